@@ -1,0 +1,544 @@
+"""Typed schemas for every config group, and the rules that hold within one.
+
+Hydra checks names and types while it composes; ``__post_init__`` checks values once a composed config becomes these
+objects. Nothing here imports more than OmegaConf, so a mistake is answered at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from brainage.errors import ConfigError, nearest
+
+OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
+
+
+@dataclass
+class ModalityConfig:
+    """Component time series of one dimensionality.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    dimension : int
+        Components in a participant's file.
+    components : {"good", "all"}
+        Which of them the network sees.
+    good_components : list of int
+        Numbers (from 1) of the components that are not artefacts.
+    n_channels : int
+        How many components the network sees; derived.
+    n_times : int
+        Time points used; longer series are cut, shorter ones excluded.
+    t_r : float
+        Repetition time, in seconds.
+    """
+
+    name: str = MISSING
+    dimension: int = MISSING
+    components: str = "good"
+    good_components: list[int] = MISSING
+    n_channels: int = MISSING
+    n_times: int = 490
+    t_r: float = 0.735
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _one_of("modality.components", self.components, ("good", "all"))
+        _at_least("modality.dimension", self.dimension, 1)
+        _at_least("modality.n_times", self.n_times, 2)
+        _positive("modality.t_r", self.t_r)
+        good = self.good_components
+        _require(
+            len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
+            "modality.good_components",
+            f"rising component numbers from 1 to {self.dimension}",
+            good,
+        )
+        expected = len(good) if self.components == "good" else self.dimension
+        _require(
+            self.n_channels == expected,
+            "modality.n_channels",
+            f"{expected}, the number of {self.components} components",
+            self.n_channels,
+            "It is derived; leave it out.",
+        )
+
+    @property
+    def channel_indices(self) -> list[int]:
+        """Indices (from 0) of the components that the network sees, in order."""
+        return [c - 1 for c in self.good_components] if self.components == "good" else list(range(self.dimension))
+
+
+@dataclass
+class CohortConfig:
+    """Who takes part; what every cohort has in common.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    include : str or None
+        A pandas query over the table; only those who match take part. Applied before the split is drawn.
+    exclude_ids : str or None
+        A file with one id a line: people who withdrew. They leave the part that they were drawn into.
+    max_excluded_fraction : float
+        The run stops when more than this share of those who have a file cannot be used.
+    """
+
+    name: str = MISSING
+    include: str | None = None
+    exclude_ids: str | None = None
+    max_excluded_fraction: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _within("cohort.max_excluded_fraction", self.max_excluded_fraction, 0, 1)
+
+
+@dataclass
+class SimulatedCohortConfig(CohortConfig):
+    """Simulated people, made on the spot.
+
+    Parameters
+    ----------
+    n_participants : int
+        How many.
+    seed : int
+        Who they are; participant i depends on it and on i only.
+    signal : float
+        Scales what the series carry about age; 0 is a null cohort.
+    version : int
+        The generator's version. Another one makes other people.
+    """
+
+    n_participants: int = 1500
+    seed: int = 0
+    signal: float = 1.0
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        _at_least("cohort.n_participants", self.n_participants, 1)
+        _at_least("cohort.seed", self.seed, 0)
+        _require(
+            math.isfinite(self.signal) and self.signal >= 0,
+            "cohort.signal",
+            "0 or more",
+            self.signal,
+            "0 is a null cohort, 1 the default.",
+        )
+
+
+@dataclass
+class UkbCohortConfig(CohortConfig):
+    """UK Biobank bulk files and a table.
+
+    Parameters
+    ----------
+    root : str
+        Folder of ``<eid>_20227_<instance>_0.zip`` files, or of the same extracted.
+    phenotypes : str
+        The table, comma or tab separated, in any of UK Biobank's three column styles.
+    instance : int
+        2: first imaging visit; 3: repeat.
+    member : str
+        The series' path inside a zip or an extracted folder.
+    """
+
+    root: str = MISSING
+    phenotypes: str = MISSING
+    instance: int = 2
+    member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        _require(
+            self.instance in (2, 3), "cohort.instance", "2 (first imaging visit) or 3 (repeat visit)", self.instance
+        )
+        _require("{dimension}" in self.member, "cohort.member", "a path that holds `{dimension}`", self.member)
+
+
+@dataclass
+class BidsCohortConfig(CohortConfig):
+    """A BIDS-like tree.
+
+    Parameters
+    ----------
+    root : str
+        The folder.
+    phenotypes : str or None
+        The table; ``participants.tsv`` of the root by default.
+    pattern : str
+        Path of a participant's series below the root.
+    """
+
+    root: str = MISSING
+    phenotypes: str | None = None
+    pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
+
+
+@dataclass
+class SplitConfig:
+    """Training, validation and test people, drawn at random.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    seed : int
+        Governs the draw, and nothing else does.
+    train_fraction, val_fraction : float
+        Shares of the people; the test set is the rest.
+    stratify : {None, "age"}
+        Draw within bins of age, so that the parts have the same ages.
+    """
+
+    name: str = MISSING
+    seed: int = 43
+    train_fraction: float = 0.8
+    val_fraction: float = 0.1
+    stratify: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _at_least("split.seed", self.seed, 0)
+        for name, value in (("train", self.train_fraction), ("val", self.val_fraction)):
+            _require(0 < value < 1, f"split.{name}_fraction", "between 0 and 1, both excluded", value)
+        _require(
+            self.train_fraction + self.val_fraction < 1,
+            "split.train_fraction + split.val_fraction",
+            "under 1, so that a test set is left",
+            self.train_fraction + self.val_fraction,
+        )
+        if self.stratify is not None:
+            _one_of("split.stratify", self.stratify, ("age",), "Or leave it at null.")
+
+
+@dataclass
+class ModelConfig:
+    """What every network's config has beside the network's own arguments.
+
+    Parameters
+    ----------
+    name : str
+        The module of `brainage.models` that holds the network.
+    output_bias : {"mean_age", "zero"}
+        Where the last bias starts: at the training set's mean age, or at 0 as published.
+    """
+
+    name: str = MISSING
+    output_bias: str = "mean_age"
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _one_of("model.output_bias", self.output_bias, ("mean_age", "zero"))
+
+
+@dataclass
+class Variable1DCNNConfig(ModelConfig):
+    """Architecture of `variable1dcnn`.
+
+    Parameters
+    ----------
+    in_channels : int
+        Components that come in.
+    kernel_size, depth, start_out, stride, dilation : int
+        See `brainage.models.variable1dcnn`.
+    conv_dropout, final_dropout : float
+        Share of channels, or of features, that is zeroed during training.
+    double_conv, batch_norm : bool
+        Two convolutions a layer; batch normalisation after each.
+    n_times : int
+        Time points that come in.
+    max_parameters : int
+        Encoders with more parameters are refused.
+    """
+
+    in_channels: int = MISSING
+    kernel_size: int = 5
+    depth: int = 4
+    start_out: int = 32
+    stride: int = 2
+    dilation: int = 1
+    conv_dropout: float = 0.0
+    final_dropout: float = 0.0
+    double_conv: bool = False
+    batch_norm: bool = False
+    n_times: int = 490
+    max_parameters: int = 5_000_000
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        for name in ("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"):
+            _at_least(f"model.{name}", getattr(self, name), 1)
+        _at_least("model.max_parameters", self.max_parameters, 1)
+        for name in ("conv_dropout", "final_dropout"):
+            _require(
+                0 <= getattr(self, name) < 1, f"model.{name}", "in [0, 1)", getattr(self, name), "0 switches it off."
+            )
+
+
+@dataclass
+class Simple1DCNNConfig(ModelConfig):
+    """Arguments of `simple1dcnn`.
+
+    Parameters
+    ----------
+    in_channels : int
+        Components that come in.
+    n_times : int
+        Time points that come in.
+    """
+
+    in_channels: int = MISSING
+    n_times: int = 490
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        _at_least("model.in_channels", self.in_channels, 1)
+        _at_least("model.n_times", self.n_times, 1)
+
+
+@dataclass
+class TrainerConfig:
+    """What a Lightning Trainer takes, under its own names; None leaves a value to Lightning.
+
+    ``logger`` is missing because it is a group of its own; `callbacks` are added to the project's own.
+    The meaning of each is in Lightning's documentation of ``pytorch_lightning.Trainer``.
+    """
+
+    accelerator: Any = "auto"
+    strategy: Any = "auto"
+    devices: Any = 1
+    num_nodes: int = 1
+    precision: Any = None
+    callbacks: list[Any] = field(default_factory=list)
+    fast_dev_run: Any = False
+    max_epochs: int | None = 175
+    min_epochs: int | None = None
+    max_steps: int = -1
+    min_steps: int | None = None
+    max_time: Any = None
+    limit_train_batches: Any = None
+    limit_val_batches: Any = None
+    limit_test_batches: Any = None
+    limit_predict_batches: Any = None
+    overfit_batches: Any = 0.0
+    val_check_interval: Any = None
+    check_val_every_n_epoch: int | None = 1
+    num_sanity_val_steps: int | None = 0
+    log_every_n_steps: int | None = None
+    enable_checkpointing: bool | None = None
+    enable_progress_bar: bool | None = None
+    enable_model_summary: bool | None = False
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float | None = None
+    gradient_clip_algorithm: str | None = None
+    deterministic: Any = True
+    benchmark: bool | None = None
+    inference_mode: bool = True
+    use_distributed_sampler: bool = False
+    profiler: Any = None
+    detect_anomaly: bool = False
+    barebones: bool = False
+    plugins: Any = None
+    sync_batchnorm: bool = False
+    reload_dataloaders_every_n_epochs: int = 0
+    default_root_dir: str | None = None
+    enable_autolog_hparams: bool = True
+    model_registry: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would contradict the run's own promises, rather than ignore it."""
+        epochs = self.max_epochs
+        _require(
+            epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs
+        )
+        for name, allowed, why in _TRAINER_LIMITS:
+            value = getattr(self, name)
+            _require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what is set, as keyword arguments for the Trainer."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+_TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
+    ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
+    ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
+    ("barebones", (False,), "It switches off the checkpoints and metrics that a run leaves."),
+    ("limit_test_batches", (None,), "Every participant is predicted."),
+    ("limit_predict_batches", (None,), "Every participant is predicted."),
+)
+
+
+@dataclass
+class StoreConfig:
+    """Where parsed series are kept, and how training reads them.
+
+    Parameters
+    ----------
+    root : str
+        Folder of all stores.
+    residency : {"auto", "memory", "memmap"}
+        Hold the series in memory, or map the store's file; `auto` holds them when they take less than a quarter of
+        the free memory.
+    """
+
+    root: str = "outputs/store"
+    residency: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _one_of("store.residency", self.residency, ("auto", "memory", "memmap"))
+
+
+@dataclass
+class Config:
+    """One run, composed.
+
+    Parameters
+    ----------
+    modality, cohort, split, model, optimizer, scheduler, trainer, logger, store
+        The groups. `optimizer` and `scheduler` name a class by ``_target_`` and hold its arguments, `logger` holds one
+        such entry a logger; other groups have schemas of this module (a network of one's own may do without).
+    seed : int
+        Governs initialisation, batch order and dropout.
+    batch_size : int
+        Participants a batch.
+    patience : int
+        Training stops after this many epochs in which the validation loss did not fall.
+    objective : str
+        The metric, of the best epoch's weights, that a run returns.
+    """
+
+    modality: ModalityConfig = MISSING
+    cohort: Any = MISSING
+    split: Any = MISSING
+    model: Any = MISSING
+    optimizer: Any = MISSING
+    scheduler: Any = MISSING
+    trainer: TrainerConfig = MISSING
+    logger: Any = MISSING
+    store: StoreConfig = field(default_factory=StoreConfig)
+    seed: int = 43
+    batch_size: int = 128
+    patience: int = 15
+    objective: str = OBJECTIVES[0]
+
+    def __post_init__(self) -> None:
+        """Check the values that belong to no group, and the groups without a schema of their own."""
+        _at_least("seed", self.seed, 0)
+        # Batch normalisation cannot train on one participant.
+        _at_least("batch_size", self.batch_size, 2)
+        _at_least("patience", self.patience, 1)
+        _one_of("objective", self.objective, OBJECTIVES)
+        _check_optimizer(self.optimizer)
+        if isinstance(self.model, dict):
+            ModelConfig(name=self.model.get("name", ""), output_bias=self.model.get("output_bias", "mean_age"))
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """Arguments of the network's constructor: the model's config without what every model has."""
+        items = self.model if isinstance(self.model, dict) else vars(self.model)
+        return {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
+
+    def model_value(self, key: str) -> Any:
+        """Return one value of the model's config, whether or not that has a schema."""
+        return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
+
+
+def register() -> None:
+    """Make the schemas and resolvers known to Hydra; call before it composes."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    schemas: dict[str, type] = {
+        "modality": ModalityConfig,
+        "trainer": TrainerConfig,
+        "split/random": SplitConfig,
+        "cohort/simulated": SimulatedCohortConfig,
+        "cohort/ukb": UkbCohortConfig,
+        "cohort/bids": BidsCohortConfig,
+        "model/variable1dcnn": Variable1DCNNConfig,
+        "model/simple1dcnn": Simple1DCNNConfig,
+    }
+    for path, node in schemas.items():
+        group, _, name = f"schema/{path}".rpartition("/")
+        store.store(group=group, name=name, node=node)
+    OmegaConf.register_new_resolver(
+        "brainage.n_channels",
+        lambda components, good, dimension: len(good) if components == "good" else dimension,
+        replace=True,
+    )
+
+
+def parse(composed: DictConfig) -> Config:
+    """Turn a composed config into checked objects.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        As Hydra composed it.
+
+    Returns
+    -------
+    Config
+        Plain dataclasses, dicts and lists.
+
+    Raises
+    ------
+    ConfigError
+        A required value is missing, or a value breaks a rule.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        keys = ", ".join(f"`{key}`" for key in missing)
+        raise ConfigError(f"{keys} must be given, but got nothing. Add {' '.join(f'{key}=...' for key in missing)}.")
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, Config)
+    return config
+
+
+def _check_optimizer(optimizer: dict[str, Any]) -> None:
+    """Check the two values that every optimizer has."""
+    _positive("optimizer.lr", optimizer.get("lr"))
+    decay = optimizer.get("weight_decay", 0.0)
+    _require(_is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)
+
+
+def _require(holds: bool, key: str, rule: str, value: object, hint: str = "") -> None:
+    if not holds:
+        raise ConfigError(f"`{key}` must be {rule}, but got {value!r}. {hint or f'Change it with {key}=...'}".rstrip())
+
+
+def _one_of(key: str, value: str, choices: tuple[str, ...], hint: str = "") -> None:
+    if value not in choices:
+        raise ConfigError(f"`{key}` got {value!r}. {nearest(str(value), choices)} {hint}".rstrip())
+
+
+def _at_least(key: str, value: int, least: int) -> None:
+    _require(value >= least, key, f"{least} or more", value)
+
+
+def _within(key: str, value: float, low: float, high: float) -> None:
+    _require(low <= value <= high, key, f"from {low} to {high}", value)
+
+
+def _positive(key: str, value: object) -> None:
+    _require(_is_number(value) and value > 0, key, "a number above 0", value)  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,57 @@
+"""The study's first network, of fixed shape."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from brainage.config import Simple1DCNNConfig
+from brainage.models.geometry import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE, check_simple1dcnn
+
+
+class Simple1DCNN(nn.Module):
+    """Four convolutions over 5 points, each with ReLU and maximum pooling, then one linear layer.
+
+    Parameters
+    ----------
+    in_channels : int
+        Components that come in.
+    n_times : int, default=490
+        Time points that come in.
+
+    Raises
+    ------
+    ImpossibleArchitectureError
+        The sequence is too short.
+    """
+
+    def __init__(self, *, in_channels: int, n_times: int = 490) -> None:
+        super().__init__()
+        check_simple1dcnn(Simple1DCNNConfig(name="simple1dcnn", in_channels=in_channels, n_times=n_times))
+        layers: list[nn.Module] = []
+        length, incoming = n_times, in_channels
+        for outgoing in SIMPLE_CHANNELS:
+            layers += [
+                nn.Conv1d(incoming, outgoing, SIMPLE_KERNEL_SIZE),
+                nn.ReLU(),
+                nn.MaxPool1d(SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE),
+            ]
+            length = (length - SIMPLE_KERNEL_SIZE + 1 - SIMPLE_KERNEL_SIZE) // SIMPLE_STRIDE + 1
+            incoming = outgoing
+        self.encoder = nn.Sequential(*layers)
+        self.decoder = nn.Sequential(nn.Linear(length * incoming, 1))
+
+    def forward(self, series: Tensor) -> Tensor:
+        """Predict ages.
+
+        Parameters
+        ----------
+        series : Tensor of shape (batch, in_channels, n_times)
+            z-scored component time series.
+
+        Returns
+        -------
+        Tensor of shape (batch, 1)
+            Age, in years.
+        """
+        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
+        return predicted
