@@ -7,6 +7,8 @@ objects. Nothing here imports more than OmegaConf, so a mistake is answered at o
 from __future__ import annotations
 
 import math
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from brainage.errors import ConfigError, nearest
+from brainage.help import help_text
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
 
@@ -379,6 +382,7 @@ _TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
     ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
     ("barebones", (False,), "It switches off the checkpoints and metrics that a run leaves."),
+    ("overfit_batches", (0.0, 0), "It would replace the order of participants; use trainer.limit_train_batches."),
     ("limit_test_batches", (None,), "Every participant is predicted."),
     ("limit_predict_batches", (None,), "Every participant is predicted."),
 )
@@ -477,11 +481,14 @@ def register() -> None:
     for path, node in schemas.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
-    OmegaConf.register_new_resolver(
-        "brainage.n_channels",
-        lambda components, good, dimension: len(good) if components == "good" else dimension,
-        replace=True,
-    )
+    resolvers: dict[str, Callable[..., Any]] = {
+        "brainage.n_channels": lambda components, good, dimension: len(good) if components == "good" else dimension,
+        "brainage.unique": lambda: secrets.token_hex(3),
+        "brainage.help": help_text,
+    }
+    for name, resolver in resolvers.items():
+        # Cached, so that every job of a multirun finds the same folder.
+        OmegaConf.register_new_resolver(name, resolver, replace=True, use_cache=name == "brainage.unique")
 
 
 def parse(composed: DictConfig) -> Config:

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 
 class BrainageError(Exception):
-    """A mistake that the user can mend; the commands print its message and exit with code 2."""
+    """A mistake that the user can mend; the commands print its message and exit with `exit_code`."""
+
+    exit_code = 2
 
 
 class ConfigError(BrainageError, ValueError):
@@ -44,6 +46,12 @@ class OutputError(BrainageError, OSError):
 
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
+
+
+class DivergedError(BrainageError, ArithmeticError):
+    """Training left the realm of finite numbers."""
+
+    exit_code = 1
 
 
 class SeriesError(BrainageError, ValueError):

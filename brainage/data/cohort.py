@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
+from brainage.console import log
+from brainage.data.participants import check_ages_of_scanned, columns_of_query, read_ids, usable_people
 from brainage.data.series import Scan
+from brainage.errors import CohortError
 
 
 class CohortReader(Protocol):
@@ -36,7 +41,7 @@ class CohortReader(Protocol):
         """
         ...
 
-    def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
+    def find_scans(self, participant_ids: Iterable[str], dimension: int) -> Mapping[str, Scan]:
         """Find the scans of these participants; those without one are absent from the result.
 
         Parameters
@@ -52,3 +57,67 @@ class CohortReader(Protocol):
             The cohort's folder does not exist.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who takes part.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a participant whose age is known, sorted by `participant_id`; the split is drawn over these.
+    scans : dict of str to Scan
+        The scans of those who have one and did not withdraw.
+    """
+
+    table: pd.DataFrame
+    scans: dict[str, Scan]
+
+
+def select_participants(
+    reader: CohortReader, *, dimension: int, include: str | None = None, exclude_ids: Path | None = None, label: str
+) -> Selection:
+    """Read a cohort's table, find the scans, and apply the choices of who takes part.
+
+    Parameters
+    ----------
+    reader : CohortReader
+        The cohort.
+    dimension : int
+        Dimensionality of the decomposition.
+    include : str or None
+        A pandas query over the table.
+    exclude_ids : Path or None
+        A file of ids, one a line: people who withdrew consent.
+    label : str
+        What messages call the table.
+
+    Returns
+    -------
+    Selection
+        With at least one scan.
+
+    Raises
+    ------
+    CohortError, MissingPathError
+        See the reader and `brainage.data.participants`; or nobody has both a file and an age.
+    """
+    withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
+    columns = columns_of_query(include) if include is not None else set()
+    people = usable_people(reader.read_table(columns), include=include, label=label)
+    scans = reader.find_scans(people["participant_id"], dimension)
+    check_ages_of_scanned(people, list(scans))
+    people = people[people["age"].notna()].reset_index(drop=True)
+    kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
+    log.info("%s: %d people with an age, %d of them with a scan", label, len(people), len(scans))
+    if withdrawn:
+        log.info("%d people of `cohort.exclude_ids` are left out", len(withdrawn & set(people["participant_id"])))
+    if not kept:
+        raise CohortError(
+            f"`cohort`: nobody in {label} has both an age and a file of {dimension} components, but training needs "
+            f"people who have both (got {len(people)} with an age, {len(scans)} of them with a file, {len(withdrawn)} "
+            "withdrawn). Look whether the ids in the table and in the file names are the same, and whether cohort.root "
+            "is the right folder."
+        )
+    return Selection(people, kept)

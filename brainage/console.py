@@ -1,0 +1,78 @@
+"""What a person sees while a command works: lines, progress and tables. A terminal gets bars, a file plain lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+T = TypeVar("T")
+
+log = logging.getLogger("brainage")
+
+# Between two plain lines of progress, in seconds.
+_LINE_INTERVAL = 10.0
+
+
+def bar() -> Progress:
+    """Return a progress bar for a terminal; use it as a context."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stdout),
+        transient=True,
+    )
+
+
+def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """Yield the items and show how far it has come.
+
+    Parameters
+    ----------
+    items : iterable
+        What is worked through.
+    total : int
+        How many there are.
+    label : str
+        What the work is.
+    """
+    if sys.stdout.isatty():
+        with bar() as progress:
+            yield from progress.track(items, total=total, description=label)
+        return
+    last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - last >= _LINE_INTERVAL and done < total:
+            last = time.monotonic()
+            log.info("%s: %d of %d", label, done, total)
+
+
+def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, whole: a line is never wrapped or cut.
+
+    Parameters
+    ----------
+    title : str
+        Above the table.
+    header : sequence of str
+        Column names; all empty for a table without a header.
+    rows : iterable of sequences of str
+        The cells; columns after the first are set to the right.
+    """
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=any(header))
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    console.width = max(console.width, console.measure(table).maximum)
+    console.print(table)

@@ -1,0 +1,204 @@
+"""From the store to batches: a batch is one gather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from brainage.data import store as stores
+from brainage.data.split import PARTS
+from brainage.data.store import Store
+
+# `store.residency=auto` holds the series in memory when they take less than this share of what is free.
+_SHARE_OF_FREE_MEMORY = 0.25
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class People:
+    """The participants of one part, in a fixed order.
+
+    Parameters
+    ----------
+    rows : array of shape (n_participants,)
+        Their rows in the store.
+    ages : array of shape (n_participants,)
+        Their ages, in years.
+    """
+
+    rows: NDArray[np.intp]
+    ages: NDArray[np.float64]
+
+
+class SeriesDataset(Dataset[Batch]):
+    """Participants' series and ages; an item is a whole batch.
+
+    Parameters
+    ----------
+    series : array of shape (n_rows, n_components, n_times)
+        float32, in memory or mapped.
+    rows : array of shape (n_participants,)
+        Which rows belong to the participants.
+    channels : array of shape (n_channels,) or None
+        Which components to gather; None where `series` holds just those.
+    ages : array of shape (n_participants,)
+        In years.
+    """
+
+    def __init__(
+        self,
+        series: NDArray[np.float32],
+        rows: NDArray[np.intp],
+        channels: NDArray[np.intp] | None,
+        ages: NDArray[np.float64],
+    ) -> None:
+        self._series, self._rows, self._channels = series, rows, channels
+        self._held = torch.from_numpy(series) if channels is None else None
+        self._ages = torch.from_numpy(ages.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: NDArray[np.intp]) -> Batch:
+        """Gather the participants numbered `index`.
+
+        Parameters
+        ----------
+        index : array of shape (batch,)
+            Positions within this part.
+
+        Returns
+        -------
+        Tensor of shape (batch, n_channels, n_times), Tensor of shape (batch,)
+            Series and ages.
+        """
+        rows = self._rows[index]
+        if self._held is not None:
+            gathered = self._held[torch.from_numpy(rows)]
+        else:
+            gathered = torch.from_numpy(self._series[rows[:, None], self._channels])
+        return gathered, self._ages[torch.from_numpy(index)]
+
+
+class BatchOrder(Sampler[NDArray[np.intp]]):
+    """The batches of an epoch: positions of participants.
+
+    The order depends on (`seed`, epoch) only, so a run that is taken up again sees what it would have seen.
+
+    Parameters
+    ----------
+    n_participants : int
+        How many there are.
+    batch_size : int
+        Participants a batch. One left over alone joins the batch before it: batch normalisation cannot train on one.
+    seed : int or None
+        Shuffles; None keeps the order.
+    """
+
+    def __init__(self, n_participants: int, batch_size: int, seed: int | None = None) -> None:
+        self._n_participants, self._seed, self._epoch = n_participants, seed, 0
+        starts = list(range(0, n_participants, batch_size))
+        if len(starts) > 1 and n_participants - starts[-1] == 1:
+            starts.pop()
+        self._starts = starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[NDArray[np.intp]]:
+        order = np.arange(self._n_participants)
+        if self._seed is not None:
+            order = np.random.default_rng([self._seed, self._epoch]).permutation(self._n_participants)
+        return iter(np.split(order, self._starts[1:]))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes; Lightning calls it before each."""
+        self._epoch = epoch
+
+
+class AgeDataModule(LightningDataModule):
+    """Batches of training, validation and test participants.
+
+    Parameters
+    ----------
+    store : Store
+        Everybody's series.
+    people : mapping of str to People
+        The participants of the parts ``train``, ``val`` and ``test``.
+    channels : sequence of int
+        Indices of the components that the network sees.
+    batch_size : int
+        Participants a batch.
+    seed : int
+        Governs the order of training participants.
+    residency : {"auto", "memory", "memmap"}
+        Hold the series in memory, or map the store's file.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        people: Mapping[str, People],
+        *,
+        channels: Sequence[int],
+        batch_size: int,
+        seed: int,
+        residency: str = "auto",
+    ) -> None:
+        super().__init__()
+        self._batch_size, self._seed = batch_size, seed
+        self._datasets = _datasets(store, people, np.asarray(channels), residency)
+
+    def loader(self, part: str, *, shuffle: bool = False) -> DataLoader[Any]:
+        """Return the batches of one part.
+
+        Parameters
+        ----------
+        part : {"train", "val", "test"}
+            Whose.
+        shuffle : bool, default=False
+            In an order of its own each epoch, or always in the participants' order.
+        """
+        dataset = self._datasets[part]
+        order = BatchOrder(len(dataset), self._batch_size, self._seed if shuffle else None)
+        # The sampler deals out whole batches and the data set gathers them: no collation.
+        return DataLoader(dataset, sampler=order, batch_size=None, pin_memory=torch.cuda.is_available())
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the training batches."""
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation batches."""
+        return self.loader("val")
+
+
+def _datasets(
+    store: Store, people: Mapping[str, People], channels: NDArray[np.intp], residency: str
+) -> dict[str, SeriesDataset]:
+    """Return one data set a part; those held in memory share nothing with the file."""
+    n_rows = sum(len(people[part].rows) for part in PARTS)
+    size = n_rows * len(channels) * store.series.shape[2] * store.series.itemsize
+    large = size > _SHARE_OF_FREE_MEMORY * psutil.virtual_memory().available
+    if residency == "memmap" or (residency == "auto" and large):
+        return {part: SeriesDataset(store.series, people[part].rows, channels, people[part].ages) for part in PARTS}
+    return {part: _held_dataset(store, people[part], channels) for part in PARTS}
+
+
+def _held_dataset(store: Store, people: People, channels: NDArray[np.intp]) -> SeriesDataset:
+    """Copy what a part needs. All of it is read, so its checksums are compared too."""
+    stores.verify(store, people.rows)
+    held = np.empty((len(people.rows), len(channels), store.series.shape[2]), dtype=np.float32)
+    for position, row in enumerate(people.rows):
+        held[position] = store.series[row, channels]
+    return SeriesDataset(held, np.arange(len(people.rows)), None, people.ages)

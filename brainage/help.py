@@ -1,0 +1,49 @@
+"""The text of ``python train.py --help``: every group's choices, with the line that each config begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+_CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+_TEXT = """\
+brainage: brain age from resting-state fMRI component time series.
+
+  python train.py modality=ica100 model=variable1dcnn
+  python train.py cohort=ukb cohort.root=DIR cohort.phenotypes=FILE
+  python train.py --multirun model.kernel_size=3,5,7,10,15
+
+Choices, GROUP=NAME (* is the default):
+
+{choices}
+
+Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 trainer.max_epochs=50 seed=1.
+  --cfg job              show the composed config and stop
+  --multirun             run every combination of KEY=A,B,...
+  --hydra-help           Hydra's own help
+"""
+
+
+def help_text() -> str:
+    """Return the help, read from the configs themselves."""
+    defaults = _defaults()
+    lines = []
+    for group in sorted(path for path in _CONFIGS.iterdir() if path.is_dir() and path.name != "local"):
+        lines.append(f"  {group.name}")
+        lines += [_choice(path, group, defaults.get(group.name)) for path in sorted(group.rglob("*.yaml"))]
+    return _TEXT.format(choices="\n".join(lines))
+
+
+def _choice(path: Path, group: Path, default: str | None) -> str:
+    name = path.relative_to(group).with_suffix("").as_posix()
+    comments = [line for line in path.read_text().splitlines() if line.startswith("# ") and "@package" not in line]
+    mark = "*" if name == default else " "
+    return f"  {mark} {name:<22} {comments[0][2:] if comments else ''}".rstrip()
+
+
+def _defaults() -> dict[str, str]:
+    """Return the default choice of each group, as ``train.yaml`` lists them."""
+    entries = yaml.safe_load((_CONFIGS / "train.yaml").read_text())["defaults"]
+    return {group: choice for entry in entries if isinstance(entry, dict) for group, choice in entry.items()}

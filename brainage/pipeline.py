@@ -1,0 +1,371 @@
+"""What each entrypoint does, step by step: the one place that calls every room.
+
+Rooms that import torch or pandas are imported where they are needed: mistakes in the configuration are answered without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from brainage import config as configs
+from brainage.config import BidsCohortConfig, Config, SimulatedCohortConfig, UkbCohortConfig
+from brainage.console import log, show_table
+from brainage.errors import BrainageError, CohortError, ConfigError, DivergedError, ImpossibleArchitectureError
+from brainage.interrupts import Interruption, interruptible
+from brainage.models import geometry
+from brainage.run import RunFolder, empty_summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from brainage.data.cohort import CohortReader, Selection
+    from brainage.data.datamodule import AgeDataModule
+    from brainage.data.store import Store
+    from brainage.training.fit import Fit
+
+
+def train(composed: DictConfig) -> float | None:
+    """Train, test and predict; leave everything in the run's folder.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        As Hydra composed it.
+
+    Returns
+    -------
+    float or None
+        The objective; None for a job of a multirun that could not finish (its ``summary.json`` says why).
+
+    Raises
+    ------
+    SystemExit
+        A single run ended other than well, after its message.
+    """
+    started = time.monotonic()
+    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    summary = empty_summary()
+    multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+
+    def end(status: str, reason: str | None = None) -> None:
+        summary.update(status=status, reason=reason)
+        summary["seconds"]["total"] = round(time.monotonic() - started, 3)
+        folder.write_summary(summary)
+
+    try:
+        with interruptible():
+            _train(composed, folder, summary)
+    except Interruption as stop:
+        end("interrupted", str(stop))
+        print(f"\n{stop}; what was finished is in {folder.path}", file=sys.stderr)
+        sys.exit(stop.exit_code)
+    except BrainageError as error:
+        end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return None if multirun else sys.exit(error.exit_code)
+    except Exception as error:
+        # Its text may quote data, so only its kind is recorded.
+        end("failed", f"{type(error).__name__}; see the log")
+        if not multirun:
+            raise
+        log.error(traceback.format_exc())
+        return None
+    end("finished")
+    value: float = summary["objective"]["value"]
+    _show(summary, folder.path)
+    return value
+
+
+def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Take every step of a run and note its results in the summary."""
+    config = configs.parse(composed)
+    model_name = config.model_value("name")
+    summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
+    summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name
+    geometry.check(model_name, config.model)
+    folder.write_text("config.yaml", OmegaConf.to_yaml(composed, resolve=True))
+
+    selection = _select(config)
+    split = _draw(config, selection)
+    _check_trainer(config)
+    store = _open_store(config, selection, folder, summary)
+    people = _people(selection, split, store, folder, summary)
+    data = _datamodule(config, people, store)
+    fitted = _fit(config, people, data, folder, composed)
+    _note_network(fitted, summary)
+    predictions = _predict(people, data, fitted.network)
+    folder.write_csv("predictions.csv", predictions)
+    _measure(predictions, config.objective, summary)
+
+
+def _select(config: Config) -> Selection:
+    from brainage.data.cohort import select_participants
+
+    exclude_ids = config.cohort.exclude_ids
+    return select_participants(
+        _reader(config),
+        dimension=config.modality.dimension,
+        include=config.cohort.include,
+        exclude_ids=Path(exclude_ids) if exclude_ids is not None else None,
+        label=f"cohort {config.cohort.name}",
+    )
+
+
+def _reader(config: Config) -> CohortReader:
+    """Return the reader of the cohort that is asked for."""
+    cohort, modality = config.cohort, config.modality
+    if isinstance(cohort, SimulatedCohortConfig):
+        from brainage.data.simulated import GENERATOR_VERSION, SimulatedCohort
+
+        if cohort.version != GENERATOR_VERSION:
+            raise ConfigError(
+                f"`cohort.version` must be {GENERATOR_VERSION}, the version of this generator, but got "
+                f"{cohort.version}. Other versions make other people; use the release that had it."
+            )
+        return SimulatedCohort(
+            n_participants=cohort.n_participants,
+            seed=cohort.seed,
+            signal=cohort.signal,
+            good_components=tuple(modality.good_components),
+            n_times=modality.n_times,
+            t_r=modality.t_r,
+        )
+    if isinstance(cohort, UkbCohortConfig):
+        from brainage.data.ukb import UkbCohort
+
+        return UkbCohort(
+            root=Path(cohort.root),
+            phenotypes=Path(cohort.phenotypes),
+            instance=cohort.instance,
+            member=cohort.member,
+        )
+    if isinstance(cohort, BidsCohortConfig):
+        from brainage.data.bids import BidsCohort
+
+        phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
+        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern)
+    raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
+
+
+def _draw(config: Config, selection: Selection) -> pd.Series[str]:
+    """Draw the split over the table's people, whoever has files."""
+    from brainage.data.split import random_split
+
+    return random_split(
+        selection.table,
+        seed=config.split.seed,
+        train_fraction=config.split.train_fraction,
+        val_fraction=config.split.val_fraction,
+        stratify=config.split.stratify,
+    )
+
+
+def _check_trainer(config: Config) -> None:
+    from brainage.training.fit import check_trainer
+
+    check_trainer(_trainer_arguments(config))
+
+
+def _trainer_arguments(config: Config) -> dict[str, Any]:
+    """Return the Trainer's arguments, without the callbacks, which are handed over with the project's own."""
+    arguments = {name: _instantiate("trainer", value) for name, value in config.trainer.arguments().items()}
+    del arguments["callbacks"]
+    return arguments
+
+
+def _open_store(config: Config, selection: Selection, folder: RunFolder, summary: dict[str, Any]) -> Store:
+    """Open the store, write who was excluded, and stop where they are too many."""
+    import pandas as pd
+
+    from brainage.data.store import open_store
+
+    started = time.monotonic()
+    store = open_store(
+        Path(config.store.root),
+        selection.scans,
+        n_components=config.modality.dimension,
+        n_times=config.modality.n_times,
+    )
+    summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
+    summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
+    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
+    folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
+    _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
+    return store
+
+
+def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
+    """Warn of excluded participants, with counts; stop where they are too many."""
+    if not store.excluded:
+        return
+    counts = Counter(kind for kind, _ in store.excluded.values()).most_common()
+    listed = ", ".join(f"{count} x {kind}" for kind, count in counts)
+    n_excluded = len(store.excluded)
+    fraction = n_excluded / n_scanned
+    if fraction > max_fraction or n_excluded == n_scanned:
+        raise CohortError(
+            f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
+            f"a file ({fraction:.1%}) cannot be used: {listed}. Who and why is in {folder / 'exclusions.csv'}; mend the "
+            "files, or raise the limit."
+        )
+    log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
+
+
+def _people(
+    selection: Selection, split: pd.Series[str], store: Store, folder: RunFolder, summary: dict[str, Any]
+) -> pd.DataFrame:
+    """Return who is used: participant_id, split, age, row in the store; and write ``splits.csv``."""
+    import pandas as pd
+
+    from brainage.data.split import PARTS, check_disjoint, check_parts, family_of
+
+    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
+    table = selection.table
+    people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
+    people["split"] = people["participant_id"].map(split)
+    people["row"] = people["participant_id"].map(rows)
+    used = people.set_index("participant_id")["split"]
+    check_parts(used)
+    check_disjoint(used, family_of(table))
+    folder.write_csv("splits.csv", people[["participant_id", "split"]])
+    summary["n"] = {part: int((used == part).sum()) for part in PARTS}
+    summary["cohort"]["n_participants"] = len(used)
+    log.info("%s", ", ".join(f"{part} {n}" for part, n in summary["n"].items()))
+    return people
+
+
+def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
+    from brainage.data.datamodule import AgeDataModule, People
+
+    parts = {
+        str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
+    }
+    return AgeDataModule(
+        store,
+        parts,
+        channels=config.modality.channel_indices,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        residency=config.store.residency,
+    )
+
+
+def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
+    from brainage import models
+    from brainage.training.fit import fit
+
+    mean_age = float(people.loc[people["split"] == "train", "age"].mean())
+    loggers = [_instantiate(f"logger.{name}", entry) for name, entry in (config.logger or {}).items()]
+    for logger in loggers:
+        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))
+    return fit(
+        lambda: models.build(config.model_value("name"), config.network_arguments),
+        data,
+        optimizer=_instantiate("optimizer", config.optimizer),
+        scheduler=_instantiate("scheduler", config.scheduler) if config.scheduler else None,
+        trainer_arguments=_trainer_arguments(config),
+        folder=folder.path,
+        seed=config.seed,
+        patience=config.patience,
+        output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
+        loggers=loggers,
+        callbacks=[_instantiate("trainer.callbacks", callback) for callback in config.trainer.callbacks],
+    )
+
+
+def _instantiate(key: str, value: Any) -> Any:
+    """Make what a config names by ``_target_``; say what cannot be made."""
+    if not isinstance(value, dict) or "_target_" not in value:
+        return value
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(value, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise ConfigError(
+            f"`{key}` names {value['_target_']!r}, which cannot be made: {str(cause).splitlines()[0]}. Check its name, "
+            "its arguments, and whether its package is installed."
+        ) from error
+
+
+def _note_network(fitted: Fit, summary: dict[str, Any]) -> None:
+    network = fitted.network
+    encoder = getattr(network, "encoder", None)
+    summary["model"].update(
+        parameters=_n_parameters(network), encoder_parameters=None if encoder is None else _n_parameters(encoder)
+    )
+    summary.update(epochs=fitted.epochs, best_epoch=fitted.best_epoch)
+    summary["seconds"]["fit"] = round(fitted.seconds, 3)
+
+
+def _n_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _predict(people: pd.DataFrame, data: AgeDataModule, network: nn.Module) -> pd.DataFrame:
+    """Predict everybody with the best epoch's weights: participant_id, split, age, predicted_age, bag."""
+    import numpy as np
+    import pandas as pd
+
+    from brainage.data.split import PARTS
+    from brainage.training.fit import predict
+
+    parts = []
+    for part in PARTS:
+        group = people[people["split"] == part]
+        parts.append(group.assign(predicted_age=predict(network, data.loader(part))))
+    predictions = pd.concat(parts, ignore_index=True)
+    if not np.isfinite(predictions["predicted_age"]).all():
+        raise DivergedError(
+            "Training diverged: the network's predictions are not finite numbers. Lower optimizer.lr, or set "
+            "trainer.gradient_clip_val=1."
+        )
+    predictions["bag"] = predictions["predicted_age"] - predictions["age"]
+    return predictions[["participant_id", "split", "age", "predicted_age", "bag"]]
+
+
+def _measure(predictions: pd.DataFrame, objective: str, summary: dict[str, Any]) -> None:
+    """Note accuracy, and that of predicting the training set's mean age."""
+    from brainage.evaluation.metrics import accuracy
+
+    ages = {str(part): group["age"].to_numpy() for part, group in predictions.groupby("split")}
+    for part, group in predictions.groupby("split"):
+        summary["metrics"][part] = accuracy(group["age"], group["predicted_age"])
+    for part in ("val", "test"):
+        summary["baseline"][part]["mae"] = accuracy(ages[part], 0 * ages[part] + ages["train"].mean())["mae"]
+    part, metric = objective.split("/")
+    summary["objective"] = {"name": objective, "value": summary["metrics"][part][metric]}
+    if summary["objective"]["value"] is None:
+        raise DivergedError(f"`objective={objective}` is undefined for these predictions; use objective=val/mse.")
+
+
+def _show(summary: dict[str, Any], folder: Path) -> None:
+    """Print what a person wants to know first."""
+    test, baseline = summary["metrics"]["test"]["mae"], summary["baseline"]["test"]["mae"]
+    best = summary["best_epoch"]
+    rows = [
+        ("test MAE", f"{test:.2f} years"),
+        ("  of the mean predictor", f"{baseline:.2f} years"),
+        ("  lower by", f"{1 - test / baseline:.0%}"),
+        ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
+        ("parameters", f"{summary['model']['parameters']:,}"),
+        ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best {best}")),
+        ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
+    ]
+    show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
+    print(f"Predictions, metrics, checkpoints: {folder}")

@@ -1,0 +1,154 @@
+"""A run's folder: its files, each written whole."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainage.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Packages whose version can change a number.
+_PACKAGES = ("brainage", "torch", "pytorch-lightning", "hydra-core", "numpy", "pandas")
+
+
+class RunFolder:
+    """Where one run writes.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made if need be.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        ensure_writable(path)
+        # A summary says that a run ended; this one has just begun.
+        self.path.joinpath("summary.json").unlink(missing_ok=True)
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table under this name."""
+        self._write(name, lambda path: table.to_csv(path, index=False))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write text under this name."""
+        self._write(name, lambda path: path.write_text(text))
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""
+        self.write_text("summary.json", json.dumps(_finite(summary), indent=2) + "\n")
+
+    def _write(self, name: str, write: Callable[[Path], object]) -> None:
+        target = self.path / name
+        partial = target.with_name(f".{name}.partial")
+        with _as_output_error(self.path):
+            try:
+                write(partial)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+
+
+def ensure_writable(path: Path) -> None:
+    """Make a folder and see whether a file can be written there.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        It cannot.
+    """
+    with _as_output_error(path):
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+
+
+def empty_summary() -> dict[str, Any]:
+    """Return a summary of a run about which nothing is known yet; every key is there."""
+    metrics = dict.fromkeys(("mae", "mse", "rmse", "r2", "pearson_r"))
+    return {
+        "status": "failed",
+        "reason": None,
+        "objective": {"name": None, "value": None},
+        "metrics": {part: dict(metrics) for part in ("train", "val", "test")},
+        "baseline": {part: {"mae": None} for part in ("val", "test")},
+        "n": dict.fromkeys(("train", "val", "test")),
+        "model": {"name": None, "parameters": None, "encoder_parameters": None},
+        "cohort": {"name": None, "fingerprint": None, "n_participants": None, "n_excluded": None},
+        "seed": None,
+        "epochs": None,
+        "best_epoch": None,
+        "seconds": {"ingest": None, "fit": None, "total": None},
+        "versions": _versions(),
+        "commit": _commit(),
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _commit() -> str | None:
+    """Return the commit of this code, with a mark where files differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() or None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"`hydra.run.dir={path}` cannot be written: {error.strerror or error}. Get permission or make room, or "
+            "choose another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun)."
+        ) from None

@@ -1,0 +1,90 @@
+"""What happens at the end of every epoch: a row in ``metrics.csv``, and a sign of life."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import Progress, TaskID
+
+from brainage.console import bar, log
+from brainage.training.module import AgeRegressor
+
+COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
+
+
+class EpochTable(Callback):
+    """Writes one row an epoch into ``metrics.csv``.
+
+    Parameters
+    ----------
+    path : Path
+        The file; begun anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._started = 0.0
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerow(COLUMNS)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the time, and the learning rate before a scheduler moves it."""
+        self._started = time.perf_counter()
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the row; validation has run by now."""
+        assert isinstance(pl_module, AgeRegressor)
+        train, val = pl_module.train_error, pl_module.val_error
+        seconds = time.perf_counter() - self._started
+        values = (train.mse, train.mae, val.mse, val.mae, self._lr)
+        row = [trainer.current_epoch, *("" if v is None else repr(float(v)) for v in values), f"{seconds:.4f}"]
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+
+
+class EpochProgress(Callback):
+    """Shows the epochs: a bar on a terminal, else a line an epoch."""
+
+    def __init__(self) -> None:
+        self._best: tuple[float, int] | None = None
+        self._shown = ExitStack()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the bar."""
+        if sys.stdout.isatty():
+            self._progress = self._shown.enter_context(bar())
+            total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+            self._task = self._progress.add_task("epochs", total=total, completed=trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell how the epoch went."""
+        assert isinstance(pl_module, AgeRegressor)
+        train, val, epoch = pl_module.train_error, pl_module.val_error, trainer.current_epoch
+        if val.mse is not None and (self._best is None or val.mse < self._best[0]):
+            self._best = (val.mse, epoch)
+        best = f", best epoch {self._best[1]}" if self._best else ""
+        text = f"epoch {epoch}: MAE train {_years(train.mae)}, validation {_years(val.mae)}{best}"
+        if self._progress is None:
+            log.info(text)
+        else:
+            self._progress.update(self._task, advance=1, description=text)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove the bar."""
+        self._shown.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Remove the bar."""
+        self._shown.close()
+
+
+def _years(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,224 @@
+"""The fit: from a network and batches to the best epoch's weights and predictions."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningDataModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from torch import nn
+from torch.utils.data import DataLoader
+
+from brainage.errors import ConfigError, DeviceError
+from brainage.training.callbacks import EpochProgress, EpochTable
+from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit leaves.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With the best epoch's weights, in evaluation mode.
+    epochs : int
+        Epochs that were finished.
+    best_epoch : int or None
+        The epoch, from 0, with the lowest validation loss; None where none was recorded.
+    seconds : float
+        How long the epochs took.
+    """
+
+    network: nn.Module
+    epochs: int
+    best_epoch: int | None
+    seconds: float
+
+
+def check_trainer(arguments: dict[str, Any]) -> None:
+    """Make a Trainer and forget it, so that one that cannot be is refused before any work.
+
+    Parameters
+    ----------
+    arguments : dict
+        Keyword arguments of the Trainer.
+
+    Raises
+    ------
+    DeviceError
+        The hardware is not here.
+    ConfigError
+        Lightning refuses the arguments.
+    """
+    _trainer({**arguments, "enable_progress_bar": False}, logger=False)
+
+
+def fit(
+    build: Callable[[], nn.Module],
+    data: LightningDataModule,
+    *,
+    optimizer: MakeOptimizer,
+    scheduler: MakeScheduler | None,
+    trainer_arguments: dict[str, Any],
+    folder: Path,
+    seed: int,
+    patience: int,
+    output_bias: float | None = None,
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
+) -> Fit:
+    """Train a network and keep the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the network; called once torch's generator is seeded.
+    data : LightningDataModule
+        Training and validation batches.
+    optimizer, scheduler : callable
+        See AgeRegressor.
+    trainer_arguments : dict
+        Keyword arguments of the Trainer.
+    folder : Path
+        Where ``metrics.csv`` and ``checkpoints/`` go.
+    seed : int
+        Governs initialisation and dropout.
+    patience : int
+        Epochs without a lower validation loss after which training stops.
+    output_bias : float or None
+        Where the last layer's bias starts, in years; None leaves it at 0.
+    loggers, callbacks : sequences
+        Added to the project's own.
+
+    Returns
+    -------
+    Fit
+        The result.
+
+    Raises
+    ------
+    ConfigError, DeviceError
+        Optimizer, scheduler or Trainer refuse their arguments.
+    """
+    stopping = EarlyStopping("val/loss", patience=patience, mode="min", min_delta=0.0)
+    checkpoint = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="best",
+        monitor="val/loss",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
+    own: list[Callback] = [stopping, checkpoint, EpochTable(folder / "metrics.csv")]
+    if trainer_arguments.get("enable_progress_bar", True):
+        own.append(EpochProgress())
+    with _seeded(seed), _known_warnings():
+        network = build()
+        _set_output_bias(network, output_bias)
+        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed)
+        trainer = _trainer(
+            {"default_root_dir": str(folder), **trainer_arguments, "enable_progress_bar": False},
+            logger=list(loggers) or False,
+            callbacks=[*own, *callbacks],
+        )
+        started = time.perf_counter()
+        try:
+            trainer.fit(module, data)
+        except MisconfigurationException as error:
+            raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
+        seconds = time.perf_counter() - started
+    best_epoch = _load_best(module, Path(checkpoint.best_model_path)) if checkpoint.best_model_path else None
+    return Fit(network.eval(), trainer.current_epoch, best_epoch, seconds)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, batches: DataLoader[Any]) -> NDArray[np.float64]:
+    """Predict the age of everybody, in order.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on any device.
+    batches : DataLoader
+        Series of shape (batch, n_channels, n_times), with ages that are not looked at.
+
+    Returns
+    -------
+    array of shape (n_participants,)
+        In years.
+    """
+    device = next(network.parameters()).device
+    ages = [network(series.to(device)).squeeze(1).double().cpu() for series, _ in batches]
+    return torch.cat(ages).numpy()
+
+
+def _trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
+    """Make a Trainer; say what it refuses."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # which device is available, tips: not news
+    try:
+        return Trainer(**arguments, **own)
+    except MisconfigurationException as error:
+        accelerator = arguments.get("accelerator", "auto")
+        if "accelerator" in str(error).lower() or "backend" in str(error).lower():
+            raise DeviceError(
+                f"`trainer.accelerator` must be hardware that this machine has, but got {accelerator!r}: {error} Use "
+                "trainer=auto or trainer=cpu here."
+            ) from error
+        raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
+
+
+def _set_output_bias(network: nn.Module, value: float | None) -> None:
+    """Start the last layer's bias at `value`, or at 0."""
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
+    if not last or last[0].out_features != 1 or last[0].bias is None:
+        if value is None:
+            return
+        raise ConfigError(
+            "`model.output_bias=mean_age` needs a network whose last linear layer has one output and a bias, but "
+            f"{type(network).__name__} has none. Use model.output_bias=zero."
+        )
+    nn.init.constant_(last[0].bias, 0.0 if value is None else value)
+
+
+def _load_best(module: AgeRegressor, path: Path) -> int:
+    """Load the best epoch's weights and return its number."""
+    checkpoint = torch.load(path, map_location=module.device, weights_only=True)
+    module.load_state_dict(checkpoint["state_dict"])
+    return int(checkpoint["epoch"])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generator, which layers cannot do without, and give it back as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _known_warnings() -> Iterator[None]:
+    """Silence what does not concern this project, one by one."""
+    with warnings.catch_warnings():
+        # A batch is one gather from memory: worker processes would only copy it.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning's own use of torch.
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*", category=FutureWarning)
+        # Nothing is logged by step.
+        warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
+        yield

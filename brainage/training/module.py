@@ -1,0 +1,151 @@
+"""The LightningModule: any network that predicts age, trained on squared error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeScheduler = Callable[[Optimizer], LRScheduler]
+
+
+class RunningError:
+    """Squared and absolute error over the participants seen so far, kept on the device: reading it is what waits."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self.n_participants = 0
+        self._squared: Tensor | float = 0.0
+        self._absolute: Tensor | float = 0.0
+
+    def update(self, mean_squared: Tensor, predicted: Tensor, ages: Tensor) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        mean_squared : Tensor of shape ()
+            The batch's mean squared error, which the loss has computed already.
+        predicted, ages : Tensor of shape (batch,)
+            In years.
+        """
+        self.n_participants += len(ages)
+        self._squared = self._squared + mean_squared.detach() * len(ages)
+        self._absolute = self._absolute + (predicted.detach() - ages).abs().sum()
+
+    @property
+    def mse(self) -> float | None:
+        """Mean squared error, in squared years; None before the first batch."""
+        return float(self._squared) / self.n_participants if self.n_participants else None
+
+    @property
+    def mae(self) -> float | None:
+        """Mean absolute error, in years; None before the first batch."""
+        return float(self._absolute) / self.n_participants if self.n_participants else None
+
+
+class AgeRegressor(LightningModule):
+    """Trains a network to predict age.
+
+    Logs ``train/loss``, ``train/mae``, ``val/loss`` and ``val/mae`` once an epoch, over participants.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From series of shape (batch, n_channels, n_times) to ages of shape (batch, 1), in years.
+    optimizer : callable
+        Makes the optimizer of the parameters.
+    scheduler : callable or None
+        Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
+    seed : int
+        Governs dropout: every epoch starts torch's generator from (`seed`, epoch), so an epoch that is trained again
+        draws the same numbers.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, optimizer: MakeOptimizer, scheduler: MakeScheduler | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._make_optimizer, self._make_scheduler, self._seed = optimizer, scheduler, seed
+        self.train_error, self.val_error = RunningError(), RunningError()
+
+    def forward(self, series: Tensor) -> Tensor:
+        """Predict ages.
+
+        Parameters
+        ----------
+        series : Tensor of shape (batch, n_channels, n_times)
+            z-scored component time series.
+
+        Returns
+        -------
+        Tensor of shape (batch,)
+            In years.
+        """
+        predicted: Tensor = self.network(series)
+        return predicted.squeeze(1)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the batch's mean squared error."""
+        return self._step(batch, self.train_error)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add the batch to the validation error."""
+        self._step(batch, self.val_error)
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's errors and random numbers."""
+        self.train_error.reset()
+        self.val_error.reset()
+        # torch's layers draw from its global generator and can be given no other; `fit` restores it afterwards.
+        torch.manual_seed(derived_seed(self._seed, self.current_epoch))
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the validation error; an epoch may validate several times."""
+        self.val_error.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation error."""
+        self._log_errors("val", self.val_error)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training error."""
+        self._log_errors("train", self.train_error)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer, and the scheduler where there is one."""
+        optimizer = self._make_optimizer(self.network.parameters())
+        if self._make_scheduler is None:
+            return optimizer
+        scheduler = {"scheduler": self._make_scheduler(optimizer), "interval": "epoch", "monitor": "val/loss"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def _step(self, batch: tuple[Tensor, Tensor], error: RunningError) -> Tensor:
+        series, ages = batch
+        predicted = self(series)
+        loss = mse_loss(predicted, ages)
+        error.update(loss, predicted, ages)
+        return loss
+
+    def _log_errors(self, part: str, error: RunningError) -> None:
+        if error.mse is not None and error.mae is not None:
+            values = {f"{part}/loss": error.mse, f"{part}/mae": error.mae}
+            self.log_dict(values, batch_size=error.n_participants)
+
+
+def derived_seed(seed: int, epoch: int) -> int:
+    """Return a seed of its own for an epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    # Mixed by drawing rather than added: seed 1 epoch 2 must not be seed 2 epoch 1.
+    base = int(torch.randint(2**62, (), generator=generator))
+    return (base + epoch) % 2**62
