@@ -73,6 +73,5 @@ def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]])
         table.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-    console.width = max(console.width, console.measure(table).maximum)
-    console.print(table)
+    # Wide enough for any table: Rich would cut columns to fit, and to 80 characters in a file.
+    Console(file=sys.stdout, highlight=False, width=10_000).print(table)

@@ -33,9 +33,8 @@ class JobFolders(Callback):
         folder = Path(config.hydra.sweep.dir)
         rows = collect(folder)
         write_summary_csv(folder / "summary.csv", rows)
-        shown = [[_text(row[name]) for name in _SHOWN] for row in rows]
         print()
-        show_table(f"{len(rows)} jobs", list(_SHOWN), shown)
+        show_table(f"{len(rows)} jobs", _SHOWN, _cells(rows))
         for row in rows:
             if row["reason"]:
                 print(f"job {row['job']}: {row['reason']}")
@@ -104,6 +103,17 @@ def write_summary_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     # Whole numbers with gaps stay whole numbers.
     pd.DataFrame(rows).convert_dtypes().to_csv(partial, index=False)
     partial.replace(path)
+
+
+def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return what is printed: overrides that all jobs share are left out."""
+    each = [row["overrides"].split() for row in rows]
+    shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
+    own = [" ".join(word for word in words if word not in shared) for words in each]
+    return [
+        [words if name == "overrides" else _text(row[name]) for name in _SHOWN]
+        for row, words in zip(rows, own, strict=True)
+    ]
 
 
 def _text(value: object) -> str:

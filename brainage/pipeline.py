@@ -1,6 +1,6 @@
 """What each entrypoint does, step by step: the one place that calls every room.
 
-Rooms that import torch or pandas are imported where they are needed: mistakes in the configuration are answered without.
+Rooms that import torch or pandas are imported where they are needed: a mistake in a config is answered without.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def train(composed: DictConfig) -> float | None:
         return None
     end("finished")
     value: float = summary["objective"]["value"]
-    _show(summary, folder.path)
+    if not multirun:  # which ends with one table of all its jobs
+        _show(summary, folder.path)
     return value
 
 
@@ -103,7 +104,7 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> 
     _check_trainer(config)
     store = _open_store(config, selection, folder, summary)
     people = _people(selection, split, store, folder, summary)
-    data = _datamodule(config, people, store)
+    data = _datamodule(config, selection, people, store)
     fitted = _fit(config, people, data, folder, composed)
     _note_network(fitted, summary)
     predictions = _predict(people, data, fitted.network)
@@ -190,21 +191,25 @@ def _open_store(config: Config, selection: Selection, folder: RunFolder, summary
     """Open the store, write who was excluded, and stop where they are too many."""
     import pandas as pd
 
-    from brainage.data.store import open_store
-
     started = time.monotonic()
-    store = open_store(
-        Path(config.store.root),
-        selection.scans,
-        n_components=config.modality.dimension,
-        n_times=config.modality.n_times,
-    )
+    store = _opened(config, selection)
     summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
     summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
     reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
     folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
     _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
     return store
+
+
+def _opened(config: Config, selection: Selection) -> Store:
+    from brainage.data.store import open_store
+
+    return open_store(
+        Path(config.store.root),
+        selection.scans,
+        n_components=config.modality.dimension,
+        n_times=config.modality.n_times,
+    )
 
 
 def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
@@ -218,8 +223,8 @@ def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: P
     if fraction > max_fraction or n_excluded == n_scanned:
         raise CohortError(
             f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
-            f"a file ({fraction:.1%}) cannot be used: {listed}. Who and why is in {folder / 'exclusions.csv'}; mend the "
-            "files, or raise the limit."
+            f"a file ({fraction:.1%}) cannot be used: {listed}. Who and why is in {folder / 'exclusions.csv'}; mend "
+            "the files, or raise the limit."
         )
     log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
 
@@ -247,20 +252,31 @@ def _people(
     return people
 
 
-def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
+def _datamodule(config: Config, selection: Selection, people: pd.DataFrame, store: Store) -> AgeDataModule:
+    """Make the data module; a store that turns out to be damaged is made again first."""
     from brainage.data.datamodule import AgeDataModule, People
+    from brainage.data.store import DamagedStoreError, discard
 
     parts = {
         str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
     }
-    return AgeDataModule(
-        store,
-        parts,
-        channels=config.modality.channel_indices,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        residency=config.store.residency,
-    )
+
+    def over(opened: Store) -> AgeDataModule:
+        return AgeDataModule(
+            opened,
+            parts,
+            channels=config.modality.channel_indices,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            residency=config.store.residency,
+        )
+
+    try:
+        return over(store)
+    except DamagedStoreError as error:
+        log.warning("%s", error)
+        discard(store)
+        return over(_opened(config, selection))
 
 
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:

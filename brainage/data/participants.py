@@ -10,7 +10,7 @@ import io
 import math
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
@@ -31,7 +31,7 @@ _SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "
 _MAX_AGE = 120
 
 
-# --- A table of text ---------------------------------------------------------------------------------------------------
+# --- A table of text ---
 
 
 def read_header(path: Path) -> list[str]:
@@ -88,8 +88,8 @@ def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
                 continue
             if len(fields) != len(header):
                 raise CohortError(
-                    f"Row {line} of `{path}` has {len(fields)} values, but the header has {len(header)} names. Every row "
-                    "must have one value a column: look for a separator too many or too few in that row."
+                    f"Row {line} of `{path}` has {len(fields)} values, but the header has {len(header)} names. Every "
+                    "row must have one value a column: look for a separator too many or too few in that row."
                 )
             lines.append(line)
             values.append([fields[position].strip() for position in positions])
@@ -153,13 +153,13 @@ def _numbered(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, li
 def _position(header: list[str], name: str, path: Path) -> int:
     if header.count(name) > 1:
         raise CohortError(
-            f"`{path}` has {header.count(name)} columns `{name}`, and which of them to read is not known. Remove or rename "
-            "all but one."
+            f"`{path}` has {header.count(name)} columns `{name}`, and which of them to read is not known. Remove or "
+            "rename all but one."
         )
     return header.index(name)
 
 
-# --- What its words mean -----------------------------------------------------------------------------------------------
+# --- What its words mean ---
 
 
 def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> None:
@@ -182,10 +182,13 @@ def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> N
     for name in asked:
         if name not in known:
             choices = set(known)
-            if len(choices) > 30:  # UK Biobank tables have thousands
-                choices = set(difflib.get_close_matches(name, choices, n=5, cutoff=0.3))
-            hint = nearest(name, choices) if choices else "No other column has a similar name."
-            raise CohortError(f"{label} has no column `{name}`. {hint}")
+            if "participant_id" not in choices:
+                # The first line may hold values instead of names, and those are nobody's business.
+                choices = {choice for choice in choices if not re.search(r"\d", choice)}
+            if len(choices) > 30 or "participant_id" not in choices:  # UK Biobank tables have thousands
+                choices = set(difflib.get_close_matches(name, choices, n=5))
+            hint = nearest(name, choices) if choices else "No column has a similar name."
+            raise CohortError(f"{label} has no column `{name}`. The first line must hold the column names. {hint}")
 
 
 def participant_ids(column: pd.Series, label: str) -> pd.Series:
@@ -207,14 +210,14 @@ def participant_ids(column: pd.Series, label: str) -> pd.Series:
     empty = ids.isna() | ids.str.casefold().isin(_MISSING)
     if empty.any():
         raise CohortError(
-            f"{label}, column `{column.name}`: the id is empty in {_rows(column.index[empty])}. Every row must name its "
-            "participant: fill the ids in or remove the rows."
+            f"{label}, column `{column.name}`: the id is empty in {_rows(column.index[empty])}. Every row must name "
+            "its participant: fill the ids in or remove the rows."
         )
     rounded = ids.map(_is_rounded)
     if rounded.any():
         raise CohortError(
-            f"{label}, column `{column.name}`: a spreadsheet or R has made numbers with a point or an exponent of the ids "
-            f"in {_rows(column.index[rounded])}. Export the table again with the ids as text."
+            f"{label}, column `{column.name}`: a spreadsheet or R has made numbers with a point or an exponent of the "
+            f"ids in {_rows(column.index[rounded])}. Export the table again with the ids as text."
         )
     return ids
 
@@ -283,6 +286,40 @@ def phenotype(column: pd.Series) -> pd.Series:
     return labels(column) if unreadable.any() else values
 
 
+def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame:
+    """Bring the columns that every cohort knows into the form that they have everywhere.
+
+    Parameters
+    ----------
+    columns : mapping of str to Series
+        Text, by the name in `STANDARD_COLUMNS`; a Series' own name is the one that the table has for it.
+    label : str
+        What messages call the table.
+
+    Returns
+    -------
+    DataFrame
+        See `CohortReader.read_table`.
+
+    Raises
+    ------
+    CohortError
+        A column cannot be used.
+    """
+    readers: dict[str, Callable[[pd.Series, str], pd.Series]] = {
+        "participant_id": participant_ids,
+        "age": ages,
+        "sex": sex_codes,
+        "head_motion": numbers,
+    }
+    table = {name: readers[name](column, label) for name, column in columns.items() if name in readers}
+    for name in ("site", "family_id"):
+        if name in columns:
+            # Beside empty cells pandas writes the code 11025 as 11025.0.
+            table[name] = labels(columns[name]).str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return pd.DataFrame({name: table[name] for name in STANDARD_COLUMNS if name in table})
+
+
 def sex_codes(column: pd.Series, label: str) -> pd.Series:
     """Return 0 for female, 1 for male, NaN where the table has none.
 
@@ -304,8 +341,8 @@ def sex_codes(column: pd.Series, label: str) -> pd.Series:
     if unknown.size:
         raise CohortError(
             f"{label}, column `{column.name}`: sex must be 0 or 1, Female or Male, or F or M (female is 0), but "
-            f"{_rows(unknown.index)} {'has' if unknown.size == 1 else 'have'} {_values(unknown, 5)}. Recode the column, "
-            "and leave empty what is not known."
+            f"{_rows(unknown.index)} {'has' if unknown.size == 1 else 'have'} {_values(unknown, 5)}. Recode the "
+            "column, and leave empty what is not known."
         )
     return codes
 
@@ -323,7 +360,7 @@ def _is_rounded(text: str) -> bool:
 def _floats(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return the numbers and where there is text that is no number."""
     if is_numeric_dtype(column) and not is_bool_dtype(column):
-        return column.astype("float64"), column != column.array  # nothing is unreadable, NaN is missing
+        return column.astype("float64"), pd.Series(False, index=column.index)
     text = labels(column)
     known = {value: _float(value) for value in text.dropna().unique()}
     values = text.map(known).astype("float64")
@@ -357,7 +394,7 @@ def _rows(lines: Iterable[object], limit: int = 5) -> str:
     return f"row{'s' if len(lines) > 1 else ''} {', '.join(str(line) for line in lines[:limit])}{more}"
 
 
-# --- Who takes part ----------------------------------------------------------------------------------------------------
+# --- Who takes part ---
 
 
 def usable_people(table: pd.DataFrame, *, include: str | None, label: str) -> pd.DataFrame:
@@ -453,8 +490,8 @@ def read_ids(path: Path) -> frozenset[str]:
     for number, text in ids:
         if len(re.split(r"[\s,;]", text)) > 1 or _is_rounded(text):
             raise CohortError(
-                f"Line {number} of `{path}` is not one id. The file must hold one id a line, without other columns, and "
-                "no numbers with a point or an exponent."
+                f"Line {number} of `{path}` is not one id. The file must hold one id a line, without other columns, "
+                "and no numbers with a point or an exponent."
             )
     return frozenset(text for _, text in ids)
 
@@ -479,12 +516,12 @@ def _check_age_range(people: pd.DataFrame, label: str) -> None:
     ]
     if found:
         raise CohortError(
-            f"{label}: ages must be 0 to {_MAX_AGE} years, but there are {', '.join(found)}. Correct them, or remove them "
-            f'with `cohort.include="0 <= age <= {_MAX_AGE}"`.'
+            f"{label}: ages must be 0 to {_MAX_AGE} years, but there are {', '.join(found)}. Correct them, or remove "
+            f'them with `cohort.include="0 <= age <= {_MAX_AGE}"`.'
         )
 
 
-# --- The query ---------------------------------------------------------------------------------------------------------
+# --- The query ---
 
 _PLAIN_NODES = (
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub, ast.UAdd),
@@ -537,7 +574,7 @@ def _check_node(node: ast.AST, query: str) -> None:
     if isinstance(node, ast.Call):
         method = node.func
         if not (isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name) and method.attr in _METHODS):
-            _refuse_query(query, "it calls something else")
+            _refuse_query(query, "it calls a function or another method")
         children: list[ast.AST] = [method.value, *node.args, *(keyword.value for keyword in node.keywords)]
     elif isinstance(node, ast.Constant):
         if not isinstance(node.value, bool | int | float | str):
@@ -546,7 +583,7 @@ def _check_node(node: ast.AST, query: str) -> None:
     elif isinstance(node, _PLAIN_NODES):
         children = list(ast.iter_child_nodes(node))
     else:
-        _refuse_query(query, f"it holds {type(node).__name__}, a different kind of expression")
+        _refuse_query(query, f"it holds something else ({type(node).__name__})")
     for child in children:
         _check_node(child, query)
 
@@ -562,17 +599,15 @@ def _selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
     try:
         result = frame.eval(ast.unparse(tree), engine="python", parser="pandas")
     except Exception as error:  # pandas has no common error; its text may quote values, so only its type is told
-        kinds = ", ".join(
-            f"`{name}` {'numbers' if is_numeric_dtype(table[name]) else 'text'}" for name in sorted(names)
-        )
+        kinds = ", ".join(f"`{name}` is {_kind(table[name])}" for name in sorted(names))
         raise CohortError(
-            f"`cohort.include` failed on {label} with a {type(error).__name__}: `{query}`. There, {kinds or 'nothing'} "
-            "holds. Compare numbers with numbers and text with text in quotes."
+            f"`cohort.include` failed on {label} with a {type(error).__name__}: `{query}`. Compare numbers with "
+            f"numbers, and text with text in quotes ({kinds or 'it names no column'})."
         ) from None
     if not (isinstance(result, pd.Series) and is_bool_dtype(result)):
         raise CohortError(
-            f"`cohort.include` must be true or false for each row, but `{query}` is not. Compare a column with something, "
-            'such as "age < 70"; a column like 21001-2.0 needs backticks around its name.'
+            f"`cohort.include` must be true or false for each row, but `{query}` is not. Compare a column with a "
+            'value, such as "age < 70"; a column like 21001-2.0 needs backticks around its name.'
         )
     return result
 
@@ -584,7 +619,7 @@ def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], que
         if isinstance(node, ast.Constant):
             return {"text" if isinstance(node.value, str) else "numbers"}
         if isinstance(node, ast.Name):
-            return {"numbers" if is_numeric_dtype(frame[node.id]) else "text"}
+            return {_kind(frame[node.id])}
         elements = node.elts if isinstance(node, ast.List | ast.Tuple) else []
         return {kind for element in elements for kind in kinds(element)}
 
@@ -594,15 +629,18 @@ def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], que
             operands = [node.left, *node.comparators]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             operands = [node.func.value, *node.args]
+        mixed = len({kind for operand in operands for kind in kinds(operand)}) > 1
         for operand in operands:
-            others = set().union(*(kinds(other) for other in operands))
-            if isinstance(operand, ast.Name) and len(others) > 1:
-                name = quoted.get(operand.id, operand.id)
-                kind = kinds(operand).pop()
+            if isinstance(operand, ast.Name) and mixed:
+                name, kind = quoted.get(operand.id, operand.id), _kind(frame[operand.id])
                 raise CohortError(
-                    f"`cohort.include` compares text with numbers, which is never equal: `{query}`. Column `{name}` holds "
-                    f"{kind}: write the value {'in' if kind == 'text' else 'without'} quotes."
+                    f"`cohort.include` compares text with numbers, which is never equal: `{query}`. Column `{name}` "
+                    f"holds {kind}: write the value {'in' if kind == 'text' else 'without'} quotes."
                 )
+
+
+def _kind(column: pd.Series) -> str:
+    return "numbers" if is_numeric_dtype(column) else "text"
 
 
 def _refuse_query(query: str, reason: str) -> NoReturn:

@@ -76,24 +76,27 @@ class ZipScan:
         The cohort's folder; see FileScan.
     member : str
         The text file's name inside the archive.
+    alternatives : tuple of str, default=()
+        Names that it may have instead; which one is only known once the archive is opened.
     """
 
     path: Path
     root: Path
     member: str
+    alternatives: tuple[str, ...] = ()
 
     def read(self) -> FloatArray:
         """Return the raw series; see Scan."""
         with _unreadable_as_series_error(), zipfile.ZipFile(self.path) as archive:
-            try:
-                data = archive.read(self.member)
-            except KeyError:
-                raise SeriesError("not in the archive", f"the zip holds no `{self.member}`") from None
-        return parse_text(data)
+            present = set(archive.namelist())
+            for name in (self.member, *self.alternatives):
+                if name in present:
+                    return parse_text(archive.read(name))
+        raise SeriesError("not in the archive", f"the zip holds no `{self.member}`")
 
     def stamp(self) -> tuple[str | int | float, ...]:
         """Return path, member, size and modification time; see Scan."""
-        return (*_file_stamp(self.path, self.root), self.member)
+        return (*_file_stamp(self.path, self.root), self.member, *self.alternatives)
 
 
 def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -142,15 +141,16 @@ class SimulatedCohort:
         effect = (self.signal * (brain_age - _MEAN_AGE) / 10).tolist()
         motion = table["head_motion"].tolist()
         site = table["site"].map({name: number for number, name in enumerate(SITES)}).tolist()
-        good = tuple(sorted(self.good_components))
+        good = tuple(sorted(set(self.good_components)))
+        number = {name: i for i, name in enumerate(table["participant_id"])}
         return {
             name: SimulatedScan(self.seed, i, effect[i], motion[i], site[i], dimension, good, self.n_times, self.t_r)
             for name in participant_ids
-            if (i := _index(name)) is not None and i < self.n_participants
+            if (i := number.get(name)) is not None
         }
 
     def _draw_block(self, block: int) -> pd.DataFrame:
-        """Draw the people numbered from ``block * _BLOCK``; the order of the draws is part of the generator's version."""
+        """Draw the people numbered from ``block * _BLOCK``; another order of draws would be another version."""
         rng = np.random.default_rng([self.seed, block, TRAITS])
         age = _draw_ages(rng)
         gap = rng.normal(scale=_SD_GAP, size=_BLOCK).round(3)
@@ -191,12 +191,6 @@ def _draw_phenotypes(
         "month_of_birth": rng.integers(1, 13, size=_BLOCK).astype(np.float64),
         "smoker": (rng.random(_BLOCK) < 0.4).astype(np.float64),
     }
-
-
-def _index(participant_id: str) -> int | None:
-    """Return a person's number from 0, or None if no simulated person is called so."""
-    found = re.fullmatch(r"sim(\d{6,})", participant_id)
-    return int(found[1]) - 1 if found and int(found[1]) > 0 else None
 
 
 if __name__ == "__main__":

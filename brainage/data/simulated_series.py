@@ -1,8 +1,9 @@
 """The time series of simulated people: what age, motion, site and individuality do to them.
 
-Brain sources form networks. Each source is white noise mixed from latent courses (covariance), filtered by its network's
-spectrum (autocorrelation), all in the Fourier domain. Components are averages of neighbouring sources. Brain age shifts
-both the mixing and the spectra of the networks in ``AGE_NETWORKS``; everything else that differs between people is nuisance.
+Brain sources form networks. Each source is white noise mixed from latent courses (covariance), filtered by its
+network's spectrum (autocorrelation), all in the Fourier domain. Components are averages of neighbouring sources. Brain
+age shifts both the mixing and the spectra of the networks in ``AGE_NETWORKS``; whatever else differs between people is
+nuisance.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ N_NETWORKS = 12
 SOURCES_PER_NETWORK = 7
 N_SOURCES = N_NETWORKS * SOURCES_PER_NETWORK
 
-# Networks that age acts on, from 0. The borders fall between components at 21 and at 55 good components.
+# Networks that age acts on, from 0. Their borders fall between components at 21 and at 55 good components.
 AGE_NETWORKS = (0, 1, 2, 3, 8, 9, 10, 11)
 
 # One stream of random numbers for each purpose, the last part of a generator's seed.
@@ -30,10 +31,11 @@ TRAITS, SOURCES, NOISE, RECRUITMENT = 1, 2, 3, 4
 # The series are made in stretches of this many points, so a longer scan begins with the shorter one, bit for bit.
 _SEGMENT = 540
 _POPULATION_SEED = 20227
-_MEAN_BRAIN_AGE = 63.4
 _TYPICAL_MOTION = 0.12
 
-# Covariance. The first latent courses are the networks' own, the others are shared between networks.
+# Tuned so that realism and difficulty are as measured and designed; ``tests/data/test_simulated.py`` holds the targets.
+# Effects of age are per decade of brain age, variations are standard deviations between people.
+# Covariance: the first latent courses are the networks' own, the others are shared between networks.
 _N_SHARED = 12
 _N_LATENT = N_NETWORKS + _N_SHARED
 _OWN_LOADING = 0.75
@@ -41,10 +43,11 @@ _SHARED_LOADING = 0.22
 _UNIQUE_LOADING = 0.6
 _NETWORK_VARIATION = 0.08
 _SOURCE_VARIATION = 0.09
-_AGE_ON_NETWORK = 0.07
-_AGE_ON_SOURCE = 0.04
+_AGE_ON_NETWORK = 0.085
+_AGE_ON_SOURCE = 0.06
 
-# Spectra: 1 / (1 + (frequency / knee) ** 4) and a white floor.
+# Spectra: power 1 / (1 + (frequency / knee) ** 2) ** 2, knees in Hz (age, site and variation act on their logarithm),
+# and a white floor.
 _KNEE = 0.085
 _KNEE_VARIATION = 0.25
 _KNEE_AGE = 0.18
@@ -107,7 +110,8 @@ class SimulatedScan:
         segments = [
             self._draw_segment(sources, noise, loadings, spectra) for _ in range(math.ceil(self.n_times / _SEGMENT))
         ]
-        return np.concatenate(segments, axis=1)[:, : self.n_times].T * scale + offset
+        series: NDArray[np.float64] = np.concatenate(segments, axis=1)[:, : self.n_times].T * scale + offset
+        return series
 
     def _draw_person(self, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
         """Draw what is stable in a person: loadings (n_sources, n_latent) and spectra (n_networks, n_frequencies)."""
@@ -133,7 +137,7 @@ class SimulatedScan:
         mixed = loadings @ white[:_N_LATENT] + np.float32(_UNIQUE_LOADING) * white[_N_LATENT:]
         mixed *= np.repeat(spectra, SOURCES_PER_NETWORK, axis=0).repeat(2, axis=1)
         motion = self._draw_motion(sources)
-        good, weights = component_weights(self.dimension, self.good_components)
+        good, weights = _component_weights(self.dimension, self.good_components)
         series = np.empty((self.dimension, _SEGMENT), dtype=np.float32)
         series[good] = _to_time(weights @ mixed)
         artefacts = np.setdiff1d(np.arange(self.dimension), good)
@@ -169,13 +173,13 @@ def age_components(dimension: int, good_components: tuple[int, ...] = ()) -> tup
         Numbers of components, from 1, ascending. All other components carry nothing about age beyond what head motion
         and site do.
     """
-    good, weights = component_weights(dimension, good_components)
+    good, weights = _component_weights(dimension, good_components)
     carrying = np.isin(np.arange(N_SOURCES) // SOURCES_PER_NETWORK, AGE_NETWORKS)
     return tuple(int(component) + 1 for component in good[(weights[:, carrying] > 0).any(axis=1)])
 
 
 @lru_cache(maxsize=8)
-def component_weights(dimension: int, good_components: tuple[int, ...]) -> tuple[NDArray[np.intp], Float32Array]:
+def _component_weights(dimension: int, good_components: tuple[int, ...]) -> tuple[NDArray[np.intp], Float32Array]:
     """Return how sources are averaged into the good components.
 
     Parameters
@@ -249,7 +253,8 @@ def _band_pass(centre: float, width: float, t_r: float) -> Float32Array:
 
 def _unit_power(amplitude: NDArray[np.float64]) -> Float32Array:
     amplitude[..., 0] = 0
-    return (amplitude / np.sqrt(np.mean(amplitude**2, axis=-1, keepdims=True))).astype(np.float32)
+    amplitude /= np.sqrt(np.mean(amplitude**2, axis=-1, keepdims=True))
+    return amplitude.astype(np.float32)
 
 
 def _to_time(coefficients: Float32Array) -> Float32Array:

@@ -59,17 +59,15 @@ def random_split(
     bins = [order] if stratify is None else _age_bins(people["age"].to_numpy(), families, order)
 
     parts = np.empty(n_people, dtype=object)
-    seen, filled = 0, np.zeros(len(PARTS), dtype=int)
+    dealt, seen, room = _evenly_dealt(sizes), 0, np.zeros(len(PARTS), dtype=int)
     for chosen in bins:
-        seen += sum(len(families[f]) for f in chosen)
-        # What the parts should hold once this bin is dealt out; exact at the last one.
-        wanted = np.array([size * seen // n_people for size in sizes[:-1]])
-        room = np.append(wanted, seen - wanted.sum()) - filled
+        n_chosen = sum(len(families[f]) for f in chosen)
+        room += np.bincount(dealt[seen : seen + n_chosen], minlength=len(PARTS))
+        seen += n_chosen
         for family in (families[f] for f in chosen):
             part = _first_fitting(room, len(family))
             parts[family] = PARTS[part]
             room[part] -= len(family)
-            filled[part] += len(family)
     result = pd.Series(parts, index=pd.Index(people["participant_id"], name="participant_id"), name="split", dtype=str)
     check_parts(result)
     return result
@@ -160,6 +158,12 @@ def _age_bins(ages: np.ndarray, families: list[list[int]], order: np.ndarray) ->
     position = {family: rank for rank, family in enumerate(order)}
     bins = np.array_split(by_age, min(N_AGE_BINS, len(by_age)))
     return [np.array(sorted(chosen, key=lambda f: position[f])) for chosen in bins]
+
+
+def _evenly_dealt(sizes: list[int]) -> np.ndarray:
+    """Return one part's number a person, each part as evenly spread as can be, so that any stretch is fair."""
+    places = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
+    return np.repeat(np.arange(len(sizes)), sizes)[np.argsort(places, kind="stable")]
 
 
 def _first_fitting(room: np.ndarray, size: int) -> int:

@@ -202,7 +202,19 @@ def verify(store: Store, rows: Iterable[int]) -> None:
     """
     for row in rows:
         if zlib.crc32(store.series[row].data) != store.checksums[row]:
-            raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}. Delete it and run again.")
+            raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be made again.")
+
+
+def discard(store: Store) -> None:
+    """Remove a store, so that the next opening makes it again.
+
+    Parameters
+    ----------
+    store : Store
+        One whose rows are not what was written.
+    """
+    with _lock(store.folder.parent, store.fingerprint):
+        shutil.rmtree(store.folder, ignore_errors=True)
 
 
 def _make(folder: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> None:

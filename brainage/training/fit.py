@@ -113,6 +113,7 @@ def fit(
     ConfigError, DeviceError
         Optimizer, scheduler or Trainer refuse their arguments.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     stopping = EarlyStopping("val/loss", patience=patience, mode="min", min_delta=0.0)
     checkpoint = ModelCheckpoint(
         folder / "checkpoints",

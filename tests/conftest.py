@@ -1,0 +1,99 @@
+"""What many tests share: running the command as users do, and running a job inside this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from brainage import config, pipeline
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A run that is over in a moment: a few people, one small batch.
+FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")
+
+config.register()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run ``python ARGUMENTS`` in an empty folder, as a user would."""
+
+    def run(*arguments: str, **environment: str) -> Ended:
+        return run_command(tmp_path, *arguments, **environment)
+
+    return run
+
+
+def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
+    """Run ``python ARGUMENTS`` in a folder; ``train.py`` is found wherever that is."""
+    words = [str(ROOT / word) if word == "train.py" else word for word in arguments]
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
+    """Compose ``train.yaml`` with overrides, as a job that would write into ``tmp_path/run``."""
+    GlobalHydra.instance().clear()
+
+    def compose_with(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+            job = compose("train", list(overrides), return_hydra_config=True)
+        with open_dict(job):
+            job.hydra.runtime.output_dir = str(tmp_path / "run")
+            job.hydra.mode = "RUN"
+            HydraConfig.instance().set_config(job)
+            del job["hydra"]
+        return job
+
+    yield compose_with
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Run a job inside this process, in ``tmp_path/run``; return its summary."""
+
+    def run(*overrides: str) -> dict[str, Any]:
+        pipeline.train(composed(f"store.root={tmp_path / 'store'}", *overrides))
+        summary: dict[str, Any] = json.loads((tmp_path / "run" / "summary.json").read_text())
+        return summary
+
+    return run

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from brainage.data.datamodule import AgeDataModule, BatchOrder, People
+from brainage.data.store import DamagedStoreError, Store
+
+N_ROWS, N_COMPONENTS, N_TIMES = 11, 5, 13
+CHANNELS = [0, 3, 4]
+
+
+@pytest.fixture
+def store() -> Store:
+    import zlib
+
+    series = np.random.default_rng(0).standard_normal((N_ROWS, N_COMPONENTS, N_TIMES)).astype(np.float32)
+    checksums = np.array([zlib.crc32(row.data) for row in series], dtype=np.uint32)
+    return Store(Path("made-up"), tuple("abcdefghijk"), {}, series, checksums)
+
+
+PEOPLE = {
+    "train": People(np.array([9, 0, 4, 2, 7, 5, 1]), np.array([50.5, 51, 52, 53, 54, 55, 56])),
+    "val": People(np.array([3, 10]), np.array([60.0, 61])),
+    "test": People(np.array([8, 6]), np.array([70.0, 71])),
+}
+
+
+def module(store: Store, residency: str) -> AgeDataModule:
+    return AgeDataModule(store, PEOPLE, channels=CHANNELS, batch_size=3, seed=1, residency=residency)
+
+
+@pytest.mark.parametrize("residency", ["auto", "memory", "memmap"])
+def test_a_batch_holds_the_right_people_components_and_ages(store: Store, residency: str) -> None:
+    batches = list(module(store, residency).loader("train"))
+    # 7 people in threes: one would be left over alone and joins the batch before it.
+    assert [len(ages) for _, ages in batches] == [3, 4]
+    series, ages = batches[0]
+    assert series.shape == (3, len(CHANNELS), N_TIMES)
+    assert series.dtype == torch.float32
+    np.testing.assert_array_equal(series.numpy(), store.series[[9, 0, 4]][:, CHANNELS])
+    assert ages.tolist() == [50.5, 51, 52]
+
+
+def test_memory_and_memmap_give_the_same_shuffled_batches(store: Store) -> None:
+    held, mapped = (module(store, residency).train_dataloader() for residency in ("memory", "memmap"))
+    for (left, left_ages), (right, right_ages) in zip(held, mapped, strict=True):
+        assert torch.equal(left, right)
+        assert torch.equal(left_ages, right_ages)
+
+
+def test_the_held_series_share_nothing_with_the_store(store: Store) -> None:
+    data = module(store, "memory")
+    store.series[:] = 0
+    assert all(series.abs().sum() > 0 for series, _ in data.loader("train"))
+
+
+def test_a_damaged_row_is_noticed_when_it_is_held(store: Store) -> None:
+    store.series[10, 0, 0] += 1
+    with pytest.raises(DamagedStoreError, match="row 10"):
+        module(store, "memory")
+
+
+def test_auto_maps_what_would_take_too_much_memory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = N_ROWS * len(CHANNELS) * N_TIMES * 4
+
+    class Memory:
+        available = 4 * size - 1
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    store.series[10, 0, 0] += 1  # noticed only if it is copied
+    module(store, "auto")
+    Memory.available = 4 * size
+    with pytest.raises(DamagedStoreError, match="row 10"):
+        module(store, "auto")
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "lengths"),
+    [(6, 3, [3, 3]), (7, 3, [3, 4]), (8, 3, [3, 3, 2]), (1, 3, [1]), (4, 3, [4]), (2, 3, [2])],
+)
+def test_a_last_batch_of_one_joins_the_batch_before_it(n: int, batch_size: int, lengths: list[int]) -> None:
+    order = BatchOrder(n, batch_size)
+    assert [len(batch) for batch in order] == lengths
+    assert len(order) == len(lengths)
+    np.testing.assert_array_equal(np.concatenate(list(order)), np.arange(n))
+
+
+def test_the_order_depends_on_seed_and_epoch_only() -> None:
+    def drawn(seed: int, epoch: int) -> list[int]:
+        order = BatchOrder(50, 8, seed)
+        order.set_epoch(epoch)
+        return [int(i) for batch in order for i in batch]
+
+    assert drawn(1, 4) == drawn(1, 4)
+    assert sorted(drawn(1, 4)) == list(range(50))
+    assert len({tuple(drawn(s, e)) for s in (1, 2) for e in (0, 1, 2)}) == 6

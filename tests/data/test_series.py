@@ -1,0 +1,207 @@
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainage.data.series import FileScan, ZipScan, checked_series, parse_text
+from brainage.errors import SeriesError
+
+N_COMPONENTS, N_TIMES = 3, 490
+ID = "1000011"
+MEMBER = "fMRI/rfMRI_25.dr/dr_stage1.txt"
+
+
+def series(n_times: int = N_TIMES, n_components: int = N_COMPONENTS) -> np.ndarray:
+    return np.random.default_rng(7).standard_normal((n_times, n_components))
+
+
+def text(array: np.ndarray, delimiter: str = " ") -> bytes:
+    stream = io.StringIO()
+    np.savetxt(stream, array, delimiter=delimiter, fmt="%.17g")
+    return stream.getvalue().encode()
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
+def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def file_scan(folder: Path, name: str, data: bytes) -> FileScan:
+    (folder / name).write_bytes(data)
+    return FileScan(folder / name, folder)
+
+
+def zip_scan(folder: Path, data: bytes, *alternatives: str) -> ZipScan:
+    path = folder / f"{ID}_20227_2_0.zip"
+    path.write_bytes(data)
+    return ZipScan(path, folder, MEMBER, alternatives)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("a.txt", text(series()), id="txt"),
+        pytest.param("a.txt", b"\n" + text(series(), "   ") + b"\n\n", id="txt with blank lines"),
+        pytest.param("a.txt", text(series()).replace(b"\n", b"\r\n"), id="txt from Windows"),
+        pytest.param("a.tsv", text(series(), "\t"), id="tsv"),
+        pytest.param("a.csv", text(series(), ","), id="csv"),
+        pytest.param("a.csv", b"one,two,three\n" + text(series(), ","), id="csv with a header"),
+        pytest.param("a.csv.gz", gzip.compress(b"one,two,three\n" + text(series(), ",")), id="csv.gz with a header"),
+        pytest.param("a.npy", npy(series()), id="npy"),
+    ],
+)
+def test_every_format_gives_the_same_numbers(tmp_path: Path, name: str, data: bytes) -> None:
+    np.testing.assert_array_equal(file_scan(tmp_path, name, data).read(), series())
+
+
+def test_a_zip_is_read_in_place_with_or_without_the_upper_level(tmp_path: Path) -> None:
+    bare = MEMBER.removeprefix("fMRI/")
+    for members in ({MEMBER: text(series())}, {bare: text(series()), "fMRI/other.txt": b"1"}):
+        np.testing.assert_array_equal(zip_scan(tmp_path, zipped(members), bare).read(), series())
+
+
+def test_series_are_transposed_and_scaled_by_the_population_sd() -> None:
+    # Mean 3 and population SD sqrt(2) by hand; the second component is the first, mirrored.
+    raw = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0], [4.0, -4.0], [5.0, -5.0]])
+    expected = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / 2**0.5
+    found = checked_series(raw, n_components=2, n_times=5)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [expected, -expected], atol=1e-6)
+
+
+def test_of_523_time_points_the_first_490_are_used() -> None:
+    long = series(523)
+    long[490:] = 1e6
+    expected = checked_series(long[:490], N_COMPONENTS, N_TIMES)
+    np.testing.assert_array_equal(checked_series(long, N_COMPONENTS, N_TIMES), expected)
+    assert expected.shape == (N_COMPONENTS, N_TIMES)
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300], ids=["huge", "tiny"])
+def test_values_at_the_ends_of_the_floats_keep_their_shape(factor: float) -> None:
+    found = checked_series(series() * factor, N_COMPONENTS, N_TIMES)
+    np.testing.assert_allclose(found, checked_series(series(), N_COMPONENTS, N_TIMES), rtol=1e-5, atol=1e-6)
+
+
+def with_value(value: float) -> np.ndarray:
+    array = series()
+    array[17, 1] = value
+    return array
+
+
+def with_constant(value: float) -> np.ndarray:
+    array = series()
+    array[:, 1] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        pytest.param(with_value(np.nan), r"^NaN or infinity$", id="NaN"),
+        pytest.param(with_value(np.inf), r"^NaN or infinity$", id="infinity"),
+        pytest.param(series(n_components=4), r"^wrong number of columns: 4, expected 3$", id="a column too many"),
+        pytest.param(series(n_components=2), r"^wrong number of columns: 2, expected 3$", id="a column too few"),
+        pytest.param(series(489), r"^too few time points: 489, expected at least 490$", id="a row too few"),
+        pytest.param(with_constant(0.0), r"^constant component: number 2$", id="constant 0"),
+        pytest.param(with_constant(0.1), r"^constant component: number 2$", id="constant 0.1"),
+        pytest.param(with_constant(1e300), r"^constant component: number 2$", id="constant 1e300"),
+    ],
+)
+def test_unusable_numbers_are_refused(raw: np.ndarray, message: str) -> None:
+    with pytest.raises(SeriesError, match=message):
+        checked_series(raw, N_COMPONENTS, N_TIMES)
+
+
+class Trap:
+    """Unpickling it leaves a trace."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.mkdir, (Path("unpickled"),))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        pytest.param("a.txt", b"", r"^empty file$", id="empty"),
+        pytest.param("a.txt", b" \n\n", r"^empty file$", id="only white space"),
+        pytest.param("a.csv", b"one,two\n", r"^empty file: only a header line$", id="only a header"),
+        pytest.param("a.txt", b"1 2 3\n4 words 6\n", r"^not a number where a number belongs$", id="words"),
+        pytest.param("a.txt", b"one two\n1 2\n", r"^not a number where a number belongs$", id="txt with a header"),
+        pytest.param("a.txt", b"1 2 3\n4 5\n", r"^lines of different length$", id="ragged"),
+        pytest.param("a.txt", b"\x93NUMPY\xff\x00\x80", r"^not a text file", id="binary rubbish"),
+        pytest.param("a.npy", b"\x00\x01rubbish", r"^unreadable file", id="npy of rubbish"),
+        pytest.param("a.npy", npy(series())[:-8], r"^unreadable file", id="truncated npy"),
+        pytest.param("a.npy", npy(series()[0]), r"^not a table of numbers: 1 axes", id="npy of one axis"),
+        pytest.param("a.npy", npy(series().astype(str)), r"^not a table of numbers: 2 axes", id="npy of text"),
+        pytest.param("a.csv.gz", gzip.compress(text(series(), ","))[:-9], r"^unreadable file", id="truncated gz"),
+        pytest.param("a.csv.gz", b"1,2\n", r"^unreadable file: BadGzipFile$", id="gz that is none"),
+    ],
+)
+def test_unreadable_files_are_refused(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    with pytest.raises(SeriesError, match=message):
+        file_scan(tmp_path, name, data).read()
+
+
+def test_a_pickle_inside_a_npy_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scan = file_scan(tmp_path, "a.npy", npy(np.array([[Trap()]], dtype=object), allow_pickle=True))
+    with pytest.raises(SeriesError, match=r"^unreadable file"):
+        scan.read()
+    assert not Path("unpickled").exists()
+
+
+def test_a_file_that_is_gone_or_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SeriesError, match=r"^unreadable file: FileNotFoundError$"):
+        FileScan(tmp_path / f"{ID}.txt", tmp_path).read()
+    with pytest.raises(SeriesError, match=r"^unreadable file: IsADirectoryError$"):
+        FileScan(tmp_path, tmp_path).read()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(zipped({MEMBER: text(series())})[:-40], r"^not a whole zip archive$", id="end cut off"),
+        pytest.param(b"", r"^not a whole zip archive$", id="empty"),
+        pytest.param(zipped({"readme.txt": b"1"}), r"^not in the archive: .*dr_stage1\.txt`$", id="other members"),
+        pytest.param(zipped({MEMBER: b""}), r"^empty file$", id="empty member"),
+        pytest.param(
+            zipped({MEMBER: b"1 2 3\n" * 9}, zipfile.ZIP_STORED).replace(b"1 2 3", b"1 2 4", 1),
+            r"^not a whole zip archive$",
+            id="wrong checksum",
+        ),
+    ],
+)
+def test_unreadable_zips_are_refused_without_naming_anybody(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(SeriesError, match=message) as caught:
+        zip_scan(tmp_path, data).read()
+    assert ID not in str(caught.value)
+
+
+def test_the_stamp_follows_the_content_but_not_the_place(tmp_path: Path) -> None:
+    scans = []
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        scans.append(file_scan(tmp_path / folder, "a.txt", b"1 2\n"))
+    path = scans[1].path
+    path.touch()
+    one, other = (scan.stamp() for scan in scans)
+    assert one[:2] == other[:2] == ("a.txt", 4)
+    path.write_bytes(b"1 23\n")
+    assert scans[1].stamp() != other
+
+
+def test_a_number_alone_is_one_component() -> None:
+    assert parse_text(b"1\n2\n").shape == (2, 1)

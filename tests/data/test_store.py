@@ -1,0 +1,236 @@
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainage.data import store as stores
+from brainage.data.series import FileScan
+from brainage.data.store import DamagedStoreError, Store, open_store
+from brainage.errors import SeriesError, StoreError
+
+N_COMPONENTS, N_TIMES = 3, 7
+
+
+@dataclass(frozen=True)
+class FakeScan:
+    """Series made from a number; a negative one cannot be used."""
+
+    number: int
+    n_times: int = N_TIMES + 2
+
+    def read(self) -> np.ndarray:
+        if self.number < 0:
+            raise SeriesError("NaN or infinity", "made so")
+        return np.random.default_rng(self.number).normal(self.number, 5, (self.n_times, N_COMPONENTS))
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        return (self.number, self.n_times)
+
+
+@dataclass(frozen=True)
+class CountedScan(FakeScan):
+    """Leaves a line in a file each time it is read; reads slowly."""
+
+    log: str = ""
+
+    def read(self) -> np.ndarray:
+        with Path(self.log).open("a") as file:
+            file.write("read\n")
+        time.sleep(0.02)
+        return super().read()
+
+
+def make(root: Path, scans: dict[str, FakeScan]) -> Store:
+    return open_store(root, scans, n_components=N_COMPONENTS, n_times=N_TIMES)
+
+
+def test_rows_are_cropped_z_scored_and_in_order_of_ids(tmp_path: Path) -> None:
+    store = make(tmp_path, {"b": FakeScan(2), "a": FakeScan(1), "c": FakeScan(-1)})
+    assert store.participant_ids == ("a", "b")
+    assert store.excluded == {"c": ("NaN or infinity", "made so")}
+    assert store.series.shape == (2, N_COMPONENTS, N_TIMES)
+    assert store.series.dtype == np.float32
+    raw = FakeScan(2).read()[:N_TIMES].T
+    expected = (raw - raw.mean(axis=1, keepdims=True)) / raw.std(axis=1, keepdims=True)
+    np.testing.assert_allclose(store.series[1], expected, atol=1e-6)
+
+
+def test_a_second_opening_reads_no_scan(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    scans = {"a": CountedScan(1, log=str(log)), "b": CountedScan(2, log=str(log))}
+    first, second = make(tmp_path / "store", scans), make(tmp_path / "store", scans)
+    assert log.read_text() == "read\n" * 2
+    assert first.folder == second.folder
+    np.testing.assert_array_equal(first.series, second.series)
+
+
+def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
+    store = make(tmp_path, {"a": FakeScan(1)})
+    assert sorted(path.name for path in store.folder.iterdir()) == ["index.txt", "series.npy"]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {store.fingerprint}
+
+
+def test_workers_give_the_same_bits_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scans = {f"p{i:03d}": FakeScan(i if i % 50 else -1) for i in range(140)}
+    parallel = make(tmp_path / "parallel", scans)
+    monkeypatch.setattr(stores, "_FEWEST_FOR_WORKERS", 1000)
+    alone = make(tmp_path / "alone", scans)
+    assert len(parallel.participant_ids) == 137
+    assert parallel.excluded == alone.excluded
+    assert (parallel.folder / "series.npy").read_bytes() == (alone.folder / "series.npy").read_bytes()
+
+
+def test_a_changed_file_makes_another_store(tmp_path: Path) -> None:
+    file = tmp_path / "files" / "a.txt"
+    file.parent.mkdir()
+    rng = np.random.default_rng(0)
+    np.savetxt(file, rng.normal(size=(N_TIMES, N_COMPONENTS)))
+    scans = {"a": FileScan(file, file.parent)}
+
+    def opened() -> Store:
+        return open_store(tmp_path / "store", scans, n_components=N_COMPONENTS, n_times=N_TIMES)
+
+    first = opened()
+    os.utime(file, ns=(0, 10**9))
+    assert opened().fingerprint != first.fingerprint
+    other_settings = open_store(tmp_path / "store", scans, n_components=N_COMPONENTS, n_times=N_TIMES - 1)
+    assert len({first.fingerprint, opened().fingerprint, other_settings.fingerprint}) == 3
+
+
+def flip_a_byte(store: Store) -> None:
+    path = store.folder / "series.npy"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+def truncate_the_index(store: Store) -> None:
+    path = store.folder / "index.txt"
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def lose_the_series(store: Store) -> None:
+    (store.folder / "series.npy").unlink()
+
+
+def cut_the_series(store: Store) -> None:
+    path = store.folder / "series.npy"
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+@pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index, lose_the_series, cut_the_series])
+def test_a_damaged_store_is_noticed_said_and_made_again(
+    harm: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scans = {"a": FakeScan(1), "b": FakeScan(2)}
+    before = make(tmp_path, scans)
+    whole = np.array(before.series)
+    harm(before)  # type: ignore[operator]
+    again = make(tmp_path, scans)
+    np.testing.assert_array_equal(again.series, whole)
+    assert "is damaged; it is made again" in caplog.text
+
+
+def test_a_touched_but_whole_store_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    scans = {"a": CountedScan(1, log=str(log))}
+    store = make(tmp_path / "store", scans)
+    os.utime(store.folder / "series.npy", ns=(0, 10**9))
+    make(tmp_path / "store", scans)
+    assert log.read_text() == "read\n"
+
+
+def test_verify_finds_a_flipped_byte_even_behind_a_restored_modification_time(tmp_path: Path) -> None:
+    store = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
+    status = (store.folder / "series.npy").stat()
+    flip_a_byte(store)
+    os.utime(store.folder / "series.npy", ns=(status.st_atime_ns, status.st_mtime_ns))
+    damaged = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
+    stores.verify(damaged, [0])
+    with pytest.raises(DamagedStoreError, match="damaged in row 1"):
+        stores.verify(damaged, [0, 1])
+
+
+def test_a_store_of_nobody_is_a_store(tmp_path: Path) -> None:
+    store = make(tmp_path, {"a": FakeScan(-1)})
+    assert store.series.shape == (0, N_COMPONENTS, N_TIMES)
+    assert make(tmp_path, {"a": FakeScan(-1)}).participant_ids == ()
+
+
+def test_a_place_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"`store.root=.*file/store` cannot be written: Not a directory"):
+        make(tmp_path / "file" / "store", {"a": FakeScan(1)})
+
+
+def test_a_full_disk_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage(free=10))
+    with pytest.raises(StoreError, match="needs 0.0 GB, but 0.0 GB are free"):
+        make(tmp_path, {"a": FakeScan(1)})
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+@dataclass(frozen=True)
+class _Usage:
+    free: int
+
+
+def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="No space left on device. Nothing was left"):
+        make(tmp_path, {"a": FakeScan(1)})
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+class ChangingScan(FakeScan):
+    """Its file changes each time it is read, `times` times."""
+
+    changes = 0
+    times = 1
+
+    def read(self) -> np.ndarray:
+        if ChangingScan.changes < ChangingScan.times:
+            ChangingScan.changes += 1
+        return super().read()
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        return (*super().stamp(), ChangingScan.changes)
+
+
+@pytest.mark.parametrize(("times", "gives_up"), [(1, False), (99, True)])
+def test_a_file_that_changes_while_it_is_read_is_noticed(
+    times: int, gives_up: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ChangingScan.changes, ChangingScan.times = 0, times
+    if gives_up:
+        with pytest.raises(StoreError, match="changed while they were read, 3 times"):
+            make(tmp_path, {"a": ChangingScan(1)})
+    else:
+        assert make(tmp_path, {"a": ChangingScan(1)}).participant_ids == ("a",)
+    assert "changed while it was read" in caplog.text
+
+
+def _open_in_a_process(root: str, log: str) -> None:
+    store = make(Path(root), {f"p{i}": CountedScan(i, log=log) for i in range(20)})
+    assert len(store.participant_ids) == 20
+    stores.verify(store, range(20))
+
+
+def test_two_processes_make_a_store_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    context = multiprocessing.get_context("spawn")
+    arguments = (str(tmp_path / "store"), str(log))
+    processes = [context.Process(target=_open_in_a_process, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert log.read_text() == "read\n" * 20

@@ -1,0 +1,260 @@
+import gzip
+import math
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from brainage.data.series import FileScan, ZipScan
+from brainage.data.ukb import UkbCohort
+from brainage.errors import CohortError, MissingPathError, SeriesError
+
+IDS = ("1000011", "1000022", "1000033")
+MEMBER = "fMRI/rfMRI_25.dr/dr_stage1.txt"
+SERIES = "1 2 3\n4 5 6\n"
+
+DASH = """\
+"eid","31-0.0","21003-0.0","21003-2.0","54-0.0","54-2.0","25741-2.0","2050-2.0","true_gap","999-0.0"
+"1000022","0","55","63","11010","11025","0.125","-1","-1.5","x"
+"1000011","1","56","","11010","","","-3","2.0","y,z"
+"1000033","","57","71","11010","11027","0.25","2","-3.0",""
+"""
+DOT = """\
+f.eid\tf.31.0.0\tf.21003.0.0\tf.21003.2.0\tf.54.2.0\tf.25741.2.0\tf.2050.2.0\ttrue_gap
+1000022\tFemale\t55\t63\t11025\t0.125\t-1\t-1.5
+1000011\tMale\t56\tNA\tNA\tNA\t-3\t2.0
+1000033\tNA\t57\t71\t11027\t0.25\t2\t-3.0
+"""
+RAP = """\
+eid,p31,p21003_i0,p21003_i2,p54_i2,p25741_i2,p2050_i2,true_gap
+1000022,Female,55,63.0,11025.0,0.125,Do not know,-1.5
+1000011,Male,56,,,,Prefer not to answer,2.0
+1000033,,57,71.0,11027.0,0.25,2,-3.0
+"""
+PREFIXED = RAP.replace("eid,", "participant.eid,", 1).replace("p31,", "participant.p31_i0,", 1)
+for _name in ("p21003_i0", "p21003_i2", "p54_i2", "p25741_i2", "p2050_i2"):
+    PREFIXED = PREFIXED.replace(f",{_name}", f",participant.{_name}", 1)
+
+
+def cohort(folder: Path, table: str | bytes = DASH, *, instance: int = 2, name: str = "t.csv") -> UkbCohort:
+    content = table if isinstance(table, bytes) else table.encode()
+    (folder / name).write_bytes(content)
+    (folder / "bulk").mkdir(exist_ok=True)
+    return UkbCohort(root=folder / "bulk", phenotypes=folder / name, instance=instance)
+
+
+def put_zip(path: Path, *members: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in members:
+            archive.writestr(member, SERIES)
+    return path
+
+
+def put_file(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SERIES)
+    return path
+
+
+def refuse_ids(error: BaseException) -> None:
+    assert not [person for person in IDS if person in str(error)]
+
+
+# --- The table ---
+
+
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [
+        pytest.param(DASH, "2050-2.0", id="dash, quoted"),
+        pytest.param(DASH.replace('"y,z"', '"y"').replace('"', ""), "2050-2.0", id="dash, not quoted"),
+        pytest.param("\ufeff" + DASH.replace("\n", "\r\n"), "2050-2.0", id="dash, from Windows"),
+        pytest.param(gzip.compress(DASH.encode()), "2050-2.0", id="dash, gzipped"),
+        pytest.param(DASH.encode().replace(b'"x"', b'"caf\xe9"'), "2050-2.0", id="dash, a stray byte elsewhere"),
+        pytest.param(DOT, "f.2050.2.0", id="dot, tabs"),
+        pytest.param(RAP, "p2050_i2", id="rap"),
+        pytest.param(RAP.replace("p31", "p31_i0"), "p2050_i2", id="rap, sex with an instance"),
+        pytest.param(PREFIXED, "participant.p2050_i2", id="rap, prefixed"),
+    ],
+)
+def test_every_style_gives_the_same_table(tmp_path: Path, table: str | bytes, field: str) -> None:
+    found = cohort(tmp_path, table).read_table([field, "true_gap", "age", "sex"])
+    names = ["participant_id", "age", "sex", "site", "head_motion", field, "true_gap"]
+    assert found.columns.tolist() == names
+    assert found.index.tolist() == [2, 3, 4]
+    nobody = math.nan
+    expected = [
+        ["1000022", 63.0, 0.0, "11025", 0.125, nobody, -1.5],
+        ["1000011", nobody, 1.0, nobody, nobody, nobody, 2.0],
+        ["1000033", 71.0, nobody, "11027", 0.25, 2.0, -3.0],
+    ]
+    assert found.astype(object).fillna("?").to_numpy().tolist() == [
+        ["?" if value is nobody else value for value in row] for row in expected
+    ]
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    found = cohort(tmp_path).read_table()
+    assert found.columns.tolist() == ["participant_id", "age", "sex", "site", "head_motion"]
+
+
+def test_columns_of_standard_names_stand_in_for_missing_fields_but_never_for_age(tmp_path: Path) -> None:
+    found = cohort(tmp_path, "eid,21003-2.0,sex,site,family_id,age\n1000011,60,F,Leeds,7,50\n").read_table()
+    assert found.iloc[0].tolist() == ["1000011", 60.0, 0.0, "Leeds", "7"]
+    with pytest.raises(CohortError, match=r"no column `21003-2.0`, the age at imaging visit 2"):
+        cohort(tmp_path, "eid,31-0.0,age\n1000011,1,60\n").read_table()
+
+
+def test_the_imaging_visit_chooses_the_columns(tmp_path: Path) -> None:
+    table = "eid,31-0.0,21003-2.0,21003-3.0,54-2.0,54-3.0\n1000011,1,60,66,11025,11026\n"
+    found = cohort(tmp_path, table, instance=3).read_table()
+    assert found[["age", "site"]].iloc[0].tolist() == [66.0, "11026"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(["5", "-1", "-3"], [5.0, None, None], id="do not know, prefer not to answer"),
+        pytest.param(["-10", "-7", "-1"], [-10.0, -7.0, None], id="other codes stay"),
+        pytest.param(["0", "-1", "-4"], [0.0, -1.0, -4.0], id="whole numbers with another negative"),
+        pytest.param(["0.5", "-1", "-3"], [0.5, -1.0, -3.0], id="continuous"),
+        pytest.param(["5", "Do not know", "prefer not to answer"], [5.0, None, None], id="words"),
+        pytest.param(["never", "-1", "Do not know"], ["never", "-1", None], id="text"),
+    ],
+)
+def test_answers_that_are_none_are_missing(tmp_path: Path, values: list[str], expected: list[object]) -> None:
+    rows = "".join(f"{person},60,{value}\n" for person, value in zip(IDS, values, strict=True))
+    found = cohort(tmp_path, f"eid,21003-2.0,1-2.0\n{rows}").read_table(["1-2.0"])["1-2.0"]
+    assert found.astype(object).where(found.notna(), None).tolist() == expected
+
+
+def test_a_negative_age_is_kept_for_the_check_of_ages(tmp_path: Path) -> None:
+    assert cohort(tmp_path, "eid,21003-2.0\n1000011,-1\n").read_table()["age"].tolist() == [-1.0]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        pytest.param(
+            "eid,31-0.0,21022-0.0,21003-0.0\n1,2,3,4\n", r"`21003-2.0`.*has `21022-0.0`, `21003-0.0`", id="dash"
+        ),
+        pytest.param("f.eid\tf.21003.3.0\n1\t2\n", r"`f.21003.2.0`.*has `f.21003.3.0`.*not used instead", id="dot"),
+        pytest.param("eid,p21022,p21003_i0\n1,2,3\n", r"`p21003_i2`.*has `p21022`, `p21003_i0`", id="rap"),
+        pytest.param(
+            "eid,p31\n1,2\n", r"no column `p21003_i2`, the age at imaging visit 2\. Export", id="no age at all"
+        ),
+        pytest.param("id,21003-2.0\n1,2\n", r"no column `eid`", id="no eid"),
+        pytest.param("eid,f.21003.2.0\n1,2\n", r"no column `f.eid`", id="eid of another style"),
+        pytest.param("eid,21003-2.0,p31\n1,2,3\n", r"mixes column styles: `21003-2.0`, `p31`", id="mixed"),
+        pytest.param(
+            "1000011,1000022\n1000033,60\n", r"none of the columns `21003-2.0`, `f.210.*got 2", id="no header"
+        ),
+        pytest.param("eid,21003-2.0,21003-2.0\n1,2,3\n", r"has 2 columns `21003-2.0`", id="age twice"),
+        pytest.param("eid,21003-2.0\n", r"a header but no rows", id="no rows"),
+        pytest.param("", r"is empty", id="empty"),
+        pytest.param("eid,21003-2.0\n1000011,old\n", r"`21003-2.0`: 1 of 1 values .* row 2: `old`", id="age in words"),
+        pytest.param("eid,21003-2.0,31-0.0\n1000011,60,2\n", r"`31-0.0`: sex must be .* row 2 has `2`", id="sex"),
+        pytest.param("eid,21003-2.0\n,60\n", r"`eid`: the id is empty in row 2", id="no id"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, table: str, message: str) -> None:
+    with pytest.raises(CohortError, match=message) as caught:
+        cohort(tmp_path, table).read_table()
+    assert "t.csv" in str(caught.value)
+    refuse_ids(caught.value)
+
+
+def test_a_column_that_is_not_there_is_named_beside_the_nearest(tmp_path: Path) -> None:
+    many = ",".join(f"{field}-0.0" for field in range(2000, 2100))
+    table = f"eid,21003-2.0,21001-2.0,{many}\n1000011,60,25,{',' * 99}\n"
+    with pytest.raises(CohortError, match=r"no column `21001-2\.1`.*Did you mean `21001-2\.0`\?") as caught:
+        cohort(tmp_path, table).read_table(["21001-2.1"])
+    assert len(str(caught.value)) < 400
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match=r"`.*no\.csv` cannot be read: .*cohort\.phenotypes"):
+        UkbCohort(root=tmp_path, phenotypes=tmp_path / "no.csv").read_table()
+
+
+# --- Scans ---
+
+
+@pytest.mark.parametrize(
+    ("place", "instance"),
+    [
+        pytest.param("1000011_20227_2_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="folder"),
+        pytest.param("1000011_20227_2_0/rfMRI_25.dr/dr_stage1.txt", 2, id="folder, no upper level"),
+        pytest.param("1000011/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="eid"),
+        pytest.param("1000011/rfMRI_25.dr/dr_stage1.txt", 2, id="eid, no upper level"),
+        pytest.param("10/1000011_20227_2_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="folder in a shard"),
+        pytest.param("1000011_20227_3_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 3, id="folder of the repeat"),
+    ],
+)
+def test_an_extracted_scan_is_found(tmp_path: Path, place: str, instance: int) -> None:
+    reader = cohort(tmp_path, instance=instance)
+    path = put_file(reader.root / place)
+    assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, reader.root)}
+    assert reader.find_scans(IDS, 100) == {}
+
+
+@pytest.mark.parametrize("folder", ["", "10/"], ids=["root", "shard"])
+@pytest.mark.parametrize("member", [MEMBER, "rfMRI_25.dr/dr_stage1.txt"], ids=["upper level", "no upper level"])
+def test_a_zipped_scan_is_found_and_read(tmp_path: Path, folder: str, member: str) -> None:
+    reader = cohort(tmp_path)
+    put_zip(reader.root / f"{folder}1000011_20227_2_0.zip", member)
+    scans = reader.find_scans(iter(IDS), 25)
+    assert list(scans) == ["1000011"]
+    assert pickle.loads(pickle.dumps(scans["1000011"])).read().tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+def test_a_zip_without_the_dimension_is_a_scan_that_cannot_be_read(tmp_path: Path) -> None:
+    reader = cohort(tmp_path)
+    put_zip(reader.root / "1000011_20227_2_0.zip", MEMBER)
+    scan = reader.find_scans(IDS, 100)["1000011"]
+    with pytest.raises(
+        SeriesError, match=r"^not in the archive: the zip holds no `fMRI/rfMRI_100\.dr/dr_stage1\.txt`$"
+    ):
+        scan.read()
+
+
+def test_other_visits_fields_and_people_are_no_scans(tmp_path: Path) -> None:
+    reader = cohort(tmp_path, instance=3)
+    for name in (
+        "1000011_20227_2_0.zip",
+        "1000011_20249_3_0.zip",
+        "1000099_20227_3_0.zip",
+        "1000011_20227_3_0.zip.part",
+    ):
+        put_zip(reader.root / name, MEMBER)
+    put_file(reader.root / "1000011" / MEMBER)  # without its visit a folder is taken for the first
+    put_zip(reader.root / "10" / "10" / "1000011_20227_3_0.zip", MEMBER)
+    (reader.root / "1000022_20227_3_0.zip").mkdir()
+    (reader.root / "1000033_20227_3_0.zip").symlink_to(reader.root / "nowhere")
+    assert reader.find_scans(IDS, 25) == {}
+
+
+def test_a_folder_comes_before_a_zip_unless_it_lacks_the_file(tmp_path: Path) -> None:
+    reader = cohort(tmp_path)
+    path = put_file(reader.root / "1000011" / MEMBER)
+    put_zip(reader.root / "1000011_20227_2_0.zip", MEMBER, MEMBER.replace("25", "100"))
+    assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, reader.root)}
+    assert isinstance(reader.find_scans(IDS, 100)["1000011"], ZipScan)
+    better = put_file(reader.root / "1000011_20227_2_0" / MEMBER)
+    assert reader.find_scans(IDS, 25) == {"1000011": FileScan(better, reader.root)}
+
+
+def test_the_path_inside_a_scan_can_be_another(tmp_path: Path) -> None:
+    reader = UkbCohort(root=tmp_path, phenotypes=tmp_path / "t.csv", member="{dimension}/ts.txt")
+    path = put_file(tmp_path / "1000011_20227_2_0" / "25" / "ts.txt")
+    other = put_file(tmp_path / "1000022" / "fMRI" / "25" / "ts.txt")
+    assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, tmp_path), "1000022": FileScan(other, tmp_path)}
+
+
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nothing", "file"):
+        with pytest.raises(MissingPathError, match=rf"`cohort\.root` must be a folder .*{name}` cannot"):
+            UkbCohort(root=tmp_path / name, phenotypes=tmp_path / "t.csv").find_scans(IDS, 25)

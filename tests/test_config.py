@@ -1,0 +1,180 @@
+"""Schemas, and every YAML: composed, complete, and one fast step of each choice."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig
+from pytorch_lightning import Trainer
+
+from brainage import config
+from brainage.config import TrainerConfig
+from brainage.errors import ConfigError, ImpossibleArchitectureError
+from tests.conftest import FAST, ROOT
+
+CONFIGS = ROOT / "configs"
+CHOICES = sorted(
+    (group.name, path.relative_to(group).with_suffix("").as_posix())
+    for group in CONFIGS.iterdir()
+    if group.is_dir() and group.name != "local"
+    for path in group.rglob("*.yaml")
+)
+NEEDS = {"ukb": ["cohort.root=x", "cohort.phenotypes=y"], "bids": ["cohort.root=x"]}
+Compose = Callable[..., DictConfig]
+RunJob = Callable[..., dict[str, Any]]
+
+
+def test_there_are_configs_of_every_group() -> None:
+    groups = {group for group, _ in CHOICES}
+    assert groups == {
+        "cohort",
+        "experiment",
+        "logger",
+        "modality",
+        "model",
+        "optimizer",
+        "scheduler",
+        "split",
+        "trainer",
+    }
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)
+def test_every_config_composes_and_passes_its_schema(group: str, choice: str, composed: Compose) -> None:
+    parsed = config.parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
+    if group not in ("experiment", "logger", "scheduler", "optimizer"):
+        name = parsed.trainer.accelerator if group == "trainer" else getattr(parsed, group).name
+        assert name == choice
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)
+def test_every_config_begins_with_a_line_for_the_help(group: str, choice: str) -> None:
+    lines = (CONFIGS / group / f"{choice}.yaml").read_text().splitlines()
+    assert [line for line in lines[:2] if line.startswith("# ") and "@package" not in line]
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"),
+    [pair for pair in CHOICES if pair[0] not in ("cohort", "trainer", "logger")],
+    ids=lambda value: value,
+)
+def test_every_choice_takes_one_fast_step(group: str, choice: str, run_job: RunJob) -> None:
+    overrides = [f"{group}={choice}", *FAST]
+    summary = run_job(*overrides, "trainer.limit_train_batches=1")
+    assert summary["status"] == "finished"
+    assert summary["epochs"] == 1
+    assert summary["n"] == {"train": 32, "val": 4, "test": 4}
+
+
+def test_several_loggers_compose(composed: Compose) -> None:
+    assert set(composed("logger=[wandb,tensorboard]").logger) == {"wandb", "tensorboard"}
+    assert composed("logger=wandb", "logger.wandb.mode=online").logger.wandb.mode == "online"
+    assert composed("logger=wandb").logger.wandb.mode == "offline"
+
+
+def test_the_trainer_takes_whatever_lightnings_takes() -> None:
+    lightning = set(inspect.signature(Trainer.__init__).parameters) - {"self", "logger"}
+    assert set(TrainerConfig.__dataclass_fields__) == lightning
+
+
+@pytest.mark.parametrize(
+    ("modality", "components", "n_channels", "first", "last"),
+    [
+        ("ica25", "good", 21, 0, 21),
+        ("ica25", "all", 25, 0, 24),
+        ("ica100", "good", 55, 1, 92),
+        ("ica100", "all", 100, 0, 99),
+    ],
+)
+def test_components_decide_the_channels_everywhere(
+    modality: str, components: str, n_channels: int, first: int, last: int, composed: Compose
+) -> None:
+    parsed = config.parse(composed(f"modality={modality}", f"modality.components={components}"))
+    indices = parsed.modality.channel_indices
+    assert (len(indices), indices[0], indices[-1]) == (n_channels, first, last)
+    assert parsed.modality.n_channels == parsed.model.in_channels == n_channels
+
+
+def test_the_good_components_are_all_but_the_artefacts(composed: Compose) -> None:
+    d25 = config.parse(composed("modality=ica25")).modality.good_components
+    assert set(range(1, 26)) - set(d25) == {4, 23, 24, 25}
+    d100 = config.parse(composed("modality=ica100")).modality.good_components
+    assert d100 == [*range(2, 44), 45, 46, 48, 49, 50, 52, 53, 57, 58, 60, 63, 64, 93]
+
+
+def test_the_final_models_have_the_published_hyperparameters(composed: Compose) -> None:
+    for name, parameters in (("ica25", 73_025), ("ica100", 383_489)):
+        from brainage import models
+
+        parsed = config.parse(composed(f"experiment=final_models/{name}"))
+        network = models.build(parsed.model.name, parsed.network_arguments)
+        assert sum(p.numel() for p in network.parameters()) == parameters
+        assert parsed.optimizer["weight_decay"] == 0.1
+    assert parsed.optimizer["lr"] == 0.00020177405202416644
+
+
+def test_overrides_win_over_an_experiment(composed: Compose) -> None:
+    job = composed("experiment=final_models/ica25", "model.kernel_size=7", "seed=5")
+    assert job.model.kernel_size == 7
+    assert job.seed == 5
+
+
+@pytest.mark.parametrize(
+    ("override", "match"),
+    [
+        ("model.kernel_size=0", "`model.kernel_size` must be 1 or more, but got 0"),
+        ("model.stride=0", "`model.stride` must be 1 or more, but got 0"),
+        ("model.depth=-2", "`model.depth` must be 1 or more, but got -2"),
+        ("model.dilation=0", "`model.dilation` must be 1 or more, but got 0"),
+        ("model.start_out=0", "`model.start_out` must be 1 or more"),
+        ("model.conv_dropout=1", r"`model.conv_dropout` must be in \[0, 1\), but got 1.0"),
+        ("model.final_dropout=-0.1", r"`model.final_dropout` must be in \[0, 1\), but got -0.1"),
+        ("model.final_dropout=nan", r"`model.final_dropout` must be in \[0, 1\), but got nan"),
+        ("model.output_bias=median", "`model.output_bias` got 'median'.*mean_age, zero"),
+        ("optimizer.lr=0", "`optimizer.lr` must be a number above 0, but got 0"),
+        ("optimizer.lr=-1e-3", "`optimizer.lr` must be a number above 0, but got -0.001"),
+        ("optimizer.lr=fast", "`optimizer.lr` must be a number above 0, but got 'fast'"),
+        ("optimizer.lr=inf", "`optimizer.lr` must be a number above 0, but got inf"),
+        ("optimizer.weight_decay=-1", "`optimizer.weight_decay` must be 0 or more, but got -1"),
+        ("batch_size=1", "`batch_size` must be 2 or more, but got 1"),
+        ("patience=0", "`patience` must be 1 or more"),
+        ("seed=-1", "`seed` must be 0 or more"),
+        ("split.seed=-1", "`split.seed` must be 0 or more"),
+        ("split.train_fraction=1", "`split.train_fraction` must be between 0 and 1"),
+        ("split.val_fraction=0.2", "must be under 1, so that a test set is left, but got 1.0"),
+        ("split.stratify=sex", "`split.stratify` got 'sex'. Choose one of age"),
+        ("objective=val/loss", "`objective` got 'val/loss'.*Did you mean"),
+        ("modality.components=god", "`modality.components` got 'god'.*Did you mean `good`"),
+        ("modality.good_components=[3,2]", "`modality.good_components` must be rising component numbers from 1 to 25"),
+        ("modality.good_components=[0,2]", "`modality.good_components` must be rising"),
+        ("modality.n_channels=3", "`modality.n_channels` must be 21.*Leave|leave it out"),
+        ("modality.n_times=1", "`modality.n_times` must be 2 or more"),
+        ("cohort.n_participants=0", "`cohort.n_participants` must be 1 or more"),
+        ("cohort.signal=-1", "`cohort.signal` must be 0 or more"),
+        ("cohort.max_excluded_fraction=2", "`cohort.max_excluded_fraction` must be from 0 to 1"),
+        ("cohort=ukb", "`cohort.phenotypes`, `cohort.root` must be given"),
+        ("cohort=bids", "`cohort.root` must be given"),
+        ("store.residency=disk", "`store.residency` got 'disk'"),
+        ("trainer.max_epochs=0", "`trainer.max_epochs` must be 1 or more"),
+        ("trainer.devices=2", "`trainer.devices` must be left at 1.*several runs"),
+        ("trainer.enable_checkpointing=false", "`trainer.enable_checkpointing` must be left at"),
+        ("trainer.limit_predict_batches=1", "`trainer.limit_predict_batches` must be left.*Every participant"),
+        ("trainer.overfit_batches=0.5", "`trainer.overfit_batches` must be left"),
+    ],
+    ids=lambda value: value if "=" in value and "`" not in value else "",
+)
+def test_a_value_that_breaks_a_rule_is_refused(override: str, match: str, composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=match):
+        config.parse(composed(override))
+
+
+def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_job("cohort.version=99", *FAST)
+    assert "`cohort.version` must be 1, the version of this generator, but got 99" in capsys.readouterr().err
+
+
+def test_an_impossible_network_is_a_mistake_in_the_config() -> None:
+    assert issubclass(ImpossibleArchitectureError, ConfigError)
+    assert issubclass(ConfigError, ValueError)
