@@ -1,0 +1,364 @@
+"""What users do: ``python train.py ...`` in a folder of theirs, on files of theirs; exit codes, output, files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import FAST, ROOT, Command, Ended, run_command
+
+METRICS = {"mae", "mse", "rmse", "r2", "pearson_r"}
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def only_run(folder: Path) -> Path:
+    runs = list((folder / "outputs" / "train").glob("*/*"))
+    assert len(runs) == 1
+    return runs[0]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """One plain run, with both loggers, looked at by many tests."""
+    folder = tmp_path_factory.mktemp("plain")
+    ended = run_command(folder, "train.py", *FAST, "trainer.max_epochs=2", "logger=[wandb,tensorboard]")
+    return folder, ended
+
+
+def test_a_run_ends_well_with_a_short_table(plain: tuple[Path, Ended]) -> None:
+    folder, ended = plain
+    assert ended.code == 0, ended.text
+    for words in ("test MAE", "of the mean predictor", "parameters", "225,025", "time", str(only_run(folder))):
+        assert words in ended.out
+    # Output that is not a terminal gets plain lines.
+    assert "epoch 0: MAE train" in ended.out
+    assert "\x1b" not in ended.text
+    assert "Warning" not in ended.text
+
+
+def test_a_run_leaves_its_files(plain: tuple[Path, Ended]) -> None:
+    run = only_run(plain[0])
+    files = {path.name for path in run.iterdir()}
+    expected = {"config.yaml", "metrics.csv", "predictions.csv", "splits.csv", "exclusions.csv", "summary.json"}
+    assert expected <= files
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    predictions = read(run / "predictions.csv")
+    assert list(predictions[0]) == ["participant_id", "split", "age", "predicted_age", "bag"]
+    assert len(predictions) == 40
+    for row in predictions:
+        assert float(row["bag"]) == pytest.approx(float(row["predicted_age"]) - float(row["age"]), abs=1e-9)
+    splits = {row["participant_id"]: row["split"] for row in read(run / "splits.csv")}
+    assert splits == {row["participant_id"]: row["split"] for row in predictions}
+    assert [row["epoch"] for row in read(run / "metrics.csv")] == ["0", "1"]
+    assert (run / "exclusions.csv").read_text() == "participant_id,reason\n"
+
+
+def test_the_summary_has_every_contracted_key_and_right_numbers(plain: tuple[Path, Ended]) -> None:
+    run = only_run(plain[0])
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert summary["reason"] is None
+    assert set(summary["metrics"]) == {"train", "val", "test"}
+    assert all(set(summary["metrics"][part]) == METRICS for part in summary["metrics"])
+    assert summary["n"] == {"train": 32, "val": 4, "test": 4}
+    assert summary["model"]["name"] == "variable1dcnn"
+    assert summary["model"]["parameters"] == 225_025
+    assert set(summary["cohort"]) == {"name", "fingerprint", "n_participants", "n_excluded"}
+    assert set(summary["seconds"]) == {"ingest", "fit", "total"}
+    assert summary["seed"] == 43
+    assert summary["epochs"] == 2
+    assert len(summary["commit"] or "0" * 40) >= 40
+    # Numbers agree with the files.
+    rows = read(run / "predictions.csv")
+    test = [row for row in rows if row["split"] == "test"]
+    mae = sum(abs(float(row["bag"])) for row in test) / len(test)
+    assert summary["metrics"]["test"]["mae"] == pytest.approx(mae)
+    train_ages = [float(row["age"]) for row in rows if row["split"] == "train"]
+    mean_age = sum(train_ages) / len(train_ages)
+    baseline = sum(abs(float(row["age"]) - mean_age) for row in test) / len(test)
+    assert summary["baseline"]["test"]["mae"] == pytest.approx(baseline)
+    losses = [float(row["val/loss"]) for row in read(run / "metrics.csv")]
+    assert summary["objective"]["name"] == "val/mse"
+    assert summary["objective"]["value"] == pytest.approx(min(losses), rel=1e-5)
+    assert summary["best_epoch"] == losses.index(min(losses))
+
+
+def test_loggers_leave_their_files_without_an_account(plain: tuple[Path, Ended]) -> None:
+    run = only_run(plain[0])
+    assert list((run / "tensorboard").glob("events.out.tfevents.*"))
+    assert list(run.glob("wandb/offline-run-*/run-*.wandb"))
+
+
+def test_ids_are_only_where_they_belong(plain: tuple[Path, Ended]) -> None:
+    folder, ended = plain
+    run = only_run(folder)
+    allowed = {run / name for name in ("splits.csv", "exclusions.csv", "predictions.csv")}
+    ids = [row["participant_id"] for row in read(run / "splits.csv")]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    leaks = [
+        path.name
+        for path in files
+        if path not in allowed and "store" not in path.parts and any(i.encode() in path.read_bytes() for i in ids)
+    ]
+    assert leaks == []
+    assert not any(i in ended.text for i in ids)
+
+
+def test_the_same_command_gives_the_same_bits(plain: tuple[Path, Ended], tmp_path: Path) -> None:
+    again = run_command(tmp_path, "train.py", *FAST, "trainer.max_epochs=2")
+    assert again.code == 0, again.text
+    first, second = only_run(plain[0]), only_run(tmp_path)
+    assert (first / "predictions.csv").read_bytes() == (second / "predictions.csv").read_bytes()
+    weights = [
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (first, second)
+    ]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+@pytest.fixture(scope="module")
+def ukb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ukb")
+    for style in ("dash", "rap"):
+        ended = simulate(folder, "ukb", style, "--columns", style, *(["--extracted"] if style == "dash" else []))
+        assert ended.code == 0, ended.text
+    return folder
+
+
+def simulate(folder: Path, layout: str, name: str, *more: str) -> Ended:
+    words = ["-m", "brainage.data.simulated", "--layout", layout, "--out", name, "--participants", "60", *more]
+    return run_command(folder, *words)
+
+
+@pytest.mark.parametrize(
+    ("style", "modality", "query", "n"),
+    [
+        ("rap", "ica100", "sex == 1 and age < 80", None),
+        ("dash", "ica25", "`2070-2.0` >= 1", None),
+    ],
+    ids=["zips-of-the-research-platform", "extracted-tree-with-quoted-columns"],
+)
+def test_uk_biobank_files_train(
+    ukb: Path, style: str, modality: str, query: str, n: int | None, tmp_path: Path
+) -> None:
+    ended = run_command(
+        tmp_path,
+        "train.py",
+        "cohort=ukb",
+        f"cohort.root={ukb / style / 'bulk'}",
+        f"cohort.phenotypes={ukb / style / 'phenotypes.csv'}",
+        f"modality={modality}",
+        f'cohort.include="{query}"',
+        *FAST[1:],
+    )
+    assert ended.code == 0, ended.text
+    summary = json.loads((only_run(tmp_path) / "summary.json").read_text())
+    assert 15 < summary["cohort"]["n_participants"] < 60
+    assert summary["metrics"]["test"]["mae"] > 0
+
+
+def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_those_it_excludes(tmp_path: Path) -> None:
+    ended = simulate(tmp_path, "bids", "tree")
+    assert ended.code == 0, ended.text
+    files = sorted((tmp_path / "tree").glob("sub-*/ses-2/func/*_ts-ica-25.txt"))
+    ids = [path.name.split("_")[0].removeprefix("sub-") for path in files]
+    files[7].write_text(files[7].read_text().replace(" ", " x", 1))
+    files[8].write_text("".join(files[8].read_text().splitlines(keepends=True)[:489]))
+    files[9].unlink()
+    (tmp_path / "withdrawn.txt").write_text(f"{ids[3]}\nsub-{ids[4]}\n")
+    arguments = ["cohort=bids", "cohort.root=tree", "cohort.exclude_ids=withdrawn.txt", *FAST[1:]]
+    ended = run_command(tmp_path, "train.py", *arguments)
+    assert ended.code == 0, ended.text
+    assert "2 of 57 participants with a file are excluded" in ended.text
+    run = only_run(tmp_path)
+    excluded = {row["participant_id"]: row["reason"] for row in read(run / "exclusions.csv")}
+    assert excluded == {
+        ids[7]: "not a number where a number belongs",
+        ids[8]: "too few time points: 489, expected at least 490",
+    }
+    assert {row["participant_id"] for row in read(run / "splits.csv")} == set(ids) - {ids[i] for i in (3, 4, 7, 8, 9)}
+    # More of them, and the run stops and counts.
+    for path in files[10:12]:
+        path.write_text("")
+    ended = run_command(tmp_path, "train.py", *arguments)
+    assert ended.code == 2
+    assert "`cohort.max_excluded_fraction=0.05` is exceeded: 4 of 57" in ended.err
+    assert "2 x empty file" in ended.err
+    assert not any(i in ended.text for i in ids)
+
+
+def test_the_parts_do_not_depend_on_dimension_or_on_who_has_files(run_job: Any, tmp_path: Path) -> None:
+    def parts() -> dict[str, str]:
+        return {row["participant_id"]: row["split"] for row in read(tmp_path / "run" / "splits.csv")}
+
+    run_job(*FAST, "trainer.limit_train_batches=1")
+    small = parts()
+    run_job(*FAST, "trainer.limit_train_batches=1", "modality=ica100", "seed=5")
+    assert parts() == small
+
+
+def test_a_multirun_goes_on_past_what_is_impossible_and_ends_with_a_table(command: Command, tmp_path: Path) -> None:
+    ended = command("train.py", "--multirun", *FAST, "model.depth=2,6,8")
+    assert ended.code == 0, ended.text
+    (folder,) = (tmp_path / "outputs" / "multirun").glob("*/*")
+    rows = read(folder / "summary.csv")
+    assert [row["status"] for row in rows] == ["finished", "impossible", "impossible"]
+    assert rows[0]["parameters"] == "21185"
+    assert float(rows[0]["test/mae"]) > 0
+    assert rows[1]["test/mae"] == ""
+    assert all(f"model.depth={depth}" in row["overrides"] for row, depth in zip(rows, (2, 6, 8), strict=True))
+    for job in range(3):
+        assert (folder / str(job) / "summary.json").exists()
+    assert "layer 6" in json.loads((folder / "1" / "summary.json").read_text())["reason"]
+    assert "val/mse" in ended.out
+    assert "impossible" in ended.out
+
+
+def test_a_multirun_with_a_failed_job_exits_with_1_after_the_table(command: Command) -> None:
+    ended = command("train.py", "--multirun", "optimizer.lr=-1,-2")
+    assert ended.code == 1
+    assert ended.out.count("failed") == 2
+    assert "summary.csv" in ended.out
+
+
+def imports_torch(ended: Ended) -> bool:
+    return any(line.rpartition("|")[2].strip() == "torch" for line in ended.err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (["--help"], 0, ["variable1dcnn", "simulated", "final_models/ica25", "UK Biobank"]),
+        (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 5"]),
+        (["model.kernel_size=0"], 2, ["`model.kernel_size` must be 1 or more, but got 0"]),
+        (["model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
+        (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
+        (["cohort=bids", "cohort.root=nowhere"], 2, ["nowhere", "does not exist"]),
+        (["cohort=ukb", "cohort.root=nowhere"], 2, ["`cohort.phenotypes` must be given"]),
+        (["model=variable2dcnn"], 1, ["variable1dcnn"]),
+        (["model.kernel=3"], 1, ["Key 'kernel' not in"]),
+        (["model.kernel_size=big"], 1, ["could not be converted to Integer"]),
+        (["hydra.run.dir=/proc/nowhere"], 2, ["/proc/nowhere", "cannot be written"]),
+        (["cohort.include=age >"], 2, ["cohort.include"]),
+        (["cohort.include=aeg < 70"], 2, ["age"]),
+        (["cohort.include=age < 7"], 2, ["selects"]),
+        (["cohort.exclude_ids=nobody.txt"], 2, ["nobody.txt"]),
+        (["cohort.n_participants=5"], 2, ["leaves no participant in val"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value and "=" in value[0] else "",
+)
+def test_questions_and_mistakes_are_answered_at_once(
+    words: list[str], code: int, expected: list[str], command: Command
+) -> None:
+    quoted = [word.replace("=", '="', 1) + '"' if "include" in word else word for word in words]
+    ended = command("-X", "importtime", "train.py", *quoted)
+    assert not imports_torch(ended)
+    message = ended.out + "\n".join(line for line in ended.err.splitlines() if not line.startswith("import time:"))
+    assert ended.code == code, message
+    for word in expected:
+        assert word in message
+    assert "Traceback" not in message
+    if code == 2:
+        assert message.count("error: ") == 1
+
+
+def test_hydra_full_error_shows_the_traceback(command: Command) -> None:
+    ended = command("train.py", "model.kernel_size=0", HYDRA_FULL_ERROR="1")
+    assert ended.code != 0
+    assert "Traceback" in ended.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_here_is_refused_before_anything_is_read(command: Command, tmp_path: Path) -> None:
+    ended = command("train.py", "trainer=gpu")
+    assert ended.code == 2
+    assert "`trainer.accelerator` must be hardware that this machine has, but got 'gpu'" in ended.err
+    assert not (tmp_path / "outputs" / "store").exists()
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so(signum: int, code: int, tmp_path: Path) -> None:
+    words = [*FAST, "trainer.max_epochs=100000", "patience=100000"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/train/*/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not list(tmp_path.glob("outputs/train/*/*/summary.json"))  # never while it runs
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in err
+    run = only_run(tmp_path)
+    assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
+    torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_training_that_diverges_fails_with_a_reason(command: Command, tmp_path: Path) -> None:
+    ended = command("train.py", *FAST, "optimizer.lr=1e30", "optimizer=adam")
+    assert ended.code == 1
+    assert "Training diverged" in ended.err
+    assert json.loads((only_run(tmp_path) / "summary.json").read_text())["status"] == "failed"
+
+
+def test_a_model_a_modality_and_an_optimizer_are_added_with_one_file_each(tmp_path: Path) -> None:
+    """As the README tells it, in a copy of the project."""
+    for name in ("brainage", "configs", "experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
+    shutil.copy(ROOT / "train.py", tmp_path)
+    (tmp_path / "brainage/models/averaged.py").write_text(
+        "from torch import nn\n\n\n"
+        "class Averaged(nn.Module):\n"
+        "    def __init__(self, *, in_channels, width):\n"
+        "        super().__init__()\n"
+        "        self.last = nn.Sequential(nn.Linear(in_channels, width), nn.ReLU(), nn.Linear(width, 1))\n\n"
+        "    def forward(self, series):\n"
+        "        return self.last(series.abs().mean(dim=2))\n"
+    )
+    (tmp_path / "configs/model/averaged.yaml").write_text(
+        "# A network of one's own.\nname: averaged\noutput_bias: mean_age\nin_channels: ${modality.n_channels}\nwidth: 7\n"
+    )
+    (tmp_path / "configs/modality/ica50.yaml").write_text(
+        (ROOT / "configs/modality/ica25.yaml").read_text().replace("ica25", "ica50").replace("ion: 25", "ion: 50")
+    )
+    (tmp_path / "configs/optimizer/sgd.yaml").write_text(
+        "# Plain gradient descent.\n_target_: torch.optim.SGD\n_partial_: true\nlr: 1e-4\nmomentum: 0.9\n"
+    )
+    chosen = ["model=averaged", "modality=ica50", "optimizer=sgd", "model.width=5", "optimizer.momentum=0.5"]
+    done = subprocess.run(
+        [sys.executable, "train.py", *chosen, *FAST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((only_run(tmp_path) / "summary.json").read_text())
+    # 21 channels to 5, and 5 to 1, with biases.
+    assert summary["model"] == {"name": "averaged", "parameters": 21 * 5 + 5 + 5 + 1, "encoder_parameters": None}
+    helped = subprocess.run(
+        [sys.executable, "train.py", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert "A network of one's own." in helped.stdout
