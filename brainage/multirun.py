@@ -12,21 +12,21 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainage.console import show_table
 from brainage.errors import OutputError
-from brainage.run import ensure_writable
+from brainage.run import ensure_unused, ensure_writable
 
 _PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
 
 
 class JobFolders(Callback):
-    """Refuses an output folder that cannot be written, and closes a multirun with ``summary.csv`` and its table."""
+    """Refuses an output folder that cannot be written or is in use; closes a multirun with ``summary.csv``."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
-        _refuse_unwritable(config.hydra.run.dir)
+        _refuse_unusable(config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the multirun's folder."""
-        _refuse_unwritable(config.hydra.sweep.dir)
+        _refuse_unusable(config.hydra.sweep.dir)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
@@ -122,9 +122,10 @@ def _text(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _refuse_unwritable(folder: str) -> None:
+def _refuse_unusable(folder: str) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
     try:
+        ensure_unused(Path(folder))
         ensure_writable(Path(folder))
     except OutputError as error:
         print(f"error: {error}", file=sys.stderr)

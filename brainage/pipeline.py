@@ -10,6 +10,8 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from brainage.run import RunFolder, empty_summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pytorch_lightning.loggers import Logger
     from torch import nn
 
     from brainage.data.cohort import CohortReader, Selection
@@ -121,7 +124,6 @@ def _select(config: Config) -> Selection:
         dimension=config.modality.dimension,
         include=config.cohort.include,
         exclude_ids=Path(exclude_ids) if exclude_ids is not None else None,
-        label=f"cohort {config.cohort.name}",
     )
 
 
@@ -284,22 +286,36 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
     from brainage.training.fit import fit
 
     mean_age = float(people.loc[people["split"] == "train", "age"].mean())
+    with _loggers(config, composed) as loggers:
+        return fit(
+            lambda: models.build(config.model_value("name"), config.network_arguments),
+            data,
+            optimizer=_instantiate("optimizer", config.optimizer),
+            scheduler=_instantiate("scheduler", config.scheduler) if config.scheduler else None,
+            trainer_arguments=_trainer_arguments(config),
+            folder=folder.path,
+            seed=config.seed,
+            patience=config.patience,
+            output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
+            loggers=loggers,
+            callbacks=[_instantiate("trainer.callbacks", callback) for callback in config.trainer.callbacks],
+        )
+
+
+@contextmanager
+def _loggers(config: Config, composed: DictConfig) -> Iterator[list[Logger]]:
+    """Make the loggers, tell them the config, and close what the next job of a multirun would find open."""
     loggers = [_instantiate(f"logger.{name}", entry) for name, entry in (config.logger or {}).items()]
     for logger in loggers:
         logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))
-    return fit(
-        lambda: models.build(config.model_value("name"), config.network_arguments),
-        data,
-        optimizer=_instantiate("optimizer", config.optimizer),
-        scheduler=_instantiate("scheduler", config.scheduler) if config.scheduler else None,
-        trainer_arguments=_trainer_arguments(config),
-        folder=folder.path,
-        seed=config.seed,
-        patience=config.patience,
-        output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
-        loggers=loggers,
-        callbacks=[_instantiate("trainer.callbacks", callback) for callback in config.trainer.callbacks],
-    )
+        if address := getattr(logger.experiment, "url", None):
+            log.info("%s", address)
+    try:
+        yield loggers
+    finally:
+        for logger in loggers:
+            if callable(finish := getattr(logger.experiment, "finish", None)):
+                finish()
 
 
 def _instantiate(key: str, value: Any) -> Any:

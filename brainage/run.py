@@ -18,6 +18,9 @@ from brainage.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a run leaves in its folder, or in a multirun's.
+_TRACES = ("summary.json", "config.yaml", "*/summary.json", "*/config.yaml")
+
 # Packages whose version can change a number.
 _PACKAGES = ("brainage", "torch", "pytorch-lightning", "hydra-core", "numpy", "pandas")
 
@@ -39,8 +42,6 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         ensure_writable(path)
-        # A summary says that a run ended; this one has just begun.
-        self.path.joinpath("summary.json").unlink(missing_ok=True)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""
@@ -63,6 +64,27 @@ class RunFolder:
                 partial.replace(target)
             finally:
                 partial.unlink(missing_ok=True)
+
+
+def ensure_unused(path: Path) -> None:
+    """See that a folder holds no run yet, nor runs in its own folders.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it need not exist.
+
+    Raises
+    ------
+    OutputError
+        It does: a new run would overwrite a part of it.
+    """
+    used = next((found for name in _TRACES for found in sorted(path.glob(name))), None)
+    if used is not None:
+        raise OutputError(
+            f"`hydra.run.dir={path}` must be a folder without a run, but it holds `{used.relative_to(path)}`. Choose "
+            "another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun), or remove the old run."
+        )
 
 
 def ensure_writable(path: Path) -> None:

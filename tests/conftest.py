@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -70,14 +71,15 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
 
 @pytest.fixture
 def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
-    """Compose ``train.yaml`` with overrides, as a job that would write into ``tmp_path/run``."""
+    """Compose ``train.yaml`` with overrides, as a job that would write into ``tmp_path/run0``, then ``run1``, ..."""
     GlobalHydra.instance().clear()
+    numbers = itertools.count()
 
     def compose_with(*overrides: str) -> DictConfig:
         with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
             job = compose("train", list(overrides), return_hydra_config=True)
         with open_dict(job):
-            job.hydra.runtime.output_dir = str(tmp_path / "run")
+            job.hydra.runtime.output_dir = str(tmp_path / f"run{next(numbers)}")
             job.hydra.mode = "RUN"
             HydraConfig.instance().set_config(job)
             del job["hydra"]
@@ -89,11 +91,13 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 
 @pytest.fixture
 def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Run a job inside this process, in ``tmp_path/run``; return its summary."""
+    """Run a job inside this process; return its summary."""
 
     def run(*overrides: str) -> dict[str, Any]:
-        pipeline.train(composed(f"store.root={tmp_path / 'store'}", *overrides))
-        summary: dict[str, Any] = json.loads((tmp_path / "run" / "summary.json").read_text())
+        job = composed(f"store.root={tmp_path / 'store'}", *overrides)
+        pipeline.train(job)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
         return summary
 
     return run

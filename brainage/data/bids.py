@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from brainage.data.participants import (
+from brainage.data.series import FileScan, Scan
+from brainage.data.tables import (
     STANDARD_COLUMNS,
     check_columns,
     phenotype,
@@ -18,7 +19,6 @@ from brainage.data.participants import (
     read_header,
     standard_table,
 )
-from brainage.data.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
 
 _EXTENSIONS = (".tsv", ".csv", ".csv.gz", ".npy")

@@ -10,13 +10,19 @@ from typing import Protocol
 import pandas as pd
 
 from brainage.console import log
-from brainage.data.participants import check_ages_of_scanned, columns_of_query, read_ids, usable_people
+from brainage.data.participants import check_ages_of_scanned, read_ids, usable_people
+from brainage.data.query import columns_of_query
 from brainage.data.series import Scan
 from brainage.errors import CohortError
 
 
 class CohortReader(Protocol):
     """A source of participants. One module of this folder implements it, named as in ``configs/cohort/``."""
+
+    @property
+    def label(self) -> str:
+        """What messages call the table."""
+        ...
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Read the people.
@@ -76,7 +82,7 @@ class Selection:
 
 
 def select_participants(
-    reader: CohortReader, *, dimension: int, include: str | None = None, exclude_ids: Path | None = None, label: str
+    reader: CohortReader, *, dimension: int, include: str | None = None, exclude_ids: Path | None = None
 ) -> Selection:
     """Read a cohort's table, find the scans, and apply the choices of who takes part.
 
@@ -90,8 +96,6 @@ def select_participants(
         A pandas query over the table.
     exclude_ids : Path or None
         A file of ids, one a line: people who withdrew consent.
-    label : str
-        What messages call the table.
 
     Returns
     -------
@@ -105,19 +109,28 @@ def select_participants(
     """
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     columns = columns_of_query(include) if include is not None else set()
-    people = usable_people(reader.read_table(columns), include=include, label=label)
+    people = usable_people(reader.read_table(columns), include=include, label=reader.label)
     scans = reader.find_scans(people["participant_id"], dimension)
     check_ages_of_scanned(people, list(scans))
     people = people[people["age"].notna()].reset_index(drop=True)
     kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
-    log.info("%s: %d people with an age, %d of them with a scan", label, len(people), len(scans))
-    if withdrawn:
-        log.info("%d people of `cohort.exclude_ids` are left out", len(withdrawn & set(people["participant_id"])))
+    log.info("%s: %d people with an age, %d of them with a scan", reader.label, len(people), len(scans))
+    if exclude_ids is not None:
+        _tell_withdrawn(withdrawn, people, exclude_ids)
     if not kept:
         raise CohortError(
-            f"`cohort`: nobody in {label} has both an age and a file of {dimension} components, but training needs "
-            f"people who have both (got {len(people)} with an age, {len(scans)} of them with a file, {len(withdrawn)} "
-            "withdrawn). Look whether the ids in the table and in the file names are the same, and whether cohort.root "
-            "is the right folder."
+            f"`cohort`: nobody in {reader.label} has both an age and a file of {dimension} components, but training "
+            f"needs people who have both (got {len(people)} with an age, {len(scans)} of them with a file, "
+            f"{len(withdrawn)} withdrawn). Look whether the ids in the table and in the file names are the same, and "
+            "whether cohort.root is the right folder."
         )
     return Selection(people, kept)
+
+
+def _tell_withdrawn(withdrawn: frozenset[str], people: pd.DataFrame, path: Path) -> None:
+    """Say how many are left out. None of a list usually means that its ids are of another kind."""
+    n_known = len(withdrawn & set(people["participant_id"]))
+    if withdrawn and not n_known:
+        log.warning("None of the %d ids in `%s` is in the table: nobody is left out by it", len(withdrawn), path)
+    else:
+        log.info("%d of the %d ids in `%s` are in the table and left out", n_known, len(withdrawn), path)

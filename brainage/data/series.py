@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -174,7 +175,8 @@ def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[
     constant = np.flatnonzero(sd[:, 0] < 1e-12)
     if constant.size:
         raise SeriesError("constant component", f"number {', '.join(str(c + 1) for c in constant)}")
-    return (series / sd).astype(np.float32)
+    checked: NDArray[np.float32] = (series / sd).astype(np.float32)
+    return checked
 
 
 @contextmanager
@@ -184,7 +186,7 @@ def _unreadable_as_series_error() -> Iterator[None]:
         yield
     except zipfile.BadZipFile:
         raise SeriesError("not a whole zip archive") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise SeriesError("unreadable file", type(error).__name__) from None
     except (ValueError, RuntimeError, NotImplementedError) as error:
         if isinstance(error, SeriesError):
@@ -193,7 +195,9 @@ def _unreadable_as_series_error() -> Iterator[None]:
         raise SeriesError("unreadable file", type(error).__name__) from None
 
 
-def _two_dimensional(array: NDArray[Any]) -> FloatArray:
+def _two_dimensional(array: object) -> FloatArray:
+    if not isinstance(array, np.ndarray):
+        raise SeriesError("not a table of numbers", "an archive of arrays")  # an .npz under another name
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise SeriesError("not a table of numbers", f"{array.ndim} axes of {array.dtype}")
     return array.astype(np.float64)

@@ -94,6 +94,11 @@ class SimulatedCohort:
         if not 0 < self.t_r < np.inf:
             raise ConfigError(f"`t_r` must be positive seconds, but got {self.t_r}.")
 
+    @property
+    def label(self) -> str:
+        """What messages call the table."""
+        return "the simulated cohort"
+
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Read the people; see CohortReader.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.participants import (
+from brainage.data.series import FileScan, Scan, ZipScan
+from brainage.data.tables import (
     STANDARD_COLUMNS,
     check_columns,
     phenotype,
@@ -18,7 +19,6 @@ from brainage.data.participants import (
     read_header,
     standard_table,
 )
-from brainage.data.series import FileScan, Scan, ZipScan
 from brainage.errors import CohortError, MissingPathError
 
 _AGE, _AGE_AT_RECRUITMENT = 21003, 21022

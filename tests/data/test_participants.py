@@ -4,19 +4,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainage.data.participants import (
-    ROW,
+from brainage.data.participants import ROW, check_ages_of_scanned, read_ids, usable_people
+from brainage.data.query import columns_of_query
+from brainage.data.tables import (
     ages,
-    check_ages_of_scanned,
-    columns_of_query,
     numbers,
     participant_ids,
     phenotype,
     read_columns,
     read_header,
-    read_ids,
     sex_codes,
-    usable_people,
 )
 from brainage.errors import CohortError, MissingPathError
 
