@@ -310,6 +310,7 @@ def test_connectivity_of_a_null_cohort_does_not_tell_age() -> None:
 @pytest.mark.slow
 def test_a_ridge_on_connectivity_is_as_good_as_designed_and_better_at_100() -> None:
     from sklearn import linear_model
+
     errors = {}
     for dimension in (25, 100):
         age, series = good_series(dimension, 1500)

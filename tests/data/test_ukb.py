@@ -4,9 +4,12 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from brainage.data.series import FileScan, ZipScan
+from brainage.data.simulated_files import main
 from brainage.data.ukb import UkbCohort
 from brainage.errors import CohortError, MissingPathError, SeriesError
 
@@ -258,3 +261,20 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     for name in ("nothing", "file"):
         with pytest.raises(MissingPathError, match=rf"`cohort\.root` must be a folder .*{name}` cannot"):
             UkbCohort(root=tmp_path / name, phenotypes=tmp_path / "t.csv").find_scans(IDS, 25)
+
+
+def test_the_writers_three_column_styles_hold_the_same_people(tmp_path: Path) -> None:
+    tables, series = [], []
+    for style in ("dash", "dot", "rap"):
+        out = tmp_path / style
+        more = ["--extracted"] if style == "dot" else []
+        main(["--layout", "ukb", "--out", str(out), "--participants", "4", "--columns", style, *more])
+        cohort = UkbCohort(root=out / "bulk", phenotypes=out / "phenotypes.csv")
+        table = cohort.read_table()
+        tables.append(table[["participant_id", "age", "sex", "head_motion"]])
+        scan = cohort.find_scans(table["participant_id"], 100)[table["participant_id"].iloc[2]]
+        series.append(scan.read())
+    assert tables[0]["age"].notna().sum() == 4
+    for table, raw in zip(tables[1:], series[1:], strict=True):
+        pd.testing.assert_frame_equal(table, tables[0])
+        np.testing.assert_array_equal(raw, series[0])
