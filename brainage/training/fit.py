@@ -115,16 +115,9 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     stopping = EarlyStopping("val/loss", patience=patience, mode="min", min_delta=0.0)
-    checkpoint = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="best",
-        monitor="val/loss",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
-    )
-    own: list[Callback] = [stopping, checkpoint, EpochTable(folder / "metrics.csv")]
+    # Two callbacks: Lightning's `save_last` writes nothing in epochs without a lower loss.
+    best, last = _checkpoint(folder, "best", monitor="val/loss"), _checkpoint(folder, "last", monitor=None)
+    own: list[Callback] = [stopping, best, last, EpochTable(folder / "metrics.csv")]
     if trainer_arguments.get("enable_progress_bar", True):
         own.append(EpochProgress())
     with _seeded(seed), _known_warnings():
@@ -142,7 +135,7 @@ def fit(
         except MisconfigurationException as error:
             raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
         seconds = time.perf_counter() - started
-    best_epoch = _load_best(module, Path(checkpoint.best_model_path)) if checkpoint.best_model_path else None
+    best_epoch = _load_best(module, Path(best.best_model_path)) if best.best_model_path else None
     return Fit(network.eval(), trainer.current_epoch, best_epoch, seconds)
 
 
@@ -182,6 +175,18 @@ def _trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
         raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
+
+
+def _checkpoint(folder: Path, name: str, *, monitor: str | None) -> ModelCheckpoint:
+    """Keep one checkpoint under this name: the lowest of `monitor`, or the last finished epoch."""
+    return ModelCheckpoint(
+        folder / "checkpoints",
+        filename=name,
+        monitor=monitor,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
 
 
 def _set_output_bias(network: nn.Module, value: float | None) -> None:

@@ -105,6 +105,18 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
+def test_the_last_checkpoint_is_the_last_epoch_even_without_a_lower_loss(tmp_path: Path) -> None:
+    def still(parameters: object) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=1e-12)  # type: ignore[arg-type]
+
+    fitted(tmp_path, epochs=3, optimizer=still)
+    epochs = {
+        name: torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 2}
+
+
 def test_the_same_seed_gives_the_same_bits_dropout_included(tmp_path: Path) -> None:
     state = torch.get_rng_state()
     weights = [
