@@ -1,5 +1,7 @@
 """Train a network: from participants' files to predictions. ``python train.py --help`` lists the choices."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
@@ -15,4 +17,5 @@ def main(composed: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    sys.argv = config.quote_query(sys.argv)
     main()

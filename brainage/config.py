@@ -7,12 +7,15 @@ objects. Nothing here imports more than OmegaConf, so a mistake is answered at o
 from __future__ import annotations
 
 import math
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from brainage.errors import ConfigError, nearest
@@ -103,6 +106,8 @@ class CohortConfig:
     def __post_init__(self) -> None:
         """Check the values."""
         _within("cohort.max_excluded_fraction", self.max_excluded_fraction, 0, 1)
+        if self.include is not None:
+            refuse_ids(self.include)
 
 
 @dataclass
@@ -365,6 +370,11 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         """Refuse what would contradict the run's own promises, rather than ignore it."""
         epochs = self.max_epochs
+        for name in ("limit_train_batches", "limit_val_batches"):
+            value = getattr(self, name)
+            _require(
+                value is None or value > 0, f"trainer.{name}", "above 0", value, "Without, there is no best epoch."
+            )
         _require(
             epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs
         )
@@ -381,6 +391,8 @@ _TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
     ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
     ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
+    ("fast_dev_run", (False, 0), "It leaves no checkpoint; use trainer.max_epochs=1 trainer.limit_train_batches=1."),
+    ("default_root_dir", (None,), "Results go to hydra.run.dir."),
     ("barebones", (False,), "It switches off the checkpoints and metrics that a run leaves."),
     ("overfit_batches", (0.0, 0), "It would replace the order of participants; use trainer.limit_train_batches."),
     ("limit_test_batches", (None,), "Every participant is predicted."),
@@ -450,6 +462,21 @@ class Config:
         _at_least("patience", self.patience, 1)
         _one_of("objective", self.objective, OBJECTIVES)
         _check_optimizer(self.optimizer)
+        for key in ("in_channels", "n_times"):
+            derived = self.modality.n_channels if key == "in_channels" else self.modality.n_times
+            given = self.network_arguments.get(key, derived)
+            _require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
+        for group, kind in (("cohort", self.cohort), ("split", self.split)):
+            expected = _NAMES.get(type(kind))
+            _require(expected in (None, kind.name), f"{group}.name", f"{expected!r}", kind.name, f"Use {group}=NAME.")
+        t_max = (self.scheduler or {}).get("T_max", 1)
+        _require(
+            _is_number(t_max) and t_max >= 1,
+            "scheduler.T_max",
+            "1 or more",
+            t_max,
+            "scheduler=cosine needs trainer.max_epochs of 1 or more.",
+        )
         if isinstance(self.model, dict):
             ModelConfig(name=self.model.get("name", ""), output_bias=self.model.get("output_bias", "mean_age"))
 
@@ -462,6 +489,58 @@ class Config:
     def model_value(self, key: str) -> Any:
         """Return one value of the model's config, whether or not that has a schema."""
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
+
+
+_NAMES: dict[type, str] = {
+    SimulatedCohortConfig: "simulated",
+    UkbCohortConfig: "ukb",
+    BidsCohortConfig: "bids",
+    SplitConfig: "random",
+}
+
+
+def refuse_ids(query: str) -> None:
+    """Refuse a query that names people; a config is copied into the run's folder and to loggers.
+
+    Parameters
+    ----------
+    query : str
+        ``cohort.include``.
+
+    Raises
+    ------
+    ConfigError
+        The message does not repeat the query.
+    """
+    if re.search(r"\b(participant_id|eid|family_id)\b", query, flags=re.IGNORECASE):
+        raise ConfigError(
+            "`cohort.include` must not name participants or families, but compares participant_id, eid or family_id: a "
+            "config is copied into every run's folder, where nobody's id belongs. List people to leave out in a file, "
+            "one id a line, with cohort.exclude_ids=FILE."
+        )
+
+
+def quote_query(words: list[str]) -> list[str]:
+    """Return the command line with ``cohort.include=QUERY`` in the quotes that Hydra's grammar wants.
+
+    A shell takes the quotes of ``cohort.include="age < 70"`` away, and Hydra then cannot read the rest.
+
+    Parameters
+    ----------
+    words : list of str
+        The command line.
+    """
+    return [_quoted(word) if word.startswith("cohort.include=") else word for word in words]
+
+
+def _quoted(word: str) -> str:
+    try:
+        OverridesParser.create().parse_override(word)
+        return word
+    except HydraException:
+        key, _, query = word.partition("=")
+        escaped = re.sub(r"(\\*)'", r"\1\1\'", query)
+        return f"{key}='{escaped}'"
 
 
 def register() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config import refuse_ids
 from brainage.console import show_table
-from brainage.errors import OutputError
+from brainage.errors import BrainageError
 from brainage.run import ensure_unused, ensure_writable
 
 _PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
@@ -22,25 +23,41 @@ class JobFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
-        _refuse_unusable(config.hydra.run.dir)
+        _refuse_unusable(config.hydra.run.dir, config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the multirun's folder."""
-        _refuse_unusable(config.hydra.sweep.dir)
+        _refuse_unusable(config.hydra.sweep.dir, config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
-        folder = Path(config.hydra.sweep.dir)
-        rows = collect(folder)
-        write_summary_csv(folder / "summary.csv", rows)
-        print()
-        show_table(f"{len(rows)} jobs", _SHOWN, _cells(rows))
-        for row in rows:
-            if row["reason"]:
-                print(f"job {row['job']}: {row['reason']}")
-        print(f"Table: {folder / 'summary.csv'}")
+        rows = close(Path(config.hydra.sweep.dir))
         if any(row["status"] not in ("finished", "impossible", "pruned") for row in rows):
             sys.exit(1)
+
+
+def close(folder: Path) -> list[dict[str, Any]]:
+    """Write and print the table of a multirun's jobs, finished or not.
+
+    Parameters
+    ----------
+    folder : Path
+        The multirun's folder.
+
+    Returns
+    -------
+    list of dict
+        As collected.
+    """
+    rows = collect(folder)
+    write_summary_csv(folder / "summary.csv", rows)
+    print()
+    show_table(f"{len(rows)} jobs", _SHOWN, _cells(rows))
+    for row in rows:
+        if row["reason"]:
+            print(f"job {row['job']}: {row['reason']}")
+    print(f"Table: {folder / 'summary.csv'}")
+    return rows
 
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
@@ -52,30 +69,32 @@ def collect(folder: Path) -> list[dict[str, Any]]:
     Parameters
     ----------
     folder : Path
-        The multirun's folder, with one numbered folder a job.
+        The multirun's folder, with one folder a job.
 
     Returns
     -------
     list of dict
-        One a job, by number: job, overrides, status, reason, objective, every metric as ``part/metric``, parameters,
-        epochs, seconds. What a job did not leave is None; a job without a summary has the status ``failed``.
+        One a job, by number: job, overrides (a list), status, reason, objective, every metric as ``part/metric``,
+        parameters, epochs, seconds. What a job did not leave is None; one without a summary has the status ``failed``.
     """
-    jobs = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-    return [_row(path) for path in jobs]
+    found = {path.parent for path in folder.rglob("summary.json")}
+    found |= {path.parents[1] for path in folder.rglob(".hydra/overrides.yaml")}
+    jobs = sorted(found, key=lambda path: (path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path))
+    return [_row(path, path.relative_to(folder).as_posix()) for path in jobs]
 
 
-def _row(job: Path) -> dict[str, Any]:
+def _row(job: Path, name: str) -> dict[str, Any]:
     try:
         summary = json.loads((job / "summary.json").read_text())
     except (OSError, ValueError):
         summary = {"status": "failed", "reason": "The job left no summary; see its log."}
     try:
-        overrides = " ".join(OmegaConf.to_container(OmegaConf.load(job / ".hydra" / "overrides.yaml")))  # type: ignore[arg-type]
+        overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
     except OSError:
-        overrides = ""
+        overrides = []
     metrics = summary.get("metrics", {})
     return {
-        "job": int(job.name),
+        "job": name,
         "overrides": overrides,
         "status": summary["status"],
         "reason": summary.get("reason"),
@@ -100,14 +119,15 @@ def write_summary_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     import pandas as pd
 
     partial = path.with_name(f".{path.name}.partial")
+    joined = [{**row, "overrides": " ".join(row["overrides"])} for row in rows]
     # Whole numbers with gaps stay whole numbers.
-    pd.DataFrame(rows).convert_dtypes().to_csv(partial, index=False)
+    pd.DataFrame(joined).convert_dtypes().to_csv(partial, index=False)
     partial.replace(path)
 
 
 def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     """Return what is printed: overrides that all jobs share are left out."""
-    each = [row["overrides"].split() for row in rows]
+    each = [row["overrides"] for row in rows]
     shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
     own = [" ".join(word for word in words if word not in shared) for words in each]
     return [
@@ -122,11 +142,14 @@ def _text(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _refuse_unusable(folder: str) -> None:
+def _refuse_unusable(folder: str, config: DictConfig) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
     try:
+        for word in config.hydra.overrides.task:
+            if word.startswith("cohort.include="):
+                refuse_ids(word)  # before Hydra copies it into the folder
         ensure_unused(Path(folder))
         ensure_writable(Path(folder))
-    except OutputError as error:
+    except BrainageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -25,6 +25,7 @@ from brainage.console import log, show_table
 from brainage.errors import BrainageError, CohortError, ConfigError, DivergedError, ImpossibleArchitectureError
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
+from brainage.multirun import close
 from brainage.run import RunFolder, empty_summary
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def train(composed: DictConfig) -> float | None:
             _train(composed, folder, summary)
     except Interruption as stop:
         end("interrupted", str(stop))
+        if multirun:
+            close(Path(HydraConfig.get().sweep.dir))
         print(f"\n{stop}; what was finished is in {folder.path}", file=sys.stderr)
         sys.exit(stop.exit_code)
     except BrainageError as error:
@@ -177,9 +180,13 @@ def _draw(config: Config, selection: Selection) -> pd.Series[str]:
 
 
 def _check_trainer(config: Config) -> None:
-    from brainage.training.fit import check_trainer
+    from brainage.training.fit import check_optimizer, check_trainer
 
     check_trainer(_trainer_arguments(config))
+    check_optimizer(
+        _instantiate("optimizer", config.optimizer),
+        _instantiate("scheduler", config.scheduler) if config.scheduler else None,
+    )
 
 
 def _trainer_arguments(config: Config) -> dict[str, Any]:
@@ -249,6 +256,11 @@ def _people(
     check_disjoint(used, family_of(table))
     folder.write_csv("splits.csv", people[["participant_id", "split"]])
     summary["n"] = {part: int((used == part).sum()) for part in PARTS}
+    if summary["n"]["val"] < 2 and summary["objective"]["name"] in ("val/r2", "val/pearson_r"):
+        raise ConfigError(
+            f"`objective={summary['objective']['name']}` needs two validation participants or more, but there is "
+            "1. Use objective=val/mse, or let more people take part."
+        )
     summary["cohort"]["n_participants"] = len(used)
     log.info("%s", ", ".join(f"{part} {n}" for part, n in summary["n"].items()))
     return people
@@ -305,17 +317,29 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
 @contextmanager
 def _loggers(config: Config, composed: DictConfig) -> Iterator[list[Logger]]:
     """Make the loggers, tell them the config, and close what the next job of a multirun would find open."""
-    loggers = [_instantiate(f"logger.{name}", entry) for name, entry in (config.logger or {}).items()]
-    for logger in loggers:
-        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))
-        if address := getattr(logger.experiment, "url", None):
-            log.info("%s", address)
+    loggers: list[Logger] = []
     try:
+        for name, entry in (config.logger or {}).items():
+            loggers.append(_opened_logger(name, entry, composed))
         yield loggers
     finally:
         for logger in loggers:
-            if callable(finish := getattr(logger.experiment, "finish", None)):
+            if callable(finish := getattr(getattr(logger, "experiment", None), "finish", None)):
                 finish()
+
+
+def _opened_logger(name: str, entry: dict[str, Any], composed: DictConfig) -> Logger:
+    logger: Logger = _instantiate(f"logger.{name}", entry)
+    try:
+        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
+        if address := getattr(getattr(logger, "experiment", None), "url", None):
+            log.info("%s", address)
+    except Exception as error:  # each logger has errors of its own
+        raise ConfigError(
+            f"`logger.{name}` cannot be opened: {type(error).__name__}: {str(error).strip().splitlines()[0]} Log in to "
+            f"its service, use it offline (logger.wandb.mode=offline), or leave it out."
+        ) from error
+    return logger
 
 
 def _instantiate(key: str, value: Any) -> Any:

@@ -18,8 +18,8 @@ from brainage.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a run leaves in its folder, or in a multirun's.
-_TRACES = ("summary.json", "config.yaml", "*/summary.json", "*/config.yaml")
+# What a run that got to work leaves in its folder, or in a multirun's; a mistake leaves none of it.
+_TRACES = ("metrics.csv", "predictions.csv", "splits.csv", "*/metrics.csv", "*/predictions.csv", "*/splits.csv")
 
 # Packages whose version can change a number.
 _PACKAGES = ("brainage", "torch", "pytorch-lightning", "hydra-core", "numpy", "pandas")
@@ -42,6 +42,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         ensure_writable(path)
+        # A summary says that a run ended; this one has just begun.
+        path.joinpath("summary.json").unlink(missing_ok=True)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""

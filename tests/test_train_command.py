@@ -157,7 +157,7 @@ def test_uk_biobank_files_train(ukb: Path, style: str, modality: str, query: str
         f"cohort.root={ukb / style / 'bulk'}",
         f"cohort.phenotypes={ukb / style / 'phenotypes.csv'}",
         f"modality={modality}",
-        f'cohort.include="{query}"',
+        f"cohort.include={query}",  # what a shell leaves of cohort.include="..."
         *FAST[1:],
     )
     assert ended.code == 0, ended.text
@@ -231,7 +231,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(plain: tuple[Path, Ended])
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     ended = run_command(plain[0], "train.py", *FAST, f"hydra.run.dir={run}")
     assert ended.code == 2
-    assert "must be a folder without a run, but it holds `summary.json`" in ended.err
+    assert "must be a folder without a run, but it holds `metrics.csv`" in ended.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -256,6 +256,9 @@ def imports_torch(ended: Ended) -> bool:
         (["cohort.include=age >"], 2, ["cohort.include"]),
         (["cohort.include=aeg < 70"], 2, ["age"]),
         (["cohort.include=age < 7"], 2, ["selects"]),
+        (["cohort.include=eid != 9000001"], 2, ["must not name participants"]),
+        (["model.in_channels=5"], 2, ["`model.in_channels` must be 21, as the modality has, but got 5"]),
+        (["trainer.fast_dev_run=true"], 2, ["`trainer.fast_dev_run` must be left at False"]),
         (["cohort.exclude_ids=nobody.txt"], 2, ["nobody.txt"]),
         (["cohort.n_participants=5"], 2, ["leaves no participant in val"]),
     ],
@@ -264,8 +267,7 @@ def imports_torch(ended: Ended) -> bool:
 def test_questions_and_mistakes_are_answered_at_once(
     words: list[str], code: int, expected: list[str], command: Command
 ) -> None:
-    quoted = [word.replace("=", '="', 1) + '"' if "include" in word else word for word in words]
-    ended = command("-X", "importtime", "train.py", *quoted)
+    ended = command("-X", "importtime", "train.py", *words)
     assert not imports_torch(ended)
     message = ended.out + "\n".join(line for line in ended.err.splitlines() if not line.startswith("import time:"))
     assert ended.code == code, message
@@ -274,6 +276,57 @@ def test_questions_and_mistakes_are_answered_at_once(
     assert "Traceback" not in message
     if code == 2:
         assert message.count("error: ") == 1
+
+
+def test_a_query_that_names_people_leaves_no_trace(command: Command, tmp_path: Path) -> None:
+    assert command("train.py", "cohort.include=eid != 9000001").code == 2
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"9000001" in path.read_bytes() for path in files)
+
+
+def test_a_mistake_does_not_use_up_a_named_folder(command: Command) -> None:
+    assert command("train.py", "hydra.run.dir=r", "optimizer.lr=-1").code == 2
+    ended = command("train.py", "hydra.run.dir=r", *FAST)
+    assert ended.code == 0, ended.text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["+optimizer.nonsense=1"], "`optimizer` cannot be made of its arguments"),
+        (["+optimizer.betas=[2,0.9]"], "Invalid beta"),
+        (["scheduler=plateau", "scheduler.factor=2"], "`scheduler` cannot be made of its arguments"),
+        (["scheduler=cosine", "trainer.max_epochs=-1"], "scheduler=cosine needs trainer.max_epochs of 1 or more"),
+        (["trainer.check_val_every_n_epoch=5"], "must let at least one epoch be trained and validated"),
+        (["trainer.max_steps=3"], "must let at least one epoch be trained and validated"),
+        (["logger=wandb", "logger.wandb.mode=nonsense"], "`logger.wandb` cannot be opened"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_torch_lightning_or_a_logger_refuses_is_one_message(
+    words: list[str], message: str, run_job: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_job(*FAST, *words)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trainer.check_val_every_n_epoch=2", "scheduler=plateau", "trainer.max_epochs=4"],
+        ["trainer.precision=bf16-true"],
+        [
+            "trainer.gradient_clip_val=1",
+            "trainer.accumulate_grad_batches=2",
+            "scheduler=cosine",
+            "trainer.max_epochs=3",
+        ],
+    ],
+    ids=" ".join,
+)
+def test_a_trainer_override_runs_to_its_end(words: list[str], run_job: Any) -> None:
+    assert run_job(*FAST, *words)["status"] == "finished"
 
 
 def test_hydra_full_error_shows_the_traceback(command: Command) -> None:

@@ -111,9 +111,9 @@ def select_participants(
     columns = columns_of_query(include) if include is not None else set()
     people = usable_people(reader.read_table(columns), include=include, label=reader.label)
     scans = reader.find_scans(people["participant_id"], dimension)
-    check_ages_of_scanned(people, list(scans))
-    people = people[people["age"].notna()].reset_index(drop=True)
     kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
+    check_ages_of_scanned(people, list(kept))
+    people = people[people["age"].notna()].reset_index(drop=True)
     log.info("%s: %d people with an age, %d of them with a scan", reader.label, len(people), len(scans))
     if exclude_ids is not None:
         _tell_withdrawn(withdrawn, people, exclude_ids)

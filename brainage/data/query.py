@@ -36,15 +36,7 @@ def columns_of_query(query: str) -> set[str]:
         The query cannot be parsed, or holds more than comparisons of columns.
     """
     tree, quoted = _parsed_query(query)
-    names = {quoted.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    if "participant_id" in names:
-        # The query is not repeated: it holds ids, and the run's config would keep them.
-        raise CohortError(
-            "`cohort.include` must not name participants, but compares `participant_id`: a config is copied into every "
-            "run's folder, where nobody's id belongs. List people to leave out in a file, one id a line, with "
-            "cohort.exclude_ids=FILE."
-        )
-    return names
+    return {quoted.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _parsed_query(query: str) -> tuple[ast.Expression, dict[str, str]]:

@@ -374,7 +374,8 @@ def _refuse_words(column: pd.Series, wrong: pd.Series, label: str, rule: str) ->
 
 
 def _values(column: pd.Series, limit: int) -> str:
-    distinct = [str(value)[:30] for value in column.drop_duplicates()]
+    # Numbers are hidden: where columns are shifted, these values are ids.
+    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", str(value)[:30]) for value in column))
     more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
     return ", ".join(f"`{value}`" for value in distinct[:limit]) + more
 

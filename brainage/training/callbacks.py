@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 import time
 from contextlib import ExitStack
@@ -68,7 +69,7 @@ class EpochProgress(Callback):
         """Tell how the epoch went."""
         assert isinstance(pl_module, AgeRegressor)
         train, val, epoch = pl_module.train_error, pl_module.val_error, trainer.current_epoch
-        if val.mse is not None and (self._best is None or val.mse < self._best[0]):
+        if val.mse is not None and math.isfinite(val.mse) and (self._best is None or val.mse < self._best[0]):
             self._best = (val.mse, epoch)
         best = f", best epoch {self._best[1]}" if self._best else ""
         text = f"epoch {epoch}: MAE train {_years(train.mae)}, validation {_years(val.mae)}{best}"

@@ -36,15 +36,15 @@ class Fit:
         With the best epoch's weights, in evaluation mode.
     epochs : int
         Epochs that were finished.
-    best_epoch : int or None
-        The epoch, from 0, with the lowest validation loss; None where none was recorded.
+    best_epoch : int
+        The epoch, from 0, with the lowest validation loss.
     seconds : float
         How long the epochs took.
     """
 
     network: nn.Module
     epochs: int
-    best_epoch: int | None
+    best_epoch: int
     seconds: float
 
 
@@ -64,6 +64,31 @@ def check_trainer(arguments: dict[str, Any]) -> None:
         Lightning refuses the arguments.
     """
     _trainer({**arguments, "enable_progress_bar": False}, logger=False)
+
+
+def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -> None:
+    """Make an optimizer and its scheduler of a stand-in, so that arguments that torch refuses are said before any work.
+
+    Parameters
+    ----------
+    optimizer, scheduler : callable
+        See AgeRegressor.
+
+    Raises
+    ------
+    ConfigError
+        torch refuses the arguments.
+    """
+    key = "optimizer"
+    try:
+        made = optimizer([nn.Parameter(torch.zeros(1))])
+        key = "scheduler"
+        if scheduler is not None:
+            scheduler(made)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise ConfigError(
+            f"`{key}` cannot be made of its arguments: {error}. Compare them with what torch's class takes."
+        ) from error
 
 
 def fit(
@@ -114,7 +139,11 @@ def fit(
         Optimizer, scheduler or Trainer refuse their arguments.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stopping = EarlyStopping("val/loss", patience=patience, mode="min", min_delta=0.0)
+    # Where every epoch is validated, patience counts epochs, however often one is; else it counts validated ones.
+    each_epoch = trainer_arguments.get("check_val_every_n_epoch", 1) == 1
+    stopping = EarlyStopping(
+        "val/loss", patience=patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
+    )
     # Two callbacks: Lightning's `save_last` writes nothing in epochs without a lower loss.
     best, last = _checkpoint(folder, "best", monitor="val/loss"), _checkpoint(folder, "last", monitor=None)
     own: list[Callback] = [stopping, best, last, EpochTable(folder / "metrics.csv")]
@@ -135,7 +164,12 @@ def fit(
         except MisconfigurationException as error:
             raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
         seconds = time.perf_counter() - started
-    best_epoch = _load_best(module, Path(best.best_model_path)) if best.best_model_path else None
+    if not best.best_model_path:
+        raise ConfigError(
+            f"`trainer` must let at least one epoch be trained and validated, but none of {trainer.current_epoch} was. "
+            "Raise trainer.max_epochs, trainer.max_steps or trainer.max_time, or lower trainer.check_val_every_n_epoch."
+        )
+    best_epoch = _load_best(module, Path(best.best_model_path))
     return Fit(network.eval(), trainer.current_epoch, best_epoch, seconds)
 
 
@@ -155,14 +189,14 @@ def predict(network: nn.Module, batches: DataLoader[Any]) -> NDArray[np.float64]
     array of shape (n_participants,)
         In years.
     """
-    device = next(network.parameters()).device
-    ages = [network(series.to(device)).squeeze(1).double().cpu() for series, _ in batches]
+    like = next(network.parameters())
+    ages = [network(series.to(like.device, like.dtype)).squeeze(1).double().cpu() for series, _ in batches]
     return torch.cat(ages).numpy()
 
 
 def _trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
     """Make a Trainer; say what it refuses."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # which device is available, tips: not news
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_news)
     try:
         return Trainer(**arguments, **own)
     except MisconfigurationException as error:
@@ -173,7 +207,7 @@ def _trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
                 "trainer=auto or trainer=cpu here."
             ) from error
         raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
 
 
@@ -187,6 +221,12 @@ def _checkpoint(folder: Path, name: str, *, monitor: str | None) -> ModelCheckpo
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell what Lightning has to say from what it says every time."""
+    usual = ("GPU available", "TPU available", "HPU available", "💡 Tip", "`Trainer.fit` stopped")
+    return not record.getMessage().startswith(usual)
 
 
 def _set_output_bias(network: nn.Module, value: float | None) -> None:
@@ -225,6 +265,8 @@ def _known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # Lightning's own use of torch.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*", category=FutureWarning)
+        # Said better by `fit` itself, where no epoch at all was validated.
+        warnings.filterwarnings("ignore", message=".*could not find the monitored key in the returned.*")
         # Nothing is logged by step.
         warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
         yield

@@ -10,7 +10,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
@@ -127,8 +127,11 @@ class AgeRegressor(LightningModule):
         optimizer = self._make_optimizer(self.network.parameters())
         if self._make_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self._make_scheduler(optimizer), "interval": "epoch", "monitor": "val/loss"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = self._make_scheduler(optimizer)
+        # One that looks at the validation loss can move only where there is a new one.
+        every = (self.trainer.check_val_every_n_epoch or 1) if isinstance(scheduler, ReduceLROnPlateau) else 1
+        settings = {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss", "frequency": every}
+        return {"optimizer": optimizer, "lr_scheduler": settings}
 
     def _step(self, batch: tuple[Tensor, Tensor], error: RunningError) -> Tensor:
         series, ages = batch

@@ -202,7 +202,7 @@ def test_ages_are_numbers_or_missing() -> None:
 
 
 def test_an_age_that_is_no_number_is_refused() -> None:
-    message = r"`age`: 4 of 5 values are not a number of years, in rows 3, 4, 5, 6: `90\+`, `sixty`, `6_0` and 1 more\."
+    message = r"`age`: 4 of 5 values are not a number of years, in rows 3, 4, 5, 6: `##\+`, `sixty`, `6_0` and 1 more\."
     with pytest.raises(CohortError, match=message):
         ages(column("60", "90+", "sixty", "6_0", "1,5", name="age"), "t")
 
