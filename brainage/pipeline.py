@@ -108,9 +108,7 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> 
     selection = _select(config)
     split = _draw(config, selection)
     _check_trainer(config)
-    store = _open_store(config, selection, folder, summary)
-    people = _people(selection, split, store, folder, summary)
-    data = _datamodule(config, selection, people, store)
+    people, data = _prepare(config, selection, split, folder, summary)
     fitted = _fit(config, people, data, folder, composed)
     _note_network(fitted, summary)
     predictions = _predict(people, data, fitted.network)
@@ -266,31 +264,39 @@ def _people(
     return people
 
 
-def _datamodule(config: Config, selection: Selection, people: pd.DataFrame, store: Store) -> AgeDataModule:
-    """Make the data module; a store that turns out to be damaged is made again first."""
-    from brainage.data.datamodule import AgeDataModule, People
+def _prepare(
+    config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, summary: dict[str, Any]
+) -> tuple[pd.DataFrame, AgeDataModule]:
+    """Return who is used, and their batches; a store that turns out to be damaged is made again, once."""
     from brainage.data.store import DamagedStoreError, discard
+
+    store = _open_store(config, selection, folder, summary)
+    people = _people(selection, split, store, folder, summary)
+    try:
+        return people, _datamodule(config, people, store)
+    except DamagedStoreError as error:
+        log.warning("%s", error)
+        discard(store)
+    # All of it anew: files may have changed meanwhile, and then other people are in other rows.
+    store = _open_store(config, selection, folder, summary)
+    people = _people(selection, split, store, folder, summary)
+    return people, _datamodule(config, people, store)
+
+
+def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
+    from brainage.data.datamodule import AgeDataModule, People
 
     parts = {
         str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
     }
-
-    def over(opened: Store) -> AgeDataModule:
-        return AgeDataModule(
-            opened,
-            parts,
-            channels=config.modality.channel_indices,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            residency=config.store.residency,
-        )
-
-    try:
-        return over(store)
-    except DamagedStoreError as error:
-        log.warning("%s", error)
-        discard(store)
-        return over(_opened(config, selection))
+    return AgeDataModule(
+        store,
+        parts,
+        channels=config.modality.channel_indices,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        residency=config.store.residency,
+    )
 
 
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:

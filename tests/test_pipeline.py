@@ -1,0 +1,62 @@
+"""What happens between the rooms."""
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainage import pipeline
+from brainage.data.series import checked_series
+from brainage.data.simulated_files import main as write_files
+from tests.conftest import FAST
+
+
+def test_a_store_that_is_made_again_gives_everybody_their_own_series(
+    tmp_path: Path, run_job: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store turns out to be damaged, and meanwhile the first person's file has become unreadable."""
+    tree = tmp_path / "tree"
+    write_files(["--layout", "bids", "--out", str(tree), "--participants", "40"])
+    files = {path.name.split("_")[0][4:]: path for path in sorted(tree.rglob("*_ts-ica-25.txt"))}
+    first, second = sorted(files)[:2]
+    files[first].write_text("spoiled")  # left out of the store at first ...
+    opened, loaded = pipeline._opened, []
+
+    def damaged_once(*arguments: Any) -> Any:
+        store = opened(*arguments)
+        if not loaded:
+            path = store.folder / "series.npy"
+            status = path.stat()
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            files[first].write_text(files[second].read_text())  # ... and mended, while another one breaks
+            files[sorted(files)[-1]].write_text("spoiled")
+        loaded.append(store)
+        return store
+
+    monkeypatch.setattr(pipeline, "_opened", damaged_once)
+    seen: dict[str, Any] = {}
+    make = pipeline._fit
+
+    def spy(config: Any, people: Any, data: Any, *more: Any) -> Any:
+        seen.update(people=people, data=data)
+        return make(config, people, data, *more)
+
+    monkeypatch.setattr(pipeline, "_fit", spy)
+    run_job("cohort=bids", f"cohort.root={tree}", *FAST[1:], "trainer.limit_train_batches=1")
+
+    good = [c - 1 for c in range(1, 26) if c not in (4, 23, 24, 25)]
+    for part in ("train", "val", "test"):
+        ids = list(seen["people"].query("split == @part")["participant_id"])
+        series = np.concatenate([batch.numpy() for batch, _ in seen["data"].loader(part)])
+        for person, held in zip(ids, series, strict=True):
+            expected = checked_series(np.loadtxt(files[person]), 25, 490)[good]
+            np.testing.assert_allclose(held, expected, atol=1e-5)
+    with (tmp_path / "run0" / "exclusions.csv").open() as file:
+        assert [row["participant_id"] for row in csv.DictReader(file)] == [sorted(files)[-1]]
