@@ -462,13 +462,14 @@ class Config:
         _at_least("patience", self.patience, 1)
         _one_of("objective", self.objective, OBJECTIVES)
         _check_optimizer(self.optimizer)
-        for key in ("in_channels", "n_times"):
-            derived = self.modality.n_channels if key == "in_channels" else self.modality.n_times
+        for key, derived in (("in_channels", self.modality.n_channels), ("n_times", self.modality.n_times)):
             given = self.network_arguments.get(key, derived)
             _require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
-        for group, kind in (("cohort", self.cohort), ("split", self.split)):
-            expected = _NAMES.get(type(kind))
-            _require(expected in (None, kind.name), f"{group}.name", f"{expected!r}", kind.name, f"Use {group}=NAME.")
+        for path, node in _SCHEMAS.items():
+            group, _, name = path.partition("/")
+            chosen = getattr(self, group)
+            if name and type(chosen) is node:
+                _require(chosen.name == name, f"{group}.name", repr(name), chosen.name, f"Use {group}=NAME.")
         t_max = (self.scheduler or {}).get("T_max", 1)
         _require(
             _is_number(t_max) and t_max >= 1,
@@ -491,11 +492,16 @@ class Config:
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
 
 
-_NAMES: dict[type, str] = {
-    SimulatedCohortConfig: "simulated",
-    UkbCohortConfig: "ukb",
-    BidsCohortConfig: "bids",
-    SplitConfig: "random",
+# Where a schema lies below `schema/` in the config store: its group, and its name where each choice has its own.
+_SCHEMAS: dict[str, Any] = {
+    "modality": ModalityConfig,
+    "trainer": TrainerConfig,
+    "split/random": SplitConfig,
+    "cohort/simulated": SimulatedCohortConfig,
+    "cohort/ukb": UkbCohortConfig,
+    "cohort/bids": BidsCohortConfig,
+    "model/variable1dcnn": Variable1DCNNConfig,
+    "model/simple1dcnn": Simple1DCNNConfig,
 }
 
 
@@ -547,17 +553,7 @@ def register() -> None:
     """Make the schemas and resolvers known to Hydra; call before it composes."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
-    schemas: dict[str, type] = {
-        "modality": ModalityConfig,
-        "trainer": TrainerConfig,
-        "split/random": SplitConfig,
-        "cohort/simulated": SimulatedCohortConfig,
-        "cohort/ukb": UkbCohortConfig,
-        "cohort/bids": BidsCohortConfig,
-        "model/variable1dcnn": Variable1DCNNConfig,
-        "model/simple1dcnn": Simple1DCNNConfig,
-    }
-    for path, node in schemas.items():
+    for path, node in _SCHEMAS.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
     resolvers: dict[str, Callable[..., Any]] = {

@@ -75,3 +75,9 @@ def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]])
         table.add_row(*row)
     # Wide enough for any table: Rich would cut columns to fit, and to 80 characters in a file.
     Console(file=sys.stdout, highlight=False, width=10_000).print(table)
+
+
+def bytes_text(size: float) -> str:
+    """Return a size in bytes as people read it."""
+    unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}"

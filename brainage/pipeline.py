@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from brainage.data.cohort import CohortReader, Selection
     from brainage.data.datamodule import AgeDataModule
-    from brainage.data.store import Store
+    from brainage.data.store_files import Store
     from brainage.training.fit import Fit
 
 
@@ -268,7 +268,8 @@ def _prepare(
     config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, summary: dict[str, Any]
 ) -> tuple[pd.DataFrame, AgeDataModule]:
     """Return who is used, and their batches; a store that turns out to be damaged is made again, once."""
-    from brainage.data.store import DamagedStoreError, discard
+    from brainage.data.store_files import DamagedStoreError
+    from brainage.data.store_writing import discard
 
     store = _open_store(config, selection, folder, summary)
     people = _people(selection, split, store, folder, summary)

@@ -14,9 +14,8 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from brainage.data import store as stores
 from brainage.data.split import PARTS
-from brainage.data.store import Store
+from brainage.data.store_files import Store, verify
 
 # `store.residency=auto` holds the series in memory when they take less than this share of what is free.
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -197,7 +196,7 @@ def _datasets(
 
 def _held_dataset(store: Store, people: People, channels: NDArray[np.intp]) -> SeriesDataset:
     """Copy what a part needs. All of it is read, so its checksums are compared too."""
-    stores.verify(store, people.rows)
+    verify(store, people.rows)
     held = np.empty((len(people.rows), len(channels), store.series.shape[2]), dtype=np.float32)
     for position, row in enumerate(people.rows):
         held[position] = store.series[row, channels]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from brainage.data import store as stores
+from brainage.data import store_files
 from brainage.data.series import FileScan
-from brainage.data.store import DamagedStoreError, Store, open_store
+from brainage.data.store import open_store
+from brainage.data.store_files import DamagedStoreError, Store
 from brainage.errors import SeriesError, StoreError
 
 N_COMPONENTS, N_TIMES = 3, 7
@@ -150,9 +152,9 @@ def test_verify_finds_a_flipped_byte_even_behind_a_restored_modification_time(tm
     flip_a_byte(store)
     os.utime(store.folder / "series.npy", ns=(status.st_atime_ns, status.st_mtime_ns))
     damaged = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
-    stores.verify(damaged, [0])
+    store_files.verify(damaged, [0])
     with pytest.raises(DamagedStoreError, match="damaged in row 1"):
-        stores.verify(damaged, [0, 1])
+        store_files.verify(damaged, [0, 1])
 
 
 def test_a_store_of_nobody_is_a_store(tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_a_place_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage(free=10))
-    with pytest.raises(StoreError, match="needs 0.0 GB, but 0.0 GB are free"):
+    with pytest.raises(StoreError, match="needs 0.1 kB, but 0.0 kB are free"):
         make(tmp_path, {"a": FakeScan(1)})
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
@@ -220,7 +222,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
 def _open_in_a_process(root: str, log: str) -> None:
     store = make(Path(root), {f"p{i}": CountedScan(i, log=log) for i in range(20)})
     assert len(store.participant_ids) == 20
-    stores.verify(store, range(20))
+    store_files.verify(store, range(20))
 
 
 def test_two_processes_make_a_store_once(tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def test_a_sequence_that_runs_out_is_explained(changes: dict[str, object], words
 
 
 def test_the_largest_depth_that_is_named_does_fit() -> None:
-    geometry.check_variable1dcnn(architecture(depth=5))
+    deepest = architecture(depth=5)
+    geometry.check_variable1dcnn(deepest)
+    # 490 points: 486, 241; 237, 117; 113, 55; 51, 24; 20, 8. Channels: 32 * 2 ** 4.
+    assert geometry.flattened_features(deepest) == 8 * 32 * 2**4
 
 
 def test_too_many_parameters_come_before_too_few_points() -> None:

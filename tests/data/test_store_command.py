@@ -1,0 +1,376 @@
+"""``python -m brainage.data.store list|verify|purge``, run as users run it, on real stores."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainage.data import store_files
+from brainage.data.store import open_store
+from brainage.data.store_files import DamagedStoreError, Store, load_store
+from brainage.data.store_writing import locked
+from tests.conftest import FAST, Command, Ended
+from tests.data.test_store import N_COMPONENTS, N_TIMES, CountedScan, FakeScan, flip_a_byte, truncate_the_index
+
+# Recognisable, so that their absence from messages can be seen; p3 and p7 cannot be used.
+PEOPLE = {f"secret-p{i}": FakeScan(-i if i in (3, 7) else i) for i in range(10)}
+
+
+def make(root: Path, scans: dict[str, FakeScan], n_times: int = N_TIMES) -> Store:
+    return open_store(root, scans, n_components=N_COMPONENTS, n_times=n_times)
+
+
+def without(*numbers: int) -> dict[str, FakeScan]:
+    return {person: scan for person, scan in PEOPLE.items() if person not in {f"secret-p{i}" for i in numbers}}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "outputs" / "store"
+
+
+@pytest.fixture
+def store_command(command: Command) -> Command:
+    """Run the command; whatever it says, it names nobody and shows no traceback."""
+
+    def run(*arguments: str, **environment: str) -> Ended:
+        ended = command("-W", "error", "-m", "brainage.data.store", *arguments, **environment)
+        assert "secret" not in ended.text
+        assert "Traceback" not in ended.text
+        return ended
+
+    return run
+
+
+def withdraw(folder: Path, *numbers: int) -> str:
+    (folder / "withdrawn.csv").write_text("eid\n" + "".join(f"sub-secret-p{i}\n" for i in numbers))
+    return "withdrawn.csv"
+
+
+def flip_behind_its_time(store: Store, row: int) -> None:
+    """Flip a bit of a row, as a failing disk would: size and time of the file stay."""
+    path = store.folder / "series.npy"
+    status = path.stat()
+    data = bytearray(path.read_bytes())
+    data[status.st_size - store.series.nbytes + row * store.series[0].nbytes] ^= 4
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_list_shows_what_there_is(root: Path, store_command: Command) -> None:
+    whole, damaged = make(root, PEOPLE), make(root, without(1))
+    truncate_the_index(damaged)
+    (root / ".0123456789abcdef.partial").mkdir()
+    (root / "notes").mkdir()
+    ended = store_command("list")
+    assert ended.code == 0
+    lines = {line.split()[0]: line.split() for line in ended.out.splitlines()[1:]}
+    assert list(lines["fingerprint"]) == ["fingerprint", "participants", "excluded", "shape", "size", "made", "state"]
+    assert lines[whole.fingerprint][1:8] == ["8", "2", "8", "x", "3", "x", "7"]
+    assert lines[whole.fingerprint][8:10] == ["0.0", "MB"]
+    assert lines[whole.fingerprint][-1] == "whole"
+    assert lines[damaged.fingerprint][-1] == "damaged"
+    assert lines["0123456789abcdef"][-1] == "unfinished"
+    assert "notes" not in lines
+
+
+@pytest.mark.parametrize("verb", ["list", "verify"])
+def test_no_store_is_no_mistake_but_a_folder_that_was_named_must_exist(verb: str, store_command: Command) -> None:
+    assert store_command(verb).code == 0
+    ended = store_command(verb, "--root", "elsewhere")
+    assert ended.code == 2
+    assert (
+        ended.err == "error: `--root elsewhere` must be an existing folder. Name one, or leave it out: outputs/store.\n"
+    )
+
+
+def test_verify_reads_every_row_and_counts_the_bad_ones(root: Path, store_command: Command) -> None:
+    whole, damaged, cut = make(root, PEOPLE), make(root, without(1)), make(root, without(2))
+    assert store_command("verify").code == 0
+    flip_behind_its_time(damaged, 0)
+    flip_behind_its_time(damaged, 5)
+    truncate_the_index(cut)
+    ended = store_command("verify", "--root", str(root))
+    assert ended.code == 1
+    assert f"{whole.fingerprint}: whole\n" in ended.out
+    assert f"{damaged.fingerprint}: damaged: 2 of 7 rows do not fit their checksums\n" in ended.out
+    assert f"{cut.fingerprint}: damaged: its index or its array is not what was written\n" in ended.out
+    assert "2 of those in" in ended.err
+    assert "the next run makes them again" in ended.err
+
+
+def test_verify_notices_every_flipped_bit_of_a_row_and_of_the_header(root: Path) -> None:
+    store = make(root, {"a": FakeScan(1)})
+    path, status = store.folder / "series.npy", (store.folder / "series.npy").stat()
+    original = path.read_bytes()
+    rng = np.random.default_rng(0)
+    positions = [*range(128), *rng.integers(128, len(original), 30)]
+    for position in positions:
+        data = bytearray(original)
+        data[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(data)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        with pytest.raises(DamagedStoreError, match="is damaged"):
+            store_files.verify(load_store(store.folder), [0])
+
+
+def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
+    root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    before = make(root, PEOPLE)
+    other_times, unconcerned = make(root, PEOPLE, n_times=5), make(root, without(3, 4, 5))
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 3, 4, 99))
+    assert ended.code == 0, ended.text
+    assert "People: 2 of the 3 in `withdrawn.csv` found." in ended.out
+    assert "2 purged of 2 rows and 2 excluded participants." in ended.out
+    assert ended.err == ""
+    # No store is found under an old name, and what is there is what would be made anew, bit for bit.
+    anew = {n_times: make(tmp_path / "anew", without(3, 4), n_times) for n_times in (N_TIMES, 5)}
+    purged = {path.name for path in root.iterdir() if path.is_dir()}
+    assert purged == {anew[N_TIMES].fingerprint, anew[5].fingerprint, unconcerned.fingerprint}
+    assert not {before.fingerprint, other_times.fingerprint} & purged
+    for store in anew.values():
+        there = load_store(root / store.fingerprint)
+        store_files.verify(there, range(7))
+        assert (there.folder / "series.npy").read_bytes() == (store.folder / "series.npy").read_bytes()
+        indices = [store_files.read_index(folder) for folder in (there.folder, store.folder)]
+        assert [index.pop("written")[0] for index in indices] == [(store.folder / "series.npy").stat().st_size] * 2
+        assert indices[0] == indices[1]
+    assert not any(b"secret-p4" in path.read_bytes() for path in root.rglob("*") if path.is_file())
+
+
+def test_after_a_purge_a_run_without_these_people_reads_nothing_and_one_with_them_reads_all(
+    root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    log = tmp_path / "log"
+    scans = {f"secret-p{i}": CountedScan(i, log=str(log)) for i in range(5)}
+    make(root, scans)
+    store_command("purge", "--ids", withdraw(tmp_path, 2))
+    log.unlink()
+    kept = {person: scan for person, scan in scans.items() if person != "secret-p2"}
+    assert make(root, kept).participant_ids == tuple(kept)
+    assert not log.exists()
+    assert make(root, scans).participant_ids == tuple(scans)
+    assert log.read_text() == "read\n" * 5
+
+
+def test_a_second_purge_finds_nobody_and_says_so(root: Path, tmp_path: Path, store_command: Command) -> None:
+    make(root, PEOPLE)
+    ids = withdraw(tmp_path, 1)
+    assert store_command("purge", "--ids", ids).code == 0
+    files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    again = store_command("purge", "--ids", ids)
+    assert again.code == 0
+    assert "warning: nobody was removed, for none of the 1 ids in `withdrawn.csv` was found" in again.err
+    assert "of another kind" in again.err
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_a_purge_that_was_killed_before_the_old_store_went_is_completed(
+    root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    old, new = make(root, PEOPLE), make(root, without(1))
+    inode = (new.folder / "series.npy").stat().st_ino
+    assert store_command("purge", "--ids", withdraw(tmp_path, 1)).code == 0
+    assert not old.folder.exists()
+    assert (new.folder / "series.npy").stat().st_ino == inode
+
+
+def test_a_store_of_withdrawn_people_only_is_deleted(root: Path, tmp_path: Path, store_command: Command) -> None:
+    make(root, {"secret-p1": FakeScan(1), "secret-p3": FakeScan(-1)})
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1, 3))
+    assert "1 purged of 1 rows and 1 excluded participants." in ended.out
+    assert [path for path in root.iterdir() if path.is_dir()] == []
+
+
+def test_excluded_people_only_can_be_left(root: Path, tmp_path: Path, store_command: Command) -> None:
+    make(root, without(3))
+    store_command("purge", "--ids", withdraw(tmp_path, 0, 1, 2, 4, 5, 6, 8, 9))
+    rest = make(root, {"secret-p7": FakeScan(-7)})
+    assert rest.participant_ids == ()
+    assert list(rest.excluded) == ["secret-p7"]
+
+
+@pytest.mark.parametrize("row", [None, 2])
+def test_a_damaged_store_is_purged_by_deleting_it(
+    row: int | None, root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    store = make(root, PEOPLE)
+    if row is None:
+        truncate_the_index(store)
+    else:
+        flip_behind_its_time(store, row)
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert ended.code == 0
+    assert "Deleted there: 1 damaged and 0 unfinished stores" in ended.out
+    assert [path for path in root.iterdir() if path.is_dir()] == []
+
+
+def test_damage_in_the_row_of_somebody_who_withdrew_harms_nobody(
+    root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    store = make(root, PEOPLE)
+    flip_behind_its_time(store, 1)
+    assert "1 purged of 1 rows" in store_command("purge", "--ids", withdraw(tmp_path, 1)).out
+
+
+def test_unfinished_leftovers_are_deleted_unless_somebody_is_at_work(
+    root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    for name in ("0123456789abcdef", "fedcba9876543210"):
+        (root / f".{name}.partial").mkdir(parents=True)
+        (root / f".{name}.partial" / "series.npy").write_bytes(b"half")
+    ids = withdraw(tmp_path, 1)
+    with locked(root, "fedcba9876543210"):
+        ended = store_command("purge", "--ids", ids)
+    assert ended.code == 1
+    assert "0 damaged and 1 unfinished stores" in ended.out
+    assert "fedcba9876543210 is being made by another process, and people who withdrew may be in it" in ended.err
+    assert [path.name for path in root.glob(".*.partial")] == [".fedcba9876543210.partial"]
+    assert store_command("purge", "--ids", ids).code == 0
+    assert list(root.glob(".*.partial")) == []
+
+
+TABLES = {
+    "splits.csv": "participant_id,split\nsecret-p1,train\nsecret-p2,val\n",
+    "predictions.csv": "participant_id,split,age,predicted_age,bag\r\nsecret-p2,val,5e1,50.10,0.1\r\nsecret-p1,,1,2,1",
+    "exclusions.csv": 'reason,participant_id\n"a ""b"",\nc",secret-p1\n"d\n,e",secret-p22\n\n',
+    "pooled_predictions.csv": '\ufeffparticipant_id,age\nsub-secret-p1,1\n"secret-p1",2\nsecret-p11,3\n',
+}
+PURGED = {
+    "splits.csv": "participant_id,split\nsecret-p2,val\n",
+    "predictions.csv": "participant_id,split,age,predicted_age,bag\r\nsecret-p2,val,5e1,50.10,0.1\r\n",
+    "exclusions.csv": 'reason,participant_id\n"d\n,e",secret-p22\n\n',
+    "pooled_predictions.csv": "\ufeffparticipant_id,age\nsecret-p11,3\n",
+}
+
+
+def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_command: Command) -> None:
+    run = tmp_path / "outputs" / "train" / "2026-01-01" / "10-00-00-abcdef"
+    elsewhere = tmp_path / "scratch" / "0"
+    run.mkdir(parents=True)
+    elsewhere.mkdir(parents=True)
+    (tmp_path / "outputs" / "multirun").symlink_to(tmp_path / "scratch")
+    (elsewhere / "loop").symlink_to(tmp_path / "outputs")
+    for name, text in TABLES.items():
+        for folder in (run, elsewhere):
+            (folder / name).write_bytes(text.encode())
+    (run / "predictions.csv").chmod(0o640)
+    (run / "notes.csv").write_text(TABLES["splits.csv"])
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert ended.code == 0, ended.text
+    assert "People: 1 of the 1" in ended.out
+    assert "8 files purged of 10 rows." in ended.out
+    for folder in (run, elsewhere):
+        assert {name: (folder / name).read_bytes().decode() for name in TABLES} == PURGED
+    assert (run / "predictions.csv").stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in run.iterdir()) == sorted([*TABLES, "notes.csv"])
+
+
+def test_a_table_without_these_people_is_not_touched(tmp_path: Path, store_command: Command) -> None:
+    table = tmp_path / "outputs" / "splits.csv"
+    table.parent.mkdir()
+    table.write_text(TABLES["splits.csv"])
+    before = table.stat()
+    store_command("purge", "--ids", withdraw(tmp_path, 5))
+    assert (table.stat().st_mtime_ns, table.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+@pytest.mark.parametrize("text", ["eid;split\nsecret-p1;train\n", 'participant_id\n"secret-p1\n', "\nsecret-p1\n"])
+def test_a_table_that_cannot_be_looked_through_is_named_and_the_rest_is_purged(
+    text: str, tmp_path: Path, store_command: Command
+) -> None:
+    outputs = tmp_path / "outputs"
+    (outputs / "a").mkdir(parents=True)
+    (outputs / "a" / "splits.csv").write_text(text)
+    (outputs / "splits.csv").write_text(TABLES["splits.csv"])
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert ended.code == 1
+    assert (
+        f"`{outputs / 'a' / 'splits.csv'}` must be a comma separated table with a column `participant_id`" in ended.err
+    )
+    assert "1 stores or tables could not be purged" in ended.err
+    assert (outputs / "a" / "splits.csv").read_text() == text
+    assert (outputs / "splits.csv").read_text() == PURGED["splits.csv"]
+
+
+def test_half_a_table_of_a_killed_process_is_deleted_but_not_that_of_one_at_work(
+    tmp_path: Path, store_command: Command
+) -> None:
+    old, new = tmp_path / "outputs" / "a" / ".splits.csv.partial", tmp_path / "outputs" / "b" / ".splits.csv.partial"
+    for path in (old, new):
+        path.parent.mkdir(parents=True)
+        path.write_text("participant_id,split\nsecret-p1,tr")
+    os.utime(old, (0, 0))
+    store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "The list of ids `list` cannot be read: No such file or directory"),
+        (b"eid,age\nsecret-p1,50\n", "Line 1 of `list` is not one id"),
+        (b"secret-p1\nsecret-p2 secret-p3\n", "Line 2 of `list` is not one id"),
+        (b"\x89PNG\xff\xfe", "The list of ids `list` is not UTF-8 text"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_before_anything_is_removed(
+    content: bytes | None, message: str, root: Path, tmp_path: Path, store_command: Command
+) -> None:
+    store = make(root, PEOPLE)
+    if content is not None:
+        (tmp_path / "list").write_bytes(content)
+    ended = store_command("purge", "--ids", "list")
+    assert ended.code == 2
+    assert message in ended.err
+    assert store.folder.exists()
+
+
+def test_an_empty_list_removes_nobody(root: Path, tmp_path: Path, store_command: Command) -> None:
+    make(root, PEOPLE)
+    ended = store_command("purge", "--ids", withdraw(tmp_path))
+    assert ended.code == 0
+    assert "none of the 0 ids" in ended.err
+
+
+def test_in_the_wrong_folder_the_warning_says_what_does_not_exist(tmp_path: Path, store_command: Command) -> None:
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert ended.code == 0
+    assert "Mind that `outputs/store` does not exist and `outputs` does not exist." in ended.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("purge",), ("remove",), ("list", "--ids", "x")])
+def test_a_command_line_that_is_none_exits_with_2(arguments: tuple[str, ...], store_command: Command) -> None:
+    assert store_command(*arguments).code == 2
+
+
+@pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index])
+def test_list_calls_a_store_damaged_that_the_next_run_would_make_again(
+    harm: object, root: Path, store_command: Command
+) -> None:
+    harm(make(root, PEOPLE))  # type: ignore[operator]
+    ended = store_command("list")
+    assert ended.code == 0
+    assert ended.out.split()[-1] == "damaged"
+
+
+@pytest.mark.slow
+def test_people_are_purged_from_a_real_run_and_the_next_run_takes_up_the_store(
+    tmp_path: Path, command: Command
+) -> None:
+    assert command("train.py", *FAST).code == 0
+    (tmp_path / "withdrawn").write_text("sim000003\nsim000011\n")
+    ended = command("-m", "brainage.data.store", "purge", "--ids", "withdrawn")
+    assert (ended.code, ended.err) == (0, "")
+    files = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
+    assert not any(b"sim000003" in path.read_bytes() for path in files)
+    again = command("train.py", *FAST, "cohort.exclude_ids=withdrawn")
+    assert again.code == 0
+    assert "participants' series once" not in again.text
+    summaries = [json.loads(path.read_text()) for path in (tmp_path / "outputs").rglob("summary.json")]
+    assert len({summary["cohort"]["fingerprint"] for summary in summaries}) == 2

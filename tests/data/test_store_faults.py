@@ -1,0 +1,353 @@
+"""What can go wrong around a store: many processes, killed ones, full disks, flipped bits, removal while it is used."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from brainage.data import store as stores
+from brainage.data import store_files
+from brainage.data.store import open_store
+from brainage.data.store_files import DamagedStoreError, Store, load_store
+from brainage.data.store_writing import discard, locked
+from brainage.errors import StoreError
+from tests.conftest import FAST, Command, run_command
+from tests.data.test_store import (
+    N_COMPONENTS,
+    N_TIMES,
+    ChangingScan,
+    CountedScan,
+    FakeScan,
+    flip_a_byte,
+    make,
+    truncate_the_index,
+)
+
+SPAWN = multiprocessing.get_context("spawn")
+N_PEOPLE = 20
+
+
+def counted(log: str) -> dict[str, FakeScan]:
+    return {f"p{i:02d}": CountedScan(i, log=log) for i in range(N_PEOPLE)}
+
+
+def whole(store: Store) -> bool:
+    """Compare a store's rows with their checksums, and with the scans."""
+    store_files.verify(store, range(N_PEOPLE))
+    return store.participant_ids == tuple(counted("")) and bool(np.isfinite(store.series).all())
+
+
+def ask(root: str, log: str, looks: int) -> None:
+    """Look at the folder again and again, then ask for the store: it must never be there by half."""
+    fingerprint = stores.fingerprint_of(counted(log), n_components=N_COMPONENTS, n_times=N_TIMES)
+    for _ in range(looks):
+        try:
+            assert whole(load_store(Path(root) / fingerprint))
+        except FileNotFoundError:
+            time.sleep(0.002)
+    assert whole(make(Path(root), counted(log)))
+
+
+def run_together(arguments: list[tuple[str, str, int]]) -> list[int | None]:
+    processes = [SPAWN.Process(target=ask, args=words) for words in arguments]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    return [process.exitcode for process in processes]
+
+
+def folders(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir() if path.is_dir())
+
+
+def test_eight_processes_make_a_store_once_and_nobody_reads_half_of_it(tmp_path: Path) -> None:
+    root, log = tmp_path / "store", tmp_path / "log"
+    # Some ask at once, some keep looking while the others make it.
+    codes = run_together([(str(root), str(log), 0 if i < 4 else 200) for i in range(8)])
+    assert codes == [0] * 8
+    assert log.read_text() == "read\n" * N_PEOPLE
+    assert len(folders(root)) == 1
+
+
+@pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index])
+def test_processes_that_find_a_damaged_store_make_it_again_once(harm: Callable[[Store], None], tmp_path: Path) -> None:
+    root, log = tmp_path / "store", tmp_path / "log"
+    harm(make(root, counted(str(log))))
+    log.unlink()
+    assert run_together([(str(root), str(log), 0)] * 4) == [0] * 4
+    assert log.read_text() == "read\n" * N_PEOPLE
+
+
+def kill_makers(root: Path, log: Path, delays: list[float]) -> int:
+    """Kill a maker after each of the delays, counted from its first scan; return how many were at work."""
+    n_killed = 0
+    for delay in delays:
+        log.unlink(missing_ok=True)
+        maker = SPAWN.Process(target=ask, args=(str(root), str(log), 0))
+        maker.start()
+        while not log.exists() and maker.is_alive():
+            time.sleep(0.001)
+        time.sleep(delay)
+        maker.kill()
+        maker.join(60)
+        n_killed += maker.exitcode == -signal.SIGKILL
+        for name in folders(root):
+            if not name.startswith("."):
+                assert whole(load_store(root / name))
+                shutil.rmtree(root / name)
+    return n_killed
+
+
+# A maker takes about 0.4 s for its scans, and a moment to write, rename and let go.
+@pytest.mark.parametrize("n_kills", [4, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_maker_that_is_killed_leaves_nothing_that_is_taken_for_a_store(n_kills: int, tmp_path: Path) -> None:
+    root, log = tmp_path / "store", tmp_path / "log"
+    rng = np.random.default_rng(n_kills)
+    early, late = rng.uniform(0, 0.4, n_kills // 2), rng.uniform(0.38, 0.46, n_kills - n_kills // 2)
+    assert kill_makers(root, log, [*early, *late]) >= n_kills // 2
+    log.unlink(missing_ok=True)
+    ask(str(root), str(log), 0)
+    assert log.read_text() == "read\n" * N_PEOPLE
+    assert len(folders(root)) == 1
+
+
+def make_large(root: str, log: str) -> None:
+    make(Path(root), {f"p{i:04d}": CountedScan(i, log=log) for i in range(2000)})
+
+
+def test_the_workers_of_a_killed_maker_end_and_the_lock_is_free(tmp_path: Path) -> None:
+    root, log = tmp_path / "store", tmp_path / "log"
+    maker = SPAWN.Process(target=make_large, args=(str(root), str(log)))
+    maker.start()
+    while not log.exists() and maker.is_alive():
+        time.sleep(0.01)
+    workers = psutil.Process(maker.pid).children(recursive=True)
+    assert workers
+    maker.kill()
+    maker.join(60)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    for worker in alive:
+        worker.kill()
+    assert alive == []
+    [unfinished] = folders(root)
+    with locked(root, unfinished.removeprefix(".").removesuffix(".partial"), wait=False):
+        pass
+
+
+@dataclass(frozen=True)
+class FatalScan(FakeScan):
+    """Ends the process that reads it, as the kernel does when memory runs out."""
+
+    def read(self) -> np.ndarray:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().read()
+
+
+def test_a_worker_that_is_killed_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
+    scans = {f"p{i:03d}": FatalScan(i) if i == 77 else FakeScan(i) for i in range(140)}
+    with pytest.raises(StoreError, match=r"processes that read participants' files was killed.*memory.*taskset"):
+        make(tmp_path, scans)
+    assert folders(tmp_path) == []
+
+
+def test_files_that_come_to_rest_at_the_last_attempt_are_enough(tmp_path: Path) -> None:
+    ChangingScan.changes, ChangingScan.times = 0, 2
+    assert make(tmp_path, {"a": ChangingScan(1)}).participant_ids == ("a",)
+
+
+class VanishingScan(FakeScan):
+    """Its file is removed after it was read."""
+
+    read_before = False
+
+    def read(self) -> np.ndarray:
+        VanishingScan.read_before = True
+        return super().read()
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        if VanishingScan.read_before:
+            raise FileNotFoundError(2, "No such file or directory")
+        return super().stamp()
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_one_message(tmp_path: Path) -> None:
+    VanishingScan.read_before = False
+    with pytest.raises(StoreError, match=r"vanished or cannot be read any more \(No such file or directory\)"):
+        make(tmp_path, {"a": VanishingScan(1), "b": FakeScan(2)})
+    assert folders(tmp_path) == []
+
+
+def test_a_store_that_cannot_be_read_just_now_is_not_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make(tmp_path, {"a": FakeScan(1)})
+
+    def denied(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(StoreError, match=r"the store .* cannot be read: Permission denied. Get permission"):
+        make(tmp_path, {"a": FakeScan(1)})
+    monkeypatch.undo()
+    assert load_store(store.folder).participant_ids == ("a",)
+
+
+def flip_behind_its_time(store: Store) -> None:
+    path = store.folder / "series.npy"
+    status = path.stat()
+    flip_a_byte(store)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_store_that_another_process_made_again_is_not_discarded(tmp_path: Path) -> None:
+    scans = {"a": FakeScan(1), "b": FakeScan(2)}
+    flip_behind_its_time(make(tmp_path, scans))
+    first, second = make(tmp_path, scans), make(tmp_path, scans)
+    for damaged in (first, second):  # both find the damage, one after the other discards
+        with pytest.raises(DamagedStoreError, match="damaged in row 1"):
+            store_files.verify(damaged, [1])
+    discard(first)
+    inode = (make(tmp_path, scans).folder / "series.npy").stat().st_ino
+    discard(second)
+    assert (second.folder / "series.npy").stat().st_ino == inode
+    store_files.verify(make(tmp_path, scans), [0, 1])
+
+
+@pytest.mark.parametrize("removal", ["purge", "discard"])
+def test_who_has_mapped_a_store_keeps_it_while_it_is_purged_or_made_again(
+    removal: str, tmp_path: Path, command: Command
+) -> None:
+    scans = {f"p{i}": FakeScan(i) for i in range(6)}
+    used = make(tmp_path / "store", scans)
+    assert isinstance(used.series, np.memmap)
+    if removal == "purge":
+        (tmp_path / "ids").write_text("p3\n")
+        ended = command("-m", "brainage.data.store", "purge", "--root", "store", "--ids", "ids")
+        assert "1 purged of 1 rows" in ended.out
+        assert not used.folder.exists()
+    else:
+        (used.folder / "index.txt").unlink()
+        discard(used)
+        assert not used.folder.exists()
+        make(tmp_path / "store", scans)
+    store_files.verify(used, range(6))
+    expected = make(tmp_path / "anew", scans)
+    np.testing.assert_array_equal(used.series, expected.series)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if shutil.which("mount") is None:
+        pytest.skip("there is no `mount`")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(ballast: Path, keep: int) -> None:
+    free = shutil.disk_usage(ballast.parent).free
+    ballast.write_bytes(bytes(max(0, free - keep)))
+
+
+# A row of 100 kB: 15 of them fit, 25 do not.
+SHAPE = {"n_components": 5, "n_times": 5_000}
+
+
+def large_scans(n_people: int) -> dict[str, FakeScan]:
+    return {f"secret{i:02d}": FakeLargeScan(i, SHAPE["n_times"]) for i in range(n_people)}
+
+
+@dataclass(frozen=True)
+class FakeLargeScan(FakeScan):
+    def read(self) -> np.ndarray:
+        return np.random.default_rng(self.number).normal(size=(self.n_times, SHAPE["n_components"]))
+
+
+@dataclass(frozen=True)
+class FillingScan(FakeLargeScan):
+    """Somebody else's file takes the rest of the disk while it is read."""
+
+    ballast: str = ""
+
+    def read(self) -> np.ndarray:
+        fill(Path(self.ballast), keep=0)
+        return super().read()
+
+
+def left_on(disk: Path) -> list[str]:
+    return sorted(path.relative_to(disk).as_posix() for path in disk.rglob("*") if path.suffix != ".lock")
+
+
+def test_a_disk_that_is_too_small_is_one_message_before_any_work(small_disk: Path) -> None:
+    with pytest.raises(StoreError, match=r"`store.root=.*/disk/store` needs 2.5 MB, but 2.1 MB are free there"):
+        open_store(small_disk / "store", large_scans(25), **SHAPE)
+    assert left_on(small_disk) == ["store"]
+
+
+@pytest.mark.parametrize("taken_while", ["rows", "index"])
+def test_a_disk_that_fills_up_is_one_message_and_the_run_can_be_repeated(taken_while: str, small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    scans = large_scans(15)
+    if taken_while == "rows":
+        scans["secret03"] = FillingScan(3, SHAPE["n_times"], ballast=str(ballast))
+    else:  # Pages of 4096 bytes: there is room for the rows and their header, and not for the index.
+        fill(ballast, keep=367 * 4096)
+    with pytest.raises(StoreError, match=r"cannot be written: No space left on device\. Nothing was left there\. Make"):
+        open_store(small_disk / "store", scans, **SHAPE)
+    assert left_on(small_disk) == ["ballast", "store"]
+    ballast.unlink()
+    store = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    store_files.verify(store, range(15))
+
+
+def test_a_damaged_store_makes_room_for_its_successor(small_disk: Path) -> None:
+    # No variable: who has mapped a store keeps its space.
+    truncate_the_index(open_store(small_disk / "store", large_scans(15), **SHAPE))
+    again = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    assert len(again.participant_ids) == 15
+    store_files.verify(again, range(15))
+
+
+def test_a_purge_without_room_leaves_the_store_as_it_was_and_can_be_repeated(small_disk: Path, tmp_path: Path) -> None:
+    store = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    (tmp_path / "ids").write_text("secret04\n")
+    words = ("-m", "brainage.data.store", "purge", "--root", str(small_disk / "store"), "--ids", "ids")
+    ended = run_command(tmp_path, *words)
+    assert ended.code == 1
+    assert "needs 1.4 MB, but 589.8 kB are free there" in ended.err
+    assert "1 stores or tables could not be purged and are as they were" in ended.err
+    assert "secret" not in ended.text
+    assert folders(small_disk / "store") == [store.fingerprint]
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    assert run_command(tmp_path, *words).code == 0
+    assert folders(small_disk / "store") != [store.fingerprint]
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_ends_with_one_message_and_can_be_repeated(small_disk: Path, tmp_path: Path) -> None:
+    # 43 people x 25 components x 490 time points x 4 bytes are more than 2 MiB.
+    words = ("train.py", *FAST, "cohort.n_participants=43", f"store.root={small_disk}")
+    ended = run_command(tmp_path, *words)
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert ended.err.startswith("error: `store.root=")
+    assert left_on(small_disk) == []
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    assert run_command(tmp_path, *words).code == 0
