@@ -6,17 +6,21 @@ objects. Nothing here imports more than OmegaConf, so a mistake is answered at o
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from brainage.errors import ConfigError, nearest
 from brainage.help import help_text
@@ -196,39 +200,111 @@ class BidsCohortConfig(CohortConfig):
 
 @dataclass
 class SplitConfig:
-    """Training, validation and test people, drawn at random.
+    """Training, validation and test people.
 
     Parameters
     ----------
     name : str
         The config's own name.
+    """
+
+    name: str = MISSING
+
+
+@dataclass
+class DrawnSplitConfig(SplitConfig):
+    """What splits have in common that are drawn.
+
+    Parameters
+    ----------
     seed : int
         Governs the draw, and nothing else does.
-    train_fraction, val_fraction : float
-        Shares of the people; the test set is the rest.
+    val_fraction : float
+        Share of the people who validate.
     stratify : {None, "age"}
         Draw within bins of age, so that the parts have the same ages.
     """
 
-    name: str = MISSING
     seed: int = 43
-    train_fraction: float = 0.8
     val_fraction: float = 0.1
     stratify: str | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         _at_least("split.seed", self.seed, 0)
-        for name, value in (("train", self.train_fraction), ("val", self.val_fraction)):
-            _require(0 < value < 1, f"split.{name}_fraction", "between 0 and 1, both excluded", value)
-        _require(
-            self.train_fraction + self.val_fraction < 1,
-            "split.train_fraction + split.val_fraction",
-            "under 1, so that a test set is left",
-            self.train_fraction + self.val_fraction,
-        )
+        _require(0 < self.val_fraction < 1, "split.val_fraction", "between 0 and 1, both excluded", self.val_fraction)
         if self.stratify is not None:
             _one_of("split.stratify", self.stratify, ("age",), "Or leave it at null.")
+
+
+@dataclass
+class RandomSplitConfig(DrawnSplitConfig):
+    """Three parts, drawn at random.
+
+    Parameters
+    ----------
+    train_fraction : float
+        Share of the people who train; the test set is the rest.
+    """
+
+    train_fraction: float = 0.8
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        train, both = self.train_fraction, self.train_fraction + self.val_fraction
+        _require(0 < train < 1, "split.train_fraction", "between 0 and 1, both excluded", train)
+        _require(both < 1, "split.train_fraction + split.val_fraction", "under 1, so that a test set is left", both)
+
+
+@dataclass
+class KFoldSplitConfig(DrawnSplitConfig):
+    """One of several folds is tested.
+
+    Parameters
+    ----------
+    fold : int
+        Which, from 0.
+    n_folds : int
+        How many folds there are.
+    """
+
+    fold: int = MISSING
+    n_folds: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        _at_least("split.n_folds", self.n_folds, 2)
+        _require(0 <= self.fold < self.n_folds, "split.fold", f"from 0 to {self.n_folds - 1}", self.fold)
+        both = self.val_fraction + 1 / self.n_folds
+        _require(both < 1, "split.val_fraction + 1 / split.n_folds", "under 1, so that somebody trains", both)
+
+
+@dataclass
+class LeaveSiteOutSplitConfig(DrawnSplitConfig):
+    """One site is tested.
+
+    Parameters
+    ----------
+    site : str
+        Which, as in the table.
+    """
+
+    site: str = MISSING
+
+
+@dataclass
+class FixedSplitConfig(SplitConfig):
+    """A split that somebody else drew.
+
+    Parameters
+    ----------
+    file : str
+        A table with the columns `participant_id` and `split`.
+    """
+
+    file: str = MISSING
 
 
 @dataclass
@@ -438,6 +514,8 @@ class Config:
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
         The metric, of the best epoch's weights, that a run returns.
+    resume : str or None
+        The folder of a run to go on with.
     """
 
     modality: ModalityConfig = MISSING
@@ -453,6 +531,7 @@ class Config:
     batch_size: int = 128
     patience: int = 15
     objective: str = OBJECTIVES[0]
+    resume: str | None = None
 
     def __post_init__(self) -> None:
         """Check the values that belong to no group, and the groups without a schema of their own."""
@@ -496,7 +575,10 @@ class Config:
 _SCHEMAS: dict[str, Any] = {
     "modality": ModalityConfig,
     "trainer": TrainerConfig,
-    "split/random": SplitConfig,
+    "split/random": RandomSplitConfig,
+    "split/kfold": KFoldSplitConfig,
+    "split/leave_site_out": LeaveSiteOutSplitConfig,
+    "split/fixed": FixedSplitConfig,
     "cohort/simulated": SimulatedCohortConfig,
     "cohort/ukb": UkbCohortConfig,
     "cohort/bids": BidsCohortConfig,
@@ -560,6 +642,9 @@ def register() -> None:
         "brainage.n_channels": lambda components, good, dimension: len(good) if components == "good" else dimension,
         "brainage.unique": lambda: secrets.token_hex(3),
         "brainage.help": help_text,
+        "brainage.first": lambda *values: next((value for value in values if value is not None), None),
+        "brainage.unless": lambda given, value: value if given is None else None,
+        "brainage.hash": lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:12],
     }
     for name, resolver in resolvers.items():
         # Cached, so that every job of a multirun finds the same folder.
@@ -591,6 +676,42 @@ def parse(composed: DictConfig) -> Config:
     config = OmegaConf.to_object(composed)
     assert isinstance(config, Config)
     return config
+
+
+def read(path: Path) -> DictConfig:
+    """Read a run's ``config.yaml`` back, with the types of its schemas.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    DictConfig
+        As Hydra composed it then.
+
+    Raises
+    ------
+    ConfigError
+        It is not a config of this version.
+    """
+    try:
+        loaded = OmegaConf.load(path)
+        if not isinstance(loaded, DictConfig):
+            raise ValueError("it has no keys")
+        typed = OmegaConf.structured(Config)
+        for place, node in _SCHEMAS.items():
+            group, _, name = place.partition("/")
+            if not name or loaded[group].get("name") == name:
+                typed[group] = OmegaConf.structured(node)
+        return OmegaConf.merge(typed, loaded)  # type: ignore[return-value]
+    except (OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason} Restore it, or "
+            "start a new run."
+        ) from None
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:

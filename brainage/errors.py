@@ -44,6 +44,14 @@ class OutputError(BrainageError, OSError):
     """A folder that results belong in cannot be written."""
 
 
+class ResumeError(BrainageError, ValueError):
+    """A run that cannot be taken up again."""
+
+
+class CheckpointError(ResumeError):
+    """A checkpoint that cannot be read, or belongs to something else."""
+
+
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 

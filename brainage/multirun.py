@@ -13,7 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from brainage.config import refuse_ids
 from brainage.console import show_table
 from brainage.errors import BrainageError
-from brainage.run import ensure_unused, ensure_writable
+from brainage.folds import close_folds
+from brainage.resume import check_resume
+from brainage.run import ensure_unused, ensure_writable, write_whole
 
 _PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
 
@@ -23,11 +25,11 @@ class JobFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
-        _refuse_unusable(config.hydra.run.dir, config)
+        _refuse_unusable(config.hydra.run.dir, config, multirun=False)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the multirun's folder."""
-        _refuse_unusable(config.hydra.sweep.dir, config)
+        _refuse_unusable(config.hydra.sweep.dir, config, multirun=True)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
@@ -57,6 +59,7 @@ def close(folder: Path) -> list[dict[str, Any]]:
         if row["reason"]:
             print(f"job {row['job']}: {row['reason']}")
     print(f"Table: {folder / 'summary.csv'}")
+    close_folds(folder, rows)
     return rows
 
 
@@ -118,11 +121,10 @@ def write_summary_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     """
     import pandas as pd
 
-    partial = path.with_name(f".{path.name}.partial")
     joined = [{**row, "overrides": " ".join(row["overrides"])} for row in rows]
     # Whole numbers with gaps stay whole numbers.
-    pd.DataFrame(joined).convert_dtypes().to_csv(partial, index=False)
-    partial.replace(path)
+    table = pd.DataFrame(joined).convert_dtypes()
+    write_whole(path, lambda partial: table.to_csv(partial, index=False))
 
 
 def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -142,9 +144,14 @@ def _text(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _refuse_unusable(folder: str, config: DictConfig) -> None:
+def _refuse_unusable(folder: str, config: DictConfig, *, multirun: bool) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
     try:
+        if config.resume is not None:
+            overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+            check_resume(Path(config.resume), overrides, multirun=multirun)
+            ensure_writable(Path(folder))
+            return
         for word in config.hydra.overrides.task:
             if word.startswith("cohort.include="):
                 refuse_ids(word)  # before Hydra copies it into the folder

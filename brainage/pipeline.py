@@ -10,8 +10,6 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +18,31 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brainage import config as configs
-from brainage.config import BidsCohortConfig, Config, SimulatedCohortConfig, UkbCohortConfig
+from brainage.config import (
+    BidsCohortConfig,
+    Config,
+    FixedSplitConfig,
+    KFoldSplitConfig,
+    LeaveSiteOutSplitConfig,
+    RandomSplitConfig,
+    SimulatedCohortConfig,
+    UkbCohortConfig,
+)
 from brainage.console import log, show_table
 from brainage.errors import BrainageError, CohortError, ConfigError, DivergedError, ImpossibleArchitectureError
+from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
 from brainage.multirun import close
+from brainage.resume import asked_max_epochs, check_resume, finished_summary, resumed_config
 from brainage.run import RunFolder, empty_summary
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pytorch_lightning.loggers import Logger
     from torch import nn
 
     from brainage.data.cohort import CohortReader, Selection
-    from brainage.data.datamodule import AgeDataModule
+    from brainage.data.datamodule import AgeDataModule, People
     from brainage.data.store_files import Store
     from brainage.training.fit import Fit
 
@@ -57,8 +65,31 @@ def train(composed: DictConfig) -> float | None:
     SystemExit
         A single run ended other than well, after its message.
     """
+    job = HydraConfig.get()
+    path = Path(job.runtime.output_dir)
+    try:
+        if composed.resume is not None:
+            overrides = [*job.overrides.task, *job.overrides.hydra]
+            check_resume(Path(composed.resume), overrides, multirun=job.mode == RunMode.MULTIRUN)
+            max_epochs = asked_max_epochs(composed, overrides)
+            if (summary := finished_summary(path, max_epochs)) is not None:
+                log.info("This run is finished; nothing is left to do.")
+                _show(summary, path)
+                return float(summary["objective"]["value"])
+            composed = resumed_config(Path(composed.resume), max_epochs)
+        with RunFolder(path) as folder:
+            objective = _recorded(composed, folder)
+        if composed.resume is not None and (path.parent / "multirun.yaml").is_file():
+            close(path.parent)
+        return objective
+    except BrainageError as error:  # nothing has begun
+        _say(error)
+        return None if job.mode == RunMode.MULTIRUN else sys.exit(error.exit_code)
+
+
+def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
+    """Train, and leave a summary however it ends."""
     started = time.monotonic()
-    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     summary = empty_summary()
     multirun = HydraConfig.get().mode == RunMode.MULTIRUN
 
@@ -74,13 +105,11 @@ def train(composed: DictConfig) -> float | None:
         end("interrupted", str(stop))
         if multirun:
             close(Path(HydraConfig.get().sweep.dir))
-        print(f"\n{stop}; what was finished is in {folder.path}", file=sys.stderr)
+        print(f"\n{stop}; go on with: python train.py resume={folder.path}", file=sys.stderr)
         sys.exit(stop.exit_code)
     except BrainageError as error:
         end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print(f"error: {error}", file=sys.stderr)
+        _say(error)
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:
         # Its text may quote data, so only its kind is recorded.
@@ -96,6 +125,13 @@ def train(composed: DictConfig) -> float | None:
     return value
 
 
+def _say(error: BrainageError) -> None:
+    """Print a user's mistake as one message, or as a traceback where Hydra is asked for those."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    print(f"error: {error}", file=sys.stderr)
+
+
 def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
     """Take every step of a run and note its results in the summary."""
     config = configs.parse(composed)
@@ -103,17 +139,26 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> 
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name
     geometry.check(model_name, config.model)
-    folder.write_text("config.yaml", OmegaConf.to_yaml(composed, resolve=True))
+    if config.resume is None:  # otherwise it is there, and stays as it is until the data are known to be the same
+        _write_config(composed, folder)
 
     selection = _select(config)
     split = _draw(config, selection)
     _check_trainer(config)
     people, data = _prepare(config, selection, split, folder, summary)
+    _write_config(composed, folder)
     fitted = _fit(config, people, data, folder, composed)
     _note_network(fitted, summary)
     predictions = _predict(people, data, fitted.network)
     folder.write_csv("predictions.csv", predictions)
     _measure(predictions, config.objective, summary)
+
+
+def _write_config(composed: DictConfig, folder: RunFolder) -> None:
+    """Write ``config.yaml`` as it is for every run in this folder, whether or not it was taken up again."""
+    kept = composed.copy()
+    kept.resume = None
+    folder.write_text("config.yaml", OmegaConf.to_yaml(kept, resolve=True))
 
 
 def _select(config: Config) -> Selection:
@@ -165,58 +210,127 @@ def _reader(config: Config) -> CohortReader:
 
 
 def _draw(config: Config, selection: Selection) -> pd.Series[str]:
-    """Draw the split over the table's people, whoever has files."""
-    from brainage.data.split import random_split
+    """Draw the split over the table's people, whoever has files; a fixed one is read."""
+    from brainage.data import draws
+    from brainage.data.split_file import fixed_split
 
-    return random_split(
-        selection.table,
-        seed=config.split.seed,
-        train_fraction=config.split.train_fraction,
-        val_fraction=config.split.val_fraction,
-        stratify=config.split.stratify,
-    )
+    split, table = config.split, selection.table
+    if isinstance(split, FixedSplitConfig):
+        return fixed_split(table, Path(split.file))
+    arguments = {key: value for key, value in vars(split).items() if key != "name"}
+    if isinstance(split, RandomSplitConfig):
+        return draws.random_split(table, **arguments)
+    if isinstance(split, KFoldSplitConfig):
+        return draws.kfold_split(table, **arguments)
+    if isinstance(split, LeaveSiteOutSplitConfig):
+        drawn = draws.leave_site_out_split(table, **arguments)
+        n_left_out = len(table) - len(drawn)
+        if n_left_out:
+            log.info("%d people without a site, or with a relative at the tested one, are left out", n_left_out)
+        return drawn
+    raise ConfigError(f"`split` got a config without a draw: {split!r}. Use one of configs/split.")
 
 
 def _check_trainer(config: Config) -> None:
-    from brainage.training.fit import check_optimizer, check_trainer
+    from brainage.training.trainer import check_optimizer, check_trainer
 
     check_trainer(_trainer_arguments(config))
     check_optimizer(
-        _instantiate("optimizer", config.optimizer),
-        _instantiate("scheduler", config.scheduler) if config.scheduler else None,
+        instance("optimizer", config.optimizer),
+        instance("scheduler", config.scheduler) if config.scheduler else None,
     )
 
 
 def _trainer_arguments(config: Config) -> dict[str, Any]:
     """Return the Trainer's arguments, without the callbacks, which are handed over with the project's own."""
-    arguments = {name: _instantiate("trainer", value) for name, value in config.trainer.arguments().items()}
+    arguments = {name: instance("trainer", value) for name, value in config.trainer.arguments().items()}
     del arguments["callbacks"]
     return arguments
 
 
-def _open_store(config: Config, selection: Selection, folder: RunFolder, summary: dict[str, Any]) -> Store:
-    """Open the store, write who was excluded, and stop where they are too many."""
-    import pandas as pd
+def _prepare(
+    config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, summary: dict[str, Any]
+) -> tuple[pd.DataFrame, AgeDataModule]:
+    """Return who is used, and their batches; a store that turns out to be damaged is made again, once."""
+    from brainage.data.store_files import DamagedStoreError
+    from brainage.data.store_writing import discard
 
-    started = time.monotonic()
-    store = _opened(config, selection)
-    summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
-    summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
-    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
-    folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
-    _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
-    return store
+    store = _open_store(config, selection, summary)
+    people = _record(config, selection, split, store, folder, summary)
+    try:
+        return people, _datamodule(config, people, store)
+    except DamagedStoreError as error:
+        log.warning("%s", error)
+        discard(store)
+    # All of it anew: files may have changed meanwhile, and then other people are in other rows.
+    store = _open_store(config, selection, summary)
+    people = _record(config, selection, split, store, folder, summary)
+    return people, _datamodule(config, people, store)
 
 
-def _opened(config: Config, selection: Selection) -> Store:
+def _open_store(config: Config, selection: Selection, summary: dict[str, Any]) -> Store:
     from brainage.data.store import open_store
 
-    return open_store(
+    started = time.monotonic()
+    store = open_store(
         Path(config.store.root),
         selection.scans,
         n_components=config.modality.dimension,
         n_times=config.modality.n_times,
     )
+    summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
+    summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
+    return store
+
+
+def _record(
+    config: Config,
+    selection: Selection,
+    split: pd.Series[str],
+    store: Store,
+    folder: RunFolder,
+    summary: dict[str, Any],
+) -> pd.DataFrame:
+    """Return who is used; check it, and write ``exclusions.csv`` and ``splits.csv``."""
+    import pandas as pd
+
+    from brainage.data.split import PARTS, check_disjoint, check_parts, family_of
+
+    people = _people(selection, split, store)
+    if config.resume is not None:  # before anything of the run is written again
+        from brainage.data.datamodule import fingerprint_of
+        from brainage.training.checkpoint import check_data
+
+        check_data(folder.path / "checkpoints" / "last.ckpt", fingerprint_of(store, _parts(people)))
+    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
+    folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
+    _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
+    used = people.set_index("participant_id")["split"]
+    check_parts(used)
+    check_disjoint(used, family_of(selection.table))
+    folder.write_csv("splits.csv", people[["participant_id", "split"]])
+    summary["n"] = {part: int((used == part).sum()) for part in PARTS}
+    if summary["n"]["val"] < 2 and config.objective in ("val/r2", "val/pearson_r"):
+        raise ConfigError(
+            f"`objective={config.objective}` needs two validation participants or more, but there is 1. Use "
+            "objective=val/mse, or let more people take part."
+        )
+    summary["cohort"]["n_participants"] = len(used)
+    log.info("%s", ", ".join(f"{part} {n}" for part, n in summary["n"].items()))
+    return people
+
+
+def _people(selection: Selection, split: pd.Series[str], store: Store) -> pd.DataFrame:
+    """Return who is used: participant_id, split, age, row in the store."""
+    import pandas as pd
+
+    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
+    table = selection.table
+    people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
+    people["split"] = people["participant_id"].map(split)
+    people = people[people["split"].notna()].reset_index(drop=True)  # a split may leave people out
+    people["row"] = people["participant_id"].map(rows)
+    return people
 
 
 def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
@@ -236,63 +350,12 @@ def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: P
     log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
 
 
-def _people(
-    selection: Selection, split: pd.Series[str], store: Store, folder: RunFolder, summary: dict[str, Any]
-) -> pd.DataFrame:
-    """Return who is used: participant_id, split, age, row in the store; and write ``splits.csv``."""
-    import pandas as pd
-
-    from brainage.data.split import PARTS, check_disjoint, check_parts, family_of
-
-    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
-    table = selection.table
-    people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
-    people["split"] = people["participant_id"].map(split)
-    people["row"] = people["participant_id"].map(rows)
-    used = people.set_index("participant_id")["split"]
-    check_parts(used)
-    check_disjoint(used, family_of(table))
-    folder.write_csv("splits.csv", people[["participant_id", "split"]])
-    summary["n"] = {part: int((used == part).sum()) for part in PARTS}
-    if summary["n"]["val"] < 2 and summary["objective"]["name"] in ("val/r2", "val/pearson_r"):
-        raise ConfigError(
-            f"`objective={summary['objective']['name']}` needs two validation participants or more, but there is "
-            "1. Use objective=val/mse, or let more people take part."
-        )
-    summary["cohort"]["n_participants"] = len(used)
-    log.info("%s", ", ".join(f"{part} {n}" for part, n in summary["n"].items()))
-    return people
-
-
-def _prepare(
-    config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, summary: dict[str, Any]
-) -> tuple[pd.DataFrame, AgeDataModule]:
-    """Return who is used, and their batches; a store that turns out to be damaged is made again, once."""
-    from brainage.data.store_files import DamagedStoreError
-    from brainage.data.store_writing import discard
-
-    store = _open_store(config, selection, folder, summary)
-    people = _people(selection, split, store, folder, summary)
-    try:
-        return people, _datamodule(config, people, store)
-    except DamagedStoreError as error:
-        log.warning("%s", error)
-        discard(store)
-    # All of it anew: files may have changed meanwhile, and then other people are in other rows.
-    store = _open_store(config, selection, folder, summary)
-    people = _people(selection, split, store, folder, summary)
-    return people, _datamodule(config, people, store)
-
-
 def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
-    from brainage.data.datamodule import AgeDataModule, People
+    from brainage.data.datamodule import AgeDataModule
 
-    parts = {
-        str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
-    }
     return AgeDataModule(
         store,
-        parts,
+        _parts(people),
         channels=config.modality.channel_indices,
         batch_size=config.batch_size,
         seed=config.seed,
@@ -300,70 +363,35 @@ def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataMo
     )
 
 
+def _parts(people: pd.DataFrame) -> dict[str, People]:
+    from brainage.data.datamodule import People
+
+    return {
+        str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
+    }
+
+
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
     from brainage import models
     from brainage.training.fit import fit
 
     mean_age = float(people.loc[people["split"] == "train", "age"].mean())
-    with _loggers(config, composed) as loggers:
+    with open_loggers(config.logger or {}, composed) as loggers:
         return fit(
             lambda: models.build(config.model_value("name"), config.network_arguments),
             data,
-            optimizer=_instantiate("optimizer", config.optimizer),
-            scheduler=_instantiate("scheduler", config.scheduler) if config.scheduler else None,
+            optimizer=instance("optimizer", config.optimizer),
+            scheduler=instance("scheduler", config.scheduler) if config.scheduler else None,
             trainer_arguments=_trainer_arguments(config),
             folder=folder.path,
             seed=config.seed,
             patience=config.patience,
             output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
             loggers=loggers,
-            callbacks=[_instantiate("trainer.callbacks", callback) for callback in config.trainer.callbacks],
+            data_fingerprint=data.fingerprint,
+            resume=config.resume is not None,
+            callbacks=[instance("trainer.callbacks", callback) for callback in config.trainer.callbacks],
         )
-
-
-@contextmanager
-def _loggers(config: Config, composed: DictConfig) -> Iterator[list[Logger]]:
-    """Make the loggers, tell them the config, and close what the next job of a multirun would find open."""
-    loggers: list[Logger] = []
-    try:
-        for name, entry in (config.logger or {}).items():
-            loggers.append(_opened_logger(name, entry, composed))
-        yield loggers
-    finally:
-        for logger in loggers:
-            if callable(finish := getattr(getattr(logger, "experiment", None), "finish", None)):
-                finish()
-
-
-def _opened_logger(name: str, entry: dict[str, Any], composed: DictConfig) -> Logger:
-    logger: Logger = _instantiate(f"logger.{name}", entry)
-    try:
-        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
-        if address := getattr(getattr(logger, "experiment", None), "url", None):
-            log.info("%s", address)
-    except Exception as error:  # each logger has errors of its own
-        raise ConfigError(
-            f"`logger.{name}` cannot be opened: {type(error).__name__}: {str(error).strip().splitlines()[0]} Log in to "
-            f"its service, use it offline (logger.wandb.mode=offline), or leave it out."
-        ) from error
-    return logger
-
-
-def _instantiate(key: str, value: Any) -> Any:
-    """Make what a config names by ``_target_``; say what cannot be made."""
-    if not isinstance(value, dict) or "_target_" not in value:
-        return value
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        return instantiate(value, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        raise ConfigError(
-            f"`{key}` names {value['_target_']!r}, which cannot be made: {str(cause).splitlines()[0]}. Check its name, "
-            "its arguments, and whether its package is installed."
-        ) from error
 
 
 def _note_network(fitted: Fit, summary: dict[str, Any]) -> None:

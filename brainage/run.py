@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from brainage.errors import OutputError
 
 if TYPE_CHECKING:
@@ -36,14 +38,30 @@ class RunFolder:
     Raises
     ------
     OutputError
-        It cannot be made.
+        It cannot be made, or another process writes there.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         ensure_writable(path)
+        self._lock = FileLock(path / ".lock")
+        with _as_output_error(path):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise OutputError(
+                    f"`{path}` must belong to one process at a time, but another one is training there. Wait for its "
+                    "end, or stop it."
+                ) from None
         # A summary says that a run ended; this one has just begun.
         path.joinpath("summary.json").unlink(missing_ok=True)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let another process write here."""
+        self._lock.release()
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""
@@ -58,14 +76,26 @@ class RunFolder:
         self.write_text("summary.json", json.dumps(_finite(summary), indent=2) + "\n")
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
-        target = self.path / name
-        partial = target.with_name(f".{name}.partial")
         with _as_output_error(self.path):
-            try:
-                write(partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_whole(self.path / name, write)
+
+
+def write_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+    write : callable
+        Writes it under another name in the same folder.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        write(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def ensure_unused(path: Path) -> None:
@@ -171,6 +201,8 @@ def _finite(value: Any) -> Any:
 def _as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"`hydra.run.dir={path}` cannot be written: {error.strerror or error}. Get permission or make room, or "

@@ -22,6 +22,9 @@ from brainage import config, pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Two workers (pyproject.toml) on two cores: threads beyond that would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A run that is over in a moment: a few people, one small batch.
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")
 

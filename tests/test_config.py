@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,13 @@ CHOICES = sorted(
     if group.is_dir() and group.name != "local"
     for path in group.rglob("*.yaml")
 )
-NEEDS = {"ukb": ["cohort.root=x", "cohort.phenotypes=y"], "bids": ["cohort.root=x"]}
+NEEDS = {
+    "ukb": ["cohort.root=x", "cohort.phenotypes=y"],
+    "bids": ["cohort.root=x"],
+    "kfold": ["split.fold=1"],
+    "leave_site_out": ["split.site=Cheadle"],
+    "fixed": ["split.file=splits.csv"],
+}
 Compose = Callable[..., DictConfig]
 RunJob = Callable[..., dict[str, Any]]
 
@@ -59,12 +66,20 @@ def test_every_config_begins_with_a_line_for_the_help(group: str, choice: str) -
     [pair for pair in CHOICES if pair[0] not in ("cohort", "trainer", "logger")],
     ids=lambda value: value,
 )
-def test_every_choice_takes_one_fast_step(group: str, choice: str, run_job: RunJob) -> None:
-    overrides = [f"{group}={choice}", *FAST]
+def test_every_choice_takes_one_fast_step(
+    group: str, choice: str, run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parts = zip(range(1, 41), ["train"] * 32 + ["val"] * 4 + ["test"] * 4, strict=True)
+    lines = ["participant_id,split", *(f"sim{number:06d},{part}" for number, part in parts)]
+    Path("splits.csv").write_text("\n".join(lines))
+    overrides = [f"{group}={choice}", *NEEDS.get(choice, []), *FAST]
     summary = run_job(*overrides, "trainer.limit_train_batches=1")
     assert summary["status"] == "finished"
     assert summary["epochs"] == 1
-    assert summary["n"] == {"train": 32, "val": 4, "test": 4}
+    # Eight of 40 in a fold; 11 of these simulated people at the site, and floor(0.1 * 29) of the others validate.
+    sizes = {"kfold": (28, 4, 8), "leave_site_out": (27, 2, 11)}.get(choice, (32, 4, 4))
+    assert tuple(summary["n"].values()) == sizes
 
 
 def test_several_loggers_compose(composed: Compose) -> None:

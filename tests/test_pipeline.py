@@ -24,7 +24,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
     files = {path.name.split("_")[0][4:]: path for path in sorted(tree.rglob("*_ts-ica-25.txt"))}
     first, second = sorted(files)[:2]
     files[first].write_text("spoiled")  # left out of the store at first ...
-    opened, loaded = pipeline._opened, []
+    opened, loaded = pipeline._open_store, []
 
     def damaged_once(*arguments: Any) -> Any:
         store = opened(*arguments)
@@ -40,7 +40,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
         loaded.append(store)
         return store
 
-    monkeypatch.setattr(pipeline, "_opened", damaged_once)
+    monkeypatch.setattr(pipeline, "_open_store", damaged_once)
     seen: dict[str, Any] = {}
     make = pipeline._fit
 

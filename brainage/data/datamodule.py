@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,24 @@ class People:
 
     rows: NDArray[np.intp]
     ages: NDArray[np.float64]
+
+
+def fingerprint_of(store: Store, people: Mapping[str, People]) -> str:
+    """Return 16 hexadecimal characters that change whenever a network would be trained or tested on other data.
+
+    Parameters
+    ----------
+    store : Store
+        Everybody's series.
+    people : mapping of str to People
+        The participants of each part.
+    """
+    content = hashlib.sha256()
+    for part in sorted(people):
+        content.update(f"{part} {len(people[part].rows)} ".encode())
+        content.update(store.checksums[people[part].rows].tobytes())
+        content.update(people[part].ages.astype(np.float64).tobytes())
+    return content.hexdigest()[:16]
 
 
 class SeriesDataset(Dataset[Batch]):
@@ -115,10 +134,12 @@ class BatchOrder(Sampler[NDArray[np.intp]]):
         return len(self._starts)
 
     def __iter__(self) -> Iterator[NDArray[np.intp]]:
+        """Yield the batches of the epoch that it is when the first one is asked for."""
         order = np.arange(self._n_participants)
         if self._seed is not None:
             order = np.random.default_rng([self._seed, self._epoch]).permutation(self._n_participants)
-        return iter(np.split(order, self._starts[1:]))
+        # Lightning begins to iterate before it says which epoch comes, where a run is taken up again.
+        yield from np.split(order, self._starts[1:])
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes; Lightning calls it before each."""
@@ -156,6 +177,7 @@ class AgeDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self._batch_size, self._seed = batch_size, seed
+        self.fingerprint = fingerprint_of(store, people)
         self._datasets = _datasets(store, people, np.asarray(channels), residency)
 
     def loader(self, part: str, *, shuffle: bool = False) -> DataLoader[Any]:
@@ -170,8 +192,15 @@ class AgeDataModule(LightningDataModule):
         """
         dataset = self._datasets[part]
         order = BatchOrder(len(dataset), self._batch_size, self._seed if shuffle else None)
-        # The sampler deals out whole batches and the data set gathers them: no collation.
-        return DataLoader(dataset, sampler=order, batch_size=None, pin_memory=torch.cuda.is_available())
+        # The sampler deals out whole batches and the data set gathers them: no collation. A generator of its own, for
+        # a loader draws a number whenever it begins, which would shift the numbers that dropout gets.
+        return DataLoader(
+            dataset,
+            sampler=order,
+            batch_size=None,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),
+        )
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training batches."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
-import math
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from rich.progress import Progress, TaskID
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
 
 from brainage.console import bar, log
+from brainage.run import write_whole
+from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
 
 COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
@@ -24,14 +27,16 @@ class EpochTable(Callback):
     Parameters
     ----------
     path : Path
-        The file; begun anew.
+        The file.
+    n_epochs : int, default=0
+        Of a file that is there, this many epochs are kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, n_epochs: int = 0) -> None:
         self._path = path
         self._started = 0.0
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerow(COLUMNS)
+        kept = [row for row in _rows(path) if int(row[0]) < n_epochs]
+        write_whole(path, lambda partial: _write(partial, [COLUMNS, *kept]))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time, and the learning rate before a scheduler moves it."""
@@ -49,13 +54,35 @@ class EpochTable(Callback):
             csv.writer(file).writerow(row)
 
 
-class EpochProgress(Callback):
-    """Shows the epochs: a bar on a terminal, else a line an epoch."""
+def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
 
-    def __init__(self) -> None:
-        self._best: tuple[float, int] | None = None
+
+def _rows(path: Path) -> list[list[str]]:
+    """Return the rows of a table, one an epoch; a process that was killed may have written one by half."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        whole = (line for line in file if line.endswith("\n"))
+        rows = [row for row in csv.reader(whole) if len(row) == len(COLUMNS) and row[0].isdigit()]
+    return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))
+
+
+class EpochProgress(Callback):
+    """Shows the epochs: a bar on a terminal, else a line an epoch.
+
+    Parameters
+    ----------
+    progress : Progress
+        How far an earlier process came.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._best = (progress.best_loss, progress.best_epoch)
+        self._n_done = progress.epochs
         self._shown = ExitStack()
-        self._progress: Progress | None = None
+        self._progress: Bar | None = None
         self._task = TaskID(0)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -63,15 +90,15 @@ class EpochProgress(Callback):
         if sys.stdout.isatty():
             self._progress = self._shown.enter_context(bar())
             total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-            self._task = self._progress.add_task("epochs", total=total, completed=trainer.current_epoch)
+            self._task = self._progress.add_task("epochs", total=total, completed=self._n_done)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell how the epoch went."""
         assert isinstance(pl_module, AgeRegressor)
         train, val, epoch = pl_module.train_error, pl_module.val_error, trainer.current_epoch
-        if val.mse is not None and math.isfinite(val.mse) and (self._best is None or val.mse < self._best[0]):
+        if val.mse is not None and val.mse < self._best[0]:
             self._best = (val.mse, epoch)
-        best = f", best epoch {self._best[1]}" if self._best else ""
+        best = "" if self._best[1] is None else f", best epoch {self._best[1]}"
         text = f"epoch {epoch}: MAE train {_years(train.mae)}, validation {_years(val.mae)}{best}"
         if self._progress is None:
             log.info(text)

@@ -119,8 +119,20 @@ class AgeRegressor(LightningModule):
         self._log_errors("val", self.val_error)
 
     def on_train_epoch_end(self) -> None:
-        """Log the training error."""
+        """Log the training error; let a scheduler that looks at the validation loss have it."""
         self._log_errors("train", self.train_error)
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, ReduceLROnPlateau) and self.val_error.mse is not None:
+                config.scheduler.step(self.val_error.mse)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step a scheduler at an epoch's end.
+
+        Lightning would step one that looks at the validation loss after the epoch's checkpoint was written, and a run
+        that is taken up again would have lost that step; `on_train_epoch_end` comes before.
+        """
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and the scheduler where there is one."""
@@ -128,7 +140,7 @@ class AgeRegressor(LightningModule):
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer)
-        # One that looks at the validation loss can move only where there is a new one.
+        # Lightning asks for the validation loss where there is one only.
         every = (self.trainer.check_val_every_n_epoch or 1) if isinstance(scheduler, ReduceLROnPlateau) else 1
         settings = {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss", "frequency": every}
         return {"optimizer": optimizer, "lr_scheduler": settings}

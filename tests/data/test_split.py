@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.split import PARTS, check_disjoint, random_split
-from brainage.errors import SplitError
+from brainage.data.draws import kfold_split, leave_site_out_split, random_split
+from brainage.data.split import PARTS, check_disjoint
+from brainage.data.split_file import fixed_split
+from brainage.errors import CohortError, MissingPathError, SplitError
 
 
 def people(n: int, **columns: object) -> pd.DataFrame:
@@ -72,3 +76,123 @@ def test_one_family_in_two_parts_is_refused() -> None:
     check_disjoint(split, {"a": "x", "b": "y"})
     with pytest.raises(SplitError, match="1 people or families"):
         check_disjoint(split, {"a": "x", "b": "x"})
+
+
+@pytest.mark.parametrize("stratify", [None, "age"])
+@pytest.mark.parametrize(("n", "n_folds", "test_sizes"), [(53, 5, [11, 11, 11, 10, 10]), (100, 10, [10] * 10)])
+def test_every_person_is_tested_in_exactly_one_fold(
+    n: int, n_folds: int, test_sizes: list[int], stratify: str | None
+) -> None:
+    splits = [kfold_split(people(n), fold=i, n_folds=n_folds, seed=7, stratify=stratify) for i in range(n_folds)]
+    tested = [set(split.index[split == "test"]) for split in splits]
+    assert [len(part) for part in tested] == test_sizes
+    assert set.union(*tested) == set(people(n)["participant_id"])
+    for split in splits:
+        assert len(split) == n
+        assert int((split == "val").sum()) == n // 10
+    # Who validates differs from fold to fold.
+    assert len({frozenset(split.index[split == "val"]) for split in splits}) == n_folds
+
+
+def test_fold_membership_depends_on_the_seed_and_the_people_only() -> None:
+    table = people(40)
+    folds = [kfold_split(table, fold=2, seed=7, val_fraction=fraction) for fraction in (0.1, 0.3)]
+    tested = [set(split.index[split == "test"]) for split in folds]
+    assert tested[0] == tested[1]  # not on how many validate
+    shuffled = kfold_split(table.sample(frac=1, random_state=1), fold=2, seed=7)
+    pd.testing.assert_series_equal(folds[0], shuffled)
+    other = kfold_split(table, fold=2, seed=8)
+    assert set(other.index[other == "test"]) != tested[0]
+
+
+def test_folds_keep_families_together() -> None:
+    table = people(60, family_id=[f"f{i // 3}" for i in range(60)])
+    for fold in range(5):
+        split = kfold_split(table, fold=fold, seed=1)
+        parts = split.groupby(table.set_index("participant_id")["family_id"]).nunique()
+        assert parts.max() == 1
+        assert int((split == "test").sum()) == 12
+
+
+def test_stratified_folds_have_the_same_ages() -> None:
+    table = people(500)
+    age = table.set_index("participant_id")["age"]
+    means = []
+    for fold in range(5):
+        split = kfold_split(table, fold=fold, seed=1, stratify="age")
+        means.append(age[split.index[split == "test"]].mean())
+    assert np.ptp(means) < 0.5
+
+
+def test_more_folds_than_people_are_refused() -> None:
+    with pytest.raises(SplitError, match=r"`split.n_folds=5` needs as many people or more, but 4 take part"):
+        kfold_split(people(4), fold=0, n_folds=5, seed=1)
+
+
+def sites(n: int = 60) -> pd.DataFrame:
+    return people(n, site=[("Cheadle", "Reading", "Bristol")[i % 3] for i in range(n)])
+
+
+def test_the_left_out_site_is_tested_and_nobody_else_is() -> None:
+    table = sites()
+    split = leave_site_out_split(table, site="Reading", seed=1)
+    site = table.set_index("participant_id")["site"]
+    assert set(split.index[split == "test"]) == set(site.index[site == "Reading"])
+    assert sizes(split) == [36, 4, 20]
+
+
+def test_who_has_no_site_or_a_relative_at_the_tested_one_is_left_out() -> None:
+    table = sites()
+    table.loc[3, "site"] = None
+    table["family_id"] = None
+    table.loc[[0, 1], "family_id"] = "f"  # the first is at Cheadle, the second at Reading
+    split = leave_site_out_split(table, site="Reading", seed=1)
+    assert set(table["participant_id"]) - set(split.index) == {"p00000", "p00003"}
+    assert split["p00001"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("table", "match"),
+    [
+        (people(10), "needs the site of every participant, but the table has none"),
+        (people(10, site=None), "needs the site of every participant, but the table has none"),
+        (sites(), "`split.site` got 'Redding'. Choose one of Bristol, Cheadle, Reading. Did you mean `Reading`"),
+    ],
+    ids=["no-column", "empty", "unknown"],
+)
+def test_a_site_that_cannot_be_left_out_is_refused(table: pd.DataFrame, match: str) -> None:
+    with pytest.raises(SplitError, match=match):
+        leave_site_out_split(table, site="Redding", seed=1)
+
+
+def test_a_fixed_split_is_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text("participant_id,split\np00002,train\nsub-p00001,Test\np00004,val\nelsewhere,train\n")
+    split = fixed_split(people(6), path)
+    assert split.to_dict() == {"p00001": "test", "p00002": "train", "p00004": "val"}
+    assert list(split.index) == ["p00001", "p00002", "p00004"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "match"),
+    [
+        ("participant_id,part\np00001,train\n", CohortError, "has no column `split`"),
+        ("participant_id,split\n", CohortError, "has a header but no rows"),
+        ("participant_id,split\np00001,training\n", SplitError, r"must be one of train, val, test, but 1 rows .*row 2"),
+        ("participant_id,split\np00001,train\np00001,test\n", SplitError, r"1 are in several \(rows 2, 3\)"),
+        ("participant_id,split\nother,train\n", SplitError, "none of its 1 participants is in the cohort's table"),
+        ("participant_id,split\np00001,train\np00002,val\n", SplitError, "leaves no participant in test"),
+    ],
+    ids=["column", "empty", "part", "twice", "strangers", "no-test"],
+)
+def test_a_file_that_is_no_split_is_refused(text: str, error: type[Exception], match: str, tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text(text)
+    with pytest.raises(error, match=match) as caught:
+        fixed_split(people(6), path)
+    assert "p0000" not in str(caught.value)
+
+
+def test_a_split_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match="No such file"):
+        fixed_split(people(6), tmp_path / "splits.csv")

@@ -71,7 +71,7 @@ def test_list_shows_what_there_is(root: Path, store_command: Command) -> None:
     lines = {line.split()[0]: line.split() for line in ended.out.splitlines()[1:]}
     assert list(lines["fingerprint"]) == ["fingerprint", "participants", "excluded", "shape", "size", "made", "state"]
     assert lines[whole.fingerprint][1:8] == ["8", "2", "8", "x", "3", "x", "7"]
-    assert lines[whole.fingerprint][8:10] == ["0.0", "MB"]
+    assert lines[whole.fingerprint][9] == "kB"
     assert lines[whole.fingerprint][-1] == "whole"
     assert lines[damaged.fingerprint][-1] == "damaged"
     assert lines["0123456789abcdef"][-1] == "unfinished"

@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader
 
 from brainage.data.datamodule import BatchOrder, SeriesDataset
 from brainage.errors import ConfigError, DeviceError
-from brainage.training.fit import Fit, check_trainer, fit, predict
+from brainage.training.fit import Fit, fit, predict
 from brainage.training.module import AgeRegressor, derived_seed
+from brainage.training.trainer import check_trainer
 
 N_CHANNELS, N_TIMES = 3, 17
 CPU = {"accelerator": "cpu", "devices": 1, "enable_model_summary": False, "num_sanity_val_steps": 0}

@@ -1,0 +1,243 @@
+"""Checkpoints: the best epoch's and the last one's, each written whole, from which a run is taken up again."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from torch import nn
+
+from brainage.errors import CheckpointError
+from brainage.training.module import AgeRegressor
+
+# What this project adds to Lightning's checkpoint.
+_KEY = "brainage"
+
+
+@dataclass
+class Progress:
+    """How far a fit has come; part of every checkpoint.
+
+    Parameters
+    ----------
+    epochs : int
+        Epochs that were finished.
+    n_validated : int
+        Epochs that were validated.
+    best_epoch : int or None
+        The epoch, from 0, with the lowest validation loss; None before there is one.
+    best_loss : float
+        That loss.
+    stopped : bool
+        Whether training was told to stop before its last epoch.
+    seconds : float
+        How long the epochs took.
+    """
+
+    epochs: int = 0
+    n_validated: int = 0
+    best_epoch: int | None = None
+    best_loss: float = math.inf
+    stopped: bool = False
+    seconds: float = 0.0
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint under another name in the same folder, and renames it when it is on the disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write a checkpoint, whole or not at all."""
+        target = Path(path)
+        partial = _partial(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps ``best.ckpt`` and ``last.ckpt``, and notes the progress in them.
+
+    ``last.ckpt`` is written first: should the process be killed before ``best.ckpt`` follows, that is made of it when
+    the run is taken up again.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    data : str
+        A fingerprint of who and what the network is trained on; a checkpoint of other data is refused.
+    """
+
+    def __init__(self, folder: Path, data: str = "") -> None:
+        self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
+        self.progress = Progress()
+        self._data, self._clock = data, 0.0
+
+    def take_up(self) -> bool:
+        """Find out how far an earlier process came; tell whether it finished an epoch.
+
+        Raises
+        ------
+        CheckpointError
+            ``last.ckpt`` is not what was written, or the data are other ones.
+        """
+        for path in (self.best, self.last):
+            _partial(path).unlink(missing_ok=True)
+        if not self.last.exists():
+            return False
+        self.progress = check_data(self.last, self._data)
+        if self.progress.best_epoch == self.progress.epochs - 1:
+            self._keep_best()
+        elif self.progress.best_epoch is not None:
+            read_checkpoint(self.best)
+        return True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._clock = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note how the epoch went, and write; Lightning calls it after the callbacks that may stop the training."""
+        assert isinstance(pl_module, AgeRegressor)
+        now, progress = time.perf_counter(), self.progress
+        progress.seconds += now - self._clock
+        self._clock = now
+        progress.epochs = trainer.current_epoch + 1
+        progress.stopped = trainer.should_stop
+        loss = pl_module.val_error.mse
+        progress.n_validated += loss is not None
+        improved = loss is not None and loss < progress.best_loss  # never where it is not a number
+        if improved:
+            progress.best_epoch, progress.best_loss = trainer.current_epoch, float(loss or 0.0)
+        trainer.save_checkpoint(self.last, weights_only=False)
+        if improved:
+            self._keep_best()
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the progress."""
+        checkpoint[_KEY] = {**asdict(self.progress), "data": self._data}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Let a training that was told to stop not go on."""
+        trainer.should_stop = self.progress.stopped
+
+    def _keep_best(self) -> None:
+        """Let the best be the last: a second name for one file, or a copy where there are no hard links."""
+        partial = _partial(self.best)
+        partial.unlink(missing_ok=True)
+        try:
+            partial.hardlink_to(self.last)
+        except OSError:
+            shutil.copyfile(self.last, partial)
+        partial.replace(self.best)
+        partial.unlink(missing_ok=True)  # renaming one name of a file to its other one does nothing
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; nothing but tensors and plain values is unpickled.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be read, or is not a checkpoint.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"`{path}` must be there, but is not. Start a new run.") from None
+    except Exception as error:  # torch's reader raises many kinds
+        raise CheckpointError(
+            f"`{path}` must be a checkpoint that holds tensors and plain values only, but it cannot be read as one "
+            f"({type(error).__name__}). It is damaged or of another kind; restore it, or start a new run."
+        ) from None
+    if not isinstance(checkpoint, dict) or not {"state_dict", "epoch"} <= set(checkpoint):
+        raise CheckpointError(f"`{path}` must be a checkpoint, but has no `state_dict` and `epoch`. Start a new run.")
+    return checkpoint
+
+
+def check_data(path: Path, data: str) -> Progress:
+    """See that a checkpoint was trained on these data.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint. It need not exist.
+    data : str
+        Their fingerprint.
+
+    Returns
+    -------
+    Progress
+        How far it had come.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be read, or was trained on others.
+    """
+    if not path.exists():
+        return Progress()
+    noted = read_checkpoint(path).get(_KEY)
+    names = [field.name for field in fields(Progress)]
+    if not isinstance(noted, dict) or not {*names, "data"} <= set(noted):
+        raise CheckpointError(
+            f"`{path}` must be a checkpoint of this version of brainage, but is another one. Start a new run."
+        )
+    if noted["data"] != data:
+        raise CheckpointError(
+            f"`{path}` was trained on other data than are there now: participants, their ages or their series have "
+            "changed since. A run that goes on must see the same; start a new run."
+        )
+    return Progress(**{name: noted[name] for name in names})
+
+
+def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
+    """See that a checkpoint's weights are those of a network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The network.
+    checkpoint : dict
+        As `read_checkpoint` returns it.
+    path : Path
+        Where it was read.
+
+    Raises
+    ------
+    CheckpointError
+        They are not; the message names the first key that differs, and both shapes.
+    """
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(getattr(value, "shape", ())) for key, value in checkpoint["state_dict"].items()}
+    for key in [*expected, *found]:
+        if expected.get(key) != found.get(key):
+            raise CheckpointError(
+                f"`{path}` must hold the weights of the network that the config describes, but `{key}` has the shape "
+                f"{found.get(key)} there, and {expected.get(key)} in the network (None: it is not there). Restore "
+                "`config.yaml` and the checkpoint that belongs to it, or start a new run."
+            )
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")

@@ -1,0 +1,134 @@
+"""Folds: each person predicted once, by a network that never saw them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainage.folds import close_folds
+from brainage.multirun import close, collect
+from tests.conftest import FAST, Ended, run_command
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    folder = tmp_path_factory.mktemp("folds")
+    words = ("split=kfold", "split.fold=0,1,2", "split.n_folds=3", *FAST, "hydra.sweep.dir=multirun")
+    return folder / "multirun", run_command(folder, "train.py", "--multirun", *words)
+
+
+def test_every_participant_is_predicted_once_by_a_network_that_never_saw_them(folds: tuple[Path, Ended]) -> None:
+    folder, ended = folds
+    assert ended.code == 0, ended.text
+    pooled = read(folder / "pooled_predictions.csv")
+    assert list(pooled[0]) == list(read(folder / "0" / "predictions.csv")[0])
+    assert {row["split"] for row in pooled} == {"test"}
+    ids = [row["participant_id"] for row in pooled]
+    assert len(ids) == len(set(ids)) == 40
+    for job in range(3):
+        tested = {row["participant_id"] for row in read(folder / str(job) / "splits.csv") if row["split"] == "test"}
+        own = [row for row in read(folder / str(job) / "predictions.csv") if row["participant_id"] in tested]
+        assert own == [row for row in pooled if row["participant_id"] in tested]
+
+
+def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, Ended]) -> None:
+    folder, ended = folds
+    table = read(folder / "folds.csv")
+    assert [row["fold"] for row in table] == ["0", "1", "2", "mean", "sd"]
+    for name in ("val/mse", "test/mae", "test/rmse"):
+        part, metric = name.split("/")
+        values = [json.loads((folder / str(i) / "summary.json").read_text())["metrics"][part][metric] for i in range(3)]
+        assert [float(row[name]) for row in table[:3]] == pytest.approx(values)
+        assert float(table[3][name]) == pytest.approx(sum(values) / 3)
+        assert float(table[4][name]) == pytest.approx(statistics.stdev(values))
+        assert f"{sum(values) / 3:.3f}" in ended.out
+    assert [row["n_test"] for row in table[:3]] == ["14.0", "13.0", "13.0"]
+    assert "Pooled: 40 participants, each predicted once, MAE" in ended.out
+
+
+def copied(folds: tuple[Path, Ended], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folds[0], tmp_path / "copy"))
+
+
+def test_without_all_folds_nothing_is_pooled(
+    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(folds, tmp_path)
+    shutil.rmtree(folder / "2")
+    close(folder)
+    assert "pooled_predictions.csv is not written: split.fold=2 is missing of 3 folds" in capsys.readouterr().out
+    assert not (folder / "pooled_predictions.csv").exists()
+    assert [row["fold"] for row in read(folder / "folds.csv")] == ["0", "1", "mean", "sd"]
+
+
+def test_a_fold_that_failed_is_named(
+    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(folds, tmp_path)
+    (folder / "1" / "summary.json").unlink()
+    close(folder)
+    assert "split.fold=1 did not finish. Go on with its job by resume=FOLDER" in capsys.readouterr().out
+    assert not (folder / "pooled_predictions.csv").exists()
+
+
+def test_folds_of_different_draws_are_not_pooled(
+    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(folds, tmp_path)
+    shutil.copy(folder / "0" / "predictions.csv", folder / "1" / "predictions.csv")
+    close(folder)
+    assert "some participants were tested in more than one fold" in capsys.readouterr().out
+    assert not (folder / "pooled_predictions.csv").exists()
+
+
+def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, Ended], tmp_path: Path) -> None:
+    folder = copied(folds, tmp_path)
+    for job in range(3):
+        shutil.copytree(folder / str(job), folder / str(job + 3))
+        path = folder / str(job + 3) / ".hydra" / "overrides.yaml"
+        path.write_text(path.read_text() + "- seed=5\n")
+    close_folds(folder, collect(folder))
+    for number in range(2):
+        assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
+
+
+def test_a_job_that_is_taken_up_completes_the_table(folds: tuple[Path, Ended], tmp_path: Path) -> None:
+    folder = copied(folds, tmp_path)
+    before = (folder / "pooled_predictions.csv").read_bytes()
+    for name in ("pooled_predictions.csv", "1/summary.json", "1/predictions.csv"):  # its job was killed
+        (folder / name).unlink()
+    shutil.copytree(folds[0].parent / "outputs", tmp_path / "outputs")
+    ended = run_command(tmp_path, "train.py", "resume=copy/1")
+    assert ended.code == 0, ended.text
+    assert "Pooled: 40 participants" in ended.out
+    assert (folder / "pooled_predictions.csv").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_left_out_sites_are_pooled_too(tmp_path: Path) -> None:
+    words = ("split=leave_site_out", "split.site=Cheadle,Reading,Newcastle,Bristol", *FAST, "hydra.sweep.dir=sites")
+    ended = run_command(tmp_path, "train.py", "--multirun", *words)
+    assert ended.code == 0, ended.text
+    assert [row["site"] for row in read(tmp_path / "sites" / "folds.csv")][-2:] == ["mean", "sd"]
+    assert len(read(tmp_path / "sites" / "pooled_predictions.csv")) == 40
+
+
+def test_a_runs_own_split_is_a_fixed_one(
+    folds: tuple[Path, Ended], run_job: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run = folds[0] / "1"
+    run_job("split=fixed", f"split.file={run / 'splits.csv'}", *FAST)
+    for name in ("splits.csv", "predictions.csv"):
+        assert (tmp_path / "run0" / name).read_bytes() == (run / name).read_bytes()
