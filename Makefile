@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check format
+.PHONY: demo test test-slow check format bench
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
@@ -19,6 +19,9 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .

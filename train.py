@@ -2,10 +2,15 @@
 
 import sys
 
-import hydra
-from omegaconf import DictConfig
+from brainage.help import answer_help
 
-from brainage import config, pipeline
+if __name__ == "__main__":
+    answer_help(sys.argv)  # before anything is imported that takes a moment
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+from brainage import config, pipeline  # noqa: E402
 
 config.register()
 

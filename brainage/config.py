@@ -23,7 +23,6 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from brainage.errors import ConfigError, nearest
-from brainage.help import help_text
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
 
@@ -641,7 +640,6 @@ def register() -> None:
     resolvers: dict[str, Callable[..., Any]] = {
         "brainage.n_channels": lambda components, good, dimension: len(good) if components == "good" else dimension,
         "brainage.unique": lambda: secrets.token_hex(3),
-        "brainage.help": help_text,
         "brainage.first": lambda *values: next((value for value in values if value is not None), None),
         "brainage.unless": lambda given, value: value if given is None else None,
         "brainage.hash": lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:12],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -24,6 +26,21 @@ Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 traine
   --multirun             run every combination of KEY=A,B,...
   --hydra-help           Hydra's own help
 """
+
+
+def answer_help(words: Sequence[str]) -> None:
+    """Print the help and exit, where the command line asks for it.
+
+    Hydra's own answer would first look for every choice of every group of its own: seconds for what is not shown.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line.
+    """
+    if {"--help", "-h"} & set(words[1:]):
+        print(help_text(), end="")
+        sys.exit(0)
 
 
 def help_text() -> str:

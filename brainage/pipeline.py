@@ -6,6 +6,7 @@ Rooms that import torch or pandas are imported where they are needed: a mistake 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -92,6 +93,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
     started = time.monotonic()
     summary = empty_summary()
     multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    ids: set[str] = set()
 
     def end(status: str, reason: str | None = None) -> None:
         summary.update(status=status, reason=reason)
@@ -100,7 +102,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
 
     try:
         with interruptible():
-            _train(composed, folder, summary)
+            _train(composed, folder, summary, ids)
     except Interruption as stop:
         end("interrupted", str(stop))
         if multirun:
@@ -111,13 +113,10 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
         _say(error)
         return None if multirun else sys.exit(error.exit_code)
-    except Exception as error:
-        # Its text may quote data, so only its kind is recorded.
+    except Exception as error:  # a mistake of this project, or of what it stands on
         end("failed", f"{type(error).__name__}; see the log")
-        if not multirun:
-            raise
-        log.error(traceback.format_exc())
-        return None
+        log.error(without_ids(traceback.format_exc(), ids))
+        return None if multirun else sys.exit(1)
     end("finished")
     value: float = summary["objective"]["value"]
     if not multirun:  # which ends with one table of all its jobs
@@ -132,8 +131,23 @@ def _say(error: BrainageError) -> None:
     print(f"error: {error}", file=sys.stderr)
 
 
-def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
-    """Take every step of a run and note its results in the summary."""
+def without_ids(text: str, ids: set[str]) -> str:
+    """Return a text in which nobody is named: the errors of libraries may quote what they were given.
+
+    Parameters
+    ----------
+    text : str
+        Such as a traceback.
+    ids : set of str
+        Of everybody whom it may name.
+    """
+    for person in sorted((person for person in ids if person in text), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9])(sub-)?{re.escape(person)}(?![A-Za-z0-9])", "<participant>", text)
+    return text
+
+
+def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids: set[str]) -> None:
+    """Take every step of a run and note its results in the summary; add to `ids` everybody who is known by then."""
     config = configs.parse(composed)
     model_name = config.model_value("name")
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
@@ -143,6 +157,7 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> 
         _write_config(composed, folder)
 
     selection = _select(config)
+    ids.update(selection.table["participant_id"])
     split = _draw(config, selection)
     _check_trainer(config)
     people, data = _prepare(config, selection, split, folder, summary)

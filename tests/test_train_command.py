@@ -104,21 +104,6 @@ def test_loggers_leave_their_files_without_an_account(plain: tuple[Path, Ended])
     assert list(run.glob("wandb/offline-run-*/run-*.wandb"))
 
 
-def test_ids_are_only_where_they_belong(plain: tuple[Path, Ended]) -> None:
-    folder, ended = plain
-    run = only_run(folder)
-    allowed = {run / name for name in ("splits.csv", "exclusions.csv", "predictions.csv")}
-    ids = [row["participant_id"] for row in read(run / "splits.csv")]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    leaks = [
-        path.name
-        for path in files
-        if path not in allowed and "store" not in path.parts and any(i.encode() in path.read_bytes() for i in ids)
-    ]
-    assert leaks == []
-    assert not any(i in ended.text for i in ids)
-
-
 def test_the_same_command_gives_the_same_bits(plain: tuple[Path, Ended], tmp_path: Path) -> None:
     again = run_command(tmp_path, "train.py", *FAST, "trainer.max_epochs=2")
     assert again.code == 0, again.text

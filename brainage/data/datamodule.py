@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,8 @@ class SeriesDataset(Dataset[Batch]):
         Which components to gather; None where `series` holds just those.
     ages : array of shape (n_participants,)
         In years.
+    release : callable or None
+        Called after a batch was gathered, to let go of what was mapped for it.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class SeriesDataset(Dataset[Batch]):
         rows: NDArray[np.intp],
         channels: NDArray[np.intp] | None,
         ages: NDArray[np.float64],
+        release: Callable[[], None] | None = None,
     ) -> None:
+        self._release = release
         self._series, self._rows, self._channels = series, rows, channels
         self._held = torch.from_numpy(series) if channels is None else None
         self._ages = torch.from_numpy(ages.astype(np.float32))
@@ -105,6 +109,8 @@ class SeriesDataset(Dataset[Batch]):
             gathered = self._held[torch.from_numpy(rows)]
         else:
             gathered = torch.from_numpy(self._series[rows[:, None], self._channels])
+        if self._release is not None:
+            self._release()
         return gathered, self._ages[torch.from_numpy(index)]
 
 
@@ -219,7 +225,10 @@ def _datasets(
     size = n_rows * len(channels) * store.series.shape[2] * store.series.itemsize
     large = size > _SHARE_OF_FREE_MEMORY * psutil.virtual_memory().available
     if residency == "memmap" or (residency == "auto" and large):
-        return {part: SeriesDataset(store.series, people[part].rows, channels, people[part].ages) for part in PARTS}
+        return {
+            part: SeriesDataset(store.series, people[part].rows, channels, people[part].ages, store.release)
+            for part in PARTS
+        }
     return {part: _held_dataset(store, people[part], channels) for part in PARTS}
 
 

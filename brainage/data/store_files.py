@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ class Store:
     def fingerprint(self) -> str:
         """What the store was made of."""
         return self.folder.name
+
+    def release(self) -> None:
+        """Let go of the rows that were read through the mapping; the system may keep them, this process does not."""
+        mapping = self.series.base
+        if isinstance(mapping, mmap) and hasattr(mapping, "madvise"):
+            mapping.madvise(MADV_DONTNEED)
 
 
 class DamagedStoreError(StoreError):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -48,6 +49,27 @@ def test_memory_and_memmap_give_the_same_shuffled_batches(store: Store) -> None:
     for (left, left_ages), (right, right_ages) in zip(held, mapped, strict=True):
         assert torch.equal(left, right)
         assert torch.equal(left_ages, right_ages)
+
+
+def test_rows_that_were_mapped_for_a_batch_are_let_go_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "series.npy"
+    np.save(path, np.ones((N_ROWS, 100, 1000), dtype=np.float32))  # 400 kB a row
+    series = np.load(path, mmap_mode="r")
+    mapped = Store(tmp_path, tuple("abcdefghijk"), {}, series, np.zeros(N_ROWS, dtype=np.uint32))
+
+    def resident() -> int:
+        return sum(part.rss for part in psutil.Process().memory_maps() if part.path == str(path))
+
+    before = resident()
+    for batch, _ in module(mapped, "memmap").loader("train"):
+        assert (batch == 1).all()
+    assert float(series[0].sum()) == 100_000
+    held = resident()
+    assert held > before
+    mapped.release()
+    assert resident() < held
+    for _ in module(mapped, "memmap").loader("train"):
+        assert resident() < 400_000
 
 
 def test_the_held_series_share_nothing_with_the_store(store: Store) -> None:

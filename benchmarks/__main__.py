@@ -1,0 +1,106 @@
+"""Run the benchmarks: ``python -m benchmarks [NAME ...]``; print the table, write it as JSON and into the docs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks.measure import ROOT, Result
+from brainage.console import show_table
+
+_NAMES = ("startup", "epoch", "ingestion", "scale")
+_HEADER = ("measured", "median", "limit", "kept", "repetitions")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *_NAMES], help="which (default: all)", default=[])
+    parser.add_argument("--repetitions", type=int, default=3, help="of each measurement (default: 3)")
+    options = parser.parse_args()
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.names or _NAMES:
+            module = importlib.import_module(f"benchmarks.{name}")
+            place = Path(folder) / name
+            place.mkdir()
+            results += module.measure(place, options.repetitions)
+    about = _about()
+    rows = [_row(result) for result in results]
+    show_table(f"Benchmarks, {about['date']}", _HEADER, rows)
+    record = {**about, "results": [{**dataclasses.asdict(result), "holds": result.holds} for result in results]}
+    target = ROOT / "outputs" / "bench" / f"{time.strftime('%Y-%m-%d-%H-%M-%S')}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(record, indent=2) + "\n")
+    print(f"Written: {target}")
+    if not options.names:
+        docs = ROOT / "docs" / "benchmarks.md"
+        docs.write_text(_page(about, results, rows))
+        print(f"Written: {docs}")
+
+
+def _row(result: Result) -> list[str]:
+    unit = "" if result.unit == "ratio" else f" {result.unit}"
+    sign = "≥" if result.at_least else "≤"
+    return [
+        result.name,
+        f"{result.value:.2f}{unit}",
+        f"{sign} {result.limit:g}{unit}",
+        "yes" if result.holds else "NO",
+        ", ".join(f"{value:.2f}" for value in result.each),
+    ]
+
+
+def _about() -> dict[str, str]:
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    memory = psutil.virtual_memory().total / 2**30
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": commit or "unknown",
+        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux, "
+        f"Python {platform.python_version()}",
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _page(about: dict[str, str], results: list[Result], rows: list[list[str]]) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "`make bench` measures all of this anew and writes this page; it takes about 40 minutes on two cores.",
+        "Ratios compare two ways within one run; each number is the median of the repetitions beside it.",
+        "",
+        f"Measured {about['date']} at commit `{about['commit']}` on {about['machine']}.",
+        "",
+        f"| {' | '.join(_HEADER)} |",
+        f"|{'---|' * len(_HEADER)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        *(f"- {result.name}: {result.note}." for result in results if result.note),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

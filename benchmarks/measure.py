@@ -1,0 +1,124 @@
+"""What every benchmark shares: a result, running commands, the clock inside a training."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Architectures from small to large: kernel_size, depth, stride, start_out; no double convolutions, batch normalisation.
+PANEL = ((11, 1, 2, 8), (6, 3, 3, 16), (6, 1, 5, 128), (10, 2, 5, 128))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table.
+
+    Parameters
+    ----------
+    name : str
+        What is measured.
+    value : float
+        The median over the repetitions, or a sum of medians.
+    limit : float
+        What it is to stay below, or above.
+    unit : str
+        ``ratio``, ``s`` or ``GB``.
+    at_least : bool
+        Whether more is better.
+    each : list of float
+        The repetitions.
+    note : str
+        What the number is made of.
+    """
+
+    name: str
+    value: float
+    limit: float
+    unit: str = "ratio"
+    at_least: bool = False
+    each: list[float] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def of_medians(name: str, values: Iterable[float], limit: float, **more: object) -> Result:
+    """Return a result whose value is the median of these."""
+    each = [float(value) for value in values]
+    return Result(name, statistics.median(each), limit, each=each, **more)  # type: ignore[arg-type]
+
+
+def panel_words(architecture: tuple[int, int, int, int]) -> list[str]:
+    """Return the overrides of an architecture of the panel."""
+    kernel_size, depth, stride, start_out = architecture
+    return [
+        f"model.kernel_size={kernel_size}",
+        f"model.depth={depth}",
+        f"model.stride={stride}",
+        f"model.start_out={start_out}",
+        "model.double_conv=false",
+        "model.batch_norm=true",
+    ]
+
+
+def panel_name(architecture: tuple[int, int, int, int]) -> str:
+    """Return an architecture of the panel in a few characters."""
+    return "({}, {}, {}, no, {})".format(*architecture)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended.
+
+    Parameters
+    ----------
+    seconds : float
+        How long it took.
+    peak : float
+        Its most unique memory, in bytes: what would be free without it.
+    out : str
+        What it printed.
+    """
+
+    seconds: float
+    peak: float
+    out: str
+
+
+def run(folder: Path, *words: str, expect: int = 0, watch: bool = False) -> Ended:
+    """Run ``python WORDS`` in a folder, and watch its memory if asked to."""
+    started = time.perf_counter()
+    with (folder / "output.txt").open("w+") as output:
+        process = subprocess.Popen([sys.executable, *words], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        peak = _watched(process) if watch else 0.0
+        code = process.wait()
+        seconds = time.perf_counter() - started
+        output.seek(0)
+        out = output.read()
+    if code != expect:
+        raise RuntimeError(f"{' '.join(words)} ended with {code}:\n{out}")
+    return Ended(seconds, peak, out)
+
+
+def _watched(process: subprocess.Popen[bytes]) -> float:
+    """Return the most unique memory that a process and its children had until it ended."""
+    watched, peak = psutil.Process(process.pid), 0.0
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            family = [watched, *watched.children(recursive=True)]
+            peak = max(peak, sum(member.memory_full_info().uss for member in family))
+        time.sleep(0.2)
+    return peak

@@ -1,0 +1,72 @@
+"""Training on 20,000 participants x ICA100 mapped from the disk: memory, time, start-up."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from benchmarks.measure import PANEL, ROOT, Result, of_medians, panel_words, run
+
+LARGE, SMALL = 20_000, 1_000
+
+_START_UP = """
+import json, sys, time
+sys.path.insert(0, sys.argv[1])
+import torch, pandas, pytorch_lightning, train
+from hydra import compose, initialize_config_dir
+from brainage import config, pipeline
+from brainage.data import cohort, datamodule, draws, simulated, split_file, store
+from brainage.run import RunFolder, empty_summary
+from pathlib import Path
+with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
+    parsed = config.parse(compose("train", sys.argv[3:]))
+started = time.perf_counter()
+selection = pipeline._select(parsed)
+table = time.perf_counter()
+split = pipeline._draw(parsed, selection)
+pipeline._prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])), empty_summary())
+ended = time.perf_counter()
+print(json.dumps({"table": table - started, "index and split": ended - table}))
+"""
+
+
+def measure(folder: Path, repetitions: int) -> list[Result]:
+    """Train the smallest network of the panel, for which data weigh most, on many and on few."""
+    words = ["modality=ica100", *panel_words(PANEL[0]), "trainer=cpu", "store.residency=memmap", "patience=1000"]
+    words.append(f"store.root={folder / 'store'}")
+    few = [*words, f"cohort.n_participants={SMALL}"]
+    many = [*words, f"cohort.n_participants={LARGE}"]
+    for n, chosen in ((SMALL, few), (LARGE, many)):  # makes the stores
+        run(folder, *_train(folder / f"make-{n}", chosen, 1))
+    ratios, peaks, start_ups, tables = [], [], [], []
+    for repetition in range(repetitions):
+        small, large = folder / f"small-{repetition}", folder / f"large-{repetition}"
+        # As many batches in both, so that a pause of the machine weighs as much.
+        run(folder, *_train(small, few, 1 + LARGE // SMALL))
+        ended = run(folder, *_train(large, many, 2), watch=True)
+        ratios.append(_per_participant(large) / _per_participant(small))
+        peaks.append(ended.peak / 1e9)
+        out = run(folder, "-c", _START_UP, str(ROOT), str(folder / f"start-{repetition}"), *many).out
+        seconds = json.loads(out.splitlines()[-1])
+        start_ups.append(seconds["index and split"])
+        tables.append(seconds["table"])
+    note = f"beside {sorted(tables)[len(tables) // 2]:.1f} s in which the simulated people are made"
+    return [
+        of_medians("20,000 x ICA100 mapped: unique memory", peaks, 1.5, unit="GB", note="the whole run's peak"),
+        of_medians("20,000 x ICA100 mapped: time per participant / of 1,000", ratios, 1.15),
+        of_medians("20,000 x ICA100 mapped: index and split", start_ups, 2.0, unit="s", note=note),
+    ]
+
+
+def _train(folder: Path, words: list[str], n_epochs: int) -> list[str]:
+    return [str(ROOT / "train.py"), *words, f"trainer.max_epochs={n_epochs}", f"hydra.run.dir={folder}"]
+
+
+def _per_participant(run_folder: Path) -> float:
+    """Return an epoch's seconds per participant, without the first epoch."""
+    with (run_folder / "metrics.csv").open() as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)][1:]
+    n = json.loads((run_folder / "summary.json").read_text())["n"]
+    n_participants: int = n["train"] + n["val"]
+    return sum(seconds) / len(seconds) / n_participants
