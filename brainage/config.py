@@ -10,7 +10,8 @@ import hashlib
 import math
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,12 @@ class SimulatedCohortConfig(CohortConfig):
         """Check the values."""
         super().__post_init__()
         _at_least("cohort.n_participants", self.n_participants, 1)
+        _require(
+            self.n_participants <= 999_999,
+            "cohort.n_participants",
+            "999999 or fewer, since ids have six digits",
+            self.n_participants,
+        )
         _at_least("cohort.seed", self.seed, 0)
         _require(
             math.isfinite(self.signal) and self.signal >= 0,
@@ -445,10 +452,17 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         """Refuse what would contradict the run's own promises, rather than ignore it."""
         epochs = self.max_epochs
+        _at_least("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1)
+        if self.check_val_every_n_epoch is not None:
+            _at_least("trainer.check_val_every_n_epoch", self.check_val_every_n_epoch, 1)
         for name in ("limit_train_batches", "limit_val_batches"):
             value = getattr(self, name)
             _require(
-                value is None or value > 0, f"trainer.{name}", "above 0", value, "Without, there is no best epoch."
+                value is None or (_is_number(value) and value > 0),
+                f"trainer.{name}",
+                "above 0",
+                value,
+                "Without, there is no best epoch.",
             )
         _require(
             epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs
@@ -535,10 +549,16 @@ class Config:
     def __post_init__(self) -> None:
         """Check the values that belong to no group, and the groups without a schema of their own."""
         _at_least("seed", self.seed, 0)
+        _require(self.seed < 2**63, "seed", "less than 2**63, as torch's generators have it", self.seed)
         # Batch normalisation cannot train on one participant.
         _at_least("batch_size", self.batch_size, 2)
         _at_least("patience", self.patience, 1)
         _one_of("objective", self.objective, OBJECTIVES)
+        for name, classes in _CLASSES_OF_GROUPS.items():
+            value = getattr(self, name)
+            _require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
+        for name, entry in (self.logger or {}).items():
+            _require(isinstance(entry, dict), f"logger.{name}", "a logger's values", entry, "Choose with logger=NAME.")
         _check_optimizer(self.optimizer)
         for key, derived in (("in_channels", self.modality.n_channels), ("n_times", self.modality.n_times)):
             given = self.network_arguments.get(key, derived)
@@ -570,6 +590,19 @@ class Config:
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
 
 
+# What a group's choices become. A network may do without a schema.
+_CLASSES_OF_GROUPS: dict[str, Any] = {
+    "modality": ModalityConfig,
+    "cohort": CohortConfig,
+    "split": SplitConfig,
+    "model": (ModelConfig, dict),
+    "optimizer": dict,
+    "scheduler": (dict, type(None)),
+    "trainer": TrainerConfig,
+    "logger": (dict, type(None)),
+    "store": StoreConfig,
+}
+
 # Where a schema lies below `schema/` in the config store: its group, and its name where each choice has its own.
 _SCHEMAS: dict[str, Any] = {
     "modality": ModalityConfig,
@@ -584,6 +617,9 @@ _SCHEMAS: dict[str, Any] = {
     "model/variable1dcnn": Variable1DCNNConfig,
     "model/simple1dcnn": Simple1DCNNConfig,
 }
+
+
+_GROUPS = ("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "experiment")
 
 
 def refuse_ids(query: str) -> None:
@@ -608,26 +644,30 @@ def refuse_ids(query: str) -> None:
 
 
 def quote_query(words: list[str]) -> list[str]:
-    """Return the command line with ``cohort.include=QUERY`` in the quotes that Hydra's grammar wants.
+    """Return the command line with the quotes that Hydra's grammar wants.
 
-    A shell takes the quotes of ``cohort.include="age < 70"`` away, and Hydra then cannot read the rest.
+    A shell takes the quotes of ``cohort.include="age < 70"`` away, and Hydra then cannot read the rest. And a choice
+    like ``model=null`` must be text, or Hydra answers with a traceback instead of the choices.
 
     Parameters
     ----------
     words : list of str
         The command line.
     """
-    return [_quoted(word) if word.startswith("cohort.include=") else word for word in words]
+    return [_quoted(word) for word in words]
 
 
 def _quoted(word: str) -> str:
-    try:
-        OverridesParser.create().parse_override(word)
+    key, _, value = word.partition("=")
+    if key != "cohort.include" and key not in _GROUPS:
         return word
+    try:
+        parsed = OverridesParser.create().parse_override(word).value()
+        choice = parsed is None or isinstance(parsed, int | float)
+        return f"{key}='{value}'" if choice and key in _GROUPS else word
     except HydraException:
-        key, _, query = word.partition("=")
-        escaped = re.sub(r"(\\*)'", r"\1\1\'", query)
-        return f"{key}='{escaped}'"
+        escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
+        return f"{key}='{escaped}'" if key == "cohort.include" else word
 
 
 def register() -> None:
@@ -665,15 +705,35 @@ def parse(composed: DictConfig) -> Config:
     Raises
     ------
     ConfigError
-        A required value is missing, or a value breaks a rule.
+        A required value is missing, refers to nothing, or breaks a rule.
     """
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        keys = ", ".join(f"`{key}`" for key in missing)
-        raise ConfigError(f"{keys} must be given, but got nothing. Add {' '.join(f'{key}=...' for key in missing)}.")
-    config = OmegaConf.to_object(composed)
+    with resolved():
+        missing = sorted(OmegaConf.missing_keys(composed))
+        if missing:
+            keys, words = ", ".join(f"`{key}`" for key in missing), " ".join(f"{key}=..." for key in missing)
+            raise ConfigError(f"{keys} must be given, but got nothing. Add {words}.")
+        config = OmegaConf.to_object(composed)
     assert isinstance(config, Config)
     return config
+
+
+@contextmanager
+def resolved() -> Iterator[None]:
+    """Turn what an interpolation that leads nowhere raises into one message.
+
+    Raises
+    ------
+    ConfigError
+        A value refers to another one, or to a variable of the environment, that is not there.
+    """
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        key = error.full_key or "a value"
+        raise ConfigError(
+            f"`{key}` must have a value, but cannot be resolved: {str(error).splitlines()[0]}. Set what it refers to, "
+            f"or change it with {key}=..."
+        ) from None
 
 
 def read(path: Path) -> DictConfig:

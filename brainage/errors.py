@@ -52,6 +52,10 @@ class CheckpointError(ResumeError):
     """A checkpoint that cannot be read, or belongs to something else."""
 
 
+class SweepError(BrainageError, ValueError):
+    """A sweep that cannot be begun or gone on with."""
+
+
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 

@@ -46,8 +46,8 @@ def instance(key: str, value: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__ or error
         raise ConfigError(
-            f"`{key}` names {value['_target_']!r}, which cannot be made: {str(cause).splitlines()[0]}. Check its name, "
-            "its arguments, and whether its package is installed."
+            f"`{key}` names {value['_target_']!r}, which cannot be made: {' '.join(str(cause).split())}. Check its "
+            "name, its arguments, and whether its package is installed."
         ) from error
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.config import refuse_ids
+from brainage.config import refuse_ids, resolved
 from brainage.console import show_table
 from brainage.errors import BrainageError
 from brainage.folds import close_folds
-from brainage.resume import check_resume
+from brainage.resume import check_resume, given_words
 from brainage.run import ensure_unused, ensure_writable, write_whole
 
 _PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
@@ -25,11 +25,11 @@ class JobFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
-        _refuse_unusable(config.hydra.run.dir, config, multirun=False)
+        _refuse_unusable(config, multirun=False)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the multirun's folder."""
-        _refuse_unusable(config.hydra.sweep.dir, config, multirun=True)
+        _refuse_unusable(config, multirun=True)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
@@ -144,19 +144,22 @@ def _text(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _refuse_unusable(folder: str, config: DictConfig, *, multirun: bool) -> None:
+def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
+    words = given_words(config.hydra.overrides)
     try:
-        if config.resume is not None:
-            overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
-            check_resume(Path(config.resume), overrides, multirun=multirun)
-            ensure_writable(Path(folder))
+        with resolved():
+            folder = Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir)
+            resume = config.resume
+        if resume is not None:
+            check_resume(Path(resume), words, multirun=multirun)
+            ensure_writable(folder)
             return
-        for word in config.hydra.overrides.task:
+        for word in words:
             if word.startswith("cohort.include="):
                 refuse_ids(word)  # before Hydra copies it into the folder
-        ensure_unused(Path(folder))
-        ensure_writable(Path(folder))
+        ensure_unused(folder)
+        ensure_writable(folder)
     except BrainageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -35,7 +35,7 @@ from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
 from brainage.multirun import close
-from brainage.resume import asked_max_epochs, check_resume, finished_summary, resumed_config
+from brainage.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.run import RunFolder, empty_summary
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def train(composed: DictConfig) -> float | None:
     path = Path(job.runtime.output_dir)
     try:
         if composed.resume is not None:
-            overrides = [*job.overrides.task, *job.overrides.hydra]
+            overrides = given_words(job.overrides)
             check_resume(Path(composed.resume), overrides, multirun=job.mode == RunMode.MULTIRUN)
             max_epochs = asked_max_epochs(composed, overrides)
             if (summary := finished_summary(path, max_epochs)) is not None:
@@ -110,7 +110,9 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         print(f"\n{stop}; go on with: python train.py resume={folder.path}", file=sys.stderr)
         sys.exit(stop.exit_code)
     except BrainageError as error:
-        end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
+        # A run that is not taken up stays as it is.
+        if composed.resume is None or not folder.give_summary_back():
+            end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
         _say(error)
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:  # a mistake of this project, or of what it stands on
@@ -153,7 +155,7 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name
     geometry.check(model_name, config.model)
-    if config.resume is None:  # otherwise it is there, and stays as it is until the data are known to be the same
+    if config.resume is None:  # otherwise it is there, and stays as it is until training goes on
         _write_config(composed, folder)
 
     selection = _select(config)
@@ -161,7 +163,6 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     split = _draw(config, selection)
     _check_trainer(config)
     people, data = _prepare(config, selection, split, folder, summary)
-    _write_config(composed, folder)
     fitted = _fit(config, people, data, folder, composed)
     _note_network(fitted, summary)
     predictions = _predict(people, data, fitted.network)
@@ -249,11 +250,15 @@ def _draw(config: Config, selection: Selection) -> pd.Series[str]:
 def _check_trainer(config: Config) -> None:
     from brainage.training.trainer import check_optimizer, check_trainer
 
-    check_trainer(_trainer_arguments(config))
+    check_trainer({**_trainer_arguments(config), "callbacks": _own_callbacks(config)})
     check_optimizer(
         instance("optimizer", config.optimizer),
         instance("scheduler", config.scheduler) if config.scheduler else None,
     )
+
+
+def _own_callbacks(config: Config) -> list[Any]:
+    return [instance("trainer.callbacks", callback) for callback in config.trainer.callbacks]
 
 
 def _trainer_arguments(config: Config) -> dict[str, Any]:
@@ -390,6 +395,10 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
     from brainage import models
     from brainage.training.fit import fit
 
+    def begin() -> None:
+        _write_config(composed, folder)
+        folder.forget_summary()
+
     mean_age = float(people.loc[people["split"] == "train", "age"].mean())
     with open_loggers(config.logger or {}, composed) as loggers:
         return fit(
@@ -405,7 +414,8 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
             loggers=loggers,
             data_fingerprint=data.fingerprint,
             resume=config.resume is not None,
-            callbacks=[instance("trainer.callbacks", callback) for callback in config.trainer.callbacks],
+            callbacks=_own_callbacks(config),
+            begin=begin,
         )
 
 

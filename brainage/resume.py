@@ -18,6 +18,19 @@ from brainage.instances import check_targets
 _CHANGEABLE = "trainer.max_epochs"
 
 
+def given_words(overrides: Any) -> list[str]:
+    """Return the command line's overrides, as they were given.
+
+    Parameters
+    ----------
+    overrides : OverridesConf
+        Hydra's own, a part of its config: of the job, ``task``, and of Hydra, ``hydra``.
+    """
+    # Not resolved: `split.seed=${seed}` refers to a value of the config, which is none of this list.
+    plain: Any = OmegaConf.to_container(overrides, resolve=False)
+    return [*plain["task"], *plain["hydra"]]
+
+
 def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> None:
     """Refuse a folder that holds no run, and overrides that would change it.
 
@@ -78,6 +91,7 @@ def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
     path = folder / "config.yaml"
     config = configs.read(path)
     check_targets(OmegaConf.to_container(config, resolve=False), path)
+    configs.parse(config)
     _move_loggers(config, folder)
     config.resume = str(folder)
     if max_epochs is not None and max_epochs != config.trainer.max_epochs:

@@ -54,7 +54,10 @@ class RunFolder:
                     "end, or stop it."
                 ) from None
         # A summary says that a run ended; this one has just begun.
-        path.joinpath("summary.json").unlink(missing_ok=True)
+        summary = path / "summary.json"
+        with _as_output_error(path):
+            self._former_summary = summary.read_bytes() if summary.exists() else None
+            summary.unlink(missing_ok=True)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -74,6 +77,17 @@ class RunFolder:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""
         self.write_text("summary.json", json.dumps(_finite(summary), indent=2) + "\n")
+
+    def give_summary_back(self) -> bool:
+        """Write the summary again that was here before; tell whether there was one that still holds."""
+        former = self._former_summary
+        if former is not None:
+            self._write("summary.json", lambda path: path.write_bytes(former))
+        return former is not None
+
+    def forget_summary(self) -> None:
+        """Let the summary that was here before hold no more."""
+        self._former_summary = None
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
         with _as_output_error(self.path):

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from brainage.console import track
+from brainage.data.reading import Result
 from brainage.data.store import fingerprint_of_stamps
 from brainage.data.store_files import (
     DamagedStoreError,
-    Result,
     Store,
     list_stores,
     load_store,

@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write_bids(cohort, options.out)
             sources = ["cohort=bids", f"cohort.root={options.out}"]
     except BrainageError as error:
-        print(error, file=sys.stderr)
-        return 2
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     dimensions = " and ".join(map(str, GOOD_COMPONENTS))
     print(f"Wrote {cohort.n_participants} participants with {dimensions} components to {options.out}")
     print(f"Train on them with: {shlex.join(['python', 'train.py', *sources])}")

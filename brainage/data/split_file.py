@@ -35,8 +35,8 @@ def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
         It names a participant twice or another part, none of the cohort's participants, or leaves a part empty.
     """
     label = f"`split.file={path}`"
-    check_columns(("participant_id", "split"), read_header(path), label)
-    columns = read_columns(path, ("participant_id", "split"))
+    check_columns(("participant_id", "split"), read_header(path, key="split.file"), label)
+    columns = read_columns(path, ("participant_id", "split"), key="split.file")
     ids = participant_ids(columns["participant_id"], label)
     parts = columns["split"].str.casefold()
     if (wrong := ~parts.isin(PARTS)).any():

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import threading
 from collections.abc import Generator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from brainage.console import log, track
-from brainage.data.series import Scan, checked_series
-from brainage.data.store_files import FORMAT, DamagedStoreError, Result, Stamps, Store, load_store
-from brainage.data.store_writing import locked, write_store
-from brainage.errors import SeriesError, StoreError
-
-# Below this many scans, starting worker processes takes longer than the work.
-_FEWEST_FOR_WORKERS = 128
+from brainage.data.reading import Result, read_all
+from brainage.data.series import Scan
+from brainage.data.store_files import FORMAT, DamagedStoreError, Stamps, Store, load_store
+from brainage.data.store_writing import locked, rows_of, write_store
+from brainage.errors import StoreError
 
 # A file that changes while it is read makes another store; this often, then somebody must look.
 _ATTEMPTS = 3
@@ -128,10 +116,12 @@ def _make(folder: Path, scans: Mapping[str, Scan], stamps: Stamps, n_components:
     def unchanged() -> bool:
         return fingerprint_of(scans, n_components=n_components, n_times=n_times) == folder.name
 
+    rows = rows_of(folder, len(stamps), n_components, n_times)
+
     def results() -> Generator[Result, None, None]:
         log.info("Reading %d participants' series once, into %s", len(scans), folder)
         # Closed at once, so that after a failure no worker goes on reading.
-        with closing(_read_all(scans, n_components, n_times)) as read:
+        with closing(read_all(scans, rows)) as read:
             yield from track(read, len(scans), "Participants read")
 
     with closing(results()) as read:
@@ -139,48 +129,6 @@ def _make(folder: Path, scans: Mapping[str, Scan], stamps: Stamps, n_components:
     if not made:
         log.warning("A participant's file changed while it was read; all are read again.")
     return made
-
-
-def _read_all(scans: Mapping[str, Scan], n_components: int, n_times: int) -> Generator[Result, None, None]:
-    """Yield every participant's series or the reason against them, sorted by id, read in parallel over the cores."""
-    ids = sorted(scans)
-    read = partial(_read_one, n_components=n_components, n_times=n_times)
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_cores == 1 or len(ids) < _FEWEST_FOR_WORKERS:
-        yield from zip(ids, map(read, (scans[person] for person in ids)), strict=True)
-        return
-    # Spawned, not forked: a job of a multirun may have started torch's threads already.
-    with ProcessPoolExecutor(n_cores, mp_context=get_context("spawn"), initializer=_begin_worker) as workers:
-        try:
-            yield from zip(ids, workers.map(read, (scans[person] for person in ids), chunksize=8), strict=True)
-        except BrokenProcessPool:
-            raise StoreError(
-                f"`cohort`: one of the {n_cores} processes that read participants' files was killed, most often "
-                "because memory ran out. Ask for more memory or for fewer cores (`taskset -c 0` before the command "
-                "gives it one), and run again."
-            ) from None
-        finally:
-            workers.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the one that waits for this one; end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent's end: nothing else tells a worker that it was killed."""
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _read_one(scan: Scan, n_components: int, n_times: int) -> NDArray[np.float32] | SeriesError:
-    try:
-        return np.ascontiguousarray(checked_series(scan.read(), n_components, n_times))
-    except SeriesError as error:
-        return error
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.errors import SeriesError, StoreError
+from brainage.errors import StoreError
 
 # Raise it whenever what a store holds, or how series are checked, changes.
 FORMAT = 2
@@ -34,7 +34,6 @@ Reasons = dict[str, tuple[str, str]]
 Stamps = Sequence[Sequence[Any]]
 
 # A participant's series, or the reason against them.
-Result = tuple[str, NDArray[np.float32] | SeriesError]
 
 
 @dataclass(frozen=True)

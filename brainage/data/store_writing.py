@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +22,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from brainage.console import bytes_text, log
-from brainage.data.store_files import FORMAT, DamagedStoreError, Result, Stamps, Store, folders, load_store, verify_all
+from brainage.data.reading import Result, Rows
+from brainage.data.store_files import FORMAT, DamagedStoreError, Stamps, Store, folders, load_store, verify_all
 from brainage.errors import SeriesError, StoreError
 
 
@@ -93,6 +95,20 @@ def unfinished_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.partial")
 
 
+def rows_of(folder: Path, n_rows: int, n_components: int, n_times: int) -> Rows:
+    """Return the rows of a store that is being written.
+
+    Parameters
+    ----------
+    folder : Path
+        The store.
+    n_rows, n_components, n_times : int
+        Its shape, if nobody is excluded.
+    """
+    shape = (n_components, n_times)
+    return Rows(unfinished_folder(folder) / "series.npy", len(_header((n_rows, *shape))), shape)
+
+
 def write_store(
     folder: Path,
     stamps: Stamps,
@@ -110,8 +126,9 @@ def write_store(
         The store; what is there is removed first.
     stamps : sequence of (str, ...)
         What the fingerprint was made of.
-    results : iterable of (str, array of shape (n_components, n_times) or SeriesError)
-        A participant's series or the reason against them, in the order of `stamps`.
+    results : iterable of (str, array of shape (n_components, n_times), int or SeriesError)
+        A participant's series, or the checksum of what is already in the row of this number, or the reason against
+        them.
     n_components, n_times : int
         The shape of one participant's series.
     still_true : callable
@@ -133,7 +150,7 @@ def write_store(
         try:
             unfinished.mkdir(parents=True)
             _check_space(unfinished, len(stamps) * n_components * n_times * 4)
-            _write(unfinished, stamps, results, n_components, n_times)
+            _write(unfinished, stamps, results, rows_of(folder, len(stamps), n_components, n_times))
             if not still_true():
                 return False
             unfinished.rename(folder)
@@ -151,47 +168,57 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _write(folder: Path, stamps: Stamps, results: Iterable[Result], n_components: int, n_times: int) -> None:
-    """Write rows as they come, and the index at the end."""
-    ids: list[str] = []
+def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) -> None:
+    """Write rows as they come, close the gaps of the excluded, and write the index at the end."""
+    kept: dict[int, tuple[str, int]] = {}
     excluded: list[tuple[str, str, str]] = []
-    checksums: list[int] = []
-    path = folder / "series.npy"
-    with _synced(path) as file:
-        length = file.write(_header((len(stamps), n_components, n_times)))
-        for person, result in results:
+    with _synced(rows.path) as file:
+        file.write(_header((len(stamps), *rows.shape)))
+        file.flush()
+        for row, (person, result) in enumerate(results):
             if isinstance(result, SeriesError):
                 excluded.append((person, result.kind, result.detail))
-                continue
-            ids.append(person)
-            checksums.append(zlib.crc32(result.data))
-            file.write(result.data)
+            else:
+                kept[row] = (person, result if isinstance(result, int) else rows.write(row, result))
+        _close_gaps(file, list(kept), rows)
         # Only now it is known how many rows there are.
-        shape = (len(ids), n_components, n_times)
+        shape = (len(kept), *rows.shape)
         header = _header(shape)
-        if len(header) != length:
+        if len(header) != rows.offset:
             raise AssertionError("the header of series.npy changed its length")
         file.seek(0)
         file.write(header)
-    status = path.stat()
+    status = rows.path.stat()
     index = {
         "format": FORMAT,
-        "participant_ids": ids,
-        "checksums": checksums,
+        "participant_ids": [person for person, _ in kept.values()],
+        "checksums": [checksum for _, checksum in kept.values()],
         "excluded": excluded,
         "stamps": stamps,
         "shape": shape,
-        "header": [length, zlib.crc32(header)],
+        "header": [rows.offset, zlib.crc32(header)],
         "written": [status.st_size, status.st_mtime_ns],
     }
     with _synced(folder / "index.txt") as file:
         file.write(_seal(index))
 
 
+def _close_gaps(file: BinaryIO, kept: Sequence[int], rows: Rows) -> None:
+    """Move rows up to where the ones before them were left empty, and cut the end off."""
+    size = 4 * math.prod(rows.shape)
+    for row, former in enumerate(kept):
+        if row != former:
+            file.seek(rows.offset + former * size)
+            data = file.read(size)
+            file.seek(rows.offset + row * size)
+            file.write(data)
+    file.truncate(rows.offset + len(kept) * size)
+
+
 @contextmanager
 def _synced(path: Path) -> Iterator[BinaryIO]:
     """Open a new file that is on the disk once it is closed."""
-    with path.open("wb") as file:
+    with path.open("w+b") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())

@@ -26,13 +26,15 @@ _MISSING = frozenset({"", "n/a", "na", "nan"})
 _SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "male": 1.0, "m": 1.0}
 
 
-def read_header(path: Path) -> list[str]:
+def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
     """Read a table's column names, and nothing else of it.
 
     Parameters
     ----------
     path : Path
         A table separated by tabs or commas, UTF-8, quoted or not, gzipped or not.
+    key : str, default="cohort.phenotypes"
+        Where the config names it, for messages.
 
     Raises
     ------
@@ -41,11 +43,11 @@ def read_header(path: Path) -> list[str]:
     MissingPathError
         The file does not exist or cannot be read.
     """
-    with _open_table(path) as (header, _):
+    with _open_table(path, key) as (header, _):
         return header
 
 
-def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
+def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes") -> pd.DataFrame:
     """Read some columns of a table, as text.
 
     The csv module rather than pandas: with ``usecols`` pandas reads a line that has a value too many without a word,
@@ -57,6 +59,8 @@ def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
         See `read_header`.
     names : iterable of str
         Columns to keep, all of them in the header.
+    key : str, default="cohort.phenotypes"
+        See `read_header`.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
     names = list(dict.fromkeys(names))
     lines: list[int] = []
     values: list[list[str]] = []
-    with _open_table(path) as (header, rows):
+    with _open_table(path, key) as (header, rows):
         positions = [_position(header, name, path) for name in names]
         for line, fields in rows:
             if not any(fields):
@@ -91,7 +95,7 @@ def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
 
 
 @contextmanager
-def _open_table(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
+def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
     """Open a table; yield its header and its rows, each with the line that it begins at."""
     try:
         with path.open("rb") as file, _text(file) as text:
@@ -105,7 +109,7 @@ def _open_table(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, lis
         raise CohortError(f"The header of `{path}` cannot be parsed: {error}. Mend its quotes.") from None
     except OSError as error:
         raise MissingPathError(
-            f"The table `{path}` cannot be read: {error.strerror}. Name an existing file with `cohort.phenotypes=FILE`."
+            f"The table `{path}` cannot be read: {error.strerror}. Name an existing file with `{key}=FILE`."
         ) from None
 
 
@@ -170,7 +174,9 @@ def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> N
     """
     for name in asked:
         if name not in known:
-            choices = set(known)
+            # A bare number of this length is nobody's column but somebody's id.
+            hidden = re.compile(r"\W*(sub-)?\d{5,}\W*")
+            choices = {choice for choice in known if choice.isprintable() and not hidden.fullmatch(choice)}
             if "participant_id" not in choices:
                 # The first line may hold values instead of names, and those are nobody's business.
                 choices = {choice for choice in choices if not re.search(r"\d", choice)}
@@ -375,9 +381,14 @@ def _refuse_words(column: pd.Series, wrong: pd.Series, label: str, rule: str) ->
 
 def _values(column: pd.Series, limit: int) -> str:
     # Numbers are hidden: where columns are shifted, these values are ids.
-    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", str(value)[:30]) for value in column))
+    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", _printable(str(value)[:30])) for value in column))
     more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
     return ", ".join(f"`{value}`" for value in distinct[:limit]) + more
+
+
+def _printable(text: str) -> str:
+    """Return a text that a terminal shows and does not obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def row_list(lines: Iterable[object], limit: int = 5) -> str:

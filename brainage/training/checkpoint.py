@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,15 @@ class Checkpoints(Checkpoint):
         Where they go.
     data : str
         A fingerprint of who and what the network is trained on; a checkpoint of other data is refused.
+    begin : callable
+        Called once everything is restored and training begins or goes on.
     """
 
-    def __init__(self, folder: Path, data: str = "") -> None:
+    def __init__(self, folder: Path, data: str = "", begin: Callable[[], object] = lambda: None) -> None:
         self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
         self.progress = Progress()
-        self._data, self._clock = data, 0.0
+        self.began = False
+        self._begin, self._data, self._clock = begin, data, 0.0
 
     def take_up(self) -> bool:
         """Find out how far an earlier process came; tell whether it finished an epoch.
@@ -102,13 +106,19 @@ class Checkpoints(Checkpoint):
             return False
         self.progress = check_data(self.last, self._data)
         if self.progress.best_epoch == self.progress.epochs - 1:
-            self._keep_best()
+            if not _is_of_epoch(self.best, self.progress.best_epoch):
+                self._keep_best()
         elif self.progress.best_epoch is not None:
             read_checkpoint(self.best)
         return True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """See that the optimizer got back what it needs, and start the clock."""
+        for optimizer in trainer.optimizers:
+            if not all(set(optimizer.defaults) <= set(group) for group in optimizer.param_groups):
+                raise ValueError("the checkpoint is of another optimizer")
+        self.began = True
+        self._begin()
         self._clock = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -172,6 +182,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(checkpoint, dict) or not {"state_dict", "epoch"} <= set(checkpoint):
         raise CheckpointError(f"`{path}` must be a checkpoint, but has no `state_dict` and `epoch`. Start a new run.")
+    if not isinstance(checkpoint["state_dict"], dict):
+        raise CheckpointError(f"`{path}` must be a checkpoint, but its `state_dict` names no weights. Start a new run.")
     return checkpoint
 
 
@@ -199,7 +211,7 @@ def check_data(path: Path, data: str) -> Progress:
         return Progress()
     noted = read_checkpoint(path).get(_KEY)
     names = [field.name for field in fields(Progress)]
-    if not isinstance(noted, dict) or not {*names, "data"} <= set(noted):
+    if not isinstance(noted, dict) or not {*names, "data"} <= set(noted) or not _is_progress(noted):
         raise CheckpointError(
             f"`{path}` must be a checkpoint of this version of brainage, but is another one. Start a new run."
         )
@@ -209,6 +221,19 @@ def check_data(path: Path, data: str) -> Progress:
             "changed since. A run that goes on must see the same; start a new run."
         )
     return Progress(**{name: noted[name] for name in names})
+
+
+def _is_of_epoch(path: Path, epoch: int) -> bool:
+    try:
+        return bool(read_checkpoint(path)["epoch"] == epoch)
+    except CheckpointError:
+        return False
+
+
+def _is_progress(noted: dict[str, Any]) -> bool:
+    counts = [noted["epochs"], noted["n_validated"], *([] if noted["best_epoch"] is None else [noted["best_epoch"]])]
+    numbers = [*counts, noted["best_loss"], noted["seconds"]]
+    return all(type(value) is int for value in counts) and all(isinstance(value, int | float) for value in numbers)
 
 
 def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:

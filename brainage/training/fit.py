@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from brainage.console import log
-from brainage.errors import ConfigError, DivergedError
+from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
 from brainage.training.callbacks import EpochProgress, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
@@ -63,6 +63,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     data_fingerprint: str = "",
     resume: bool = False,
+    begin: Callable[[], object] = lambda: None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
@@ -90,6 +91,8 @@ def fit(
         Noted in checkpoints; one with another is refused.
     resume : bool, default=False
         Go on from the folder's last checkpoint, if it has one, to the same bits as if there had been no interruption.
+    begin : callable
+        See Checkpoints.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def fit(
         The validation loss was never finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint)
+    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, begin)
     going_on = resume and checkpoints.take_up()
     progress = checkpoints.progress
     _check_epochs(trainer_arguments.get("max_epochs"), progress)
@@ -126,6 +129,15 @@ def fit(
             trainer.fit(module, data, ckpt_path=checkpoints.last if going_on else None, weights_only=True)
         except MisconfigurationException as error:
             raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
+        except Exception as error:
+            if checkpoints.began or not going_on or isinstance(error, BrainageError):
+                raise
+            # Whatever is missing or of another kind in a checkpoint, Lightning and torch just stumble over.
+            raise CheckpointError(
+                f"`{checkpoints.last}` must be a checkpoint of a run with this config, but cannot be restored "
+                f"({type(error).__name__}). Restore `config.yaml` and the checkpoint that belongs to it, or start a "
+                "new run."
+            ) from error
     _check_validated(progress)
     best = read_checkpoint(checkpoints.best)
     check_fits(module, best, checkpoints.best)

@@ -469,16 +469,15 @@ def test_the_command_leaves_a_folder_that_holds_files_alone(tmp_path: Path) -> N
     (tmp_path / "mine.txt").write_text("kept")
     done = run("--layout", "bids", "--out", tmp_path, "--participants", 2)
     assert done.returncode == 2
-    assert (
-        done.stderr == f"`--out {tmp_path}` must be a new or an empty folder, but it holds files. Name another one.\n"
-    )
+    rule = "must be a new or an empty folder, but it holds files. Name another one."
+    assert done.stderr == f"error: `--out {tmp_path}` {rule}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_file_in_place_of_the_folder_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["--layout", "bids", "--out", str(tmp_path / "file"), "--participants", "2"]) == 2
-    assert capsys.readouterr().err == f"`--out {tmp_path / 'file'}` cannot be made into a folder: File exists.\n"
+    assert capsys.readouterr().err == f"error: `--out {tmp_path / 'file'}` cannot be made into a folder: File exists.\n"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data import store as stores
-from brainage.data import store_files
+from brainage.data import reading, store_files
 from brainage.data.series import FileScan
 from brainage.data.store import open_store
 from brainage.data.store_files import DamagedStoreError, Store
@@ -79,7 +78,7 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
 def test_workers_give_the_same_bits_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scans = {f"p{i:03d}": FakeScan(i if i % 50 else -1) for i in range(140)}
     parallel = make(tmp_path / "parallel", scans)
-    monkeypatch.setattr(stores, "_FEWEST_FOR_WORKERS", 1000)
+    monkeypatch.setattr(reading, "_FEWEST_FOR_WORKERS", 1000)
     alone = make(tmp_path / "alone", scans)
     assert len(parallel.participant_ids) == 137
     assert parallel.excluded == alone.excluded
