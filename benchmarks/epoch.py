@@ -16,8 +16,8 @@ from benchmarks.measure import PANEL, ROOT, Result, of_medians, panel_name, pane
 
 # What, its limit, epochs, overrides.
 _CASES = (
-    ("final model ICA25, 1,024", 1.05, 8, ["experiment=final_models/ica25", "cohort.n_participants=1280"]),
-    ("final model ICA100, 1,024", 1.05, 6, ["experiment=final_models/ica100", "cohort.n_participants=1280"]),
+    ("final model ICA25, 1,024", 1.05, 12, ["experiment=final_models/ica25", "cohort.n_participants=1280"]),
+    ("final model ICA100, 1,024", 1.05, 8, ["experiment=final_models/ica100", "cohort.n_participants=1280"]),
     (f"{panel_name(PANEL[0])}, 4,721", 1.25, 12, [*panel_words(PANEL[0]), "cohort.n_participants=5902"]),
 )
 

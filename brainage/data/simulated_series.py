@@ -9,7 +9,7 @@ nuisance.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -96,7 +96,8 @@ class SimulatedScan:
 
     def stamp(self) -> tuple[str | int | float, ...]:
         """Return everything that determines the content; see Scan."""
-        fields = (",".join(map(str, field)) if isinstance(field, tuple) else field for field in astuple(self))
+        # Not `astuple`, which copies every number of every person: seconds for a large cohort.
+        fields = (",".join(map(str, field)) if isinstance(field, tuple) else field for field in vars(self).values())
         return ("simulated", GENERATOR_VERSION, *fields)
 
     def read(self) -> NDArray[np.float64]:
