@@ -527,6 +527,8 @@ class Config:
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
         The metric, of the best epoch's weights, that a run returns.
+    evaluate : bool
+        Whether the test set is looked at. A trial of a sweep does not.
     resume : str or None
         The folder of a run to go on with.
     """
@@ -544,6 +546,7 @@ class Config:
     batch_size: int = 128
     patience: int = 15
     objective: str = OBJECTIVES[0]
+    evaluate: bool = True
     resume: str | None = None
 
     def __post_init__(self) -> None:
@@ -619,7 +622,7 @@ _SCHEMAS: dict[str, Any] = {
 }
 
 
-_GROUPS = ("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "experiment")
+_GROUPS = ("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "sweep", "experiment")
 
 
 def refuse_ids(query: str) -> None:

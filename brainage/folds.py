@@ -85,9 +85,15 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
 
     label = folds.key.partition(".")[2]
     finished = {fold: row for fold, row in folds.jobs.items() if row["status"] == "finished"}
-    tested = {fold: _tested(folder / row["job"]) for fold, row in finished.items()}
+    looked = {fold: row for fold, row in finished.items() if (folder / row["job"] / "predictions.csv").exists()}
+    tested = {fold: _tested(folder / row["job"]) for fold, row in looked.items()}
     table = [
-        {label: fold, "job": row["job"], "n_test": len(tested[fold]), **{name: row[name] for name in _METRICS}}
+        {
+            label: fold,
+            "job": row["job"],
+            "n_test": len(tested[fold]) if fold in tested else None,
+            **{name: row[name] for name in _METRICS},
+        }
         for fold, row in finished.items()
     ]
     if len(table) > 1:
@@ -125,6 +131,8 @@ def _incomplete(
     """Return why the folds do not give a prediction for everybody."""
     if missing := [fold for fold in folds.jobs if fold not in finished]:
         return f"{folds.key}={','.join(missing)} did not finish. Go on with its job by resume=FOLDER."
+    if len(tested) < len(finished):
+        return "with evaluate=false, nobody was tested."
     if folds.key == "split.fold":
         job = next(iter(finished.values()))["job"]
         n_folds = int(OmegaConf.load(folder / job / "config.yaml").split.n_folds)

@@ -47,9 +47,11 @@ def help_text() -> str:
     """Return the help, read from the configs themselves."""
     defaults = _defaults()
     lines = []
-    for group in sorted(path for path in _CONFIGS.iterdir() if path.is_dir() and path.name != "local"):
-        lines.append(f"  {group.name}")
-        lines += [_choice(path, group, defaults.get(group.name)) for path in sorted(group.rglob("*.yaml"))]
+    groups = [path for path in _CONFIGS.iterdir() if path.is_dir() and path.name not in ("local", "hydra")]
+    for group in [*sorted(groups), *sorted(path for path in (_CONFIGS / "hydra").glob("*/*") if path.is_dir())]:
+        name = group.relative_to(_CONFIGS).as_posix()
+        lines.append(f"  {name}")
+        lines += [_choice(path, group, defaults.get(name)) for path in sorted(group.rglob("*.yaml"))]
     return _TEXT.format(choices="\n".join(lines))
 
 
@@ -61,6 +63,11 @@ def _choice(path: Path, group: Path, default: str | None) -> str:
 
 
 def _defaults() -> dict[str, str]:
-    """Return the default choice of each group, as ``train.yaml`` lists them."""
-    entries = yaml.safe_load((_CONFIGS / "train.yaml").read_text())["defaults"]
-    return {group: choice for entry in entries if isinstance(entry, dict) for group, choice in entry.items()}
+    """Return the default choice of each group, as ``train.yaml`` and the sweeper list them."""
+    defaults = {}
+    for name, prefix in (("train", ""), ("hydra/sweeper/brainage", "hydra/sweeper/")):
+        entries = yaml.safe_load((_CONFIGS / f"{name}.yaml").read_text())["defaults"]
+        for entry in entries:
+            if isinstance(entry, dict):
+                defaults.update({f"{prefix}{group}": choice for group, choice in entry.items()})
+    return defaults

@@ -25,14 +25,26 @@ class JobFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
+        if (sweep := config.hydra.runtime.choices.get("sweep")) is not None:
+            words = " ".join(config.hydra.overrides.task)
+            print(
+                f"error: `sweep={sweep}` searches with many trainings, and needs --multirun. The command is: "
+                f"python train.py --multirun {words}",
+                file=sys.stderr,
+            )
+            sys.exit(2)
         _refuse_unusable(config, multirun=False)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look at the multirun's folder."""
+        """Look at the multirun's folder; a sweep goes on in its own."""
+        if _is_sweep(config):
+            return
         _refuse_unusable(config, multirun=True)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
+        if _is_sweep(config):
+            return
         rows = close(Path(config.hydra.sweep.dir))
         if any(row["status"] not in ("finished", "impossible", "pruned") for row in rows):
             sys.exit(1)
@@ -61,6 +73,10 @@ def close(folder: Path) -> list[dict[str, Any]]:
     print(f"Table: {folder / 'summary.csv'}")
     close_folds(folder, rows)
     return rows
+
+
+def _is_sweep(config: DictConfig) -> bool:
+    return str(config.hydra.sweeper.get("_target_", "")).startswith("hydra_plugins.brainage_sweeper.")
 
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")

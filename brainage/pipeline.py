@@ -37,8 +37,11 @@ from brainage.models import geometry
 from brainage.multirun import close
 from brainage.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.run import RunFolder, empty_summary
+from brainage.sweep.report import PrunedError, current_report, is_trial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from torch import nn
 
@@ -105,10 +108,15 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
             _train(composed, folder, summary, ids)
     except Interruption as stop:
         end("interrupted", str(stop))
+        if is_trial():
+            raise
         if multirun:
             close(Path(HydraConfig.get().sweep.dir))
         print(f"\n{stop}; go on with: python train.py resume={folder.path}", file=sys.stderr)
         sys.exit(stop.exit_code)
+    except PrunedError as error:
+        end("pruned", str(error))
+        return None
     except BrainageError as error:
         # A run that is not taken up stays as it is.
         if composed.resume is None or not folder.give_summary_back():
@@ -165,8 +173,13 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     people, data = _prepare(config, selection, split, folder, summary)
     fitted = _fit(config, people, data, folder, composed)
     _note_network(fitted, summary)
-    predictions = _predict(people, data, fitted.network)
-    folder.write_csv("predictions.csv", predictions)
+    if fitted.pruned:
+        raise PrunedError(f"hopeless after {fitted.epochs} epochs, as the sweep's pruner has it")
+    predictions = _predict(
+        people, data, fitted.network, ("train", "val", "test") if config.evaluate else ("train", "val")
+    )
+    if config.evaluate:
+        folder.write_csv("predictions.csv", predictions)
     _measure(predictions, config.objective, summary)
 
 
@@ -416,6 +429,7 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
             resume=config.resume is not None,
             callbacks=_own_callbacks(config),
             begin=begin,
+            report=current_report(),
         )
 
 
@@ -433,16 +447,15 @@ def _n_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _predict(people: pd.DataFrame, data: AgeDataModule, network: nn.Module) -> pd.DataFrame:
-    """Predict everybody with the best epoch's weights: participant_id, split, age, predicted_age, bag."""
+def _predict(people: pd.DataFrame, data: AgeDataModule, network: nn.Module, of_parts: Sequence[str]) -> pd.DataFrame:
+    """Predict these parts with the best epoch's weights: participant_id, split, age, predicted_age, bag."""
     import numpy as np
     import pandas as pd
 
-    from brainage.data.split import PARTS
     from brainage.training.fit import predict
 
     parts = []
-    for part in PARTS:
+    for part in of_parts:
         group = people[people["split"] == part]
         parts.append(group.assign(predicted_age=predict(network, data.loader(part))))
     predictions = pd.concat(parts, ignore_index=True)
@@ -462,7 +475,7 @@ def _measure(predictions: pd.DataFrame, objective: str, summary: dict[str, Any])
     ages = {str(part): group["age"].to_numpy() for part, group in predictions.groupby("split")}
     for part, group in predictions.groupby("split"):
         summary["metrics"][part] = accuracy(group["age"], group["predicted_age"])
-    for part in ("val", "test"):
+    for part in sorted(set(ages) - {"train"}):
         summary["baseline"][part]["mae"] = accuracy(ages[part], 0 * ages[part] + ages["train"].mean())["mae"]
     part, metric = objective.split("/")
     summary["objective"] = {"name": objective, "value": summary["metrics"][part][metric]}
@@ -472,16 +485,17 @@ def _measure(predictions: pd.DataFrame, objective: str, summary: dict[str, Any])
 
 def _show(summary: dict[str, Any], folder: Path) -> None:
     """Print what a person wants to know first."""
-    test, baseline = summary["metrics"]["test"]["mae"], summary["baseline"]["test"]["mae"]
+    part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
+    error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
     best = summary["best_epoch"]
     rows = [
-        ("test MAE", f"{test:.2f} years"),
+        ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
         ("  of the mean predictor", f"{baseline:.2f} years"),
-        ("  lower by", f"{1 - test / baseline:.0%}"),
+        ("  lower by", f"{1 - error / baseline:.0%}"),
         ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
         ("parameters", f"{summary['model']['parameters']:,}"),
         ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best {best}")),
         ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
-    print(f"Predictions, metrics, checkpoints: {folder}")
+    print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")

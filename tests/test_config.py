@@ -18,7 +18,7 @@ CONFIGS = ROOT / "configs"
 CHOICES = sorted(
     (group.name, path.relative_to(group).with_suffix("").as_posix())
     for group in CONFIGS.iterdir()
-    if group.is_dir() and group.name != "local"
+    if group.is_dir() and group.name not in ("local", "hydra")
     for path in group.rglob("*.yaml")
 )
 NEEDS = {
@@ -43,6 +43,7 @@ def test_there_are_configs_of_every_group() -> None:
         "optimizer",
         "scheduler",
         "split",
+        "sweep",
         "trainer",
     }
 
@@ -50,7 +51,7 @@ def test_there_are_configs_of_every_group() -> None:
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)
 def test_every_config_composes_and_passes_its_schema(group: str, choice: str, composed: Compose) -> None:
     parsed = config.parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
-    if group not in ("experiment", "logger", "scheduler", "optimizer"):
+    if group not in ("experiment", "logger", "scheduler", "optimizer", "sweep"):
         name = parsed.trainer.accelerator if group == "trainer" else getattr(parsed, group).name
         assert name == choice
 

@@ -132,3 +132,21 @@ def test_a_runs_own_split_is_a_fixed_one(
     run_job("split=fixed", f"split.file={run / 'splits.csv'}", *FAST)
     for name in ("splits.csv", "predictions.csv"):
         assert (tmp_path / "run0" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_folds_that_did_not_look_at_the_test_set_end_with_what_was_validated(
+    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "multirun"
+    shutil.copytree(folds[0], folder)
+    for path in folder.rglob("*predictions.csv"):
+        path.unlink()
+    for path in folder.rglob("summary.json"):
+        summary = json.loads(path.read_text())
+        summary["metrics"]["test"] = dict.fromkeys(summary["metrics"]["test"])
+        path.write_text(json.dumps(summary))
+    close(folder)
+    assert "pooled_predictions.csv is not written: with evaluate=false, nobody was tested." in capsys.readouterr().out
+    table = read(folder / "folds.csv")
+    assert {row["test/mae"] for row in table} == {row["n_test"] for row in table} == {""}
+    assert all(float(row["val/mse"]) > 0 for row in table)

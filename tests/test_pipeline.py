@@ -12,6 +12,7 @@ import pytest
 from brainage import pipeline
 from brainage.data.series import checked_series
 from brainage.data.simulated_files import main as write_files
+from brainage.sweep.report import trial
 from tests.conftest import FAST
 
 
@@ -60,3 +61,33 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
             np.testing.assert_allclose(held, expected, atol=1e-5)
     with (tmp_path / "run0" / "exclusions.csv").open() as file:
         assert [row["participant_id"] for row in csv.DictReader(file)] == [sorted(files)[-1]]
+
+
+def test_a_hopeless_training_ends_after_the_epoch_that_was_found_so(
+    run_job: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    told: list[tuple[int, float]] = []
+
+    def report(epoch: int, loss: float) -> bool:
+        told.append((epoch, loss))
+        return epoch == 1
+
+    with trial(report):
+        summary = run_job(*FAST, "trainer.max_epochs=4")
+    assert summary["status"] == "pruned"
+    assert summary["objective"]["value"] is None
+    assert [epoch for epoch, _ in told] == [0, 1]
+    assert not (tmp_path / "run0" / "predictions.csv").exists()
+
+
+def test_a_training_that_ends_anyway_is_not_hopeless(run_job: Callable[..., dict[str, Any]]) -> None:
+    with trial(lambda epoch, loss: epoch == 1):
+        assert run_job(*FAST, "trainer.max_epochs=2")["status"] == "finished"
+
+
+def test_without_evaluation_the_test_set_stays_shut(run_job: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    summary = run_job(*FAST, "evaluate=false")
+    assert summary["status"] == "finished"
+    assert summary["objective"]["value"] == summary["metrics"]["val"]["mse"]
+    assert set(summary["metrics"]["test"].values()) == {summary["baseline"]["test"]["mae"]} == {None}
+    assert not (tmp_path / "run0" / "predictions.csv").exists()

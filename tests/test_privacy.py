@@ -81,6 +81,10 @@ STEPS = (
     train(*UKB, EVERY_LOGGER, LOOSE, "split=fixed", "split.file=outputs/train/first/splits.csv", "--multirun"),
     train("cohort.n_participants=40", EVERY_LOGGER),
     train("cohort.n_participants=40", "logger=none"),
+    train(
+        *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=2"),
+        *("model.depth=1", "cohort.exclude_ids=../data/withdrawn.txt", "--multirun"),
+    ),
     # Mistakes.
     train(*UKB, EVERY_LOGGER, "cohort.max_excluded_fraction=0", code=2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "cohort.phenotypes=../data/repeated.tsv", code=2),

@@ -147,6 +147,32 @@ def check(name: str, model: object) -> None:
         _CHECKS[name](model)
 
 
+def depends_on(key: str) -> bool:
+    """Tell whether what can exist may depend on a value of the config, by its dotted key."""
+    return key.startswith(("model", "modality")) and key.rpartition(".")[2] not in _FREE
+
+
+_FREE = frozenset({"conv_dropout", "final_dropout", "output_bias"})
+
+
+def check_arguments(model: Mapping[str, Any]) -> None:
+    """Refuse an impossible network; see `check`.
+
+    Parameters
+    ----------
+    model : mapping
+        The network's name, and what else its config has.
+    """
+    schema = _SCHEMAS.get(str(model["name"]))
+    if schema is not None:
+        check(str(model["name"]), schema(**model))
+
+
+_SCHEMAS: Mapping[str, Callable[..., Any]] = {
+    "variable1dcnn": Variable1DCNNConfig,
+    "simple1dcnn": Simple1DCNNConfig,
+}
+
 _CHECKS: Mapping[str, Callable[[Any], None]] = {
     "variable1dcnn": check_variable1dcnn,
     "simple1dcnn": check_simple1dcnn,

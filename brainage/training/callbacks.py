@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -67,6 +68,31 @@ def _rows(path: Path) -> list[list[str]]:
         whole = (line for line in file if line.endswith("\n"))
         rows = [row for row in csv.reader(whole) if len(row) == len(COLUMNS) and row[0].isdigit()]
     return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))
+
+
+class EpochReport(Callback):
+    """Tells every epoch's validation loss to a sweep, and ends the training where that finds it hopeless.
+
+    Parameters
+    ----------
+    report : callable
+        Takes an epoch, from 0, and its validation loss; tells whether to stop.
+    """
+
+    def __init__(self, report: Callable[[int, float], bool]) -> None:
+        self._report = report
+        self.pruned = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell; a training that ends here anyway is not hopeless."""
+        assert isinstance(pl_module, AgeRegressor)
+        loss = pl_module.val_error.mse
+        if loss is None or not math.isfinite(loss):
+            return
+        hopeless = self._report(trainer.current_epoch, loss)
+        last = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
+        if hopeless and not (last or trainer.should_stop):
+            self.pruned = trainer.should_stop = True
 
 
 class EpochProgress(Callback):

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from brainage.console import log
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
-from brainage.training.callbacks import EpochProgress, EpochTable
+from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.trainer import known_warnings, make_trainer
@@ -40,12 +40,15 @@ class Fit:
         The epoch, from 0, with the lowest validation loss.
     seconds : float
         How long the epochs took, those before an interruption included.
+    pruned : bool
+        Whether it was ended for being hopeless.
     """
 
     network: nn.Module
     epochs: int
     best_epoch: int
     seconds: float
+    pruned: bool = False
 
 
 def fit(
@@ -64,6 +67,7 @@ def fit(
     data_fingerprint: str = "",
     resume: bool = False,
     begin: Callable[[], object] = lambda: None,
+    report: Callable[[int, float], bool] | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
@@ -93,6 +97,8 @@ def fit(
         Go on from the folder's last checkpoint, if it has one, to the same bits as if there had been no interruption.
     begin : callable
         See Checkpoints.
+    report : callable or None
+        Takes an epoch, from 0, and its validation loss; tells whether to end a training that is hopeless.
 
     Returns
     -------
@@ -120,10 +126,11 @@ def fit(
         if going_on:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Going on after epoch %d", progress.epochs - 1)
+        reports = [EpochReport(report)] if report is not None else []
         trainer = make_trainer(
             {"default_root_dir": str(folder), **trainer_arguments, "enable_progress_bar": False},
             logger=list(loggers) or False,
-            callbacks=[*_callbacks(trainer_arguments, folder, patience, progress), checkpoints, *callbacks],
+            callbacks=[*_callbacks(trainer_arguments, folder, patience, progress), *reports, checkpoints, *callbacks],
         )
         try:
             trainer.fit(module, data, ckpt_path=checkpoints.last if going_on else None, weights_only=True)
@@ -142,7 +149,8 @@ def fit(
     best = read_checkpoint(checkpoints.best)
     check_fits(module, best, checkpoints.best)
     module.load_state_dict(best["state_dict"])
-    return Fit(network.eval(), progress.epochs, int(best["epoch"]), progress.seconds)
+    pruned = any(callback.pruned for callback in reports)
+    return Fit(network.eval(), progress.epochs, int(best["epoch"]), progress.seconds, pruned)
 
 
 def _callbacks(arguments: dict[str, Any], folder: Path, patience: int, progress: Progress) -> list[Callback]:

@@ -1,0 +1,62 @@
+"""A trial as an experiment: the choices and values by which its config differs from the default one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+# These choices belong to the sweep, or to whoever trains.
+_OWN = frozenset({"sweep", "experiment", "logger"})
+
+# These values, too.
+_OWN_KEYS = ("evaluate", "logger", "resume", "store", "sweep")
+
+Compose = Callable[[list[str]], DictConfig]
+
+
+def experiment_text(compose: Compose, words: list[str], title: str) -> str:
+    """Return an experiment's YAML.
+
+    Parameters
+    ----------
+    compose : callable
+        Composes a config, with ``hydra``, from overrides.
+    words : list of str
+        The overrides of the trial.
+    title : str
+        Its first line says what it is.
+    """
+    trial, default = compose(words), compose([])
+    choices, usual = (config.hydra.runtime.choices for config in (trial, default))
+    chosen = {
+        group: choice
+        for group, choice in choices.items()
+        if "/" not in group and "@" not in group and group not in _OWN and choice != usual.get(group)
+    }
+    plain = compose([f"{group}={choice}" for group, choice in chosen.items()])
+    content: dict[str, Any] = {}
+    if chosen:
+        content["defaults"] = [{f"override /{group}": choice} for group, choice in chosen.items()]
+    content.update(_difference(_values(trial), _values(plain)))
+    return f"# @package _global_\n# {title}\n{yaml.safe_dump(content, sort_keys=False)}"
+
+
+def _values(config: DictConfig) -> dict[str, Any]:
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    return {key: value for key, value in values.items() if key not in ("hydra", *_OWN_KEYS)}
+
+
+def _difference(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs, as deep as it does."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        other = others.get(key)
+        if isinstance(value, dict) and isinstance(other, dict):
+            if inner := _difference(value, other):
+                found[key] = inner
+        elif value != other or type(value) is not type(other):
+            found[key] = value
+    return found

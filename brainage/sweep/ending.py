@@ -1,0 +1,148 @@
+"""What a sweep ends with: a table of all trials, the best ones, and the best as an experiment."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from brainage.console import show_table
+from brainage.run import write_whole
+from brainage.sweep.options import Options
+
+# Of the best error, within which the smallest network is named.
+_CLOSE = 0.02
+
+_N_SHOWN = 10
+
+
+def end(
+    study: Study,
+    options: Options,
+    keys: Sequence[str],
+    folder: Path,
+    shown_url: str,
+    text_of: Callable[[FrozenTrial], str],
+) -> None:
+    """Write and print what came out.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    options : Options
+        What was asked for.
+    keys : sequence of str
+        What was searched.
+    folder : Path
+        The sweep's folder.
+    shown_url : str
+        The storage's address, without its password.
+    text_of : callable
+        Returns a trial as an experiment's YAML.
+    """
+    trials = study.get_trials(deepcopy=False)
+    write_trials(folder / "trials.csv", trials, keys, len(options.objectives))
+    counts = Counter(trial.state.name for trial in trials)
+    print(f"\nStudy {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}")
+    best = ranked(study)
+    if best:
+        _show(best[:_N_SHOWN], options, keys)
+        chosen = best[0]
+        if "parameters" in options.objectives:
+            chosen = smallest_of_the_best(study, options)
+            print(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
+        target = folder / "experiment" / "best.yaml"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = text_of(chosen)
+        write_whole(target, lambda path: path.write_text(text))
+        command = ["python", "train.py", "--config-dir", str(folder), "experiment=best"]
+        print(f"Train trial {chosen.number}, and test it: {shlex.join(command)}")
+    print(f"Trials: {folder / 'trials.csv'}")
+    print(f'Look closer: optuna-dashboard {shlex.quote(shown_url)} (pip install "brainage[dashboard]")')
+
+
+def ranked(study: Study) -> list[FrozenTrial]:
+    """Return the complete trials, the best first; with two objectives those of the front, by the first of them."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(study.directions) > 1:
+        complete = study.best_trials
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
+
+
+def smallest_of_the_best(study: Study, options: Options) -> FrozenTrial:
+    """Return the network with the fewest parameters whose error is within 2 % of the best one."""
+    error, size = options.objectives.index("objective"), options.objectives.index("parameters")
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if study.directions[error] == StudyDirection.MAXIMIZE else 1
+    limit = min(sign * trial.values[error] for trial in complete)
+    limit += _CLOSE * abs(limit)
+    close = [trial for trial in complete if sign * trial.values[error] <= limit]
+    return min(close, key=lambda trial: (trial.values[size], sign * trial.values[error], trial.number))
+
+
+def write_trials(path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str], n_objectives: int) -> None:
+    """Write ``trials.csv``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trials : sequence of FrozenTrial
+        All of them. A pruned one's value is the last that it told.
+    keys : sequence of str
+        What was searched; a column each.
+    n_objectives : int
+        With two, the columns `value_0` and `value_1` stand in the place of `value`.
+    """
+    import pandas as pd
+
+    names = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            **dict(zip(names, _values(trial, n_objectives), strict=True)),
+            "seconds": trial.user_attrs.get("seconds"),
+            "epochs": trial.user_attrs.get("epochs"),
+            **{key: trial.params.get(key) for key in keys},
+            "reason": trial.user_attrs.get("reason"),
+        }
+        for trial in trials
+    ]
+    table = pd.DataFrame(rows).convert_dtypes()
+    write_whole(path, lambda partial: table.to_csv(partial, index=False))
+
+
+def _values(trial: FrozenTrial, n_objectives: int) -> list[Any]:
+    if trial.state == TrialState.PRUNED and n_objectives == 1 and trial.intermediate_values:
+        return [trial.intermediate_values[max(trial.intermediate_values)]]
+    return list(trial.values) if trial.state == TrialState.COMPLETE else [None] * n_objectives
+
+
+def _show(trials: Sequence[FrozenTrial], options: Options, keys: Sequence[str]) -> None:
+    varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
+    title = "The front" if len(options.objectives) > 1 else f"The best {len(trials)}"
+    rows = [
+        [
+            str(trial.number),
+            *(
+                f"{value:,.0f}" if name == "parameters" else f"{value:.3f}"
+                for name, value in zip(options.objectives, trial.values, strict=True)
+            ),
+            str(trial.user_attrs.get("epochs", "-")),
+            *(_text(trial.params.get(key)) for key in varied),
+        ]
+        for trial in trials
+    ]
+    show_table(title, ("trial", *options.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,79 @@
+"""What ``hydra.sweeper`` says, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainage.errors import SweepError
+
+_DIRECTIONS = ("minimize", "maximize")
+_OBJECTIVES = ("objective", "parameters")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The sweeper's own config; its keys are these.
+
+    Parameters
+    ----------
+    n_trials : int
+        Complete and pruned trials that the study is to have, whoever made them.
+    direction : str or list of str
+        ``minimize`` or ``maximize``, one an objective.
+    study_name : str
+        Names the study, and its folder.
+    storage : str or None
+        Where the study is: a database's address. None is a file in the sweep's folder.
+    sampler, pruner : dict
+        What makes them, by ``_target_``; no pruner is None.
+    params : dict of str to str
+        The search space.
+    objectives : list of str
+        What is optimised: ``objective``, the run's own, or ``parameters``, how many the network has.
+    n_workers : int
+        Processes that are started here.
+    max_consecutive_failures : int
+        After as many trials that failed one after the other, a process stops.
+    """
+
+    n_trials: int
+    direction: Any
+    study_name: str
+    storage: str | None
+    sampler: Mapping[str, Any]
+    pruner: Mapping[str, Any] | None
+    params: Mapping[str, str] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ("objective",)
+    n_workers: int = 1
+    max_consecutive_failures: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("n_trials", "n_workers", "max_consecutive_failures"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise SweepError(f"`hydra.sweeper.{name}` must be a whole number from 1, but got {value!r}.")
+        if not isinstance(self.study_name, str) or not re.fullmatch(r"[\w][\w.+=-]*", self.study_name):
+            raise SweepError(
+                f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since a "
+                f"folder gets it, but got {self.study_name!r}."
+            )
+        for name in self.objectives:
+            if name not in _OBJECTIVES:
+                raise SweepError(f"`hydra.sweeper.objectives` must be of {', '.join(_OBJECTIVES)}, but got {name!r}.")
+        for direction in self.directions:
+            if direction not in _DIRECTIONS:
+                raise SweepError(f"`hydra.sweeper.direction` must be minimize or maximize, but got {direction!r}.")
+        if len(self.directions) != len(self.objectives) or not self.objectives:
+            raise SweepError(
+                f"`hydra.sweeper.direction` must name one direction an objective ({', '.join(self.objectives)}), but "
+                f"got {len(self.directions)}."
+            )
+
+    @property
+    def directions(self) -> list[str]:
+        """One direction an objective."""
+        return [self.direction] if isinstance(self.direction, str) else list(self.direction)

@@ -1,0 +1,131 @@
+"""Points that can exist: drawn as the whole space is, and restricted to those."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from brainage.errors import ImpossibleArchitectureError, SweepError
+from brainage.sweep.space import Point, Space
+
+# Draws from the whole space before its points are counted one by one instead.
+_DRAWS = 500
+
+# Points of the discrete parameters that are counted at most.
+_MOST_POINTS = 1_000_000
+
+Check = Callable[[Mapping[str, Any]], None]
+
+
+class PossibleSpace:
+    """A space, of which only the points that can exist are drawn.
+
+    Parameters
+    ----------
+    space : Space
+        The whole space.
+    check : callable
+        Takes a point; raises ImpossibleArchitectureError where it cannot exist.
+    depends_on : callable
+        Tells whether what can exist depends on a key. Those it depends on have a countable number of values.
+
+    Raises
+    ------
+    SweepError
+        Nothing in the space can exist.
+    """
+
+    def __init__(self, space: Space, check: Check, depends_on: Callable[[str], bool] = lambda key: True) -> None:
+        self.space = space
+        self._check, self._depends_on = check, depends_on
+        self._counted: tuple[list[Point], np.ndarray] | None = None
+        self.draw(np.random.default_rng(0))
+
+    def why_not(self, point: Mapping[str, Any]) -> str | None:
+        """Return why a point cannot exist; None where it can."""
+        try:
+            self._check(point)
+        except ImpossibleArchitectureError as error:
+            return str(error)
+        return None
+
+    def draw(self, rng: np.random.Generator) -> Point:
+        """Draw a point at random; each that can exist is as probable, among those, as it is in the whole space.
+
+        Parameters
+        ----------
+        rng : Generator
+            Where chance comes from.
+        """
+        if self._counted is None:
+            for _ in range(_DRAWS):
+                point = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
+                if self.why_not(point) is None:
+                    return point
+            self._counted = self._count()
+        points, weights = self._counted
+        chosen = points[int(rng.choice(len(points), p=weights))]
+        rest = {key: value for key, value in self.space.distributions.items() if key not in chosen}
+        drawn = {**chosen, **{key: _drawn(value, rng) for key, value in rest.items()}}
+        return {key: drawn[key] for key in self.space.distributions}
+
+    def _count(self) -> tuple[list[Point], np.ndarray]:
+        """Return every combination of countable values that can exist, and its probability."""
+        rng = np.random.default_rng(0)
+        some = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
+        countable = {key: _values(value) for key, value in self.space.distributions.items()}
+        table = {key: values for key, values in countable.items() if values and self._depends_on(key)}
+        size = math.prod(len(values) for values in table.values())
+        points, weights, reason = [], [], ""
+        if size <= _MOST_POINTS:
+            for combination in itertools.product(*table.values()):
+                point = dict(zip(table, (value for value, _ in combination), strict=True))
+                why = self.why_not({**some, **point})
+                if why is None:
+                    points.append(point)
+                    weights.append(math.prod(weight for _, weight in combination))
+                reason = reason or why or ""
+        if not points:
+            what = f"any of {size:,} combinations" if size <= _MOST_POINTS else f"any of {_DRAWS} draws"
+            raise SweepError(
+                f"`hydra.sweeper.params` must hold something that can exist, but no network can be made of {what}. "
+                f"For example: {reason or self.why_not(some)}"
+            )
+        return points, np.array(weights) / sum(weights)
+
+
+def _values(distribution: BaseDistribution) -> list[tuple[Any, float]]:
+    """Return the values of a distribution with their probability; none where they cannot be counted."""
+    if isinstance(distribution, CategoricalDistribution):
+        return [(choice, 1 / len(distribution.choices)) for choice in distribution.choices]
+    if isinstance(distribution, IntDistribution):
+        values = range(distribution.low, distribution.high + 1, distribution.step)
+        if not distribution.log:
+            return [(value, 1 / len(values)) for value in values]
+        whole = math.log((distribution.high + 0.5) / (distribution.low - 0.5))
+        return [(value, math.log((value + 0.5) / (value - 0.5)) / whole) for value in values]
+    return []
+
+
+def _drawn(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[int(rng.integers(len(distribution.choices)))]
+    if isinstance(distribution, IntDistribution):
+        if distribution.log:
+            drawn = math.exp(rng.uniform(math.log(distribution.low - 0.5), math.log(distribution.high + 0.5)))
+            return min(max(round(drawn), distribution.low), distribution.high)
+        n_steps = (distribution.high - distribution.low) // distribution.step
+        return distribution.low + distribution.step * int(rng.integers(n_steps + 1))
+    assert isinstance(distribution, FloatDistribution)
+    low, high = distribution.low, distribution.high
+    if distribution.step is not None:
+        n_steps = round((high - low) / distribution.step)
+        return min(low + distribution.step * int(rng.integers(n_steps + 1)), high)
+    if distribution.log:
+        return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)
+    return float(rng.uniform(low, high))

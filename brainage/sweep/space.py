@@ -1,0 +1,200 @@
+"""What a sweep searches: Hydra's words for it, as Optuna's distributions."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
+from hydra.errors import HydraException
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+
+from brainage.errors import SweepError
+
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched, and what is the same in every trial.
+
+    Parameters
+    ----------
+    distributions : dict of str to BaseDistribution
+        By dotted key, such as ``model.kernel_size``.
+    fixed : tuple of str
+        Overrides that every trial gets.
+    """
+
+    distributions: dict[str, BaseDistribution]
+    fixed: tuple[str, ...]
+
+    def described(self) -> dict[str, str]:
+        """Return what is searched, as text that is the same whenever the space is."""
+        return {key: distribution_to_json(value) for key, value in sorted(self.distributions.items())}
+
+
+def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:
+    """Read a space.
+
+    Parameters
+    ----------
+    params : mapping of str to str
+        What ``hydra.sweeper.params`` holds: ``choice()``, ``range()``, ``interval()``, with ``tag(log, ...)``.
+    words : iterable of str
+        The command line's overrides. One that sweeps replaces what `params` says of its key, any other fixes it.
+
+    Raises
+    ------
+    SweepError
+        A range is empty or inverted, or cannot be read.
+    """
+    distributions: dict[str, BaseDistribution] = {}
+    for key, value in params.items():
+        override = _parsed(f"{key}={value}", f"hydra.sweeper.params.{key}")
+        if not override.is_sweep_override():
+            raise SweepError(
+                f"`hydra.sweeper.params.{key}` must be choice(), range() or interval(), but got `{value}`. To fix a "
+                f"value, write {key}={value} on the command line."
+            )
+        distributions[key] = _distribution(override, key)
+    fixed = []
+    for word in words:
+        override = _parsed(word, word)
+        key = override.get_key_element().lstrip("+~")
+        distributions.pop(key, None)
+        if override.is_sweep_override():
+            distributions[key] = _distribution(override, key)
+        else:
+            fixed.append(word)
+    if not distributions:
+        raise SweepError(
+            "`hydra.sweeper.params` must name at least one parameter to search, but all are fixed or none is given. "
+            "Leave one free, or train without --multirun."
+        )
+    return Space(dict(sorted(distributions.items())), tuple(fixed))
+
+
+def _parsed(word: str, where: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        reason = " ".join(str(error).split())
+        raise SweepError(
+            f"`{where}` cannot be read: {reason}. Write choice(a,b), range(start,stop), interval(low,high) or "
+            "tag(log,interval(low,high))."
+        ) from None
+
+
+def _distribution(override: Override, key: str) -> BaseDistribution:
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return _choice(value, key)
+    if isinstance(value, RangeSweep):
+        return _range(value, key)
+    if isinstance(value, IntervalSweep):
+        return _interval(value, key)
+    raise SweepError(f"`{key}` must be choice(), range() or interval(), but got `{value}`. Use one of those.")
+
+
+def _choice(value: ChoiceSweep, key: str) -> CategoricalDistribution:
+    choices: list[Any] = [choice.text if isinstance(choice, QuotedString) else choice for choice in value.list]
+    for choice in choices:
+        if not isinstance(choice, bool | int | float | str):
+            raise SweepError(f"`{key}` must be a choice of numbers, words, true and false, but got `{choice}`.")
+    # By their words: 1 and true are the same to Python.
+    if len({f"{type(choice)}{choice}" for choice in choices}) < len(choices):
+        raise SweepError(f"`{key}` must be a choice of different values, but got {choices}. Remove the others.")
+    return CategoricalDistribution(choices)
+
+
+def _range(value: RangeSweep, key: str) -> BaseDistribution:
+    """Return whole numbers, or floats in steps; as in Hydra, the stop is not among them."""
+    values = list(value.range())
+    if not values:
+        raise SweepError(
+            f"`{key}` must be a range that holds a value, but got range({value.start},{value.stop},{value.step}), "
+            "which ends before it begins. Swap its ends."
+        )
+    _refuse_log_of(value.tags, key, float(min(values)))
+    log = "log" in value.tags
+    low, high, step = min(values), max(values), abs(value.step)
+    if all(isinstance(number, int) for number in values):
+        if log and step != 1:
+            raise SweepError(f"`{key}` must have the step 1 where it is a log range, but got {step}. Leave it out.")
+        return IntDistribution(int(low), int(high), log=log, step=int(step))
+    if log:
+        raise SweepError(
+            f"`{key}` must be an interval() to be logarithmic, but got a range(). Use tag(log,interval())."
+        )
+    return FloatDistribution(float(low), float(high), step=float(step))
+
+
+def _interval(value: IntervalSweep, key: str) -> BaseDistribution:
+    low, high = value.start, value.end
+    assert low is not None
+    assert high is not None
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise SweepError(f"`low <= high` must hold for `{key}`, but got interval({low},{high}). Swap its ends.")
+    _refuse_log_of(value.tags, key, low)
+    log = "log" in value.tags
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def _refuse_log_of(tags: Iterable[str], key: str, low: float) -> None:
+    unknown = sorted(set(tags) - {"log"})
+    if unknown:
+        raise SweepError(f"`{key}` may have the tag `log`, but got {', '.join(unknown)}. Leave the others out.")
+    if "log" in tags and low <= 0:
+        raise SweepError(f"`{key}` must be above 0 to be searched logarithmically, but begins at {low:g}. Raise it.")
+
+
+def corners(space: Space) -> Iterator[Point]:
+    """Yield points that together hold every extreme value, and every choice.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    """
+    extremes = {
+        key: list(value.choices) if isinstance(value, CategoricalDistribution) else [value.low, value.high]  # type: ignore[attr-defined]
+        for key, value in space.distributions.items()
+    }
+    for index in range(max(len(values) for values in extremes.values())):
+        yield {key: values[min(index, len(values) - 1)] for key, values in extremes.items()}
+
+
+def as_words(point: Mapping[str, Any]) -> list[str]:
+    """Return a point as overrides.
+
+    Parameters
+    ----------
+    point : mapping of str to value
+        A value a key.
+    """
+    return [f"{key}={_text(value)}" for key, value in point.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    text = str(value)
+    if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and text.casefold() not in ("true", "false", "null", "nan", "inf"):
+        return text
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    return f"'{escaped}'"

