@@ -137,8 +137,8 @@ def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Pat
 
 def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(ROOT / "train.py"), *SWEEP[1:], *words]
-    output = (folder / f"output-{time.monotonic_ns()}.txt").open("wb")
-    return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+    with (folder / f"output-{time.monotonic_ns()}.txt").open("wb") as output:
+        return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
