@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainage.config import refuse_ids, resolved
 from brainage.console import show_table
-from brainage.errors import BrainageError
+from brainage.errors import BrainageError, SweepError
 from brainage.folds import close_folds
 from brainage.resume import check_resume, given_words
 from brainage.run import ensure_unused, ensure_writable, write_whole
@@ -25,14 +25,6 @@ class JobFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look at the run's folder."""
-        if (sweep := config.hydra.runtime.choices.get("sweep")) is not None:
-            words = " ".join(config.hydra.overrides.task)
-            print(
-                f"error: `sweep={sweep}` searches with many trainings, and needs --multirun. The command is: "
-                f"python train.py --multirun {words}",
-                file=sys.stderr,
-            )
-            sys.exit(2)
         _refuse_unusable(config, multirun=False)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -164,6 +156,12 @@ def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
     words = given_words(config.hydra.overrides)
     try:
+        sweep = config.hydra.runtime.choices.get("sweep")
+        if sweep is not None and not multirun:
+            raise SweepError(
+                f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: python train.py "
+                f"--multirun {' '.join(words)}"
+            )
         with resolved():
             folder = Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir)
             resume = config.resume

@@ -124,21 +124,19 @@ class Sweep:
         """Train at a point; return the run's summary."""
         words = as_words(point)
         log.info("Trial %d: %s", number, " ".join(words))
-        try:
-            config = self._compose([*self._space.fixed, *words, *self._grouping()])
-            with open_dict(config):
-                config.hydra.job.id = config.hydra.job.num = number
-            done = run_job(
-                task_function=self._task,
-                config=config,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-                hydra_context=self._context,
-            )
-            _ = done.return_value  # raises what the job raised
-            summary: dict[str, Any] = json.loads((self._folder / "trials" / str(number) / "summary.json").read_text())
-        except FileNotFoundError:
-            return {"status": "failed"}
+        config = self._compose([*self._space.fixed, *words, *self._grouping()])
+        with open_dict(config):
+            config.hydra.job.id = config.hydra.job.num = number
+        done = run_job(
+            task_function=self._task,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=self._context,
+        )
+        _ = done.return_value  # raises what the job raised
+        path = self._folder / "trials" / str(number) / "summary.json"
+        summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "failed"}
         return summary
 
     def _compose(self, words: list[str]) -> DictConfig:
