@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check format bench
+.PHONY: demo test test-slow check format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
@@ -22,6 +22,9 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+bench-sweep: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.sweep
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .

@@ -35,17 +35,18 @@ def main() -> None:
             place = Path(folder) / name
             place.mkdir()
             results += module.measure(place, options.repetitions)
-    about = _about()
+    facts = about()
     rows = [_row(result) for result in results]
-    show_table(f"Benchmarks, {about['date']}", _HEADER, rows)
-    record = {**about, "results": [{**dataclasses.asdict(result), "holds": result.holds} for result in results]}
+    show_table(f"Benchmarks, {facts['date']}", _HEADER, rows)
+    record = {**facts, "results": [{**dataclasses.asdict(result), "holds": result.holds} for result in results]}
     target = ROOT / "outputs" / "bench" / f"{time.strftime('%Y-%m-%d-%H-%M-%S')}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(record, indent=2) + "\n")
     print(f"Written: {target}")
     if not options.names:
         docs = ROOT / "docs" / "benchmarks.md"
-        docs.write_text(_page(about, results, rows))
+        _, sweep, rest = docs.read_text().partition("\n## Sweep")  # which `benchmarks.sweep` writes
+        docs.write_text(_page(facts, results, rows) + sweep + rest)
         print(f"Written: {docs}")
 
 
@@ -61,7 +62,8 @@ def _row(result: Result) -> list[str]:
     ]
 
 
-def _about() -> dict[str, str]:
+def about() -> dict[str, str]:
+    """Return when, what and on which machine."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
         cwd=ROOT,
@@ -84,14 +86,14 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _page(about: dict[str, str], results: list[Result], rows: list[list[str]]) -> str:
+def _page(facts: dict[str, str], results: list[Result], rows: list[list[str]]) -> str:
     lines = [
         "# Benchmarks",
         "",
         "`make bench` measures all of this anew and writes this page; it takes about 40 minutes on two cores.",
         "Ratios compare two ways within one run; each number is the median of the repetitions beside it.",
         "",
-        f"Measured {about['date']} at commit `{about['commit']}` on {about['machine']}.",
+        f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}.",
         "",
         f"| {' | '.join(_HEADER)} |",
         f"|{'---|' * len(_HEADER)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -28,19 +28,49 @@ class Interruption(BaseException):
         return 128 + self.signum
 
 
+# Signals that came while they were held back.
+_held: list[int] = []
+
+
 def _raise(signum: int, frame: FrameType | None) -> None:
     raise Interruption(signum)
+
+
+def _hold(signum: int, frame: FrameType | None) -> None:
+    _held.append(signum)
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise Interruption on SIGINT and SIGTERM, and give the former handlers back at the end."""
+    with _handled_by(_raise):
+        _raise_held()
+        yield
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back: they are raised at the end, or where `interruptible` begins inside."""
+    with _handled_by(_hold):
+        yield
+    _raise_held()
+
+
+def _raise_held() -> None:
+    if _held:
+        signum = _held[0]
+        _held.clear()
+        raise Interruption(signum)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = {signum: signal.signal(signum, _raise) for signum in (signal.SIGINT, signal.SIGTERM)}
+    former = {signum: signal.signal(signum, handler) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for signum, handler in former.items():
-            signal.signal(signum, handler)
+        for signum, before in former.items():
+            signal.signal(signum, before)

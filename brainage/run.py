@@ -169,22 +169,23 @@ def empty_summary() -> dict[str, Any]:
         "epochs": None,
         "best_epoch": None,
         "seconds": {"ingest": None, "fit": None, "total": None},
-        "versions": _versions(),
-        "commit": _commit(),
+        "versions": versions(),
+        "commit": commit(),
     }
 
 
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {"python": platform.python_version()}
+def versions() -> dict[str, str | None]:
+    """Return the versions of what can change a number; None for what is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            versions[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions
+            found[package] = None
+    return found
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """Return the commit of this code, with a mark where files differ from it; None outside a checkout."""
     root = Path(__file__).resolve().parents[1]
     if not (root / ".git").exists():

@@ -71,7 +71,8 @@ def run(
 
 def _options(given: Mapping[str, Any]) -> Options:
     plain: dict[str, Any] = {
-        key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value for key, value in given.items()
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in given.items()
     }
     plain["objectives"] = tuple(plain["objectives"])
     return Options(**plain)

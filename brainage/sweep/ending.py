@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.console import show_table
 from brainage.run import write_whole
 from brainage.sweep.options import Options
+from brainage.sweep.study import REASON
 
 # Of the best error, within which the smallest network is named.
 _CLOSE = 0.02
@@ -46,25 +48,70 @@ def end(
     text_of : callable
         Returns a trial as an experiment's YAML.
     """
+    from brainage.sweep.page import write_page
+
     trials = study.get_trials(deepcopy=False)
     write_trials(folder / "trials.csv", trials, keys, len(options.objectives))
     counts = Counter(trial.state.name for trial in trials)
-    print(f"\nStudy {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}")
-    best = ranked(study)
-    if best:
-        _show(best[:_N_SHOWN], options, keys)
-        chosen = best[0]
-        if "parameters" in options.objectives:
-            chosen = smallest_of_the_best(study, options)
-            print(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
+    result = Result(f"Study {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}")
+    if best := ranked(study):
+        result = _chosen(result, study, best, options, keys, folder)
         target = folder / "experiment" / "best.yaml"
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = text_of(chosen)
+        text = text_of(result.best[0])
         write_whole(target, lambda path: path.write_text(text))
-        command = ["python", "train.py", "--config-dir", str(folder), "experiment=best"]
-        print(f"Train trial {chosen.number}, and test it: {shlex.join(command)}")
+    look = f'optuna-dashboard {shlex.quote(shown_url)} (pip install "brainage[dashboard]")'
+    _print(result)
     print(f"Trials: {folder / 'trials.csv'}")
-    print(f'Look closer: optuna-dashboard {shlex.quote(shown_url)} (pip install "brainage[dashboard]")')
+    print(f"Report: {write_page(study, options, result, folder)}")
+    print(f"Look closer: {look}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is printed, and stands in the report.
+
+    Parameters
+    ----------
+    counts : str
+        How many trials ended how.
+    best : tuple of FrozenTrial
+        The one that was chosen.
+    title : str
+        Of the table of the best.
+    header, rows
+        That table.
+    sentences : tuple of str
+        What to do with it.
+    """
+
+    counts: str
+    best: tuple[FrozenTrial, ...] = ()
+    title: str = ""
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    sentences: Sequence[str] = ()
+
+
+def _chosen(
+    result: Result, study: Study, best: list[FrozenTrial], options: Options, keys: Sequence[str], folder: Path
+) -> Result:
+    chosen, sentences = best[0], []
+    if "parameters" in options.objectives:
+        chosen = smallest_of_the_best(study, options)
+        sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
+    command = ["python", "train.py", "--config-dir", str(folder), "experiment=best"]
+    sentences.append(f"Train trial {chosen.number}, and test it: {shlex.join(command)}")
+    title, header, rows = _table(best[:_N_SHOWN], options, keys)
+    return Result(result.counts, (chosen,), title, header, rows, sentences)
+
+
+def _print(result: Result) -> None:
+    print(f"\n{result.counts}")
+    if result.rows:
+        show_table(result.title, result.header, result.rows)
+    for sentence in result.sentences:
+        print(sentence)
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
@@ -112,12 +159,18 @@ def write_trials(path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str],
             "seconds": trial.user_attrs.get("seconds"),
             "epochs": trial.user_attrs.get("epochs"),
             **{key: trial.params.get(key) for key in keys},
-            "reason": trial.user_attrs.get("reason"),
+            "reason": _reason(trial),
         }
         for trial in trials
     ]
     table = pd.DataFrame(rows).convert_dtypes()
     write_whole(path, lambda partial: table.to_csv(partial, index=False))
+
+
+def _reason(trial: FrozenTrial) -> str | None:
+    """Return why a trial failed."""
+    cut_off = "cut off by a signal, or with its process" if trial.state == TrialState.FAIL else None
+    return trial.user_attrs.get(REASON, cut_off)
 
 
 def _values(trial: FrozenTrial, n_objectives: int) -> list[Any]:
@@ -126,7 +179,10 @@ def _values(trial: FrozenTrial, n_objectives: int) -> list[Any]:
     return list(trial.values) if trial.state == TrialState.COMPLETE else [None] * n_objectives
 
 
-def _show(trials: Sequence[FrozenTrial], options: Options, keys: Sequence[str]) -> None:
+def _table(
+    trials: Sequence[FrozenTrial], options: Options, keys: Sequence[str]
+) -> tuple[str, Sequence[str], list[list[str]]]:
+    """Return the title, header and rows of the best trials; parameters that none of them varies are left out."""
     varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
     title = "The front" if len(options.objectives) > 1 else f"The best {len(trials)}"
     rows = [
@@ -141,7 +197,7 @@ def _show(trials: Sequence[FrozenTrial], options: Options, keys: Sequence[str]) 
         ]
         for trial in trials
     ]
-    show_table(title, ("trial", *options.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows)
+    return title, ("trial", *options.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows
 
 
 def _text(value: Any) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
+from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.study import note_point
 
 # Proposals of the other sampler that cannot exist, before a possible point is drawn at random.
 _PROPOSALS = 50
@@ -47,13 +49,22 @@ class PossibleSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return a point that can exist."""
+        """Return a point that can exist, and note it: whoever tries it again needs all of it."""
+        if "fixed_params" in trial.system_attrs:
+            return {}  # it is tried again
+        point = self._point(study, trial, search_space)
+        note_point(study, trial, point)
+        return point
+
+    def _point(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         rng = np.random.default_rng([self._seed, trial.number])
         other = self._make(int(rng.integers(2**32)))
         single = {key: _only(value) for key, value in search_space.items() if value.single()}
         free = {key: value for key, value in search_space.items() if key not in single}
+        # Hyperband shows a sampler the trials of one bracket only, and a random phase would begin in each.
+        whole = Study(study.study_name, study._storage, pruner=NopPruner())
         for _ in range(_PROPOSALS):
-            proposed = other.sample_relative(study, trial, free) if free else {}
+            proposed = other.sample_relative(whole, trial, free) if free else {}
             if set(proposed) != set(free) or not free:
                 break  # it draws at random as yet, or always
             point = {key: single[key] if key in single else proposed[key] for key in search_space}

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
 from brainage.console import log
 from brainage.errors import SweepError
@@ -28,7 +31,11 @@ HEARTBEAT, GRACE = 4, 20
 # A trial whose process died is tried again this often: a point that kills every process that tries it is left alone.
 _RETRIES = 2
 
-_KEY, _RETRY = "brainage", "retry_of"
+# Attributes of the study, and of its trials. A trial that failed without a reason was cut off.
+_KEY, _RETRY, _POINT, REASON = "brainage", "retry_of", "point", "reason"
+
+# To connect, while others that begin at the same moment make the tables.
+_ATTEMPTS = 8
 
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -94,15 +101,7 @@ def open_storage(url: str, distributions: Mapping[str, BaseDistribution]) -> RDB
     try:
         if backend == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, and nothing else does it
-            return RDBStorage(
-                address.render_as_string(hide_password=False),
-                engine_kwargs=options,
-                heartbeat_interval=HEARTBEAT,
-                grace_period=GRACE,
-                heartbeat_stale_trial_callback=lambda study, trial: retry(study, trial, distributions),
-            )
+        return _connected(address, options, distributions)
     except ImportError as error:
         raise SweepError(
             f"`hydra.sweeper.storage={shown}` needs a driver that is not installed ({error.name}). For PostgreSQL: "
@@ -113,6 +112,26 @@ def open_storage(url: str, distributions: Mapping[str, BaseDistribution]) -> RDB
             f"`hydra.sweeper.storage={shown}` cannot be reached ({type(error).__name__}). See whether the server runs, "
             "the database exists, and user and password are right."
         ) from None
+
+
+def _connected(address: URL, options: dict[str, Any], distributions: Mapping[str, BaseDistribution]) -> RDBStorage:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, and nothing else does it
+                return RDBStorage(
+                    address.render_as_string(hide_password=False),
+                    engine_kwargs=options,
+                    heartbeat_interval=HEARTBEAT,
+                    grace_period=GRACE,
+                    heartbeat_stale_trial_callback=lambda study, trial: retry(study, trial, distributions),
+                )
+        except DBAPIError as error:
+            # Another process makes the same tables at this moment; Optuna does not expect it.
+            if attempt == _ATTEMPTS or not re.search("already exists|duplicate key", str(error)):
+                raise
+            time.sleep(attempt / 10)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def open_study(storage: RDBStorage, name: str, plan: Plan) -> Study:
@@ -145,6 +164,16 @@ def open_study(storage: RDBStorage, name: str, plan: Plan) -> Study:
         for part, what in (("space", "searches"), ("fixed", "has")):
             _refuse_difference(name, what, former[part], noted[part])
     return study
+
+
+def searched_values(study: Study) -> dict[str, BaseDistribution]:
+    """Return what a study searches, by dotted key."""
+    return {key: json_to_distribution(value) for key, value in study.user_attrs[_KEY]["space"].items()}
+
+
+def fixed_values(study: Study) -> dict[str, str]:
+    """Return what the trials of a study have in common, as JSON by dotted key."""
+    return dict(study.user_attrs[_KEY]["fixed"])
 
 
 def _refuse_other_directions(storage: RDBStorage, name: str, plan: Plan) -> None:
@@ -182,9 +211,39 @@ def retry(study: Study, trial: FrozenTrial, distributions: Mapping[str, BaseDist
     distributions : mapping of str to BaseDistribution
         What a whole point has; a trial that died before it had one is not tried again.
     """
-    former = trial.user_attrs.get(_RETRY, [])
-    if set(trial.params) == set(distributions) and len(former) < _RETRIES:
-        study.enqueue_trial(trial.params, user_attrs={_RETRY: [*former, trial.number]})
+    former, point = trial.user_attrs.get(_RETRY, []), point_of(trial)
+    if set(point) == set(distributions) and len(former) < _RETRIES and trial.number not in _retried(study):
+        study.enqueue_trial(point, user_attrs={_RETRY: [*former, trial.number]})
+
+
+def _retried(study: Study) -> set[int]:
+    return {number for trial in study.get_trials(deepcopy=False) for number in trial.user_attrs.get(_RETRY, [])}
+
+
+def note_point(study: Study, trial: FrozenTrial, point: Mapping[str, Any]) -> None:
+    """Write a trial's whole point in one step, before its parameters are taken one by one."""
+    study._storage.set_trial_user_attr(trial._trial_id, _POINT, dict(point))
+
+
+def point_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a trial's point, wherever its process was cut off; empty where there was none yet."""
+    return dict(trial.system_attrs.get("fixed_params") or trial.user_attrs.get(_POINT) or trial.params)
+
+
+def retry_orphans(study: Study, distributions: Mapping[str, BaseDistribution]) -> None:
+    """Let those be tried again whose process was failed by one that died before it could say so.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    distributions : mapping of str to BaseDistribution
+        See `retry`.
+    """
+    long_ago = datetime.now() - timedelta(seconds=GRACE)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+        if REASON not in trial.user_attrs and trial.datetime_complete and trial.datetime_complete < long_ago:
+            retry(study, trial, distributions)
 
 
 def counted(study: Study) -> int:
@@ -247,4 +306,6 @@ def fail(study: Study, trial_id: int) -> bool:
 def drop_waiting(study: Study) -> None:
     """Fail what waits to be tried, once the budget is used."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        with suppress(UpdateFinishedTrialError):
+            study._storage.set_trial_user_attr(trial._trial_id, REASON, "not tried again: the study has its trials")
         fail(study, trial._trial_id)

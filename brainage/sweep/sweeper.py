@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
@@ -31,7 +32,7 @@ from brainage.sweep.options import Options
 from brainage.sweep.possible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import Point, as_words, corners, parse_space
-from brainage.sweep.study import Plan, counted, open_storage, open_study, shown_url
+from brainage.sweep.study import Plan, counted, open_storage, open_study, retry_orphans, shown_url
 from brainage.sweep.worker import Task, Worker
 from brainage.sweep.workers import is_worker, run_workers
 
@@ -92,7 +93,10 @@ class Sweep:
         sampler.check()
         pruner = self._make_pruner()
         ensure_writable(self._folder)
-        study = open_study(open_storage(self._url, self._space.distributions), self._options.study_name, self._plan())
+        with FileLock(self._folder / ".lock"):  # several commands may begin at the same moment
+            storage = open_storage(self._url, self._space.distributions)
+            study = open_study(storage, self._options.study_name, self._plan())
+            retry_orphans(study, self._space.distributions)
         study.sampler, study.pruner = sampler, pruner
         options = self._options
         task = Task(self._launch, options.objectives, options.n_trials, options.max_consecutive_failures)

@@ -15,11 +15,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.console import log
 from brainage.errors import SweepError
-from brainage.interrupts import Interruption
+from brainage.interrupts import Interruption, interruptible, uninterrupted
 from brainage.sweep.possible import PossibleSpace
 from brainage.sweep.report import trial as as_trial
 from brainage.sweep.space import Point
-from brainage.sweep.study import Undertaker, counted, drop_waiting, retry, running
+from brainage.sweep.study import REASON, Undertaker, counted, drop_waiting, retry, running
 
 # Between two looks at the study, in seconds, while others finish its last trials.
 _PAUSE = 0.5
@@ -88,27 +88,35 @@ class Worker:
             The process was asked to stop; the trial under way is failed, and will be tried again.
         """
         while self._is_needed():
-            try:
-                self._study.optimize(self._objective, n_trials=1, catch=(TrialFailedError,), callbacks=[_tell])
-            except UpdateFinishedTrialError:
-                log.warning("This trial was taken for dead by another process, and does not count: is this one paused?")
-            except KeyboardInterrupt:
-                raise self._stopped or KeyboardInterrupt from None
+            with uninterrupted():  # but in the training itself: what is in the database is never written by half
+                self._take_one()
+
+    def _take_one(self) -> None:
+        try:
+            self._study.optimize(self._objective, n_trials=1, catch=(TrialFailedError,), callbacks=[_tell])
+        except UpdateFinishedTrialError:
+            log.warning("This trial was taken for dead by another process, and does not count: is this one paused?")
+        except KeyboardInterrupt:
+            raise self._stopped or KeyboardInterrupt from None
 
     def settle(self) -> None:
         """Wait until nobody is at a trial any more, and drop what waits to be tried again."""
-        self._undertaker.work()
+        self._look()
         if running(self._study):
             log.info("Waiting for the trials of other processes.")
         while running(self._study):
             time.sleep(_PAUSE)
-            self._undertaker.work()
+            self._look()
         if counted(self._study) >= self._task.budget:
             drop_waiting(self._study)
 
+    def _look(self) -> None:
+        with uninterrupted():
+            self._undertaker.work()
+
     def _is_needed(self) -> bool:
         while True:
-            self._undertaker.work()
+            self._look()
             n_done = counted(self._study)
             if n_done >= self._task.budget:
                 return False
@@ -123,7 +131,6 @@ class Worker:
             summary = self._launched(trial, point)
         except Interruption as stop:
             self._stopped = stop
-            trial.set_user_attr("reason", str(stop))
             # As if its process had died, but at once.
             retry(self._study, self._study._storage.get_trial(trial._trial_id), self._distributions)
             raise KeyboardInterrupt from None
@@ -144,12 +151,12 @@ class Worker:
             trial.report(loss, epoch)
             return trial.should_prune()
 
-        with as_trial(report if len(self._task.objectives) == 1 else None):  # Optuna prunes no others
+        with interruptible(), as_trial(report if len(self._task.objectives) == 1 else None):  # Optuna prunes no others
             return self._task.launch(trial.number, point)
 
     def _fail(self, trial: optuna.Trial, reason: str) -> None:
         self._n_failed += 1
-        trial.set_user_attr("reason", reason)
+        trial.set_user_attr(REASON, reason)
         log.warning("Trial %d failed: %s", trial.number, reason)
         if self._n_failed >= self._task.max_consecutive_failures:
             raise TooManyFailuresError(

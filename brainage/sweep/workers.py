@@ -56,4 +56,5 @@ def run_workers(n_workers: int, command: list[str]) -> int:
         for process in processes:
             process.wait()
         raise
-    return next((code for code in codes if code), 0)
+    # A signal's number stands there as a negative one: such a worker was killed, and the study is short of its trials.
+    return next((max(code, 1) for code in codes if code), 0)

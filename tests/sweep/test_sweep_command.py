@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
 
 from tests.conftest import ROOT, Ended, run_command
 
@@ -28,12 +30,17 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def study_of(folder: Path, url: str | None = None) -> optuna.Study:
-    return optuna.load_study(study_name=NAME, storage=url or f"sqlite:///{folder}/outputs/sweeps/{NAME}/study.db")
+def trials_of(folder: Path, url: str | None = None) -> list[FrozenTrial]:
+    """Read the storage itself, and leave no connection open."""
+    storage = RDBStorage(url or f"sqlite:///{folder}/outputs/sweeps/{NAME}/study.db")
+    try:
+        return optuna.load_study(study_name=NAME, storage=storage).trials
+    finally:
+        storage.engine.dispose()
 
 
-def states(study: optuna.Study) -> Counter[str]:
-    return Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+def states(trials: Iterable[FrozenTrial]) -> Counter[str]:
+    return Counter(trial.state.name for trial in trials)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +115,7 @@ def test_hopeless_trials_are_ended_with_their_curve(tmp_path: Path) -> None:
     words = ("hydra/sweeper/pruner=none", pruner, "trainer.max_epochs=9", "hydra.sweeper.n_trials=2")
     ended = run_command(tmp_path, *SWEEP, *words)
     assert ended.code == 0, ended.text
-    trials = study_of(tmp_path).trials
+    trials = trials_of(tmp_path)
     assert [trial.state.name for trial in trials] == ["PRUNED", "PRUNED"]
     for trial in trials:
         run = tmp_path / "outputs" / "sweeps" / NAME / "trials" / str(trial.number)
@@ -127,7 +134,7 @@ def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Pat
         "`hydra.sweeper.max_consecutive_failures=2`: as many trials failed one after the other. The last: " in ended.err
     )
     assert "Training diverged" in ended.err
-    assert states(study_of(tmp_path)) == {"FAIL": 2}
+    assert states(trials_of(tmp_path)) == {"FAIL": 2}
     rows = read(tmp_path / "outputs" / "sweeps" / NAME / "trials.csv")
     assert all("Training diverged" in row["reason"] for row in rows)
 
@@ -148,15 +155,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
-def has(folder: Path, n_done: int, n_running: int = 0, url: str | None = None) -> Callable[[], bool]:
-    """Tell whether so many trials are over, and so many under way."""
+def has(folder: Path, n_done: int, n_running: int) -> Callable[[], bool]:
+    """Tell whether so many trials are over, and so many in training, by what they leave in their folders."""
 
     def look() -> bool:
-        try:
-            found = states(study_of(folder, url))
-        except Exception:  # there is no study yet
-            return False
-        return found["COMPLETE"] + found["PRUNED"] >= n_done and found["RUNNING"] >= n_running
+        runs = [path.parent for path in folder.glob(f"outputs/sweeps/{NAME}/trials/*/metrics.csv")]
+        n_over = sum((run / "summary.json").exists() for run in runs)
+        return n_over >= n_done and len(runs) - n_over >= n_running
 
     return look
 
@@ -176,16 +181,16 @@ def test_a_sweep_that_was_stopped_loses_nothing_finished_and_tries_the_rest_agai
     first.send_signal(signum)
     code = first.wait(60)
     assert code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[signum], outputs(tmp_path)
-    done = {t.number: t.params for t in study_of(tmp_path).trials if t.state.name == "COMPLETE"}
+    done = {t.number: t.params for t in trials_of(tmp_path) if t.state.name == "COMPLETE"}
     second = start(tmp_path, *words)
     assert second.wait(120) == 0, outputs(tmp_path)
-    study = study_of(tmp_path)
-    found = states(study)
+    trials = trials_of(tmp_path)
+    found = states(trials)
     assert (found["COMPLETE"], found["FAIL"], found["RUNNING"], found["WAITING"]) == (5, 1, 0, 0)
-    assert {t.number: t.params for t in study.trials if t.number in done} == done
-    (failed,) = [trial for trial in study.trials if trial.state.name == "FAIL"]
-    (again,) = [t for t in study.trials if t.params == failed.params and t.state.name == "COMPLETE"]
-    assert len({str(trial.params) for trial in study.trials}) == 5
+    assert {t.number: t.params for t in trials if t.number in done} == done
+    (failed,) = [trial for trial in trials if trial.state.name == "FAIL"]
+    (again,) = [t for t in trials if t.params == failed.params and t.state.name == "COMPLETE"]
+    assert len({str(trial.params) for trial in trials}) == 5
     assert again.number > failed.number
 
 
@@ -194,18 +199,19 @@ def test_two_commands_share_a_study_and_its_budget(tmp_path: Path) -> None:
     words = ("hydra.sweeper.n_trials=8", "trainer.max_epochs=20", "hydra/sweeper/pruner=none")
     both = [start(tmp_path, *words), start(tmp_path, *words)]
     assert [process.wait(180) for process in both] == [0, 0], outputs(tmp_path)
-    study = study_of(tmp_path)
-    assert 8 <= len(study.trials) <= 9
-    assert set(states(study)) == {"COMPLETE"}
-    assert len({str(trial.params) for trial in study.trials}) == len(study.trials)
+    trials = trials_of(tmp_path)
+    assert 8 <= len(trials) <= 9
+    assert set(states(trials)) == {"COMPLETE"}
+    assert len({str(trial.params) for trial in trials}) == len(trials)
 
 
 @pytest.mark.slow
 def test_several_workers_are_started_here(tmp_path: Path) -> None:
     ended = run_command(tmp_path, *SWEEP, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_workers=3")
     assert ended.code == 0, ended.text
-    assert set(states(study_of(tmp_path))) <= {"COMPLETE", "PRUNED"}
-    assert 6 <= len(study_of(tmp_path).trials) <= 8
+    trials = trials_of(tmp_path)
+    assert set(states(trials)) <= {"COMPLETE", "PRUNED"}
+    assert 6 <= len(trials) <= 8
     assert ended.out.count("Trials: ") == 1
     if (os.cpu_count() or 1) < 3:
         assert "`hydra.sweeper.n_workers=3` is more than the 2 cores here" in ended.out
@@ -220,11 +226,11 @@ def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: 
         driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         words = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.n_trials=10", "trainer.max_epochs=30")
         processes = [start(tmp_path, *words, "hydra/sweeper/pruner=none") for _ in range(4)]
-        wait_for(has(tmp_path, 2, 2, driver_url), 180)
+        wait_for(has(tmp_path, 2, 3), 180)
         processes[0].kill()
         codes = [process.wait(240) for process in processes]
         assert codes == [-9, 0, 0, 0], outputs(tmp_path)
-        found = states(study_of(tmp_path, driver_url))
+        found = states(trials_of(tmp_path, driver_url))
         assert 10 <= found["COMPLETE"] <= 13
         assert found["RUNNING"] == found["WAITING"] == 0
         assert found["FAIL"] <= 1 + 3

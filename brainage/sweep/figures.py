@@ -1,0 +1,263 @@
+"""Pictures of a study.
+
+Optuna's own have no trials that were pruned in the history, cut their labels, and need pyplot's global state; only its
+importances are used here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+
+Distributions = Mapping[str, BaseDistribution]
+
+# Marker and colour of a trial by how it ended.
+_LOOKS = {TrialState.COMPLETE: ("o", BLUE), TrialState.PRUNED: ("x", ORANGE), TrialState.FAIL: ("|", RED)}
+
+# Values above this multiple of the best one are drawn at the edge: networks that diverged would hide all others.
+_FAR = 3.0
+
+
+def value_of(trial: FrozenTrial, index: int = 0) -> float:
+    """Return what a trial reached: a pruned one what it told last; NaN where there is nothing."""
+    if trial.state == TrialState.COMPLETE:
+        return float(trial.values[index])
+    told = trial.intermediate_values
+    return float(told[max(told)]) if told and index == 0 else float("nan")
+
+
+def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool) -> Figure:
+    """Draw every trial's value in order, and the best so far."""
+    shown = [trial for trial in trials if trial.state.is_finished()]
+    values = np.array([value_of(trial) for trial in shown])
+    complete = np.array([trial.state == TrialState.COMPLETE for trial in shown])
+    best = np.where(complete, values, -np.inf if maximize else np.inf)
+    best = np.maximum.accumulate(best) if maximize else np.minimum.accumulate(best)
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        numbers = np.array([trial.number for trial in shown])
+        drawn, edge = _clipped(values, maximize=maximize)
+        for state, (marker, colour) in _LOOKS.items():
+            of_state = np.array([trial.state == state for trial in shown])
+            y = np.where(np.isfinite(drawn), drawn, edge)[of_state]
+            axes.scatter(
+                numbers[of_state], y, marker=marker, color=colour, label=f"{state.name.lower()} ({of_state.sum()})"
+            )
+        known = np.isfinite(best)
+        axes.step(numbers[known], best[known], where="post", color=GREEN, label="best so far")
+        axes.set(xlabel="trial", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    alt = f"{name} of each of {len(shown)} trials in order, and the best so far; complete, pruned, failed ones marked."
+    caption = "A pruned trial stands at the last value that it told; failed and far ones at the edge."
+    return draw("history", alt, plot, size=(7.5, 4), caption=caption)
+
+
+def curves(trials: Sequence[FrozenTrial], name: str, best: FrozenTrial, *, maximize: bool) -> Figure:
+    """Draw what every trial told, epoch by epoch."""
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        told = [trial for trial in trials if trial.intermediate_values]
+        everything = np.array([value for trial in told for value in trial.intermediate_values.values()])
+        _, edge = _clipped(everything, maximize=maximize)
+        nearer = np.maximum if maximize else np.minimum
+        for trial in sorted(told, key=lambda trial: trial.number == best.number):
+            chosen = trial.number == best.number
+            colour = GREEN if chosen else _LOOKS.get(trial.state, ("", GREY))[1]
+            epochs, values = zip(*sorted(trial.intermediate_values.items()), strict=True)
+            y = nearer(values, edge)
+            axes.plot(epochs, y, color=colour, linewidth=2.4 if chosen else 0.9, alpha=1 if chosen else 0.5)
+            if trial.state == TrialState.PRUNED:
+                axes.plot(epochs[-1], y[-1], "x", color=ORANGE)
+        axes.plot([], [], color=GREEN, linewidth=2.4, label=f"best (trial {best.number})")
+        axes.plot([], [], color=BLUE, label="complete")
+        axes.plot([], [], color=ORANGE, marker="x", label="pruned")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    return draw("curves", f"{name} by epoch, a line a trial; where lines end in a cross, the trial was pruned.", plot)
+
+
+def importances(shares: dict[str, float]) -> Figure:
+    """Draw how much of the difference between trials each parameter accounts for."""
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        names = list(shares)[::-1]
+        bars = axes.barh([_short(name) for name in names], [shares[name] for name in names], color=BLUE)
+        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+        axes.set(xlabel="share", xlim=(0, max(shares.values()) * 1.15 or 1))
+        axes.grid(visible=False, axis="y")
+
+    order = ", ".join(f"{_short(name)} {share:.2f}" for name, share in shares.items())
+    return draw("importances", f"Importance of each parameter, as a share: {order}.", plot, size=(6, _height(shares)))
+
+
+def parallel(trials: Sequence[FrozenTrial], distributions: Distributions, name: str, *, maximize: bool) -> Figure:
+    """Draw each complete trial as a line through its parameters, the best ones darkest and last."""
+    keys = list(distributions)
+    ranked = sorted(trials, key=value_of, reverse=not maximize)
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        scales = [_Scale.of(distributions[key]) for key in keys]
+        colours = colormaps["cividis_r"]
+        for trial, share in zip(ranked, np.linspace(0, 1, len(ranked)), strict=True):
+            y = [scale.place(trial.params[key]) for key, scale in zip(keys, scales, strict=True)]
+            axes.plot(range(len(keys)), y, color=colours(share), alpha=0.35 + 0.6 * share**2, linewidth=1 + share)
+        for index, scale in enumerate(scales):
+            axes.axvline(index, color=GREY, linewidth=0.8)
+            for place, text in scale.ticks():
+                axes.annotate(text, (index, place), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center")
+        axes.set_xticks(range(len(keys)), [_short(key) for key in keys], rotation=25, ha="right")
+        axes.set(yticks=[], xlim=(-0.2, len(keys) - 0.4))
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.grid(visible=False)
+
+    alt = f"{len(ranked)} complete trials as lines through {len(keys)} parameters; the darker, the better their {name}."
+    return draw("parallel", alt, plot, size=(max(6.0, 1.15 * len(keys)), 4.4), caption="The darker, the better.")
+
+
+def slices(trials: Sequence[FrozenTrial], distributions: Distributions, name: str, *, maximize: bool) -> Figure:
+    """Draw the value against each parameter."""
+    keys = list(distributions)
+    n_columns = min(len(keys), 4)
+    n_rows = -(-len(keys) // n_columns)
+
+    def plot(canvas: Canvas) -> None:
+        grid = canvas.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
+        values, _ = _clipped(np.array([value_of(trial) for trial in trials]), maximize=maximize)
+        for axes, key in zip(grid, keys, strict=False):
+            scale = _Scale.of(distributions[key])
+            for state in (TrialState.PRUNED, TrialState.COMPLETE):
+                of_state = [i for i, trial in enumerate(trials) if trial.state == state]
+                marker, colour = _LOOKS[state]
+                axes.scatter(
+                    [scale.place(trials[i].params[key]) for i in of_state],
+                    values[of_state],
+                    marker=marker,
+                    s=16,
+                    color=colour,
+                    alpha=0.7,
+                )
+            ticks = scale.ticks()
+            axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks], fontsize=8)
+            axes.set(xlabel=_short(key), xlim=(-0.08, 1.08))
+        for axes in grid[len(keys) :]:
+            axes.set_axis_off()
+        for axes in grid[::n_columns]:
+            axes.set_ylabel(name)
+
+    alt = f"{name} against each of {len(keys)} parameters; complete trials as dots, pruned ones as crosses."
+    return draw("slices", alt, plot, size=(2.9 * n_columns, 2.4 * n_rows + 0.3))
+
+
+def durations(trials: Sequence[FrozenTrial]) -> Figure:
+    """Draw each trial's time: training, and what is beyond it."""
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        numbers = [trial.number for trial in trials]
+        total = np.array([trial.user_attrs.get("seconds") or np.nan for trial in trials], dtype=float)
+        fit = np.array([trial.user_attrs.get("fit_seconds") or np.nan for trial in trials], dtype=float)
+        axes.bar(numbers, total, color=GREY, width=0.9, label="all else")
+        axes.bar(numbers, fit, color=BLUE, width=0.9, label="training")
+        axes.set(xlabel="trial", ylabel="time (s)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    return draw("time", f"Time of each of {len(trials)} trials, that of training and all else.", plot, size=(7.5, 3.2))
+
+
+def front(
+    trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial], chosen: FrozenTrial, names: Sequence[str]
+) -> Figure:
+    """Draw two objectives against each other, with the trials that no other one beats in both."""
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        values = np.array([trial.values for trial in trials], dtype=float)
+        y, _ = _clipped(values[:, 0], maximize=False)
+        axes.scatter(values[:, 1], y, color=GREY, s=18, label="complete")
+        line = np.array(sorted((trial.values[1], trial.values[0]) for trial in best))
+        axes.step(line[:, 0], line[:, 1], where="post", color=BLUE, marker="o", markersize=4, label="front")
+        axes.scatter(chosen.values[1], chosen.values[0], marker="*", s=170, color=GREEN, zorder=3, label="chosen")
+        axes.set(xscale="log", xlabel=names[1], ylabel=names[0])
+        axes.legend()
+
+    return draw("front", f"{names[0]} against {names[1]} of {len(trials)} trials, with the front of the best.", plot)
+
+
+class _Scale:
+    """Places a parameter's values between 0 and 1.
+
+    Parameters
+    ----------
+    place : callable
+        Takes a value.
+    marks : list of values
+        What is written beside the axis.
+    """
+
+    def __init__(self, place: Callable[[Any], float], marks: Sequence[Any]) -> None:
+        self.place, self._marks = place, marks
+
+    @classmethod
+    def of(cls, distribution: BaseDistribution) -> _Scale:
+        if isinstance(distribution, CategoricalDistribution):
+            names = [repr(choice) for choice in distribution.choices]
+            last = max(len(names) - 1, 1)
+            return cls(lambda value: names.index(repr(value)) / last, distribution.choices)
+        low, high = float(distribution.low), float(distribution.high)  # type: ignore[attr-defined]
+        log = bool(distribution.log)  # type: ignore[attr-defined]
+        bend: Callable[[float], float] = (lambda value: float(np.log10(value))) if log else float
+        span = bend(high) - bend(low) or 1.0
+        marks: Sequence[float]
+        if log:
+            marks = [10.0**power for power in range(int(np.ceil(bend(low))), int(np.floor(bend(high))) + 1)] or [low]
+        else:
+            whole = isinstance(distribution.low, int)  # type: ignore[attr-defined]
+            marks = [float(mark) for mark in np.linspace(low, high, 4)]
+            marks = sorted({float(round(mark)) for mark in marks}) if whole else marks
+        return cls(lambda value: (bend(value) - bend(low)) / span, marks)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        return [(self.place(mark), _text(mark)) for mark in self._marks]
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _short(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _height(items: Mapping[str, float]) -> float:
+    return 1.0 + 0.32 * len(items)
+
+
+def _clipped(values: NDArray[np.float64], *, maximize: bool) -> tuple[NDArray[np.float64], float]:
+    """Return values that are not far from the best, the others at the edge; and the edge."""
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return values, 0.0
+    if maximize:
+        flipped, edge = _clipped(-values, maximize=False)
+        return -flipped, -edge
+    edge = min(known.max(), known.min() + (_FAR - 1) * abs(known.min()))
+    return np.minimum(values, edge), float(edge)

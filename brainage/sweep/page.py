@@ -1,0 +1,168 @@
+"""A sweep's report: what was searched, how it went, what came out."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from brainage.reporting.figure import Figure
+from brainage.reporting.page import Page, Section, Table, write_report
+from brainage.run import commit, versions
+from brainage.sweep import figures
+from brainage.sweep.options import Options
+from brainage.sweep.study import fixed_values, searched_values
+
+if TYPE_CHECKING:
+    from brainage.sweep.ending import Result
+
+# Complete trials below which importances would be noise.
+_FEWEST = 10
+
+
+def write_page(study: Study, options: Options, result: Result, folder: Path) -> Path:
+    """Write ``report.html`` and its figures.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    options : Options
+        What was asked for.
+    result : Result
+        What is printed, too.
+    folder : Path
+        The sweep's folder.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    trials = study.get_trials(deepcopy=False)
+    sections = [_result(result)]
+    if any(trial.state == TrialState.COMPLETE for trial in trials):
+        sections += [_course(study, options, result), _parameters(study, options)]
+    sections += [_time(trials), *_failures(trials), _about(study)]
+    return write_report(folder, Page(f"Sweep {options.study_name}", _lead(study, options, trials), sections))
+
+
+def _lead(study: Study, options: Options, trials: Sequence[FrozenTrial]) -> list[str]:
+    space = searched_values(study)
+    searched = "; ".join(f"{key} {_range(value)}" for key, value in space.items())
+    names = _names(study, options)
+    wanted = " and ".join(
+        f"{'low' if direction == StudyDirection.MINIMIZE else 'high'} {name}"
+        for name, direction in zip(names, study.directions, strict=True)
+    )
+    epochs = sum(trial.user_attrs.get("epochs") or 0 for trial in trials)
+    spent = sum(trial.user_attrs.get("seconds") or 0.0 for trial in trials)
+    return [
+        f"Searched for a {wanted} over {len(space)} parameters: {searched}.",
+        f"{len(trials)} trials, {epochs:,} epochs, {datetime.timedelta(seconds=round(spent))} of work. The test set "
+        "was not looked at.",
+    ]
+
+
+def _range(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return ", ".join(str(choice) for choice in distribution.choices)
+    log = " (log)" if distribution.log else ""  # type: ignore[attr-defined]
+    return f"{distribution.low:g} to {distribution.high:g}{log}"  # type: ignore[attr-defined]
+
+
+def _names(study: Study, options: Options) -> list[str]:
+    objective = fixed_values(study).get("objective", "objective").strip('"')
+    return [objective if name == "objective" else name for name in options.objectives]
+
+
+def _result(result: Result) -> Section:
+    tables = [Table(result.header, result.rows, title=result.title)] if result.rows else []
+    return Section("Result", [result.counts, *result.sentences], tables)
+
+
+def _course(study: Study, options: Options, result: Result) -> Section:
+    trials, names = study.get_trials(deepcopy=False), _names(study, options)
+    if len(names) > 1:
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        return Section("Front", figures=[figures.front(complete, study.best_trials, result.best[0], names)])
+    maximize = study.direction == StudyDirection.MAXIMIZE
+    drawn: list[Figure] = [figures.history(trials, names[0], maximize=maximize)]
+    if any(trial.intermediate_values for trial in trials):
+        drawn.append(figures.curves(trials, f"validation MSE ({names[0]} counts)", result.best[0], maximize=False))
+    return Section("History", figures=drawn)
+
+
+def _parameters(study: Study, options: Options) -> Section:
+    name = _names(study, options)[0]
+    maximize = study.directions[0] == StudyDirection.MAXIMIZE
+    space = {key: value for key, value in searched_values(study).items() if not value.single()}
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    drawn: list[Figure] = []
+    texts: list[str] = []
+    if not space:
+        return Section("Parameters", ["Every parameter had one value."])
+    if len(complete) >= _FEWEST:
+        drawn.append(figures.importances(_importances(study)))
+        texts.append(
+            "Importances are PED-ANOVA's (Watanabe et al. 2023, doi 10.24963/ijcai.2023/488), over complete trials: "
+            "what tells good trials from others, not what would cause an improvement."
+        )
+    else:
+        texts.append(f"Importances need {_FEWEST} complete trials, and there are {len(complete)}.")
+    drawn += [
+        figures.parallel(complete, space, name, maximize=maximize),
+        figures.slices(trials, space, name, maximize=maximize),
+    ]
+    return Section("Parameters", texts, figures=drawn)
+
+
+def _importances(study: Study) -> dict[str, float]:
+    several = len(study.directions) > 1
+    return dict(optuna.importance.get_param_importances(study, target=figures.value_of if several else None))
+
+
+def _time(trials: Sequence[FrozenTrial]) -> Section:
+    known = [trial for trial in trials if trial.user_attrs.get("seconds") is not None]
+    if not known:
+        return Section("Time", ["No trial has ended yet."])
+    trained = [trial for trial in known if trial.user_attrs.get("fit_seconds") is not None]
+    seconds = sorted(trial.user_attrs["seconds"] for trial in known)
+    texts = [f"A trial took {seconds[len(seconds) // 2]:.1f} s (median), {seconds[-1]:.1f} s at most."]
+    if trained:
+        beyond = sorted(trial.user_attrs["seconds"] - trial.user_attrs["fit_seconds"] for trial in trained)
+        texts.append(f"Beyond its training it took {beyond[len(beyond) // 2]:.2f} s (median).")
+    return Section("Time", texts, figures=[figures.durations(known)])
+
+
+def _failures(trials: Sequence[FrozenTrial]) -> list[Section]:
+    reasons = Counter(
+        str(trial.user_attrs.get("reason", "cut off by a signal, or with its process"))
+        for trial in trials
+        if trial.state == TrialState.FAIL
+    )
+    if not reasons:
+        return []
+    rows = [[reason, str(count)] for reason, count in reasons.most_common()]
+    return [Section("Failed trials", tables=[Table(("reason", "trials"), rows, text=True)])]
+
+
+def _about(study: Study) -> Section:
+    rows = [
+        ["written", time.strftime("%Y-%m-%d %H:%M")],
+        ["commit", commit() or "unknown"],
+        ["versions", ", ".join(f"{name} {version}" for name, version in versions().items())],
+        ["Optuna", optuna.__version__],
+    ]
+    listing = "\n".join(f"{key}: {value}" for key, value in sorted(fixed_values(study).items()))
+    table = Table((), rows, text=True)
+    return Section("What was run", tables=[table], listing=listing, listing_title="What every trial had in common")
