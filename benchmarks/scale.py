@@ -16,17 +16,17 @@ import json, sys, time
 sys.path.insert(0, sys.argv[1])
 import torch, pandas, pytorch_lightning, train
 from hydra import compose, initialize_config_dir
-from brainage import config, pipeline
+from brainage import config, preparation
 from brainage.data import cohort, datamodule, draws, simulated, split_file, store
 from brainage.run import RunFolder, empty_summary
 from pathlib import Path
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
     parsed = config.parse(compose("train", sys.argv[3:]))
 started = time.perf_counter()
-selection = pipeline._select(parsed)
+selection = preparation.select(parsed)
 table = time.perf_counter()
-split = pipeline._draw(parsed, selection)
-pipeline._prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])), empty_summary())
+split = preparation.draw(parsed, selection)
+preparation.prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])), empty_summary())
 ended = time.perf_counter()
 print(json.dumps({"table": table - started, "index and split": ended - table}))
 """

@@ -511,6 +511,50 @@ class StoreConfig:
 
 
 @dataclass
+class AssociationsConfig:
+    """What the gap is correlated with, and in whom.
+
+    Parameters
+    ----------
+    rows : {"test", "val+test", "all"}
+        The rows that are analysed.
+    variables : list of str or None
+        Columns of the cohort's table; None is every phenotype.
+    """
+
+    rows: str = "test"
+    variables: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _one_of("associations.rows", self.rows, ("test", "val+test", "all"))
+
+
+@dataclass
+class ReportConfig:
+    """How the report is made.
+
+    Parameters
+    ----------
+    points : {"all", "none"}
+        Draw people as points, or as densities.
+    n_resamples : int
+        Bootstrap resamples behind the intervals of accuracy.
+    """
+
+    points: str = "all"
+    n_resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _one_of("report.points", self.points, ("all", "none"))
+        _at_least("report.n_resamples", self.n_resamples, 100)
+
+
+GAP_CORRECTIONS = ("linear", "cole", "in_sample", "none")
+
+
+@dataclass
 class Config:
     """One run, composed.
 
@@ -528,7 +572,11 @@ class Config:
     objective : str
         The metric, of the best epoch's weights, that a run returns.
     evaluate : bool
-        Whether the test set is looked at. A trial of a sweep does not.
+        Whether the test set is looked at, and what predictions mean is reported. A trial of a sweep does not.
+    gap_correction : {"linear", "cole", "in_sample", "none"}
+        How the brain-age gap is freed of age; see `brainage.evaluation.gap.Correction`.
+    associations, report
+        See `AssociationsConfig` and `ReportConfig`.
     resume : str or None
         The folder of a run to go on with.
     """
@@ -547,6 +595,9 @@ class Config:
     patience: int = 15
     objective: str = OBJECTIVES[0]
     evaluate: bool = True
+    gap_correction: str = GAP_CORRECTIONS[0]
+    associations: AssociationsConfig = field(default_factory=AssociationsConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     resume: str | None = None
 
     def __post_init__(self) -> None:
@@ -557,6 +608,7 @@ class Config:
         _at_least("batch_size", self.batch_size, 2)
         _at_least("patience", self.patience, 1)
         _one_of("objective", self.objective, OBJECTIVES)
+        _one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
         for name, classes in _CLASSES_OF_GROUPS.items():
             value = getattr(self, name)
             _require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
@@ -591,6 +643,86 @@ class Config:
     def model_value(self, key: str) -> Any:
         """Return one value of the model's config, whether or not that has a schema."""
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
+
+
+@dataclass
+class ReportAssociationsConfig:
+    """As `AssociationsConfig`; None is what the run's config says."""
+
+    rows: str | None = None
+    variables: list[str] | None = None
+
+
+@dataclass
+class ReportPageConfig:
+    """As `ReportConfig`; None is what the run's config says."""
+
+    points: str | None = None
+    n_resamples: int | None = None
+
+
+@dataclass
+class ReportCommandConfig:
+    """``report.py``: what of, and how; None is what the run's config says.
+
+    Parameters
+    ----------
+    run : str or None
+        A finished run's folder, or that of a multirun over folds.
+    predictions : str or None
+        A table made elsewhere.
+    gap_correction, associations, report, seed
+        See `Config`.
+    """
+
+    run: str | None = None
+    predictions: str | None = None
+    gap_correction: str | None = None
+    associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
+    report: ReportPageConfig = field(default_factory=ReportPageConfig)
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is one source, and the values that are given."""
+        if (self.run is None) == (self.predictions is None):
+            raise ConfigError(
+                f"`run` or `predictions` must be given, one of them, but got run={self.run}, "
+                f"predictions={self.predictions}. Use run=FOLDER for a finished run, predictions=FILE for a table."
+            )
+        if self.gap_correction is not None:
+            _one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
+        AssociationsConfig(**_given(self.associations))
+        ReportConfig(**_given(self.report))
+        _at_least("seed", self.seed or 0, 0)
+
+
+def _given(config: object) -> dict[str, Any]:
+    return {key: value for key, value in vars(config).items() if value is not None}
+
+
+@dataclass
+class CompareCommandConfig:
+    """``compare.py``: which runs, and how.
+
+    Parameters
+    ----------
+    runs : list of str, or str
+        Folders of finished runs, or one multirun's folder.
+    report, seed
+        See `Config`.
+    """
+
+    runs: Any = MISSING
+    report: ReportConfig = field(default_factory=ReportConfig)
+    seed: int = 43
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _at_least("seed", self.seed, 0)
+        if isinstance(self.runs, str):
+            return
+        whole = isinstance(self.runs, list) and all(isinstance(run, str) for run in self.runs)
+        _require(whole, "runs", "a list of runs' folders, or one multirun's folder", self.runs, "Use runs=[A,B].")
 
 
 # What a group's choices become. A network may do without a schema.
@@ -677,6 +809,8 @@ def register() -> None:
     """Make the schemas and resolvers known to Hydra; call before it composes."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
+    store.store(name="schema_report", node=ReportCommandConfig)
+    store.store(name="schema_compare", node=CompareCommandConfig)
     for path, node in _SCHEMAS.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
@@ -693,6 +827,13 @@ def register() -> None:
 
 
 def parse(composed: DictConfig) -> Config:
+    """Turn a composed config of ``train.py`` into checked objects; see `parse_any`."""
+    config = parse_any(composed)
+    assert isinstance(config, Config)
+    return config
+
+
+def parse_any(composed: DictConfig) -> Any:
     """Turn a composed config into checked objects.
 
     Parameters
@@ -702,7 +843,7 @@ def parse(composed: DictConfig) -> Config:
 
     Returns
     -------
-    Config
+    object
         Plain dataclasses, dicts and lists.
 
     Raises
@@ -715,9 +856,7 @@ def parse(composed: DictConfig) -> Config:
         if missing:
             keys, words = ", ".join(f"`{key}`" for key in missing), " ".join(f"{key}=..." for key in missing)
             raise ConfigError(f"{keys} must be given, but got nothing. Add {words}.")
-        config = OmegaConf.to_object(composed)
-    assert isinstance(config, Config)
-    return config
+        return OmegaConf.to_object(composed)
 
 
 @contextmanager

@@ -56,6 +56,10 @@ class SweepError(BrainageError, ValueError):
     """A sweep that cannot be begun or gone on with."""
 
 
+class EvaluationError(BrainageError, ValueError):
+    """Predictions from which what was asked for cannot be told."""
+
+
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 

@@ -5,12 +5,10 @@ Rooms that import torch or pandas are imported where they are needed: a mistake 
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
 import traceback
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +17,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brainage import config as configs
-from brainage.config import (
-    BidsCohortConfig,
-    Config,
-    FixedSplitConfig,
-    KFoldSplitConfig,
-    LeaveSiteOutSplitConfig,
-    RandomSplitConfig,
-    SimulatedCohortConfig,
-    UkbCohortConfig,
-)
+from brainage import models
+from brainage.command import say, without_ids
+from brainage.config import Config
 from brainage.console import log, show_table
-from brainage.errors import BrainageError, CohortError, ConfigError, DivergedError, ImpossibleArchitectureError
+from brainage.errors import BrainageError, DivergedError, EvaluationError, ImpossibleArchitectureError, nearest
 from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
 from brainage.multirun import close
+from brainage.preparation import Prepared, draw, prepare, select
 from brainage.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.run import RunFolder, empty_summary
 from brainage.sweep.report import PrunedError, current_report, is_trial
@@ -45,9 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from brainage.data.cohort import CohortReader, Selection
-    from brainage.data.datamodule import AgeDataModule, People
-    from brainage.data.store_files import Store
+    from brainage.data.cohort import Selection
+    from brainage.data.datamodule import AgeDataModule
     from brainage.training.fit import Fit
 
 
@@ -87,7 +78,7 @@ def train(composed: DictConfig) -> float | None:
             close(path.parent)
         return objective
     except BrainageError as error:  # nothing has begun
-        _say(error)
+        say(error)
         return None if job.mode == RunMode.MULTIRUN else sys.exit(error.exit_code)
 
 
@@ -121,7 +112,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         # A run that is not taken up stays as it is.
         if composed.resume is None or not folder.give_summary_back():
             end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))
-        _say(error)
+        say(error)
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:  # a mistake of this project, or of what it stands on
         end("failed", f"{type(error).__name__}; see the log")
@@ -134,28 +125,6 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
     return value
 
 
-def _say(error: BrainageError) -> None:
-    """Print a user's mistake as one message, or as a traceback where Hydra is asked for those."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        raise error
-    print(f"error: {error}", file=sys.stderr)
-
-
-def without_ids(text: str, ids: set[str]) -> str:
-    """Return a text in which nobody is named: the errors of libraries may quote what they were given.
-
-    Parameters
-    ----------
-    text : str
-        Such as a traceback.
-    ids : set of str
-        Of everybody whom it may name.
-    """
-    for person in sorted((person for person in ids if person in text), key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9])(sub-)?{re.escape(person)}(?![A-Za-z0-9])", "<participant>", text)
-    return text
-
-
 def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids: set[str]) -> None:
     """Take every step of a run and note its results in the summary; add to `ids` everybody who is known by then."""
     config = configs.parse(composed)
@@ -166,98 +135,98 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     if config.resume is None:  # otherwise it is there, and stays as it is until training goes on
         _write_config(composed, folder)
 
-    selection = _select(config)
+    selection = select(config)
     ids.update(selection.table["participant_id"])
-    split = _draw(config, selection)
+    _check_variables(config, selection)
+    split = draw(config, selection)
     _check_trainer(config)
-    people, data = _prepare(config, selection, split, folder, summary)
-    fitted = _fit(config, people, data, folder, composed)
-    _note_network(fitted, summary)
-    if fitted.pruned:
-        raise PrunedError(f"hopeless after {fitted.epochs} epochs, as the sweep's pruner has it")
-    predictions = _predict(
-        people, data, fitted.network, ("train", "val", "test") if config.evaluate else ("train", "val")
-    )
+    prepared = prepare(config, selection, split, folder, summary)
+    job = _Job(config, composed, folder, summary, selection)
+    predictions = _predictions(job, prepared)
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions)
     _measure(predictions, config.objective, summary)
+    if config.evaluate:
+        _find(job, prepared, predictions)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A run under way: what it is to do, where, and what is known of it so far."""
+
+    config: Config
+    composed: DictConfig
+    folder: RunFolder
+    summary: dict[str, Any]
+    selection: Selection
+
+
+def _predictions(job: _Job, prepared: Prepared) -> pd.DataFrame:
+    """Fit the model, note what it is, and predict: participant_id, split, age, predicted_age, bag."""
+    config, summary = job.config, job.summary
+    name = config.model_value("name")
+    parts = ("train", "val", "test") if config.evaluate else ("train", "val")
+    if name in models.ESTIMATORS:
+        from brainage.analysis import inputs_of
+        from brainage.baselines import fit_baseline, write_baseline
+
+        inputs = inputs_of(config, job.selection, prepared.people, prepared.store)
+        log.info("%s is fitted at once: optimizer, scheduler, trainer and patience are not used.", name)
+        fitted = fit_baseline(name, config.network_arguments, inputs, parts)
+        write_baseline(job.folder.path, fitted)
+        summary["model"]["parameters"] = sum(
+            array.size for key, array in fitted.arrays.items() if key in ("weights", "intercept")
+        )
+        summary.update(epochs=1, best_epoch=0)
+        summary["seconds"]["fit"] = round(fitted.seconds, 3)
+        return fitted.predictions
+    trained = _fit(config, prepared.people, prepared.data, job.folder, job.composed)
+    _note_network(trained, summary)
+    if trained.pruned:
+        raise PrunedError(f"hopeless after {trained.epochs} epochs, as the sweep's pruner has it")
+    return _predict(prepared.people, prepared.data, trained.network, parts)
+
+
+def _check_variables(config: Config, selection: Selection) -> None:
+    """Refuse variables that do not exist before anything is trained."""
+    for name in (config.associations.variables or []) if config.evaluate else []:
+        if name not in selection.table:
+            choices = [
+                str(column) for column in selection.table if column not in ("participant_id", "age", "table_row")
+            ]
+            raise EvaluationError(
+                f"`associations.variables` names {name!r}, which is no column of the cohort's table. "
+                f"{nearest(name, choices)}"
+            )
+
+
+def _find(job: _Job, prepared: Prepared, predictions: pd.DataFrame) -> None:
+    """Tell what the predictions mean: tables, a report, and what is printed."""
+    from brainage.analysis import about_run, inputs_of, options_of, phenotypes_of, show_findings, write_findings
+    from brainage.baselines import ridge_beside
+    from brainage.evaluation.findings import analyse
+
+    config, folder = job.config, job.folder.path
+    inputs = inputs_of(config, job.selection, prepared.people, prepared.store)
+    ridge, note = ridge_beside(config.model_value("name"), inputs)
+    findings = analyse(predictions, phenotypes_of(job.selection), options_of(config), ridge)
+    if note:
+        findings.notes.append(note)
+    kept = OmegaConf.to_yaml(_kept(job.composed), resolve=True)
+    write_findings(folder, findings, about_run(folder, job.summary, kept, config.report.points))
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
+        show_findings(findings)
+
+
+def _kept(composed: DictConfig) -> DictConfig:
+    """Return the config as it is for every run in this folder, whether or not it was taken up again."""
+    kept = composed.copy()
+    kept.resume = None
+    return kept
 
 
 def _write_config(composed: DictConfig, folder: RunFolder) -> None:
-    """Write ``config.yaml`` as it is for every run in this folder, whether or not it was taken up again."""
-    kept = composed.copy()
-    kept.resume = None
-    folder.write_text("config.yaml", OmegaConf.to_yaml(kept, resolve=True))
-
-
-def _select(config: Config) -> Selection:
-    from brainage.data.cohort import select_participants
-
-    exclude_ids = config.cohort.exclude_ids
-    return select_participants(
-        _reader(config),
-        dimension=config.modality.dimension,
-        include=config.cohort.include,
-        exclude_ids=Path(exclude_ids) if exclude_ids is not None else None,
-    )
-
-
-def _reader(config: Config) -> CohortReader:
-    """Return the reader of the cohort that is asked for."""
-    cohort, modality = config.cohort, config.modality
-    if isinstance(cohort, SimulatedCohortConfig):
-        from brainage.data.simulated import GENERATOR_VERSION, SimulatedCohort
-
-        if cohort.version != GENERATOR_VERSION:
-            raise ConfigError(
-                f"`cohort.version` must be {GENERATOR_VERSION}, the version of this generator, but got "
-                f"{cohort.version}. Other versions make other people; use the release that had it."
-            )
-        return SimulatedCohort(
-            n_participants=cohort.n_participants,
-            seed=cohort.seed,
-            signal=cohort.signal,
-            good_components=tuple(modality.good_components),
-            n_times=modality.n_times,
-            t_r=modality.t_r,
-        )
-    if isinstance(cohort, UkbCohortConfig):
-        from brainage.data.ukb import UkbCohort
-
-        return UkbCohort(
-            root=Path(cohort.root),
-            phenotypes=Path(cohort.phenotypes),
-            instance=cohort.instance,
-            member=cohort.member,
-        )
-    if isinstance(cohort, BidsCohortConfig):
-        from brainage.data.bids import BidsCohort
-
-        phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
-        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern)
-    raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
-
-
-def _draw(config: Config, selection: Selection) -> pd.Series[str]:
-    """Draw the split over the table's people, whoever has files; a fixed one is read."""
-    from brainage.data import draws
-    from brainage.data.split_file import fixed_split
-
-    split, table = config.split, selection.table
-    if isinstance(split, FixedSplitConfig):
-        return fixed_split(table, Path(split.file))
-    arguments = {key: value for key, value in vars(split).items() if key != "name"}
-    if isinstance(split, RandomSplitConfig):
-        return draws.random_split(table, **arguments)
-    if isinstance(split, KFoldSplitConfig):
-        return draws.kfold_split(table, **arguments)
-    if isinstance(split, LeaveSiteOutSplitConfig):
-        drawn = draws.leave_site_out_split(table, **arguments)
-        n_left_out = len(table) - len(drawn)
-        if n_left_out:
-            log.info("%d people without a site, or with a relative at the tested one, are left out", n_left_out)
-        return drawn
-    raise ConfigError(f"`split` got a config without a draw: {split!r}. Use one of configs/split.")
+    folder.write_text("config.yaml", OmegaConf.to_yaml(_kept(composed), resolve=True))
 
 
 def _check_trainer(config: Config) -> None:
@@ -281,131 +250,7 @@ def _trainer_arguments(config: Config) -> dict[str, Any]:
     return arguments
 
 
-def _prepare(
-    config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, summary: dict[str, Any]
-) -> tuple[pd.DataFrame, AgeDataModule]:
-    """Return who is used, and their batches; a store that turns out to be damaged is made again, once."""
-    from brainage.data.store_files import DamagedStoreError
-    from brainage.data.store_writing import discard
-
-    store = _open_store(config, selection, summary)
-    people = _record(config, selection, split, store, folder, summary)
-    try:
-        return people, _datamodule(config, people, store)
-    except DamagedStoreError as error:
-        log.warning("%s", error)
-        discard(store)
-    # All of it anew: files may have changed meanwhile, and then other people are in other rows.
-    store = _open_store(config, selection, summary)
-    people = _record(config, selection, split, store, folder, summary)
-    return people, _datamodule(config, people, store)
-
-
-def _open_store(config: Config, selection: Selection, summary: dict[str, Any]) -> Store:
-    from brainage.data.store import open_store
-
-    started = time.monotonic()
-    store = open_store(
-        Path(config.store.root),
-        selection.scans,
-        n_components=config.modality.dimension,
-        n_times=config.modality.n_times,
-    )
-    summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
-    summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
-    return store
-
-
-def _record(
-    config: Config,
-    selection: Selection,
-    split: pd.Series[str],
-    store: Store,
-    folder: RunFolder,
-    summary: dict[str, Any],
-) -> pd.DataFrame:
-    """Return who is used; check it, and write ``exclusions.csv`` and ``splits.csv``."""
-    import pandas as pd
-
-    from brainage.data.split import PARTS, check_disjoint, check_parts, family_of
-
-    people = _people(selection, split, store)
-    if config.resume is not None:  # before anything of the run is written again
-        from brainage.data.datamodule import fingerprint_of
-        from brainage.training.checkpoint import check_data
-
-        check_data(folder.path / "checkpoints" / "last.ckpt", fingerprint_of(store, _parts(people)))
-    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
-    folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
-    _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
-    used = people.set_index("participant_id")["split"]
-    check_parts(used)
-    check_disjoint(used, family_of(selection.table))
-    folder.write_csv("splits.csv", people[["participant_id", "split"]])
-    summary["n"] = {part: int((used == part).sum()) for part in PARTS}
-    if summary["n"]["val"] < 2 and config.objective in ("val/r2", "val/pearson_r"):
-        raise ConfigError(
-            f"`objective={config.objective}` needs two validation participants or more, but there is 1. Use "
-            "objective=val/mse, or let more people take part."
-        )
-    summary["cohort"]["n_participants"] = len(used)
-    log.info("%s", ", ".join(f"{part} {n}" for part, n in summary["n"].items()))
-    return people
-
-
-def _people(selection: Selection, split: pd.Series[str], store: Store) -> pd.DataFrame:
-    """Return who is used: participant_id, split, age, row in the store."""
-    import pandas as pd
-
-    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
-    table = selection.table
-    people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
-    people["split"] = people["participant_id"].map(split)
-    people = people[people["split"].notna()].reset_index(drop=True)  # a split may leave people out
-    people["row"] = people["participant_id"].map(rows)
-    return people
-
-
-def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
-    """Warn of excluded participants, with counts; stop where they are too many."""
-    if not store.excluded:
-        return
-    counts = Counter(kind for kind, _ in store.excluded.values()).most_common()
-    listed = ", ".join(f"{count} x {kind}" for kind, count in counts)
-    n_excluded = len(store.excluded)
-    fraction = n_excluded / n_scanned
-    if fraction > max_fraction or n_excluded == n_scanned:
-        raise CohortError(
-            f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
-            f"a file ({fraction:.1%}) cannot be used: {listed}. Who and why is in {folder / 'exclusions.csv'}; mend "
-            "the files, or raise the limit."
-        )
-    log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
-
-
-def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
-    from brainage.data.datamodule import AgeDataModule
-
-    return AgeDataModule(
-        store,
-        _parts(people),
-        channels=config.modality.channel_indices,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        residency=config.store.residency,
-    )
-
-
-def _parts(people: pd.DataFrame) -> dict[str, People]:
-    from brainage.data.datamodule import People
-
-    return {
-        str(part): People(group["row"].to_numpy(), group["age"].to_numpy()) for part, group in people.groupby("split")
-    }
-
-
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
-    from brainage import models
     from brainage.training.fit import fit
 
     def begin() -> None:
@@ -499,3 +344,5 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
     print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
+    if (folder / "report.html").exists():
+        print(f"Report: {folder / 'report.html'}")

@@ -58,8 +58,9 @@ def command(tmp_path: Path) -> Command:
 
 
 def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
-    """Run ``python ARGUMENTS`` in a folder; ``train.py`` is found wherever that is."""
-    words = [str(ROOT / word) if word == "train.py" else word for word in arguments]
+    """Run ``python ARGUMENTS`` in a folder; the project's own commands are found wherever that is."""
+    commands = {path.name for path in ROOT.glob("*.py")}
+    words = [str(ROOT / word) if word in commands else word for word in arguments]
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,

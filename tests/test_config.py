@@ -52,8 +52,8 @@ def test_there_are_configs_of_every_group() -> None:
 def test_every_config_composes_and_passes_its_schema(group: str, choice: str, composed: Compose) -> None:
     parsed = config.parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
     if group not in ("experiment", "logger", "scheduler", "optimizer", "sweep"):
-        name = parsed.trainer.accelerator if group == "trainer" else getattr(parsed, group).name
-        assert name == choice
+        names = {"trainer": lambda: parsed.trainer.accelerator, "model": lambda: parsed.model_value("name")}
+        assert names.get(group, lambda: getattr(parsed, group).name)() == choice
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)

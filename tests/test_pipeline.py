@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainage import pipeline
+from brainage import pipeline, preparation
 from brainage.data.series import checked_series
 from brainage.data.simulated_files import main as write_files
 from brainage.sweep.report import trial
@@ -25,7 +25,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
     files = {path.name.split("_")[0][4:]: path for path in sorted(tree.rglob("*_ts-ica-25.txt"))}
     first, second = sorted(files)[:2]
     files[first].write_text("spoiled")  # left out of the store at first ...
-    opened, loaded = pipeline._open_store, []
+    opened, loaded = preparation._open_store, []
 
     def damaged_once(*arguments: Any) -> Any:
         store = opened(*arguments)
@@ -41,7 +41,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
         loaded.append(store)
         return store
 
-    monkeypatch.setattr(pipeline, "_open_store", damaged_once)
+    monkeypatch.setattr(preparation, "_open_store", damaged_once)
     seen: dict[str, Any] = {}
     make = pipeline._fit
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from brainage.command import without_ids
 from brainage.data.simulated import SimulatedCohort
 from brainage.data.simulated_files import main as write_files
-from brainage.pipeline import without_ids
 from tests.conftest import ROOT, Ended, run_command
 
 N_PEOPLE = 40
@@ -76,6 +76,25 @@ LOOSE = "cohort.max_excluded_fraction=0.2"
 STEPS = (
     train(*UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt", "hydra.run.dir=outputs/train/first"),
     Step(("train.py", "resume=outputs/train/first", "trainer.max_epochs=2")),
+    Step(
+        (
+            *("train.py", *UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt", "trainer=cpu"),
+            *("model=ridge_connectivity", "hydra.run.dir=outputs/train/second", "gap_correction=in_sample"),
+            "associations.rows=all",
+        )
+    ),
+    Step(("report.py", "run=outputs/train/first", "gap_correction=in_sample", "associations.rows=all")),
+    Step(
+        (
+            "report.py",
+            "predictions=outputs/train/second/predictions.csv",
+            "gap_correction=none",
+            "associations.rows=all",
+        )
+    ),
+    Step(("report.py", "predictions=../data/two_words.txt"), 2),
+    Step(("compare.py", "runs=[outputs/train/first,outputs/train/second]")),
+    Step(("compare.py", "runs=[outputs/train/first,outputs/train/first]"), 2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "split=kfold", "split.n_folds=2", "split.fold=0,1", "--multirun"),
     train(*UKB, EVERY_LOGGER, LOOSE, "split=leave_site_out", "split.site=11025"),
     train(*UKB, EVERY_LOGGER, LOOSE, "split=fixed", "split.file=outputs/train/first/splits.csv", "--multirun"),

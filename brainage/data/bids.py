@@ -92,6 +92,13 @@ class BidsCohort:
         table = standard_table({name: text[name] for name in standard}, self.label)
         return table.assign(**{name: phenotype(text[name]) for name in asked})
 
+    def phenotype_names(self) -> list[str]:
+        """Return the columns that are phenotypes; see `CohortReader`."""
+        if self.phenotypes is None:
+            self._check_root()
+        header = read_header(self.table)
+        return [name for name in header if name and name not in STANDARD_COLUMNS and header.count(name) == 1]
+
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find these participants' scans; an id that would lead out of the root has none.
 

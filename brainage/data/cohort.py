@@ -47,6 +47,16 @@ class CohortReader(Protocol):
         """
         ...
 
+    def phenotype_names(self) -> list[str]:
+        """Return the columns that are phenotypes: all that `read_table` does not give another name, or leave out.
+
+        Raises
+        ------
+        CohortError, MissingPathError
+            See `read_table`.
+        """
+        ...
+
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> Mapping[str, Scan]:
         """Find the scans of these participants; those without one are absent from the result.
 
@@ -82,7 +92,12 @@ class Selection:
 
 
 def select_participants(
-    reader: CohortReader, *, dimension: int, include: str | None = None, exclude_ids: Path | None = None
+    reader: CohortReader,
+    *,
+    dimension: int,
+    include: str | None = None,
+    exclude_ids: Path | None = None,
+    phenotypes: bool = False,
 ) -> Selection:
     """Read a cohort's table, find the scans, and apply the choices of who takes part.
 
@@ -96,6 +111,8 @@ def select_participants(
         A pandas query over the table.
     exclude_ids : Path or None
         A file of ids, one a line: people who withdrew consent.
+    phenotypes : bool, default=False
+        Whether the table is to hold every phenotype; otherwise those that `include` compares.
 
     Returns
     -------
@@ -109,7 +126,8 @@ def select_participants(
     """
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     columns = columns_of_query(include) if include is not None else set()
-    people = usable_people(reader.read_table(columns), include=include, label=reader.label)
+    asked = [*sorted(columns), *(reader.phenotype_names() if phenotypes else ())]
+    people = usable_people(reader.read_table(asked), include=include, label=reader.label)
     scans = reader.find_scans(people["participant_id"], dimension)
     kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
     check_ages_of_scanned(people, list(kept))

@@ -117,6 +117,10 @@ class SimulatedCohort:
         blocks = [self._draw_block(block) for block in range(n_blocks)]
         return pd.concat(blocks, ignore_index=True).head(self.n_participants)
 
+    def phenotype_names(self) -> list[str]:
+        """Return the columns that are phenotypes; see CohortReader."""
+        return list(PHENOTYPE_CAUSES)
+
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, SimulatedScan]:
         """Find the scans of these people; see CohortReader.
 

@@ -119,6 +119,13 @@ class UkbCohort:
         table = standard_table({standard: text[name] for standard, name in sources.items()}, self.label)
         return table.assign(**{name: _without_unknown(text[name]) for name in asked})
 
+    def phenotype_names(self) -> list[str]:
+        """Return the columns that are phenotypes: ids, and ages, sex, centre and motion of any visit, are none."""
+        header = read_header(self.phenotypes)
+        used = {*self._sources(header).values(), *STANDARD_COLUMNS}
+        used.update(self._style(header).names_of({_AGE, _AGE_AT_RECRUITMENT, *_FIELDS.values()}, header))
+        return [name for name in header if name and name not in used and header.count(name) == 1]
+
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find these participants' scans; an extracted folder comes before a zip.
 

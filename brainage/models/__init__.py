@@ -1,4 +1,6 @@
-"""The networks: one a file, each the only ``nn.Module`` class of its file, which carries the config's name.
+"""The networks and the baselines: one a file, which carries the config's name.
+
+A network is the only ``nn.Module`` class of its file; a baseline is the only class of one that `ESTIMATORS` names.
 
 Importing this package does not import torch.
 """
@@ -14,10 +16,42 @@ from brainage.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from torch import nn
 
+    from brainage.models.estimator import Estimator
+
+
+# Those that are fitted at once, without epochs.
+ESTIMATORS = ("mean_age", "ridge_connectivity", "ridge_motion")
+
+# Modules that hold no model of their own.
+_HELPERS = ("estimator", "geometry", "ridge")
+
 
 def names() -> list[str]:
-    """Return the names of the networks that exist."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "geometry")
+    """Return the names of the networks and baselines that exist."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS)
+
+
+def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
+    """Make a baseline.
+
+    Parameters
+    ----------
+    name : str
+        One of `ESTIMATORS`.
+    arguments : dict
+        Keyword arguments of its constructor.
+
+    Raises
+    ------
+    ConfigError
+        It does not take these arguments.
+    """
+    module = importlib.import_module(f"{__name__}.{name}")
+    (made,) = (item for item in vars(module).values() if getattr(item, "__module__", None) == module.__name__)
+    try:
+        return made(**arguments)  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ConfigError(f"`model`: {name} cannot be made: {error}. Compare its config.") from error
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.console import show_table
 from brainage.run import write_whole
 from brainage.sweep.options import Options
-from brainage.sweep.study import REASON
+from brainage.sweep.study import REASON, tells_its_values
 
 # Of the best error, within which the smallest network is named.
 _CLOSE = 0.02
@@ -51,7 +51,7 @@ def end(
     from brainage.sweep.page import write_page
 
     trials = study.get_trials(deepcopy=False)
-    write_trials(folder / "trials.csv", trials, keys, len(options.objectives))
+    write_trials(folder / "trials.csv", trials, keys, len(options.objectives), told=tells_its_values(study))
     counts = Counter(trial.state.name for trial in trials)
     result = Result(f"Study {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}")
     if best := ranked(study):
@@ -97,7 +97,7 @@ def _chosen(
     result: Result, study: Study, best: list[FrozenTrial], options: Options, keys: Sequence[str], folder: Path
 ) -> Result:
     chosen, sentences = best[0], []
-    if "parameters" in options.objectives:
+    if len(options.objectives) > 1:
         chosen = smallest_of_the_best(study, options)
         sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
     command = ["python", "train.py", "--config-dir", str(folder), "experiment=best"]
@@ -134,7 +134,9 @@ def smallest_of_the_best(study: Study, options: Options) -> FrozenTrial:
     return min(close, key=lambda trial: (trial.values[size], sign * trial.values[error], trial.number))
 
 
-def write_trials(path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str], n_objectives: int) -> None:
+def write_trials(
+    path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str], n_objectives: int, *, told: bool
+) -> None:
     """Write ``trials.csv``.
 
     Parameters
@@ -142,11 +144,13 @@ def write_trials(path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str],
     path : Path
         The file.
     trials : sequence of FrozenTrial
-        All of them. A pruned one's value is the last that it told.
+        All of them.
     keys : sequence of str
         What was searched; a column each.
     n_objectives : int
         With two, the columns `value_0` and `value_1` stand in the place of `value`.
+    told : bool
+        Whether a pruned trial's value is the last that it told: the validation MSE, which may not be the objective.
     """
     import pandas as pd
 
@@ -155,7 +159,7 @@ def write_trials(path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str],
         {
             "number": trial.number,
             "state": trial.state.name,
-            **dict(zip(names, _values(trial, n_objectives), strict=True)),
+            **dict(zip(names, _values(trial, n_objectives, told=told), strict=True)),
             "seconds": trial.user_attrs.get("seconds"),
             "epochs": trial.user_attrs.get("epochs"),
             **{key: trial.params.get(key) for key in keys},
@@ -173,8 +177,8 @@ def _reason(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(REASON, cut_off)
 
 
-def _values(trial: FrozenTrial, n_objectives: int) -> list[Any]:
-    if trial.state == TrialState.PRUNED and n_objectives == 1 and trial.intermediate_values:
+def _values(trial: FrozenTrial, n_objectives: int, *, told: bool) -> list[Any]:
+    if trial.state == TrialState.PRUNED and told and trial.intermediate_values:
         return [trial.intermediate_values[max(trial.intermediate_values)]]
     return list(trial.values) if trial.state == TrialState.COMPLETE else [None] * n_objectives
 

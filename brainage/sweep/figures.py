@@ -27,19 +27,22 @@ _LOOKS = {TrialState.COMPLETE: ("o", BLUE), TrialState.PRUNED: ("x", ORANGE), Tr
 # Values above this multiple of the best one are drawn at the edge: networks that diverged would hide all others.
 _FAR = 3.0
 
+# A best value nearer to 0 than this, as an R² may be, is no measure of what is far; this is.
+_NEAR_ZERO = 0.2
 
-def value_of(trial: FrozenTrial, index: int = 0) -> float:
-    """Return what a trial reached: a pruned one what it told last; NaN where there is nothing."""
+
+def value_of(trial: FrozenTrial, *, told: bool = True) -> float:
+    """Return what a trial reached; a pruned one the last that it `told`, if that is comparable; NaN for nothing."""
     if trial.state == TrialState.COMPLETE:
-        return float(trial.values[index])
-    told = trial.intermediate_values
-    return float(told[max(told)]) if told and index == 0 else float("nan")
+        return float(trial.values[0])
+    last = trial.intermediate_values
+    return float(last[max(last)]) if last and told else float("nan")
 
 
-def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool) -> Figure:
-    """Draw every trial's value in order, and the best so far."""
+def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, told: bool = True) -> Figure:
+    """Draw every trial's value in order, and the best so far; `told`: whether pruned trials told such values."""
     shown = [trial for trial in trials if trial.state.is_finished()]
-    values = np.array([value_of(trial) for trial in shown])
+    values = np.array([value_of(trial, told=told) for trial in shown])
     complete = np.array([trial.state == TrialState.COMPLETE for trial in shown])
     best = np.where(complete, values, -np.inf if maximize else np.inf)
     best = np.maximum.accumulate(best) if maximize else np.minimum.accumulate(best)
@@ -61,24 +64,25 @@ def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool) -> Figu
         axes.legend()
 
     alt = f"{name} of each of {len(shown)} trials in order, and the best so far; complete, pruned, failed ones marked."
-    caption = "A pruned trial stands at the last value that it told; failed and far ones at the edge."
+    where = "A pruned trial stands at the last value that it told; failed and far ones" if told else "All others stand"
+    caption = f"{where} at the edge."
     return draw("history", alt, plot, size=(7.5, 4), caption=caption)
 
 
 def curves(trials: Sequence[FrozenTrial], name: str, best: FrozenTrial, *, maximize: bool) -> Figure:
-    """Draw what every trial told, epoch by epoch."""
+    """Draw the validation error of every trial, epoch by epoch; it was told as negative where the study maximizes."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
+        sign = -1 if maximize else 1
         told = [trial for trial in trials if trial.intermediate_values]
-        everything = np.array([value for trial in told for value in trial.intermediate_values.values()])
-        _, edge = _clipped(everything, maximize=maximize)
-        nearer = np.maximum if maximize else np.minimum
+        everything = np.array([sign * value for trial in told for value in trial.intermediate_values.values()])
+        _, edge = _clipped(everything, maximize=False)
         for trial in sorted(told, key=lambda trial: trial.number == best.number):
             chosen = trial.number == best.number
             colour = GREEN if chosen else _LOOKS.get(trial.state, ("", GREY))[1]
             epochs, values = zip(*sorted(trial.intermediate_values.items()), strict=True)
-            y = nearer(values, edge)
+            y = np.minimum(sign * np.array(values), edge)
             axes.plot(epochs, y, color=colour, linewidth=2.4 if chosen else 0.9, alpha=1 if chosen else 0.5)
             if trial.state == TrialState.PRUNED:
                 axes.plot(epochs[-1], y[-1], "x", color=ORANGE)
@@ -184,19 +188,24 @@ def durations(trials: Sequence[FrozenTrial]) -> Figure:
 
 
 def front(
-    trials: Sequence[FrozenTrial], best: Sequence[FrozenTrial], chosen: FrozenTrial, names: Sequence[str]
+    trials: Sequence[FrozenTrial],
+    best: Sequence[FrozenTrial],
+    chosen: FrozenTrial,
+    names: Sequence[str],
+    *,
+    maximize: bool,
 ) -> Figure:
     """Draw two objectives against each other, with the trials that no other one beats in both."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         values = np.array([trial.values for trial in trials], dtype=float)
-        y, _ = _clipped(values[:, 0], maximize=False)
+        y, _ = _clipped(values[:, 0], maximize=maximize)
         axes.scatter(values[:, 1], y, color=GREY, s=18, label="complete")
         line = np.array(sorted((trial.values[1], trial.values[0]) for trial in best))
         axes.step(line[:, 0], line[:, 1], where="post", color=BLUE, marker="o", markersize=4, label="front")
         axes.scatter(chosen.values[1], chosen.values[0], marker="*", s=170, color=GREEN, zorder=3, label="chosen")
-        axes.set(xscale="log", xlabel=names[1], ylabel=names[0])
+        axes.set(xscale="log" if (values[:, 1] > 0).all() else "linear", xlabel=names[1], ylabel=names[0])
         axes.legend()
 
     return draw("front", f"{names[0]} against {names[1]} of {len(trials)} trials, with the front of the best.", plot)
@@ -259,5 +268,5 @@ def _clipped(values: NDArray[np.float64], *, maximize: bool) -> tuple[NDArray[np
     if maximize:
         flipped, edge = _clipped(-values, maximize=False)
         return -flipped, -edge
-    edge = min(known.max(), known.min() + (_FAR - 1) * abs(known.min()))
+    edge = min(known.max(), known.min() + (_FAR - 1) * max(abs(known.min()), _NEAR_ZERO))
     return np.minimum(values, edge), float(edge)

@@ -12,6 +12,9 @@ from brainage.errors import SweepError
 _DIRECTIONS = ("minimize", "maximize")
 _OBJECTIVES = ("objective", "parameters")
 
+# Metrics of which more is better.
+_SCORES = ("val/r2", "val/pearson_r")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -76,4 +79,32 @@ class Options:
     @property
     def directions(self) -> list[str]:
         """One direction an objective."""
-        return [self.direction] if isinstance(self.direction, str) else list(self.direction)
+        return list(self.direction) if isinstance(self.direction, list | tuple) else [self.direction]
+
+    def refuse_wrong_direction(self, objective: str) -> None:
+        """See that the best is searched for, and not the worst.
+
+        Parameters
+        ----------
+        objective : str
+            The run's own, such as ``val/mse``.
+
+        Raises
+        ------
+        SweepError
+            The direction is that of the worst.
+        """
+        for name, direction in zip(self.objectives, self.directions, strict=True):
+            wanted = "maximize" if name == "objective" and objective in _SCORES else "minimize"
+            if direction != wanted:
+                what = f"`objective={objective}`" if name == "objective" else "the number of parameters"
+                raise SweepError(
+                    f"`hydra.sweeper.direction` must be {wanted} for {what}, but got {direction}, which would search "
+                    f"for the worst. Set hydra.sweeper.direction={self._with(name, wanted)}."
+                )
+
+    def _with(self, name: str, direction: str) -> str:
+        words = [
+            direction if other == name else now for other, now in zip(self.objectives, self.directions, strict=True)
+        ]
+        return words[0] if len(words) == 1 else f"[{','.join(words)}]"

@@ -19,7 +19,7 @@ from brainage.reporting.page import Page, Section, Table, write_report
 from brainage.run import commit, versions
 from brainage.sweep import figures
 from brainage.sweep.options import Options
-from brainage.sweep.study import fixed_values, searched_values
+from brainage.sweep.study import fixed_values, searched_values, tells_its_values
 
 if TYPE_CHECKING:
     from brainage.sweep.ending import Result
@@ -91,14 +91,19 @@ def _result(result: Result) -> Section:
 
 def _course(study: Study, options: Options, result: Result) -> Section:
     trials, names = study.get_trials(deepcopy=False), _names(study, options)
+    maximize = study.directions[0] == StudyDirection.MAXIMIZE
     if len(names) > 1:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-        return Section("Front", figures=[figures.front(complete, study.best_trials, result.best[0], names)])
-    maximize = study.direction == StudyDirection.MAXIMIZE
-    drawn: list[Figure] = [figures.history(trials, names[0], maximize=maximize)]
+        drawn = [figures.front(complete, study.best_trials, result.best[0], names, maximize=maximize)]
+        return Section("Front", figures=drawn)
+    drawn = [figures.history(trials, names[0], maximize=maximize, told=tells_its_values(study))]
     if any(trial.intermediate_values for trial in trials):
-        drawn.append(figures.curves(trials, f"validation MSE ({names[0]} counts)", result.best[0], maximize=False))
+        drawn.append(figures.curves(trials, _told_name(study, names[0]), result.best[0], maximize=maximize))
     return Section("History", figures=drawn)
+
+
+def _told_name(study: Study, name: str) -> str:
+    return "validation MSE" if tells_its_values(study) else f"validation MSE ({name} counts)"
 
 
 def _parameters(study: Study, options: Options) -> Section:
@@ -121,14 +126,15 @@ def _parameters(study: Study, options: Options) -> Section:
         texts.append(f"Importances need {_FEWEST} complete trials, and there are {len(complete)}.")
     drawn += [
         figures.parallel(complete, space, name, maximize=maximize),
-        figures.slices(trials, space, name, maximize=maximize),
+        figures.slices(trials if tells_its_values(study) else complete, space, name, maximize=maximize),
     ]
     return Section("Parameters", texts, figures=drawn)
 
 
 def _importances(study: Study) -> dict[str, float]:
-    several = len(study.directions) > 1
-    return dict(optuna.importance.get_param_importances(study, target=figures.value_of if several else None))
+    """Return shares of the first objective; Optuna takes more of a `target` for worse."""
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    return dict(optuna.importance.get_param_importances(study, target=lambda trial: sign * trial.values[0]))
 
 
 def _time(trials: Sequence[FrozenTrial]) -> Section:

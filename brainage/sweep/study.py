@@ -34,6 +34,9 @@ _RETRIES = 2
 # Attributes of the study, and of its trials. A trial that failed without a reason was cut off.
 _KEY, _RETRY, _POINT, REASON = "brainage", "retry_of", "point", "reason"
 
+# Beside the keys of the config, this one stands among what the trials of a study have in common.
+OBJECTIVES = "hydra.sweeper.objectives"
+
 # To connect, while others that begin at the same moment make the tables.
 _ATTEMPTS = 8
 
@@ -128,7 +131,7 @@ def _connected(address: URL, options: dict[str, Any], distributions: Mapping[str
                 )
         except DBAPIError as error:
             # Another process makes the same tables at this moment; Optuna does not expect it.
-            if attempt == _ATTEMPTS or not re.search("already exists|duplicate key", str(error)):
+            if attempt == _ATTEMPTS or not re.search("already exists|duplicate key|UNIQUE constraint", str(error)):
                 raise
             time.sleep(attempt / 10)
     raise AssertionError("the last attempt returns or raises")
@@ -174,6 +177,12 @@ def searched_values(study: Study) -> dict[str, BaseDistribution]:
 def fixed_values(study: Study) -> dict[str, str]:
     """Return what the trials of a study have in common, as JSON by dotted key."""
     return dict(study.user_attrs[_KEY]["fixed"])
+
+
+def tells_its_values(study: Study) -> bool:
+    """Tell whether what trials tell, their validation MSE, is what is optimised: not another metric or the size."""
+    fixed = fixed_values(study)
+    return fixed.get("objective") == '"val/mse"' and fixed.get(OBJECTIVES) == '["objective"]'
 
 
 def _refuse_other_directions(storage: RDBStorage, name: str, plan: Plan) -> None:

@@ -32,7 +32,7 @@ from brainage.sweep.options import Options
 from brainage.sweep.possible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import Point, as_words, corners, parse_space
-from brainage.sweep.study import Plan, counted, open_storage, open_study, retry_orphans, shown_url
+from brainage.sweep.study import OBJECTIVES, Plan, counted, open_storage, open_study, retry_orphans, shown_url
 from brainage.sweep.worker import Task, Worker
 from brainage.sweep.workers import is_worker, run_workers
 
@@ -87,6 +87,7 @@ class Sweep:
         Interruption
             The process was asked to stop.
         """
+        self._options.refuse_wrong_direction(self._base({})["objective"])
         self._check_space()
         possible = PossibleSpace(self._space, self._check_possible, geometry.depends_on)
         sampler = PossibleSampler(possible, self._make_sampler, int(self._base({})["seed"]))
@@ -204,6 +205,7 @@ class Sweep:
             for key, value in leaves(self._base({})).items()
             if key not in searched and not _FREE.match(key) and not (groups and key.startswith(groups))
         }
+        fixed[OBJECTIVES] = json.dumps(self._options.objectives)
         return Plan(self._space.described(), self._options.directions, fixed)
 
     def _make_sampler(self, seed: int) -> BaseSampler:

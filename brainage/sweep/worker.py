@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from brainage.console import log
@@ -148,7 +148,8 @@ class Worker:
 
     def _launched(self, trial: optuna.Trial, point: Point) -> Mapping[str, Any]:
         def report(epoch: int, loss: float) -> bool:
-            trial.report(loss, epoch)
+            # Pruners go by the study's direction: where more is better, a low loss must be the higher value.
+            trial.report(-loss if self._study.direction == StudyDirection.MAXIMIZE else loss, epoch)
             return trial.should_prune()
 
         with interruptible(), as_trial(report if len(self._task.objectives) == 1 else None):  # Optuna prunes no others

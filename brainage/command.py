@@ -1,0 +1,73 @@
+"""What every command but ``train.py`` does around its work: one message for a mistake, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+
+from brainage.console import log
+from brainage.errors import BrainageError
+from brainage.interrupts import Interruption, interruptible
+
+
+def without_ids(text: str, ids: set[str]) -> str:
+    """Return a text in which nobody is named: the errors of libraries may quote what they were given.
+
+    Parameters
+    ----------
+    text : str
+        Such as a traceback.
+    ids : set of str
+        Of everybody whom it may name.
+    """
+    for person in sorted((person for person in ids if person in text), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9])(sub-)?{re.escape(person)}(?![A-Za-z0-9])", "<participant>", text)
+    return text
+
+
+def say(error: BrainageError) -> None:
+    """Print a user's mistake as one message, or as a traceback where Hydra is asked for those."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    print(f"error: {error}", file=sys.stderr)
+
+
+def carry_out(work: Callable[[Path, set[str]], None]) -> None:
+    """Do a command's work in its folder.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the folder, and a set to which it adds everybody whom it comes to know.
+
+    Raises
+    ------
+    SystemExit
+        It did not end well; its message was printed.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    ids: set[str] = set()
+    try:
+        with interruptible():
+            work(folder, ids)
+        return
+    except Interruption as stop:
+        print(f"\n{stop}", file=sys.stderr)
+        code = stop.exit_code
+    except BrainageError as error:
+        say(error)
+        code = error.exit_code
+    except Exception:  # a mistake of this project, or of what it stands on
+        log.error(without_ids(traceback.format_exc(), ids))
+        code = 1
+    for empty in (folder, folder.parent):  # Hydra has made them
+        with suppress(OSError):
+            empty.rmdir()
+    sys.exit(code)

@@ -1,0 +1,90 @@
+"""Functional connectivity of everybody in a store, kept beside their series."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainage.console import track
+from brainage.data.store_files import Store, verify
+from brainage.run import write_whole
+
+KINDS = ("correlation", "partial correlation")
+
+# Participants that are read together.
+_TOGETHER = 64
+
+# Correlations beyond this are taken for it: Fisher's z of 1 is infinite.
+_HIGHEST = 0.999999
+
+
+def connectivity(store: Store, rows: NDArray[np.intp], channels: Sequence[int], kind: str) -> NDArray[np.float32]:
+    """Return Fisher-z transformed connectivity; what was computed once is kept with the store.
+
+    Parameters
+    ----------
+    store : Store
+        Everybody's series.
+    rows : array of shape (n_participants,)
+        Whose connectivity is wanted.
+    channels : sequence of int
+        Indices of the components.
+    kind : {"correlation", "partial correlation"}
+        Of nilearn's ConnectivityMeasure.
+
+    Returns
+    -------
+    array of shape (n_participants, n_channels * (n_channels - 1) / 2)
+        float32, a row a participant in the order of `rows`.
+    """
+    name = hashlib.sha256(f"{kind} {list(channels)}".encode()).hexdigest()[:12]
+    path = store.folder / f"connectivity-{name}.npz"
+    kept = _kept(path, len(store.participant_ids), len(channels))
+    if kept is None:
+        kept = _computed(store, channels, kind)
+        with suppress(OSError):  # a store that may only be read; it is computed again next time
+            write_whole(path, lambda partial: _write(partial, kept))
+    return kept[rows]
+
+
+def _computed(store: Store, channels: Sequence[int], kind: str) -> NDArray[np.float32]:
+    from nilearn.connectome import ConnectivityMeasure
+
+    measure = ConnectivityMeasure(kind=kind, vectorize=True, discard_diagonal=True, standardize=False)
+    n_rows = len(store.participant_ids)
+    begins = range(0, n_rows, _TOGETHER)
+    found = []
+    for begin in track(begins, len(begins), "Connectivity, once"):
+        together = range(begin, min(begin + _TOGETHER, n_rows))
+        verify(store, together)
+        series = [np.ascontiguousarray(store.series[row, list(channels)].T) for row in together]
+        found.append(np.arctanh(np.clip(measure.fit_transform(series), -_HIGHEST, _HIGHEST)).astype(np.float32))
+        store.release()
+    return np.concatenate(found)
+
+
+def _write(path: Path, values: NDArray[np.float32]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, values=values, digest=np.array(_digest(values)))
+
+
+def _kept(path: Path, n_rows: int, n_channels: int) -> NDArray[np.float32] | None:
+    """Return what was kept; None where there is nothing, or it is not what was written."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            values, digest = kept["values"], str(kept["digest"])
+    except FileNotFoundError:
+        return None
+    except Exception:  # a damaged file; NumPy and zipfile have errors of many kinds
+        return None
+    shape = (n_rows, n_channels * (n_channels - 1) // 2)
+    return values if values.shape == shape and values.dtype == np.float32 and _digest(values) == digest else None
+
+
+def _digest(values: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()

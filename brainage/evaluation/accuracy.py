@@ -1,0 +1,139 @@
+"""Accuracy of raw predictions, with intervals, beside what it depends on: the ages of the people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from brainage.evaluation.intervals import Estimate, bootstrap
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well ages are predicted, and in whom: it depends on the range of ages.
+
+    Parameters
+    ----------
+    n : int
+        Participants.
+    age_mean, age_sd, age_min, age_max : float
+        In years; the SD is the sample's (n - 1).
+    predicted_sd : float
+        SD of the predictions, in years.
+    estimates : dict of str to Estimate
+        ``mae``, ``rmse`` (years), ``mse``, ``r2``, ``pearson_r``, ``spearman_rho``.
+    mean_mae : float
+        Error of predicting the mean age, in years.
+    skill : float or None
+        1 - MAE / `mean_mae`.
+
+    References
+    ----------
+    de Lange et al. (2022), Mind the gap: performance metric evaluation in brain-age prediction, doi 10.1002/hbm.25837.
+    """
+
+    n: int
+    age_mean: float
+    age_sd: float
+    age_min: float
+    age_max: float
+    predicted_sd: float
+    estimates: dict[str, Estimate]
+    mean_mae: float
+    skill: float | None
+
+
+def measure_accuracy(
+    age: ArrayLike, predicted_age: ArrayLike, *, mean_age: float, n_resamples: int, seed: int
+) -> Accuracy:
+    """Measure predictions against true ages.
+
+    Parameters
+    ----------
+    age, predicted_age : array of shape (n_participants,)
+        In years; at least one participant.
+    mean_age : float
+        What the mean predictor says: the training set's mean age, in years.
+    n_resamples, seed : int
+        See `brainage.evaluation.intervals.bootstrap`.
+    """
+    truth, predicted = np.asarray(age, dtype=np.float64), np.asarray(predicted_age, dtype=np.float64)
+    measured = Counted(truth, predicted)
+    estimates = bootstrap(measured.statistics, len(truth), n_resamples=n_resamples, seed=seed)
+    mean_mae = float(np.abs(truth - mean_age).mean())
+    mae = estimates["mae"].value
+    skill = 1 - mae / mean_mae if mae is not None and mean_mae > 0 else None
+    spread = (float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in (truth, predicted))
+    age_sd, predicted_sd = spread
+    return Accuracy(
+        len(truth), float(truth.mean()), age_sd, float(truth.min()), float(truth.max()), predicted_sd, estimates,
+        mean_mae, skill,
+    )  # fmt: skip
+
+
+class Counted:
+    """Statistics of predictions when each participant counts so many times, for many resamples at once.
+
+    Parameters
+    ----------
+    age, predicted : array of shape (n_participants,)
+        In years.
+    """
+
+    def __init__(self, age: _Array, predicted: _Array) -> None:
+        error = predicted - age
+        # Centred, so that no digits are lost in squares.
+        y, p = age - age.mean(), predicted - predicted.mean()
+        self._columns = np.stack([np.abs(error), error**2, y, y**2, p, p**2, y * p], axis=1)
+        self._ranked = [_Ranks(age), _Ranks(predicted)]
+
+    def statistics(self, counts: _Array) -> dict[str, _Array]:
+        """Return each statistic for each row of `counts`, of shape (n_together, n_participants)."""
+        n = counts.sum(axis=1)
+        absolute, squared, y, yy, p, pp, yp = (counts @ self._columns / n[:, None]).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y_spread, p_spread = _positive(yy - y**2, yy), _positive(pp - p**2, pp)
+            values = {
+                "mae": absolute,
+                "rmse": np.sqrt(squared),
+                "mse": squared,
+                "r2": 1 - squared / y_spread,
+                "pearson_r": np.clip((yp - y * p) / np.sqrt(y_spread * p_spread), -1, 1),
+                "spearman_rho": self._spearman(counts, n),
+            }
+        return values
+
+    def _spearman(self, counts: _Array, n: _Array) -> _Array:
+        # A row a participant: gathering whole rows is far faster. Ranks are from 1 to n, so their mean is known.
+        by_person = np.ascontiguousarray(counts.T)
+        a, b = (ranks.of(by_person) - (n + 1) / 2 for ranks in self._ranked)
+        aa, bb, ab = (np.einsum("ij,ij,ij->j", by_person, x, y) for x, y in ((a, a), (b, b), (a, b)))
+        spread = np.where(aa * bb > 0, aa * bb, np.nan)
+        return np.asarray(np.clip(ab / np.sqrt(spread), -1, 1))
+
+
+class _Ranks:
+    """Mean ranks of values, each of which counts so many times."""
+
+    def __init__(self, values: _Array) -> None:
+        distinct, self._group = np.unique(values, return_inverse=True)
+        self._order = np.argsort(self._group, kind="stable")
+        self._begins = np.searchsorted(self._group[self._order], np.arange(len(distinct)))
+
+    def of(self, counts: _Array) -> _Array:
+        """Return the ranks, of shape (n_participants, n_together) as `counts`."""
+        together = counts[self._order]
+        if len(self._begins) < len(together):
+            together = np.add.reduceat(together, self._begins, axis=0)
+        ranks = np.cumsum(together, axis=0)
+        ranks -= (together - 1) / 2
+        return np.asarray(ranks[self._group])
+
+
+def _positive(spread: _Array, scale: _Array) -> _Array:
+    """Return a variance, NaN where it is none but for rounding."""
+    return np.where(spread > 1e-12 * np.maximum(scale, 1e-300), spread, np.nan)

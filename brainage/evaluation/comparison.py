@@ -1,0 +1,52 @@
+"""Two predictors on the same people: paired differences, and how far their gaps agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, percentile_interval, resampled_counts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much larger the first error is.
+
+    Parameters
+    ----------
+    n : int
+        Participants that both predict.
+    mae : Estimate
+        MAE of the first less MAE of the second, in years.
+    p : float or None
+        Two-sided, from the resamples in which the difference has the other sign.
+    """
+
+    n: int
+    mae: Estimate
+    p: float | None
+
+
+def paired_difference(
+    age: ArrayLike, first: ArrayLike, second: ArrayLike, *, n_resamples: int, seed: int
+) -> Difference:
+    """Compare two predictions of the same people by a paired bootstrap over participants.
+
+    Parameters
+    ----------
+    age, first, second : array of shape (n_participants,)
+        True and predicted ages, in years, in the same order.
+    n_resamples, seed : int
+        See `brainage.evaluation.intervals.resampled_counts`.
+    """
+    truth, a, b = (np.asarray(values, dtype=np.float64) for values in (age, first, second))
+    differences: NDArray[np.float64] = np.abs(a - truth) - np.abs(b - truth)
+    n, value = len(truth), float(differences.mean())
+    if n < MIN_RESAMPLED:
+        return Difference(n, Estimate(value), None)
+    drawn = np.concatenate([counts @ differences / n for counts in resampled_counts(n, n_resamples, seed)])
+    # One resample more, the sample itself: p is never 0.
+    below, above = (1 + int((drawn <= 0).sum())) / (len(drawn) + 1), (1 + int((drawn >= 0).sum())) / (len(drawn) + 1)
+    return Difference(n, Estimate(value, *percentile_interval(drawn)), min(1.0, 2 * min(below, above)))

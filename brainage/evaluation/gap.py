@@ -1,0 +1,254 @@
+"""The brain-age gap (BAG), and its correction for what age alone predicts of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brainage.errors import EvaluationError
+
+METHODS = ("linear", "cole", "in_sample", "none")
+
+# Participants that a fit needs.
+MIN_FITTED = 20
+
+# Below this slope, dividing by it makes noise of everything.
+_MIN_SLOPE = 0.05
+
+# In years.
+_ROUNDING = 1e-9
+
+# Parts in which validation rows are corrected, each by a fit on the others.
+_N_FOLDS = 10
+
+# A bin with fewer people is counted, but tells nothing of them.
+MIN_SHOWN = 10
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A fitted correction.
+
+    Parameters
+    ----------
+    method : {"linear", "cole", "in_sample"}
+        ``linear`` and ``in_sample``: gap = intercept + slope * age is subtracted. ``cole``: predicted age =
+        intercept + slope * age is inverted.
+    intercept : float
+        In years.
+    slope : float
+        Years a year.
+    n : int
+        Participants of the fit.
+    fitted_on : str
+        Which rows these were.
+    people : str
+        A hash of who they were: tells whether two fits had the same people, and not who.
+
+    References
+    ----------
+    linear: Beheshti et al. (2019), doi 10.1016/j.nicl.2019.102063; de Lange & Cole (2020), doi
+    10.1016/j.nicl.2020.102229. cole: Cole et al. (2018), doi 10.1038/mp.2017.62.
+    """
+
+    method: str
+    intercept: float
+    slope: float
+    n: int
+    fitted_on: str
+    people: str
+
+    def gap(self, age: _Array, predicted: _Array) -> _Array:
+        """Return corrected gaps, in years."""
+        if self.method == "cole":
+            return (predicted - self.intercept) / self.slope - age
+        return predicted - age - (self.intercept + self.slope * age)
+
+
+def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correction:
+    """Fit a correction.
+
+    Parameters
+    ----------
+    method : {"linear", "cole", "in_sample"}
+        See `Correction`.
+    people : DataFrame
+        ``participant_id``, ``age`` and ``predicted_age`` of those whom it is fitted on.
+    fitted_on : str
+        What they are called.
+
+    Raises
+    ------
+    EvaluationError
+        They are too few, or of one age; or Cole's slope is too flat.
+    """
+    age, predicted = people["age"].to_numpy(float), people["predicted_age"].to_numpy(float)
+    if len(people) < MIN_FITTED or np.ptp(age) == 0:
+        raise EvaluationError(
+            f"`gap_correction={method}` needs {MIN_FITTED} participants of different ages in the rows that it is "
+            f"fitted on ({fitted_on}), but there are {len(people)}. Use gap_correction=none, or more people."
+        )
+    target = predicted if method == "cole" else predicted - age
+    centred = age - age.mean()
+    slope = float(centred @ (target - target.mean()) / (centred @ centred))
+    if method == "cole" and abs(slope) < _MIN_SLOPE:
+        raise EvaluationError(
+            f"`gap_correction=cole` divides by the slope of predicted on true age, which must be {_MIN_SLOPE} or more "
+            f"in size, but is {slope:.3f}: these predictions hardly follow age. Use gap_correction=linear."
+        )
+    return Correction(
+        method, float(target.mean() - slope * age.mean()), slope, len(people), fitted_on, _who(people["participant_id"])
+    )
+
+
+def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
+    """Correct gaps, each by a fit on other people (but for ``in_sample``).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The rows that are analysed: ``participant_id``, ``split``, ``age``, ``predicted_age``.
+    validation : DataFrame
+        The validation rows, on which ``linear`` and ``cole`` are fitted.
+    method : {"linear", "cole", "in_sample", "none"}
+        How.
+
+    Returns
+    -------
+    Series, list of Correction
+        Corrected gaps, in years, by the index of `rows` (NaN with ``none``), and the fits. Validation rows that are
+        analysed too are corrected in ten parts, each by a fit on the other nine.
+
+    Raises
+    ------
+    EvaluationError
+        See `fit_correction`; or there are no validation rows to fit on.
+    """
+    age, predicted = rows["age"].to_numpy(float), rows["predicted_age"].to_numpy(float)
+    if method == "none":
+        return pd.Series(np.nan, rows.index), []
+    if method == "in_sample":
+        fit = fit_correction(method, rows, "the rows that are analysed")
+        return pd.Series(fit.gap(age, predicted), rows.index), [fit]
+    if validation.empty:
+        raise EvaluationError(
+            f"`gap_correction={method}` is fitted on validation rows (`split` is `val`), but there are none. Use "
+            "gap_correction=in_sample, which removes the trend of the very rows that are analysed, or none."
+        )
+    fit = fit_correction(method, validation, "validation")
+    corrected = pd.Series(fit.gap(age, predicted), rows.index)
+    fits = [fit]
+    shared = rows["participant_id"].isin(set(validation["participant_id"]))
+    if shared.any():
+        inside = rows[shared]
+        for number, part in enumerate(_parts(inside, validation)):
+            fit = fit_correction(method, _without(validation, part), f"validation without part {number + 1}")
+            refuse_shared(fit, part, _without(validation, part))
+            corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
+            fits.append(fit)
+    refuse_shared(fits[0], rows[~shared], validation)
+    # Where age tells the whole gap, as the mean predictor's, nothing is left but rounding.
+    return corrected.where(corrected.abs() > _ROUNDING, 0.0), fits
+
+
+def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> None:
+    """Refuse a fit whose people are among those that it corrects.
+
+    Parameters
+    ----------
+    fit : Correction
+        The fit.
+    rows : DataFrame
+        The rows that it corrects.
+    fitted : DataFrame
+        The rows that it was fitted on.
+
+    Raises
+    ------
+    EvaluationError
+        A participant is in both. ``in_sample`` means to be.
+    """
+    n_shared = int(rows["participant_id"].isin(set(fitted["participant_id"])).sum())
+    if n_shared and fit.method != "in_sample":
+        raise EvaluationError(
+            f"`gap_correction={fit.method}` must be fitted on other people than it corrects, but {n_shared} of "
+            f"{len(rows)} are in both. Use gap_correction=in_sample, which says so, or mend the column `split`."
+        )
+
+
+def _parts(rows: pd.DataFrame, validation: pd.DataFrame) -> Iterable[pd.DataFrame]:
+    """Deal the rows into parts by the order of their ages, so that each spans them all."""
+    ranked = validation.sort_values(["age", "participant_id"])["participant_id"]
+    part_of = pd.Series(np.arange(len(ranked)) % _N_FOLDS, index=ranked)
+    number = rows["participant_id"].map(part_of)
+    return [rows[number == part] for part in range(_N_FOLDS) if (number == part).any()]
+
+
+def _without(validation: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    return validation[~validation["participant_id"].isin(set(part["participant_id"]))]
+
+
+def _who(ids: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(str, ids))).encode()).hexdigest()[:16]
+
+
+def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
+    """Tabulate gaps by bins of age: bias that is left within ages shows here.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``age``, ``bag``, and ``bag_corrected`` where there is one, in years.
+    width : float, default=5.0
+        Of a bin, in years.
+
+    Returns
+    -------
+    DataFrame
+        ``age_low, age_high, n, bag, bag_sd, bag_corrected, bag_corrected_sd``: means and SDs. Of bins with fewer than
+        ten people only the number is told.
+
+    References
+    ----------
+    Zhang et al. (2023), Age-level bias correction in brain age prediction, doi 10.1016/j.nicl.2023.103319.
+    """
+    low = np.floor(rows["age"].to_numpy(float) / width) * width
+    columns = [name for name in ("bag", "bag_corrected") if name in rows]
+    found = []
+    for begin in np.unique(low):
+        people = rows[low == begin]
+        row: dict[str, object] = {"age_low": begin, "age_high": begin + width, "n": len(people)}
+        for name in columns:
+            enough = len(people) >= MIN_SHOWN
+            row[name] = float(people[name].mean()) if enough else None
+            row[f"{name}_sd"] = float(people[name].std()) if enough else None
+        found.append(row)
+    return pd.DataFrame(found)
+
+
+def rows_of(table: pd.DataFrame, choice: str) -> pd.DataFrame:
+    """Return the rows that are analysed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Predictions; where it has no labels in ``split``, all rows are meant.
+    choice : {"test", "val+test", "all"}
+        ``associations.rows``.
+    """
+    if choice == "all" or not has_labels(table):
+        return table
+    wanted: Sequence[str] = choice.split("+")
+    return table[table["split"].isin(wanted)]
+
+
+def has_labels(table: pd.DataFrame) -> bool:
+    """Tell whether rows say which part of the split they are of."""
+    return "split" in table and bool(table["split"].notna().any())

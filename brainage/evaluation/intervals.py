@@ -1,0 +1,136 @@
+"""Numbers with 95 % intervals: percentile bootstrap over participants, and Fisher's z for correlations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+# Participants below which nothing is resampled.
+MIN_RESAMPLED = 10
+
+# Resamples that are held in memory together.
+_CHUNK = 50
+
+# Of the resamples, those in which a statistic must be defined for its interval to be.
+_DEFINED = 0.9
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval.
+
+    Parameters
+    ----------
+    value, low, high : float or None
+        None where undefined.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def resampled_counts(n: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Draw bootstrap resamples: how often each participant is in each.
+
+    Parameters
+    ----------
+    n : int
+        Participants.
+    n_resamples : int
+        Resamples of as many participants, with replacement.
+    seed : int
+        Governs the draws: resample number b is row b of ``default_rng(seed).integers(n, size=(n_resamples, n))``.
+
+    Yields
+    ------
+    array of shape (n_together, n)
+        Counts; each row sums to `n`.
+    """
+    rng = np.random.default_rng(seed)
+    for begin in range(0, n_resamples, _CHUNK):
+        n_together = min(_CHUNK, n_resamples - begin)
+        drawn = rng.integers(n, size=(n_together, n)) + np.arange(n_together)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=n_together * n).reshape(n_together, n).astype(np.float64)
+
+
+def bootstrap(
+    statistics: Callable[[_Array], dict[str, _Array]], n: int, *, n_resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Estimate statistics of participants, with percentile intervals.
+
+    Parameters
+    ----------
+    statistics : callable
+        Takes counts of shape (n_together, n); returns, by name, values of shape (n_together,), NaN where undefined.
+    n : int
+        Participants; below `MIN_RESAMPLED` there are no intervals.
+    n_resamples, seed : int
+        See `resampled_counts`.
+
+    References
+    ----------
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, doi 10.1201/9780429246593.
+    """
+    whole = statistics(np.ones((1, n))) if n else {}
+    values = {name: float(value[0]) for name, value in whole.items()}
+    if n < MIN_RESAMPLED or n_resamples == 0:
+        return {name: Estimate(_finite(value)) for name, value in values.items()}
+    parts = [statistics(counts) for counts in resampled_counts(n, n_resamples, seed)]
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in values}
+    return {name: Estimate(_finite(values[name]), *percentile_interval(drawn[name])) for name in values}
+
+
+def percentile_interval(drawn: _Array) -> tuple[float | None, float | None]:
+    """Return where the middle 95 % of a statistic's resampled values lie; None where too few are defined."""
+    known = drawn[np.isfinite(drawn)]
+    if known.size < _DEFINED * drawn.size:
+        return None, None
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def correlation_estimate(r: float, n: int, n_held: int = 0) -> Estimate:
+    """Return a (partial) correlation with the interval of Fisher's z transformation.
+
+    Parameters
+    ----------
+    r : float
+        The correlation.
+    n : int
+        Participants.
+    n_held : int, default=0
+        Variables that are held constant.
+
+    References
+    ----------
+    Fisher (1924), The distribution of the partial correlation coefficient, Metron 3.
+    """
+    if not math.isfinite(r):
+        return Estimate(None)
+    freedom = n - n_held - 3
+    if freedom < 1 or abs(r) >= 1:
+        return Estimate(r)
+    half = stats.norm.ppf(0.975) / math.sqrt(freedom)
+    return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
+
+
+def correlation_p(r: float, n: int, n_held: int = 0) -> float | None:
+    """Return the two-sided p of a (partial) correlation, by Student's t with n - 2 - n_held degrees of freedom."""
+    freedom = n - 2 - n_held
+    if not math.isfinite(r) or freedom < 1:
+        return None
+    if abs(r) >= 1:
+        return 0.0
+    return float(2 * stats.t.sf(abs(r) * math.sqrt(freedom / (1 - r * r)), freedom))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,83 @@
+"""Head motion: what it has to do with age, prediction and gap, and how well it predicts age by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from brainage.evaluation.associations import MIN_ROWS, pearson
+from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Head motion in the rows that are analysed.
+
+    Parameters
+    ----------
+    n : int
+        Participants whose motion is known.
+    correlations : dict of str to (Estimate, float or None)
+        With ``age``, ``predicted_age`` and ``bag``: r with its interval, and p.
+    alone_mae : float or None
+        Error of a straight line from motion to age that was fitted on training rows, in years; None without those.
+    n_still : int
+        Participants in the half that moved least.
+    still_mae, moving_mae : float
+        Error of the predictions in that half and in the other, in years.
+    """
+
+    n: int
+    correlations: dict[str, tuple[Estimate, float | None]]
+    alone_mae: float | None
+    n_still: int
+    still_mae: float
+    moving_mae: float
+
+
+def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
+    """Measure what head motion has to do with predictions.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``age``, ``predicted_age``, ``bag``, ``head_motion`` of those who are analysed.
+    training : DataFrame
+        ``age`` and ``head_motion`` of the training rows; may be empty.
+
+    Returns
+    -------
+    Motion or None
+        None where motion is not known of 20 participants, or does not vary.
+    """
+    if "head_motion" not in rows:
+        return None
+    people = rows[rows["head_motion"].notna()]
+    motion = people["head_motion"].to_numpy(float)
+    if len(people) < MIN_ROWS or np.ptp(motion) == 0:
+        return None
+    correlations = {}
+    for name in ("age", "predicted_age", "bag"):
+        r = pearson(motion, people[name].to_numpy(float))
+        correlations[name] = (correlation_estimate(r, len(people)), correlation_p(r, len(people)))
+    error = people["bag"].abs().to_numpy()
+    still = motion <= np.median(motion)
+    return Motion(
+        len(people),
+        correlations,
+        _alone(people, training),
+        int(still.sum()),
+        float(error[still].mean()),
+        float(error[~still].mean()) if (~still).any() else float("nan"),
+    )
+
+
+def _alone(people: pd.DataFrame, training: pd.DataFrame) -> float | None:
+    known = training[training["head_motion"].notna()] if "head_motion" in training else training.iloc[:0]
+    if len(known) < MIN_ROWS or known["head_motion"].nunique() < 2:
+        return None
+    slope, intercept = np.polyfit(known["head_motion"].to_numpy(float), known["age"].to_numpy(float), 1)
+    predicted = intercept + slope * people["head_motion"].to_numpy(float)
+    return float(np.abs(predicted - people["age"].to_numpy(float)).mean())

@@ -1,0 +1,117 @@
+"""The report of a comparison of runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from brainage.evaluation.intervals import Estimate
+from brainage.evaluation.side_by_side import SideBySide
+from brainage.reporting import findings_figures as figures
+from brainage.reporting.findings_page import METRICS, p_phrase, signed_interval, with_interval
+from brainage.reporting.page import Page, Section, Table
+from brainage.run import commit, versions
+
+# Pairs of runs whose gaps are drawn.
+_MOST_DRAWN = 6
+
+Rows = tuple[Sequence[str], list[list[str]]]
+
+
+def metric_rows(found: SideBySide, parameters: Sequence[int | None]) -> Rows:
+    """Return header and rows of all metrics, a row a run.
+
+    Parameters
+    ----------
+    found : SideBySide
+        The comparison.
+    parameters : sequence of int or None
+        Of each run's model.
+    """
+    sizes = [*(("-" if size is None else f"{size:,}") for size in parameters), "-"]
+    rows = [
+        [name, *(with_interval(found.accuracy[name].estimates[key]) for key in METRICS), size]
+        for name, size in zip(found.names, sizes, strict=True)
+    ]
+    return ("run", *(name for name, _ in METRICS.values()), "parameters"), rows
+
+
+def difference_rows(found: SideBySide) -> Rows:
+    """Return header and rows of the paired differences, a row a pair."""
+    rows = [
+        [
+            f"{row['first']} less {row['second']}",
+            f"{signed_interval(_estimate(row))} years",
+            p_phrase(row["p"]),
+        ]
+        for row in found.differences.to_dict("records")
+    ]
+    return ("", "difference in MAE", ""), rows
+
+
+def _estimate(row: Mapping[Any, Any]) -> Estimate:
+    values = (row[name] for name in ("mae_difference", "low", "high"))
+    return Estimate(*(None if pd.isna(value) else float(value) for value in values))
+
+
+def comparison_page(
+    found: SideBySide, places: Sequence[tuple[str, str]], parameters: Sequence[int | None], *, points: str
+) -> Page:
+    """Return the report.
+
+    Parameters
+    ----------
+    found : SideBySide
+        The comparison.
+    places : sequence of (str, str)
+        Each run's name and folder.
+    parameters : sequence of int or None
+        Of each run's model.
+    points : {"all", "none"}
+        ``report.points``.
+    """
+    n_pairs = len(found.agreement)
+    gaps = {name: (found.predicted[name] - found.predicted["age"]).to_numpy(float) for name in found.names}
+    drawn = [figures.agreement(gaps[a], gaps[b], (a, b), points=points) for a, b in list(found.agreement)[:_MOST_DRAWN]]
+    agreement = [[f"{a} and {b}", figures.text_of(r if r == r else None)] for (a, b), r in found.agreement.items()]
+    about = [
+        *places,
+        ("written", time.strftime("%Y-%m-%d %H:%M")),
+        ("commit", commit() or "unknown"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
+    ]
+    sections = [
+        Section(
+            "Accuracy",
+            ["Of raw predictions, on the participants that all runs tested; 95 % intervals by bootstrap."],
+            [Table(*metric_rows(found, parameters))],
+        ),
+        Section(
+            "Paired differences",
+            ["By a bootstrap over participants, the same resamples for all. Below 0: the first is better."],
+            [Table(*difference_rows(found))],
+        ),
+        Section(
+            "Agreement",
+            ["How far the runs' brain-age gaps agree, person by person."],
+            [Table(("gaps of", "r"), agreement)],
+            [figure for figure in drawn if figure is not None],
+        ),
+        Section("What was compared", tables=[Table((), about, text=True)]),
+    ]
+    best = min(found.names[:-1], key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
+    lead = [
+        f"{found.n_shared:,} test participants are shared by {len(found.names) - 1} runs. The lowest MAE has {best}: "
+        f"{with_interval(found.accuracy[best].estimates['mae'])} years; the mean of all has "
+        f"{with_interval(found.accuracy[found.names[-1]].estimates['mae'])}.",
+    ]
+    if n_pairs == 1:
+        row = found.differences.to_dict("records")[0]
+        lead.append(
+            f"{row['first']} less {row['second']}: {signed_interval(_estimate(row))} years of MAE "
+            f"({p_phrase(row['p'])})."
+        )
+    return Page(f"Comparison of {len(found.names) - 1} runs", lead, sections)

@@ -1,0 +1,286 @@
+"""Pictures of findings. Single people are points in pixels, or densities; groups under ten people are not drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
+
+from brainage.evaluation.accuracy import Accuracy
+from brainage.evaluation.gap import MIN_SHOWN
+from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+
+_Array = NDArray[np.float64]
+
+_PARTS = {"train": BLUE, "val": ORANGE, "test": GREEN}
+_PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+# Looks of the gap and of the corrected gap, everywhere.
+GAPS = {"bag": ("gap", BLUE), "bag_corrected": ("corrected gap", ORANGE)}
+
+# Points of a density's grid, along an axis.
+_GRID = 80
+
+
+def ages(table: pd.DataFrame) -> Figure | None:
+    """Draw the distribution of ages in each part."""
+    groups = {str(part): group["age"].to_numpy(float) for part, group in table.groupby("split")}
+    drawn = {part: groups[part] for part in _PARTS if len(groups.get(part, ())) >= MIN_SHOWN}
+    drawn = {part: values for part, values in drawn.items() if np.ptp(values) > 0}
+    if not drawn:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        low, high = (bound(values.min() if bound is min else values.max() for values in drawn.values())
+                     for bound in (min, max))  # fmt: skip
+        grid = np.linspace(low - 3, high + 3, 200)
+        for part, values in drawn.items():
+            label = f"{_PART_NAMES[part]} (n = {len(values):,})"
+            axes.plot(grid, gaussian_kde(values)(grid), color=_PARTS[part], linewidth=2, label=label)
+        axes.set(xlabel="age (years)", ylabel="density")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+
+    text = ", ".join(f"{_PART_NAMES[part]} mean {values.mean():.1f}" for part, values in drawn.items())
+    return draw("ages", f"Smoothed distribution of age in each part of the split: {text} years.", plot, size=(6, 3.6))
+
+
+def training(curves: pd.DataFrame, best_epoch: int | None) -> Figure | None:
+    """Draw the loss of both parts by epoch, with the epoch that was kept."""
+    if len(curves) < 2:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for part, colour in (("train", BLUE), ("val", ORANGE)):
+            known = curves[curves[f"{part}/loss"].notna()]
+            axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=_PART_NAMES[part])
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"kept (epoch {best_epoch})")
+        losses = curves[["train/loss", "val/loss"]].to_numpy(float)
+        axes.set_ylim(0, float(np.nanpercentile(losses, 95)) * 1.3)
+        axes.set(xlabel="epoch", ylabel="MSE (years²)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    alt = f"Training and validation error over {len(curves)} epochs; the kept one is {best_epoch}."
+    return draw("training", alt, plot, size=(6, 3.6))
+
+
+def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure | None:
+    """Draw predicted against true age, with identity and fit."""
+    if len(rows) < MIN_SHOWN:
+        return None
+    age, guess = rows["age"].to_numpy(float), rows["predicted_age"].to_numpy(float)
+    values = {name: estimate.value for name, estimate in accuracy.estimates.items()}
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        cloud(axes, age, guess, BLUE, points)
+        ends = np.array([min(age.min(), guess.min()), max(age.max(), guess.max())])
+        axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
+        line(axes, age, guess, RED, "fit")
+        axes.set(xlabel="age (years)", ylabel="predicted age (years)", aspect="equal", adjustable="datalim")
+        text = f"MAE {text_of(values['mae'])}   R² {text_of(values['r2'])}   r {text_of(values['pearson_r'])}"
+        axes.set_title(f"{text}   n = {len(age):,}")
+        axes.legend(loc="upper left")
+
+    alt = (
+        f"Predicted against true age of {len(age)} participants, with identity and fitted line: MAE "
+        f"{text_of(values['mae'])} years, r {text_of(values['pearson_r'])}."
+    )
+    return draw("predicted", alt, plot, size=(5.6, 5.2))
+
+
+def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
+    """Draw gap and corrected gap against age."""
+    age = rows["age"].to_numpy(float)
+    drawn = {name: look for name, look in GAPS.items() if name in rows and rows[name].notna().all()}
+    if len(rows) < MIN_SHOWN or not drawn:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        panels = canvas.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+        for axes, (name, (label, colour)) in zip(panels, drawn.items(), strict=True):
+            gap = rows[name].to_numpy(float)
+            cloud(axes, age, gap, colour, points)
+            axes.axhline(0, color=GREY, linestyle="--")
+            line(axes, age, gap, RED, "fit")
+            axes.set(xlabel="age (years)", title=f"{label}, r = {_correlation(age, gap)}")
+        panels[0].set_ylabel("years")
+
+    said = " and ".join(f"{label} (r {_correlation(age, rows[name].to_numpy(float))})"
+                        for name, (label, _) in drawn.items())  # fmt: skip
+    return draw("gap-age", f"Against age, of {len(rows)} participants: {said}.", plot, size=(4.2 * len(drawn), 3.8))
+
+
+def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
+    """Draw mean gap and corrected gap by bin of age, with the intervals of the means."""
+    shown = by_age[by_age["n"] >= MIN_SHOWN]
+    drawn = {name: look for name, look in GAPS.items() if name in shown and shown[name].notna().any()}
+    if shown.empty or not drawn:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        middle = (shown["age_low"] + shown["age_high"]).to_numpy(float) / 2
+        for shift, (name, (label, colour)) in enumerate(drawn.items()):
+            half = 1.96 * shown[f"{name}_sd"].to_numpy(float) / np.sqrt(shown["n"].to_numpy(float))
+            axes.errorbar(
+                middle + 0.5 * shift, shown[name].to_numpy(float), half, fmt="o-", color=colour, capsize=3, label=label
+            )
+        axes.axhline(0, color=GREY, linestyle="--")
+        axes.set(xlabel="age (years)", ylabel="mean gap (years)")
+        axes.legend()
+
+    return draw("gap-by-age", f"Mean gap and corrected gap in {len(shown)} bins of age.", plot, size=(6, 3.8))
+
+
+def forest(table: pd.DataFrame) -> Figure | None:
+    """Draw the partial correlations with their intervals, and the plain ones of the corrected gap beside them."""
+    known = table[table["r_partial"].notna()]
+    if known.empty:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        places = np.arange(len(known))[::-1].astype(float)
+        for shift, suffix, colour, label in (
+            (0.14, "_partial", BLUE, "gap, covariates held constant"),
+            (-0.14, "_corrected", ORANGE, "corrected gap"),
+        ):
+            r, low, high = (known[f"r{suffix}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+            some = ~np.isnan(r)
+            if some.any():
+                ends = np.abs(np.nan_to_num(np.stack([r - low, high - r])[:, some]))
+                axes.errorbar(r[some], places[some] + shift, xerr=ends, fmt="o", color=colour, capsize=2, label=label)
+        axes.axvline(0, color=GREY, linestyle="--")
+        names = [
+            f"{name} *" if q < 0.05 else name for name, q in zip(known["variable"], known["q_partial"], strict=True)
+        ]
+        axes.set_yticks(places, [name.replace("$", r"\$") for name in names])
+        axes.set(xlabel="correlation (95 % interval)")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+
+    strongest = known.iloc[int(known["r_partial"].abs().to_numpy(float).argmax())]
+    alt = (
+        f"Partial correlations of the gap with {len(known)} variables; the strongest is {strongest['variable']}, "
+        f"{strongest['r_partial']:.2f}."
+    )
+    return draw("associations", alt, plot, size=(7.2, 1.4 + 0.42 * len(known)), caption="* q < 0.05")
+
+
+def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, points: str) -> Figure | None:
+    """Draw gap and corrected gap against one variable."""
+    gaps = {gap: look for gap, look in GAPS.items() if gap in rows and rows[gap].notna().all()}
+    known = values.notna()
+    x = values[known].to_numpy(float)
+    if len(x) < MIN_SHOWN or not gaps:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        panels = canvas.subplots(1, len(gaps), sharey=True, squeeze=False)[0]
+        for axes, (gap, (label, colour)) in zip(panels, gaps.items(), strict=True):
+            y = rows.loc[known, gap].to_numpy(float)
+            if kind == "continuous":
+                cloud(axes, x, y, colour, points)
+                line(axes, x, y, RED, "fit")
+            else:
+                _boxes(axes, x, y, colour)
+            axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
+            axes.set_xlabel(name, parse_math=False)
+            axes.set_title(f"{label}, r = {_correlation(x, y)}", fontsize=10)
+        panels[0].set_ylabel("years")
+
+    alt = f"Gap and corrected gap of {len(x)} participants against {name}."
+    return draw(f"phenotype-{slug(name)}", alt, plot, size=(3.3 * len(gaps), 2.9))
+
+
+def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: str) -> Figure | None:
+    """Draw the gaps of two runs against each other."""
+    if len(first) < MIN_SHOWN:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        cloud(axes, first, second, BLUE, points)
+        ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())])
+        axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
+        axes.set_xlabel(f"gap of {names[0]} (years)", parse_math=False)
+        axes.set_ylabel(f"gap of {names[1]} (years)", parse_math=False)
+        axes.set_title(f"r = {_correlation(first, second)}   n = {len(first):,}")
+        axes.legend()
+
+    alt = f"Gaps of {names[0]} and {names[1]} of {len(first)} participants, r {_correlation(first, second)}."
+    return draw(f"agreement-{slug(names[0])}-{slug(names[1])}", alt, plot, size=(5, 4.6))
+
+
+def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
+    """Draw people as points, or as a density where single people are not to be seen."""
+    if points == "all":
+        axes.scatter(x, y, s=12, color=colour, alpha=max(0.15, min(0.6, 150 / max(len(x), 1))), linewidths=0)
+        return
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return
+    try:
+        density = gaussian_kde(np.stack([x, y]))
+    except np.linalg.LinAlgError:  # all on one line
+        return
+    grids = [np.linspace(values.min(), values.max(), _GRID) for values in (x, y)]
+    mesh = np.meshgrid(*grids)
+    height = density(np.stack([axis.ravel() for axis in mesh])).reshape(_GRID, _GRID)
+    # From where the density is a tenth of its highest: the edge would show the outermost people.
+    axes.contourf(*mesh, height, levels=np.linspace(0.1, 1, 8) * height.max(), cmap="Blues")
+
+
+def line(axes: Axes, x: _Array, y: _Array, colour: str, label: str) -> None:
+    """Draw a straight line that is fitted to points."""
+    if np.ptp(x) == 0:
+        return
+    slope, intercept = np.polyfit(x, y, 1)
+    ends = np.array([x.min(), x.max()])
+    axes.plot(ends, intercept + slope * ends, color=colour, linewidth=2, label=label)
+
+
+def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
+    """Draw a box a category: quartiles and 5 to 95 %, no single people."""
+    categories = [value for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
+    if not categories:
+        return
+    parts = axes.boxplot(
+        [y[x == value] for value in categories],
+        positions=range(len(categories)),
+        widths=0.55,
+        showfliers=False,
+        whis=(5, 95),
+        patch_artist=True,
+        medianprops={"color": "#1c2430"},
+    )
+    for box in parts["boxes"]:
+        box.set(facecolor=colour, alpha=0.55)
+    axes.set_xticks(range(len(categories)), [f"{value:g}" for value in categories])
+
+
+def _correlation(x: _Array, y: _Array) -> str:
+    from brainage.evaluation.associations import pearson
+
+    r = pearson(x, y)
+    return "undefined" if np.isnan(r) else f"{r:.2f}"
+
+
+def text_of(value: float | None) -> str:
+    """Return a number of two digits after the point, or a dash."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def slug(name: str) -> str:
+    """Return a name as a file's: letters, digits and hyphens."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "unnamed"

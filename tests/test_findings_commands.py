@@ -1,0 +1,329 @@
+"""Findings as users get them: at the end of ``train.py``, again by ``report.py``, side by side by ``compare.py``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
+
+from brainage import compare_command, report_command
+from brainage.evaluation.associations import COLUMNS
+from tests.conftest import ROOT, Ended, run_command
+
+PEOPLE = 300
+FINDINGS = ("associations.csv", "findings.json", "gap.csv", "predictions.csv", "report.html")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Baselines that were trained, and what was printed."""
+
+    folder: Path
+    ended: Ended
+
+    def run(self, number: int) -> Path:
+        return self.folder / "outputs" / "baselines" / str(number)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """0 is the connectivity ridge, 1 the mean age, 2 the ridge on motion."""
+    folder = tmp_path_factory.mktemp("findings")
+    words = (
+        "model=ridge_connectivity,mean_age,ridge_motion",
+        f"cohort.n_participants={PEOPLE}",
+        "report.n_resamples=200",
+    )
+    ended = run_command(folder, "train.py", "--multirun", *words, "hydra.sweep.dir=outputs/baselines", "trainer=cpu")
+    return Study(folder, ended)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_baselines_train_by_the_same_command_with_the_same_outputs(study: Study) -> None:
+    assert study.ended.code == 0, study.ended.text
+    errors = {}
+    for number, name in enumerate(("ridge_connectivity", "mean_age", "ridge_motion")):
+        summary = json.loads((study.run(number) / "summary.json").read_text())
+        assert (summary["status"], summary["model"]["name"]) == ("finished", name)
+        assert len(read(study.run(number) / "metrics.csv")) == 1
+        assert {row["split"] for row in read(study.run(number) / "predictions.csv")} == {"train", "val", "test"}
+        errors[name] = summary["metrics"]["test"]["mae"]
+        assert {path.name for path in study.run(number).iterdir()} >= {
+            *FINDINGS,
+            "model.npz",
+            "splits.csv",
+            "config.yaml",
+        }
+    baseline = json.loads((study.run(0) / "summary.json").read_text())["baseline"]["test"]["mae"]
+    assert errors["mean_age"] == pytest.approx(baseline, abs=1e-12)
+    assert errors["ridge_connectivity"] < 0.85 * baseline  # the simulated series carry age
+
+
+def test_all_baselines_share_the_split(study: Study) -> None:
+    assert len({(study.run(number) / "splits.csv").read_bytes() for number in range(3)}) == 1
+
+
+def test_a_models_file_holds_plain_arrays_that_give_its_predictions(study: Study) -> None:
+    with np.load(study.run(1) / "model.npz", allow_pickle=False) as kept:
+        mean = float(kept["intercept"])
+    assert {float(row["predicted_age"]) for row in read(study.run(1) / "predictions.csv")} == {mean}
+    ages = [float(row["age"]) for row in read(study.run(1) / "predictions.csv") if row["split"] == "train"]
+    assert mean == pytest.approx(sum(ages) / len(ages))
+
+
+def test_associations_have_the_columns_that_others_build_on(study: Study) -> None:
+    table = read(study.run(0) / "associations.csv")
+    assert list(table[0]) == list(COLUMNS)
+    names = [row["variable"] for row in table]
+    assert names == ["sex", "processing_speed", "grip_strength", "restlessness", "month_of_birth", "smoker"]
+    assert "true_gap" not in names
+    assert table[0]["covariates"] == "age age^2 head_motion site"  # not the variable itself
+
+
+def test_gaps_are_corrected_by_a_fit_on_validation_that_is_saved(study: Study) -> None:
+    people = pd.read_csv(study.run(0) / "predictions.csv")
+    val, test = (people[people["split"] == part] for part in ("val", "test"))
+    slope, intercept = np.polyfit(val["age"], val["bag"], 1)
+    expected = test["bag"] - (intercept + slope * test["age"])
+    np.testing.assert_allclose(test["bag_corrected"], expected, atol=1e-9)
+    fit = json.loads((study.run(0) / "findings.json").read_text())["gap_correction"][0]
+    assert (fit["method"], fit["n"]) == ("linear", len(val))
+    assert (fit["intercept"], fit["slope"]) == (pytest.approx(intercept), pytest.approx(slope))
+
+
+def test_a_report_is_one_file_that_loads_nothing(study: Study) -> None:
+    html = (study.run(0) / "report.html").read_text()
+    assert not re.search(r"<(script|svg|link|iframe)", html)
+    assert not re.search(r"(src|href)=\"(?!data:image/png;base64,|#)", html)
+    images = re.findall(r"<img [^>]*>", html)
+    assert len(images) == len(list((study.run(0) / "figures").glob("*.png"))) > 5
+    assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+    assert "The best possible is a line from true brain age to age." in html
+
+
+def test_a_network_stands_beside_the_connectivity_ridge(tmp_path: Path) -> None:
+    small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "trainer=cpu", "report.n_resamples=100")
+    ended = run_command(tmp_path, "train.py", f"cohort.n_participants={PEOPLE}", *small, "hydra.run.dir=run")
+    assert ended.code == 0, ended.text
+    assert re.search(r"MAE less the ridge's +[+-]\d", ended.out)
+    assert re.search(r"r with true gap, corrected .*best possible 0\.\d\d, 1\.00", ended.out)
+    assert "Report: " in ended.out
+    against = json.loads((tmp_path / "run" / "findings.json").read_text())["against_ridge"]
+    assert against["n"] == 30
+    kept = list((tmp_path / "outputs" / "store").glob("*/connectivity-*.npz"))
+    assert len(kept) == 1  # cached with the store
+
+
+# --- report.py and compare.py ---
+
+Invoke = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture
+def invoke(tmp_path: Path) -> Iterator[Invoke]:
+    """Run ``report.py`` or ``compare.py`` inside this process; return exit code and folder."""
+
+    def run(verb: str, *words: str) -> tuple[int, Path]:
+        GlobalHydra.instance().clear()
+        folder = tmp_path / "outputs" / verb / "day" / "now"
+        folder.mkdir(parents=True)
+        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+            job = compose(verb, list(words), return_hydra_config=True)
+        with open_dict(job):
+            job.hydra.runtime.output_dir = str(folder)
+            job.hydra.mode = "RUN"
+            HydraConfig.instance().set_config(job)
+            del job["hydra"]
+        try:
+            {"report": report_command.report, "compare": compare_command.compare}[verb](job)
+        except SystemExit as end:
+            return int(str(end.code)), folder
+        return 0, folder
+
+    yield run
+    HydraConfig.instance().cfg = None
+
+
+def test_report_tells_a_finished_run_again(study: Study, tmp_path: Path) -> None:
+    run = study.run(0)
+    ended = run_command(study.folder, "report.py", f"run={run}", f"hydra.run.dir={tmp_path / 'again'}")
+    assert ended.code == 0, ended.text
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted([*FINDINGS, "figures"])
+    for name in ("associations.csv", "gap.csv", "predictions.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes()
+    again, first = (json.loads((place / "findings.json").read_text()) for place in (tmp_path / "again", run))
+    assert again["accuracy"] == first["accuracy"]
+
+
+def test_report_takes_another_correction_other_rows_and_variables(study: Study, invoke: Invoke) -> None:
+    words = ("gap_correction=in_sample", "associations.rows=val+test", "associations.variables=[grip_strength]")
+    code, folder = invoke("report", f"run={study.run(0)}", *words)
+    assert code == 0
+    assert [row["variable"] for row in read(folder / "associations.csv")] == ["grip_strength"]
+    rows = [row for row in read(folder / "predictions.csv") if row["bag_corrected"]]
+    assert {row["split"] for row in rows} == {"val", "test"}
+    gaps, ages = (np.array([float(row[name]) for row in rows]) for name in ("bag_corrected", "age"))
+    assert abs(np.corrcoef(gaps, ages)[0, 1]) < 1e-10  # gone by construction
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Predictions made elsewhere, with a phenotype whose name is markup."""
+    rng = np.random.default_rng(1)
+    age = rng.uniform(46, 82, 120)
+    frame = pd.DataFrame(
+        {
+            "eid": [f"77{i:05d}" for i in range(120)],
+            "age": age.round(2),
+            "predicted_age": (30 + 0.5 * age + rng.normal(0, 3, 120)).round(3),
+            "<script>alert(1)</script>": rng.normal(size=120).round(3),
+            "sex": rng.integers(2, size=120),
+        }
+    )
+    path = tmp_path / "made.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_report_takes_a_table_made_elsewhere_and_escapes_its_names(table: Path, invoke: Invoke) -> None:
+    code, folder = invoke("report", f"predictions={table}", "gap_correction=in_sample")
+    assert code == 0
+    html = (folder / "report.html").read_text()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert [row["variable"] for row in read(folder / "associations.csv")] == ["sex", "<script>alert(1)</script>"]
+    assert list(read(folder / "predictions.csv")[0])[0] == "participant_id"
+    assert "7700005" not in html
+
+
+def test_points_none_draws_nobody(table: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    def scatter(*arguments: object, **more: object) -> None:
+        raise AssertionError("a person was drawn")
+
+    monkeypatch.setattr(Axes, "scatter", scatter)
+    code, _ = invoke("report", f"predictions={table}", "gap_correction=in_sample", "report.points=none")
+    assert code == 0
+
+
+def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, invoke: Invoke) -> None:
+    words = ("split=kfold", "split.n_folds=3", "split.fold=0,1,2", "model=ridge_connectivity", "report.n_resamples=100")
+    common = (f"cohort.n_participants={PEOPLE}", "trainer=cpu", "hydra.sweep.dir=folds")
+    ended = run_command(tmp_path, "train.py", "--multirun", *words, *common)
+    assert ended.code == 0, ended.text
+    code, folder = invoke("report", f"run={tmp_path / 'folds'}")
+    assert code == 0
+    rows = pd.read_csv(folder / "predictions.csv", dtype={"participant_id": str})
+    assert len(rows) == PEOPLE
+    fold = pd.read_csv(tmp_path / "folds" / "1" / "predictions.csv", dtype={"participant_id": str})
+    val, test = (fold[fold["split"] == part] for part in ("val", "test"))
+    slope, intercept = np.polyfit(val["age"], val["bag"], 1)
+    expected = test.assign(expected=test["bag"] - intercept - slope * test["age"]).merge(rows, on="participant_id")
+    np.testing.assert_allclose(expected["bag_corrected_y"], expected["expected"], atol=1e-9)
+
+
+def test_compare_answers_in_one_page(study: Study, tmp_path: Path) -> None:
+    ended = run_command(study.folder, "compare.py", "runs=outputs/baselines", f"hydra.run.dir={tmp_path / 'c'}")
+    assert ended.code == 0, ended.text
+    assert "30 test participants are shared, of 30, 30, 30." in ended.out
+    differences = read(tmp_path / "c" / "differences.csv")
+    first = next(row for row in differences if row["first"].startswith("1:") and row["second"].startswith("2:"))
+    tests = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in (0, 1)]
+    by_hand = tests[0]["bag"].abs().mean() - tests[1]["bag"].abs().mean()
+    assert float(first["mae_difference"]) == pytest.approx(by_hand)
+    ensemble = pd.read_csv(tmp_path / "c" / "predictions.csv")
+    assert list(ensemble) == ["participant_id", "split", "age", "predicted_age", "bag", "predicted_age_sd"]
+    html = (tmp_path / "c" / "report.html").read_text()
+    assert "Paired differences" in html
+
+
+# --- Mistakes ---
+
+
+def test_what_report_refuses(study: Study, table: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    run = study.run(0)
+    frame = pd.read_csv(table)
+    broken = table.parent
+    frame.drop(columns="predicted_age").to_csv(broken / "lacks.csv", index=False)
+    pd.concat([frame, frame.head(2)]).to_csv(broken / "twice.csv", index=False)
+    frame.assign(split="training").to_csv(broken / "parts.csv", index=False)
+    frame.assign(predicted_age="n/a").to_csv(broken / "empty.csv", index=False)
+    frame.assign(predicted_age=60.0, split=["val"] * 60 + ["test"] * 60).to_csv(broken / "flat.csv", index=False)
+    frame.assign(split="val").to_csv(broken / "val.csv", index=False)
+    unfinished = broken / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "config.yaml").write_bytes((run / "config.yaml").read_bytes())
+    cases = [
+        ((), r"`run` or `predictions` must be given, one of them"),
+        ((f"run={run}", f"predictions={table}"), r"`run` or `predictions` must be given, one of them"),
+        ((f"run={broken / 'none'}",), r"must be the folder of a finished run, .* does not exist"),
+        ((f"run={unfinished}",), r"has no `summary.json`: it still runs, or was killed"),
+        ((f"predictions={broken / 'none.csv'}",), r"must be a table, but there is no such file"),
+        ((f"predictions={broken / 'lacks.csv'}",), r"but lacks predicted_age\. Rename its columns"),
+        ((f"predictions={broken / 'twice.csv'}",), r"one row a participant, but 2 rows repeat one"),
+        ((f"predictions={broken / 'parts.csv'}",), r"`split` must be train, val or test, or empty, but 120 rows"),
+        ((f"predictions={broken / 'empty.csv'}",), r"none of its 120 rows has age and prediction"),
+        ((f"predictions={broken / 'val.csv'}", "gap_correction=none"), r"`associations.rows=test` must name rows"),
+        ((f"predictions={table}",), r"`gap_correction=linear` is fitted on validation rows .*gap_correction=in_sample"),
+        ((f"predictions={broken / 'flat.csv'}", "gap_correction=cole"), r"slope .* must be 0.05 .*, but is -?0.000"),
+        ((f"run={run}", "associations.variables=[grip_strenght]"), r"'grip_strenght'.*Did you mean `grip_strength`"),
+        ((f"run={run}", "associations.variables=[participant_id]"), r"names 'participant_id', which is no column"),
+        ((f"run={run}", "gap_correction=linaer"), r"`gap_correction` got 'linaer'.*Did you mean `linear`"),
+        ((f"run={run}", "associations.rows=tests"), r"`associations.rows` got 'tests'"),
+        ((f"run={run}", "report.points=some"), r"`report.points` got 'some'"),
+        ((f"run={run}", "report.n_resamples=3"), r"`report.n_resamples` must be 100 or more, but got 3"),
+    ]
+    for words, message in cases:
+        code, folder = invoke("report", *words)
+        said = capsys.readouterr().err
+        assert code == 2, (words, said)
+        assert re.search(message, said, re.S), (words, said)
+        assert said.count("error:") == 1
+        assert not folder.exists()  # nothing half-written
+
+
+def test_what_compare_refuses(study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (f"cohort.n_participants={PEOPLE}", "model=mean_age", "report.n_resamples=100", "split.seed=1,2")
+    ended = run_command(tmp_path, "train.py", "--multirun", *words, "trainer=cpu", "hydra.sweep.dir=other")
+    assert ended.code == 0, ended.text
+    one, run = tmp_path / "other" / "0", study.run(0)
+    leaking = tmp_path / "leaking"
+    leaking.mkdir()
+    for name in ("config.yaml", "summary.json"):
+        (leaking / name).write_bytes((run / name).read_bytes())
+    people = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    first = people.index[people["split"] == "test"][0]
+    people.assign(split=people["split"].where(people.index != first, "train")).to_csv(
+        leaking / "predictions.csv", index=False
+    )
+    cases = [
+        ((f"runs=[{run}]",), r"must name two finished runs or more"),
+        ((f"runs=[{run},{run}]",), r"one is named twice"),
+        ((f"runs=[{run},{one}]",), r"must share 90% of their test participants, but all share \d+ of the 30"),
+        ((f"runs=[{run},{leaking}]",), r"was trained on 1 of the test participants of 1:"),
+        ((f"runs={tmp_path / 'none'}",), r"must be a multirun's folder, or a list of runs: it does not exist"),
+        ((f"runs=[{run},{tmp_path / 'none'}]",), r"must be the folder of a finished run"),
+        ((), r"`runs` must be given, but got nothing"),
+    ]
+    for arguments, message in cases:
+        code, folder = invoke("compare", *arguments)
+        said = capsys.readouterr().err
+        assert code == 2, (arguments, said)
+        assert re.search(message, said, re.S), (arguments, said)
+        assert not folder.exists()
