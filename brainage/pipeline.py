@@ -21,7 +21,7 @@ from brainage import models
 from brainage.command import say, without_ids
 from brainage.config import Config
 from brainage.console import log, show_table
-from brainage.errors import BrainageError, DivergedError, EvaluationError, ImpossibleArchitectureError, nearest
+from brainage.errors import BrainageError, DivergedError, ImpossibleArchitectureError
 from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
@@ -132,12 +132,17 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name
     geometry.check(model_name, config.model)
+    if model_name in models.ESTIMATORS:
+        models.make_estimator(model_name, config.network_arguments)
     if config.resume is None:  # otherwise it is there, and stays as it is until training goes on
         _write_config(composed, folder)
 
     selection = select(config)
     ids.update(selection.table["participant_id"])
-    _check_variables(config, selection)
+    if config.evaluate and config.associations.variables:
+        from brainage.evaluation.findings import check_variables
+
+        check_variables(config.associations.variables, map(str, selection.table.columns))
     split = draw(config, selection)
     _check_trainer(config)
     prepared = prepare(config, selection, split, folder, summary)
@@ -185,19 +190,6 @@ def _predictions(job: _Job, prepared: Prepared) -> pd.DataFrame:
     if trained.pruned:
         raise PrunedError(f"hopeless after {trained.epochs} epochs, as the sweep's pruner has it")
     return _predict(prepared.people, prepared.data, trained.network, parts)
-
-
-def _check_variables(config: Config, selection: Selection) -> None:
-    """Refuse variables that do not exist before anything is trained."""
-    for name in (config.associations.variables or []) if config.evaluate else []:
-        if name not in selection.table:
-            choices = [
-                str(column) for column in selection.table if column not in ("participant_id", "age", "table_row")
-            ]
-            raise EvaluationError(
-                f"`associations.variables` names {name!r}, which is no column of the cohort's table. "
-                f"{nearest(name, choices)}"
-            )
 
 
 def _find(job: _Job, prepared: Prepared, predictions: pd.DataFrame) -> None:

@@ -475,6 +475,16 @@ COMMANDS = [
     Case("a simulation of no layout", r"the following arguments are required: --layout", ("-m", "brainage.data.simulated", "--out", "new", "--participants", "3")),
 ]  # fmt: skip
 
+FINDINGS = [
+    Case("a variable that no table has", r"`associations.variables` names 'grip_strenght', which is no column .*Did you mean `grip_strength`", (*TINY, "associations.variables=[grip_strenght]")),
+    Case("an id as a variable", r"`associations.variables` names 'participant_id', which is no column", (*TINY, "associations.variables=[participant_id]")),
+    Case("a correction that is none", r"`gap_correction` got 'cloe'\. Choose one of .*Did you mean `cole`", (*TINY, "gap_correction=cloe")),
+    Case("rows that are none", r"`associations.rows` got 'val'\. Choose one of all, test, val\+test", (*TINY, "associations.rows=val")),
+    Case("points that are none", r"`report.points` got 'few'", (*TINY, "report.points=few")),
+    Case("too few resamples", r"`report.n_resamples` must be 100 or more, but got 10", (*TINY, "report.n_resamples=10")),
+    Case("a kind of connectivity that is none", r"`model.kind` got 'covariance'", (*TINY[:1], "trainer=cpu", "cohort.n_participants=40", "model=ridge_connectivity", "model.kind=covariance")),
+]  # fmt: skip
+
 SWEEP = ("--multirun", "sweep=variable1dcnn", *TINY)
 
 
@@ -511,7 +521,7 @@ SWEEPS = [
     Case("a setting that no sweeper has", r"Could not override 'hydra.sweeper.trials'", (*SWEEP, "hydra.sweeper.trials=3"), code=1),
 ]  # fmt: skip
 
-CASES = [*CONFIG, *TABLES, *FILES, *SPLITS, *ENVIRONMENT, *COMMANDS, *SWEEPS]
+CASES = [*CONFIG, *TABLES, *FILES, *SPLITS, *ENVIRONMENT, *COMMANDS, *FINDINGS, *SWEEPS]
 
 
 # --- Running them ---

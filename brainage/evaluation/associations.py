@@ -91,6 +91,8 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
                 flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in the rarest of its categories"
             found.append({"variable": name, "kind": kind, "n": len(people), **_row(people, values, name)})
     table = pd.DataFrame(found, columns=list(COLUMNS))
+    numbers = [name for name in COLUMNS if name.startswith(("r", "p"))]
+    table[numbers] = table[numbers].astype(float)  # also where all are missing
     table["q_partial"] = adjusted(table["p_partial"])
     return Associations(table, left_out, flagged)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_
 from brainage.evaluation.motion import Motion, measure_motion
 
 # Columns that tell who people are, or what the simulation made of them.
-_NO_VARIABLES = ("participant_id", "family_id", "table_row", "true_gap")
+_NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
 
 
 @dataclass(frozen=True)
@@ -225,16 +225,34 @@ def _accuracy(rows: pd.DataFrame, mean_age: float, options: Options, *, n_resamp
     )
 
 
-def _variables(rows: pd.DataFrame, known: pd.DataFrame, options: Options, notes: list[str]) -> list[str]:
-    choices = [str(name) for name in known.columns if name not in _NO_VARIABLES]
-    given = options.variables
-    variables = variables_of(known) if given is None else [str(name) for name in given]
+def check_variables(variables: Sequence[str], columns: Iterable[str]) -> None:
+    """Refuse variables that the cohort's table does not have, or that tell who somebody is.
+
+    Parameters
+    ----------
+    variables : sequence of str
+        ``associations.variables``.
+    columns : iterable of str
+        The table's.
+
+    Raises
+    ------
+    EvaluationError
+        The message holds the nearest column.
+    """
+    choices = [name for name in columns if name not in _NO_VARIABLES]
     for name in variables:
         if name not in choices:
             raise EvaluationError(
                 f"`associations.variables` names {name!r}, which is no column of the cohort's table. "
                 f"{nearest(name, choices) if choices else 'The table has none besides the age.'}"
             )
+
+
+def _variables(rows: pd.DataFrame, known: pd.DataFrame, options: Options, notes: list[str]) -> list[str]:
+    given = options.variables
+    variables = variables_of(known) if given is None else [str(name) for name in given]
+    check_variables(variables, map(str, known.columns))
     if variables and len(rows) < MIN_ROWS:
         notes.append(f"No associations: {len(rows)} participants are analysed, and {MIN_ROWS} are needed.")
     elif not variables:

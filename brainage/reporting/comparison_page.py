@@ -104,8 +104,8 @@ def comparison_page(
     ]
     best = min(found.names[:-1], key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
     lead = [
-        f"{found.n_shared:,} test participants are shared by {len(found.names) - 1} runs. The lowest MAE has {best}: "
-        f"{with_interval(found.accuracy[best].estimates['mae'])} years; the mean of all has "
+        f"{found.n_shared:,} test participants are shared by {len(found.names) - 1} runs. Lowest MAE: {best}, "
+        f"{with_interval(found.accuracy[best].estimates['mae'])} years; of their mean, "
         f"{with_interval(found.accuracy[found.names[-1]].estimates['mae'])}.",
     ]
     if n_pairs == 1:

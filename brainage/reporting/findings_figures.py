@@ -273,12 +273,12 @@ def _correlation(x: _Array, y: _Array) -> str:
     from brainage.evaluation.associations import pearson
 
     r = pearson(x, y)
-    return "undefined" if np.isnan(r) else f"{r:.2f}"
+    return "undefined" if np.isnan(r) else text_of(r)
 
 
 def text_of(value: float | None) -> str:
     """Return a number of two digits after the point, or a dash."""
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0.00
 
 
 def slug(name: str) -> str:

@@ -321,7 +321,7 @@ def number(value: float | None) -> str:
 
 def interval(estimate: Estimate) -> str:
     """Return an interval as text; empty where there is none."""
-    return "" if estimate.low is None else f"{estimate.low:.2f} to {number(estimate.high)}"
+    return "" if estimate.low is None else f"{number(estimate.low)} to {number(estimate.high)}"
 
 
 def with_interval(estimate: Estimate) -> str:

@@ -28,7 +28,7 @@ def end(
     options: Options,
     keys: Sequence[str],
     folder: Path,
-    shown_url: str,
+    dashboard: str,
     text_of: Callable[[FrozenTrial], str],
 ) -> None:
     """Write and print what came out.
@@ -43,8 +43,8 @@ def end(
         What was searched.
     folder : Path
         The sweep's folder.
-    shown_url : str
-        The storage's address, without its password.
+    dashboard : str
+        The command that opens the study in the browser.
     text_of : callable
         Returns a trial as an experiment's YAML.
     """
@@ -60,11 +60,10 @@ def end(
         target.parent.mkdir(parents=True, exist_ok=True)
         text = text_of(result.best[0])
         write_whole(target, lambda path: path.write_text(text))
-    look = f'optuna-dashboard {shlex.quote(shown_url)} (pip install "brainage[dashboard]")'
     _print(result)
     print(f"Trials: {folder / 'trials.csv'}")
     print(f"Report: {write_page(study, options, result, folder)}")
-    print(f"Look closer: {look}")
+    print(f"Look closer: {dashboard}")
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,11 @@ class Options:
                 f"folder gets it, but got {self.study_name!r}."
             )
         for name in self.objectives:
-            if name not in _OBJECTIVES:
-                raise SweepError(f"`hydra.sweeper.objectives` must be of {', '.join(_OBJECTIVES)}, but got {name!r}.")
+            if name not in _OBJECTIVES or self.objectives.count(name) > 1:
+                raise SweepError(
+                    f"`hydra.sweeper.objectives` must be of {', '.join(_OBJECTIVES)}, each once, but got {name!r}"
+                    f"{' again' if name in _OBJECTIVES else ''}."
+                )
         for direction in self.directions:
             if direction not in _DIRECTIONS:
                 raise SweepError(f"`hydra.sweeper.direction` must be minimize or maximize, but got {direction!r}.")

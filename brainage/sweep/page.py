@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,9 +133,14 @@ def _parameters(study: Study, options: Options) -> Section:
 
 
 def _importances(study: Study) -> dict[str, float]:
-    """Return shares of the first objective; Optuna takes more of a `target` for worse."""
+    """Return each parameter's share in the first objective; equal ones where all trials came to the same."""
     sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
-    return dict(optuna.importance.get_param_importances(study, target=lambda trial: sign * trial.values[0]))
+    with warnings.catch_warnings():
+        # Said of every target: that low ones are taken for good. Of ties: that the shares are equal.
+        warnings.filterwarnings(
+            "ignore", "PedAnova.* computes the importances|Target and region quantiles", UserWarning
+        )
+        return dict(optuna.importance.get_param_importances(study, target=lambda trial: sign * trial.values[0]))
 
 
 def _time(trials: Sequence[FrozenTrial]) -> Section:

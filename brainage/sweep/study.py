@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 import warnings
 from collections.abc import Mapping
@@ -70,6 +71,18 @@ def shown_url(url: str) -> str:
         return "an address that cannot be read"
 
 
+def dashboard_command(url: str) -> str:
+    """Return the command that opens a study in the browser; a password stands in it as ``***``."""
+    shown = _with_driver(make_url(url)).render_as_string(hide_password=True)
+    hint = " (your password in place of ***)" if "***" in shown else ""
+    return f'optuna-dashboard {shlex.quote(shown)}{hint} (pip install "brainage[dashboard]")'
+
+
+def _with_driver(address: URL) -> URL:
+    """Return an address with the driver that this project installs; SQLAlchemy's own choice is its predecessor."""
+    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
+
+
 def open_storage(url: str, distributions: Mapping[str, BaseDistribution]) -> RDBStorage:
     """Connect to a storage.
 
@@ -97,8 +110,7 @@ def open_storage(url: str, distributions: Mapping[str, BaseDistribution]) -> RDB
     options: dict[str, Any] = {}
     if backend == "sqlite":
         options = {"connect_args": {"timeout": 60}}
-    elif address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")  # SQLAlchemy's own choice is its predecessor
+    address = _with_driver(address)
     if backend == "postgresql":
         options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
     try:

