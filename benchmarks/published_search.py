@@ -13,7 +13,13 @@ def _everything(self: sweeper.Sweep, point: Mapping[str, Any]) -> None:
     """Let every point be proposed."""
 
 
+def _alike(self: sweeper.Sweep, point: Mapping[str, Any]) -> float:
+    """Let no point come before another."""
+    return 0.0
+
+
 if __name__ == "__main__":
     sweeper.Sweep._check_possible = _everything  # type: ignore[method-assign]
+    sweeper.Sweep._cost = _alike  # type: ignore[method-assign]
     sys.argv[0] = str(ROOT / "train.py")
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,4 +1,4 @@
-"""The sweep against the search as published: ``python -m benchmarks.sweep``, two hours on two cores.
+"""The sweep against the search as published: ``python -m benchmarks.sweep``, an hour on two cores.
 
 Two searches run at a time, one thread each, so that what else the machine does weighs on both.
 """
@@ -6,6 +6,7 @@ Two searches run at a time, one thread each, so that what else the machine does 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import signal
 import statistics
@@ -13,27 +14,40 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.measure import ROOT
 
-# A search's module or script, and its pruner. The first is what the others are compared with.
+# A search's module or script, and what it is told. The first is what the other is compared with.
 ARMS = {
-    "as published": (("-m", "benchmarks.published_search"), "none"),
-    "hyperband": ((str(ROOT / "train.py"),), "hyperband"),
-    "median": ((str(ROOT / "train.py"),), "median"),
+    "as published": ("-m", "benchmarks.published_search", "hydra/sweeper/pruner=none"),
+    "default": (str(ROOT / "train.py"),),
+}
+
+# Pruners that are compared on the curves of the published search.
+PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    "none": NopPruner,
+    "median": lambda: MedianPruner(n_startup_trials=5, n_warmup_steps=5),
+    "hyperband": lambda: HyperbandPruner(min_resource=3, max_resource=30),
 }
 
 COMMON = ("--multirun", "sweep=variable1dcnn", "trainer=cpu", "trainer.max_epochs=30", "hydra.sweeper.n_trials=100000")
 
 # The smallest network of the space, for what a trial costs beyond its training.
 SMALL = ("model.depth=1", "model.start_out=8", "model.double_conv=false", "model.kernel_size=5", "model.stride=2")
+
+# A curve that ended by itself has as many epochs; the mean predictor's error; seconds a trial beyond its training.
+_WHOLE, _WORST, _BEYOND = 16, 48.0, 0.7
+
+_N_REPLAYS = 40
 
 _EMPTY_APP = """
 import hydra
@@ -84,6 +98,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--folder", type=Path, help="where to work, and to find what is there already")
     options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +106,8 @@ def main() -> None:
         searches = list(_searches(folder, options.seeds, options.minutes * 60))
         beyond, empty = _overhead(folder)
         gain = _two_workers(folder)
-    text = "\n".join(_section(searches, options.minutes, beyond, empty, gain))
+        replayed = _replayed(folder, options.seeds, options.minutes * 60)
+    text = "\n".join([*_section(searches, options.minutes, beyond, empty, gain), *replayed])
     print(text)
     docs = ROOT / "docs" / "benchmarks.md"
     docs.write_text(docs.read_text().partition("\n## Sweep")[0] + "\n" + text + "\n")
@@ -111,11 +127,10 @@ def _searches(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[Se
 
 
 def _begin(folder: Path, arm: str, seed: int) -> subprocess.Popen[bytes]:
-    script, pruner = ARMS[arm]
     place = folder / f"{arm}-{seed}"
     place.mkdir()
-    words = [*script, *COMMON, f"seed={seed}", f"hydra/sweeper/pruner={pruner}"]
-    return _started(place, [*words, "hydra.sweeper.max_consecutive_failures=1000"], 1)
+    words = [*ARMS[arm], *COMMON, f"seed={seed}", "hydra.sweeper.max_consecutive_failures=1000"]
+    return _started(place, sorted(words, key=lambda word: "=" in word), 1)
 
 
 def _started(place: Path, words: Sequence[str], threads: int) -> subprocess.Popen[bytes]:
@@ -202,6 +217,54 @@ def _two_workers(folder: Path) -> list[float]:
     return gains
 
 
+def _replayed(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[str]:
+    """Tell how pruners fare on the published search's own curves, in the order of chance and the cheapest first."""
+    curves = []
+    for path in sorted(folder.glob("as published-*/outputs/sweeps/*/trials/*/metrics.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        if len(rows) >= _WHOLE:
+            curves.append([(float(row["val/loss"]), float(row["seconds"])) for row in rows])
+    rng = np.random.default_rng(0)
+    orders = [rng.integers(len(curves), size=200).tolist() for _ in range(_N_REPLAYS)]
+    yield ""
+    yield f"Pruners, replayed on the {len(curves)} whole curves of the published searches in {_N_REPLAYS} random orders:"
+    yield "mean of the best validation MSE after a third of the time and after all of it."
+    yield ""
+    yield "| pruner | as drawn | the cheapest of the first ten first |"
+    yield "|---|---|---|"
+    for name, make in PRUNERS.items():
+        cells = []
+        for ordered in (False, True):
+            reached = []
+            for order in orders:
+                first = sorted(order[:10], key=lambda index: curves[index][0][1]) if ordered else order[:10]
+                reached.append(_replay(make(), [curves[index] for index in [*first, *order[10:]]], seconds))
+            cells.append(", ".join(f"{statistics.fmean(values):.2f}" for values in zip(*reached, strict=True)))
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _replay(pruner: BasePruner, curves: Iterable[list[tuple[float, float]]], seconds: float) -> tuple[float, float]:
+    """Return the best value of whole or pruned trainings, after a third of the time and after all of it."""
+    study, spent, best, early = optuna.create_study(pruner=pruner), 0.0, _WORST, _WORST
+    for curve in curves:
+        trial, state = study.ask(), TrialState.COMPLETE
+        spent += _BEYOND
+        for epoch, (loss, duration) in enumerate(curve):
+            spent += duration
+            trial.report(loss, epoch)
+            if trial.should_prune() and epoch + 1 < len(curve):
+                state = TrialState.PRUNED
+                break
+        if spent > seconds:
+            break
+        value = min(loss for loss, _ in curve)
+        study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
+        best = min(best, value) if state == TrialState.COMPLETE else best
+        early = best if spent <= seconds / 3 else early
+    return early, best
+
+
 def _section(
     searches: list[Search], minutes: float, beyond: list[float], empty: float, gains: list[float]
 ) -> Iterator[str]:
@@ -210,7 +273,7 @@ def _section(
     facts = about()
     yield "## Sweep"
     yield ""
-    yield "`make bench-sweep` measures this anew: about two hours on two cores."
+    yield "`make bench-sweep` measures this anew: about an hour on two cores."
     yield ""
     yield f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}."
     yield ""

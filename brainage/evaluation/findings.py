@@ -163,7 +163,7 @@ def analyse(
     Raises
     ------
     EvaluationError
-        There are no rows to analyse, or a variable does not exist.
+        There are no rows to analyse, nobody of them is in the table of phenotypes, or a variable does not exist.
     """
     table, notes = predictions.assign(bag=predictions["predicted_age"] - predictions["age"]), []
     labelled = has_labels(table)
@@ -176,6 +176,11 @@ def analyse(
         raise EvaluationError(
             f"`associations.rows={options.rows}` must name rows that exist, but none of {len(table)} predictions is of "
             "that part. Use associations.rows=all, or a table whose `split` says test."
+        )
+    if len(phenotypes) and not chosen["participant_id"].isin(set(phenotypes["participant_id"])).any():
+        raise EvaluationError(
+            f"None of the {len(chosen)} participants who are analysed is among the {len(phenotypes)} of the cohort's "
+            "table: their ids must be the same. See whether this is the table that they came from."
         )
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")

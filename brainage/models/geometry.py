@@ -79,6 +79,30 @@ def flattened_features(architecture: Variable1DCNNConfig) -> int:
     return length * channels(architecture)[-1]
 
 
+def multiplications(name: str, model: Mapping[str, Any]) -> int:
+    """Return how many multiplications the convolutions of a network take for one participant.
+
+    Parameters
+    ----------
+    name : str
+        The network's name; one that has no geometry counts 0.
+    model : mapping
+        What its config has. The network can exist.
+    """
+    if name == "variable1dcnn":
+        architecture = Variable1DCNNConfig(**model)
+        outgoing = channels(architecture)
+        incoming = [architecture.in_channels, *outgoing]
+        length, total, position = architecture.n_times, 0, 0
+        for stage in stages(architecture):
+            length = stage.output_length(length)
+            if stage.kind == "convolution":
+                total += length * incoming[position] * outgoing[position] * architecture.kernel_size
+                position += 1
+        return total
+    return 0
+
+
 def check_variable1dcnn(architecture: Variable1DCNNConfig) -> None:
     """Refuse a `variable1dcnn` that cannot exist or is too large, the limit on parameters first.
 

@@ -13,6 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.space import Point
 from brainage.sweep.study import note_point
 
 # Proposals of the other sampler that cannot exist, before a possible point is drawn at random.
@@ -33,10 +34,25 @@ class PossibleSampler(BaseSampler):
         Makes the other sampler from its seed.
     seed : int
         Governs every proposal, with the trial's number and the trials before it.
+    n_first : int, default=0
+        This many points that are drawn at random come first, the cheapest of them before the others: what a pruner
+        needs to know, it learns in seconds, and does not sit through a giant that nothing can be compared with.
+    cost : callable
+        Tells what a point costs, in any unit.
     """
 
-    def __init__(self, possible: PossibleSpace, make: Callable[[int], BaseSampler], seed: int) -> None:
+    def __init__(
+        self,
+        possible: PossibleSpace,
+        make: Callable[[int], BaseSampler],
+        seed: int,
+        *,
+        n_first: int = 0,
+        cost: Callable[[Point], float] = lambda point: 0.0,
+    ) -> None:
         self._possible, self._make, self._seed = possible, make, seed
+        drawn = (possible.draw(np.random.default_rng([seed, number])) for number in range(n_first))
+        self._first = sorted(drawn, key=cost)
 
     def check(self) -> None:
         """Make the other sampler once, so that what it refuses is said before any trial."""
@@ -57,12 +73,14 @@ class PossibleSampler(BaseSampler):
         return point
 
     def _point(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        # Hyperband shows a sampler the trials of one bracket only, and a random phase would begin in each.
+        whole = Study(study.study_name, study._storage, pruner=NopPruner())
+        if (place := _place(whole, trial)) < len(self._first):
+            return self._first[place]
         rng = np.random.default_rng([self._seed, trial.number])
         other = self._make(int(rng.integers(2**32)))
         single = {key: _only(value) for key, value in search_space.items() if value.single()}
         free = {key: value for key, value in search_space.items() if key not in single}
-        # Hyperband shows a sampler the trials of one bracket only, and a random phase would begin in each.
-        whole = Study(study.study_name, study._storage, pruner=NopPruner())
         for _ in range(_PROPOSALS):
             proposed = other.sample_relative(whole, trial, free) if free else {}
             if set(proposed) != set(free) or not free:
@@ -77,6 +95,12 @@ class PossibleSampler(BaseSampler):
     ) -> Any:
         """Refuse: a value that is drawn on its own may belong to a point that cannot exist."""
         raise AssertionError(f"{param_name} is none of the parameters that are proposed together")
+
+
+def _place(study: Study, trial: FrozenTrial) -> int:
+    """Return how many trials came before this one, those that were tried again left out."""
+    others = study.get_trials(deepcopy=False)
+    return sum(other.number < trial.number and "fixed_params" not in other.system_attrs for other in others)
 
 
 def _only(distribution: BaseDistribution) -> Any:

@@ -99,7 +99,13 @@ class Sweep:
         self._options.refuse_wrong_direction(self._base({})["objective"])
         self._check_space()
         possible = PossibleSpace(self._space, self._check_possible, geometry.depends_on)
-        sampler = PossibleSampler(possible, self._make_sampler, int(self._base({})["seed"]))
+        sampler = PossibleSampler(
+            possible,
+            self._make_sampler,
+            int(self._base({})["seed"]),
+            n_first=int(self._options.sampler.get("n_startup_trials", 0)),
+            cost=self._cost,
+        )
         sampler.check()
         pruner = self._make_pruner()
         ensure_writable(self._folder)
@@ -174,8 +180,15 @@ class Sweep:
 
     def _check_possible(self, point: Mapping[str, Any]) -> None:
         """Refuse a point whose network cannot exist."""
+        geometry.check_arguments(self._model(point))
+
+    def _cost(self, point: Mapping[str, Any]) -> float:
+        model = self._model(point)
+        return geometry.multiplications(str(model["name"]), model)
+
+    def _model(self, point: Mapping[str, Any]) -> dict[str, Any]:
         given = {key.removeprefix("model."): value for key, value in point.items() if key.startswith("model.")}
-        geometry.check_arguments({**self._base(point)["model"], **given})
+        return {**self._base(point)["model"], **given}
 
     def _base(self, point: Mapping[str, Any]) -> Any:
         """Return the config of a trial but for what is its own in the model and the training.

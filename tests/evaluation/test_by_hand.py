@@ -235,6 +235,17 @@ def test_bins_of_under_ten_people_are_only_counted(people: pd.DataFrame) -> None
     assert table["bag"].iloc[1] == pytest.approx(rows["bag"].iloc[9:].mean())
 
 
+def test_ids_that_are_of_another_table_are_refused(people: pd.DataFrame) -> None:
+    others = people.assign(participant_id="x" + people["participant_id"])
+    with pytest.raises(EvaluationError, match=r"None of the 40 participants who are analysed is among the 140 of the"):
+        analyse(people, others[["participant_id", "speed"]], Options())
+
+
+def test_rows_that_do_not_exist_are_refused(people: pd.DataFrame) -> None:
+    with pytest.raises(EvaluationError, match=r"`associations.rows=test` must name rows that exist, but none of 140"):
+        analyse(people.assign(split="val"), people[["participant_id", "speed"]], Options())
+
+
 def test_findings_name_nobody_and_count_ages_outside_the_training_range(people: pd.DataFrame) -> None:
     young = people.assign(age=people["age"].where(people.index != N - 1, 30.0))
     columns = ["participant_id", "split", "age", "predicted_age"]

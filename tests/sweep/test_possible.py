@@ -162,3 +162,31 @@ def test_a_restarted_search_goes_on_as_if_there_had_been_no_restart() -> None:
     assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
     assert len({str(trial.params) for trial in parts.trials}) == 24
     assert [trial.params for trial in search(5, seed=4).trials] != [trial.params for trial in whole.trials[:5]]
+
+
+def test_the_first_points_are_plain_draws_the_cheapest_first() -> None:
+    """As a set they are what the restricted space gives at random; only their order is not by chance."""
+    possible = PossibleSpace(published(), checked())
+
+    def cost(point: Mapping[str, Any]) -> float:
+        model = {"name": "variable1dcnn", "in_channels": 21}
+        given = {key.removeprefix("model."): value for key, value in point.items() if key.startswith("model.")}
+        return geometry.multiplications("variable1dcnn", {**model, **given})
+
+    sampler = PossibleSampler(possible, lambda seed: optuna.samplers.TPESampler(seed=seed), 8, n_first=6, cost=cost)
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial(possible.draw(np.random.default_rng(99)))  # one that is tried again takes nobody's place
+    for _ in range(7):
+        trial = study.ask()
+        for key, value in possible.space.distributions.items():
+            trial._suggest(key, value)
+    proposed = [trial.params for trial in study.trials[1:]]
+    drawn = [possible.draw(np.random.default_rng([8, number])) for number in range(6)]
+    assert sorted(map(str, proposed)) == sorted(str(dict(sorted(point.items()))) for point in drawn)
+    assert [cost(point) for point in proposed] == sorted(cost(point) for point in drawn)
+
+
+def test_multiplications_are_counted_as_by_hand() -> None:
+    # 100 points, kernel 5: 96 out, 3 -> 4 channels; pooled over 5 with step 2: 46; 42 out, 4 -> 8 channels.
+    model = {"name": "variable1dcnn", "in_channels": 3, "n_times": 100, "kernel_size": 5, "depth": 2, "start_out": 4}
+    assert geometry.multiplications("variable1dcnn", {**model, "stride": 2}) == 96 * 3 * 4 * 5 + 42 * 4 * 8 * 5
