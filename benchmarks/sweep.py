@@ -201,7 +201,13 @@ def _overhead(folder: Path) -> tuple[list[float], float]:
 def _two_workers(folder: Path) -> list[float]:
     """Return how many times the trials per hour two workers of one thread reach, of one such worker."""
     words = ("hydra.sweeper.n_trials=12", "hydra/sweeper/pruner=none", "hydra/sweeper/sampler=random", "model.depth=2")
-    fixed = ("model.start_out=32", "model.double_conv=false", "model.kernel_size=8", "model.stride=3", "patience=30")
+    fixed = (
+        "model.start_out=32",
+        "model.double_conv=false",
+        "model.kernel_size=8",
+        "model.stride=3",
+        "trainer.max_epochs=10",
+    )
     gains = []
     for repetition in range(3):
         rates = []
@@ -228,7 +234,7 @@ def _replayed(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[st
     rng = np.random.default_rng(0)
     orders = [rng.integers(len(curves), size=200).tolist() for _ in range(_N_REPLAYS)]
     yield ""
-    yield f"Pruners, replayed on the {len(curves)} whole curves of the published searches in {_N_REPLAYS} random orders:"
+    yield f"Pruners, replayed on the {len(curves)} whole curves of the published searches, {_N_REPLAYS} random orders:"
     yield "mean of the best validation MSE after a third of the time and after all of it."
     yield ""
     yield "| pruner | as drawn | the cheapest of the first ten first |"
