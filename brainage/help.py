@@ -16,6 +16,8 @@ brainage: brain age from resting-state fMRI component time series.
   python train.py modality=ica100 model=variable1dcnn
   python train.py cohort=ukb cohort.root=DIR cohort.phenotypes=FILE
   python train.py --multirun model.kernel_size=3,5,7,10,15
+  python train.py --multirun sweep=variable1dcnn
+  python report.py run=FOLDER                 python compare.py 'runs=[FOLDER,FOLDER]'
 
 Choices, GROUP=NAME (* is the default):
 

@@ -222,6 +222,7 @@ def test_points_none_draws_nobody(table: Path, invoke: Invoke, monkeypatch: pyte
     assert code == 0
 
 
+@pytest.mark.slow
 def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, invoke: Invoke) -> None:
     words = ("split=kfold", "split.n_folds=3", "split.fold=0,1,2", "model=ridge_connectivity", "report.n_resamples=100")
     common = (f"cohort.n_participants={PEOPLE}", "trainer=cpu", "hydra.sweep.dir=folds")

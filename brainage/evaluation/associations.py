@@ -220,9 +220,11 @@ def partial_correlation(a: _Array, b: _Array, held: _Array) -> tuple[float, int]
 
 def pearson(a: _Array, b: _Array) -> float:
     """Return Pearson's correlation; NaN where one does not vary."""
-    a, b = a - a.mean(), b - b.mean()
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.clip(a @ b / norm, -1, 1)) if norm > 0 else float("nan")
+    x, y = a - a.mean(), b - b.mean()
+    # What is left of a constant is rounding.
+    if any(np.linalg.norm(rest) <= 1e-12 * np.linalg.norm(whole) for rest, whole in ((x, a), (y, b))):
+        return float("nan")
+    return float(np.clip(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)), -1, 1))
 
 
 def names_of(variables: Iterable[str]) -> str:

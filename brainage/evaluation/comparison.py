@@ -43,7 +43,10 @@ def paired_difference(
     """
     truth, a, b = (np.asarray(values, dtype=np.float64) for values in (age, first, second))
     differences: NDArray[np.float64] = np.abs(a - truth) - np.abs(b - truth)
-    n, value = len(truth), float(differences.mean())
+    n = len(truth)
+    if n == 0:
+        return Difference(0, Estimate(None), None)
+    value = float(differences.mean())
     if n < MIN_RESAMPLED:
         return Difference(n, Estimate(value), None)
     drawn = np.concatenate([counts @ differences / n for counts in resampled_counts(n, n_resamples, seed)])

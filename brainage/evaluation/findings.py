@@ -16,6 +16,7 @@ from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import MIN_ROWS, Associations, associate, pearson, variables_of
 from brainage.evaluation.comparison import Difference, paired_difference
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
+from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.motion import Motion, measure_motion
 
 # Columns that tell who people are, or what the simulation made of them.
@@ -192,6 +193,10 @@ def analyse(
         if labelled and part not in set(chosen["split"])
     }
     notes += _outside(rows, training)
+    if len(rows) < MIN_RESAMPLED:
+        notes.append(
+            f"No intervals of accuracy: {len(rows)} participants are analysed, and {MIN_RESAMPLED} are needed."
+        )
     return Findings(
         options=options,
         predictions=table,

@@ -82,14 +82,22 @@ def test_who_failed_without_a_reason_and_without_a_successor_is_tried_again_once
 
 def test_several_processes_may_make_one_study_at_the_same_moment(tmp_path: Path) -> None:
     code = (
-        "import sys; from tests.sweep.test_study import SPACE, PLAN; from brainage.sweep.study import *;"
+        "import sys, time; from pathlib import Path; from brainage.sweep.study import *;"
+        "from tests.sweep.test_study import SPACE, PLAN\n"
+        "Path(sys.argv[2]).touch()\n"
+        "while not Path(sys.argv[3]).exists(): time.sleep(0.001)\n"
         "print(open_study(open_storage(sys.argv[1], SPACE.distributions), 'name', PLAN).study_name)"
     )
-    url = f"sqlite:///{tmp_path / 'study.db'}"
+    ready, go = [tmp_path / f"ready-{number}" for number in range(4)], tmp_path / "go"
+    words = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'study.db'}"]
     begun = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
+        subprocess.Popen([*words, path, go], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for path in ready
     ]
+    until = time.monotonic() + 60  # to import what they need
+    while not all(path.exists() for path in ready) and time.monotonic() < until:
+        time.sleep(0.01)
+    go.touch()
     ended = [process.communicate(timeout=60) for process in begun]
     assert [(process.returncode, out) for process, (out, _) in zip(begun, ended, strict=True)] == [(0, "name\n")] * 4, (
         ended

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from brainage.errors import SweepError
 from brainage.sweep import study as studies
+from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import parse_space
 from brainage.sweep.study import (
     Plan,
@@ -20,7 +23,9 @@ from brainage.sweep.study import (
     drop_waiting,
     open_storage,
     open_study,
+    point_of,
     retry,
+    retry_orphans,
     running,
     shown_url,
 )
@@ -135,6 +140,45 @@ def test_a_trial_that_died_with_half_a_point_is_not_tried_again(url: str) -> Non
     study.tell(trial, state=TrialState.FAIL)
     retry(study, study.trials[-1], SPACE.distributions)
     assert len(study.trials) == 1
+
+
+def possible_proposals(study: optuna.Study) -> optuna.Study:
+    """Let a study propose whole points, as a sweep does."""
+    study.sampler = PossibleSampler(PossibleSpace(SPACE, lambda point: None), lambda seed: RandomSampler(seed=seed), 0)
+    return study
+
+
+def test_a_trial_that_died_between_two_parameters_is_failed_and_tried_again_whole_even_if_that_one_dies_sooner(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = possible_proposals(opened(url))
+    died = begun(study)
+    died.suggest_int("a", 0, 8)
+    noted = point_of(study.trials[0])
+    assert set(noted) == {"a", "b"}
+    monkeypatch.setattr(studies, "GRACE", -1)  # whoever has no beat is dead
+    undertaker = Undertaker(study, SPACE.distributions)
+    undertaker.work()
+    begun(study)  # its successor has not even its first parameter
+    undertaker.work()
+    again = asked(study)
+    assert again.params == noted
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "FAIL", "RUNNING"]
+
+
+def test_one_that_was_cut_off_is_queued_again_neither_while_its_successor_runs_nor_afterwards(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = possible_proposals(opened(url))
+    study.tell(asked(study), state=TrialState.FAIL)
+    monkeypatch.setattr(studies, "GRACE", -1)
+    retry_orphans(study, SPACE.distributions)
+    successor = asked(study)
+    retry_orphans(study, SPACE.distributions)
+    study.tell(successor, 1.0)
+    retry_orphans(study, SPACE.distributions)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
+    assert study.trials[0].params == study.trials[1].params
 
 
 def test_what_waits_is_dropped(url: str) -> None:

@@ -139,6 +139,28 @@ def test_hopeless_trials_are_ended_with_their_curve(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_objectives_end_with_a_front_and_the_smallest_network_near_the_best(tmp_path: Path) -> None:
+    words = ("train.py", "--multirun", "sweep=variable1dcnn_pareto", *TINY[:3], "trainer.max_epochs=2")
+    ended = run_command(tmp_path, *words, "model.depth=range(1,3)", "hydra.sweeper.n_trials=8")
+    assert ended.code == 0, ended.text
+    sweep = tmp_path / "outputs" / "sweeps" / "variable1dcnn_pareto-ica25"
+    rows = read(sweep / "trials.csv")
+    assert {row["state"] for row in rows} == {"COMPLETE"}  # none can be pruned
+    points = [(float(row["value_0"]), float(row["value_1"]), row["number"]) for row in rows]
+    for _, size, number in points:
+        summary = json.loads((sweep / "trials" / number / "summary.json").read_text())
+        assert summary["model"]["parameters"] == size
+    best = min(error for error, _, _ in points)
+    _, _, smallest = min((size, error, number) for error, size, number in points if error <= 1.02 * best)
+    assert f"Within 2% of the best error, trial {smallest} is the smallest network." in ended.out
+    front = [n for e, s, n in points if not any(f <= e and t <= s and (f, t) != (e, s) for f, t, _ in points)]
+    shown = re.search(r"The front *\n.*\n((?:\d.*\n)+)", ended.out)
+    assert shown
+    assert {line.split()[0] for line in shown[1].splitlines()} == set(front)
+    assert (sweep / "figures" / "front.png").exists()
+
+
+@pytest.mark.slow
 def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Path) -> None:
     words = ("optimizer.lr=1e30", "hydra.sweeper.max_consecutive_failures=2", "hydra.sweeper.n_trials=5")
     ended = run_command(tmp_path, *SWEEP, *words)
