@@ -51,9 +51,11 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold SIGINT and SIGTERM back: they are raised at the end, or where `interruptible` begins inside."""
-    with _handled_by(_hold):
-        yield
-    _raise_held()
+    try:
+        with _handled_by(_hold):
+            yield
+    finally:
+        _raise_held()
 
 
 def _raise_held() -> None:

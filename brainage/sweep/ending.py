@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,6 +22,9 @@ from brainage.sweep.study import REASON, tells_its_values
 _CLOSE = 0.02
 
 _N_SHOWN = 10
+
+# A file of the sweep's folder: whoever writes into the folder holds it.
+LOCK = ".lock"
 
 
 def end(
@@ -50,20 +54,23 @@ def end(
     """
     from brainage.sweep.page import write_page
 
-    trials = study.get_trials(deepcopy=False)
-    write_trials(folder / "trials.csv", trials, keys, len(options.objectives), told=tells_its_values(study))
-    counts = Counter(trial.state.name for trial in trials)
-    result = Result(f"Study {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}")
-    if best := ranked(study):
-        result = _chosen(result, study, best, options, keys, folder)
-        target = folder / "experiment" / "best.yaml"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = text_of(result.best[0])
-        write_whole(target, lambda path: path.write_text(text))
-    _print(result)
-    print(f"Trials: {folder / 'trials.csv'}")
-    print(f"Report: {write_page(study, options, result, folder)}")
-    print(f"Look closer: {dashboard}")
+    with FileLock(folder / LOCK):  # several commands may end at the same moment
+        trials = study.get_trials(deepcopy=False)
+        write_trials(folder / "trials.csv", trials, keys, len(options.objectives), told=tells_its_values(study))
+        counts = Counter(trial.state.name for trial in trials)
+        result = Result(
+            f"Study {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}"
+        )
+        if best := ranked(study):
+            result = _chosen(result, study, best, options, keys, folder)
+            target = folder / "experiment" / "best.yaml"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = text_of(result.best[0])
+            write_whole(target, lambda path: path.write_text(text))
+        _print(result)
+        print(f"Trials: {folder / 'trials.csv'}")
+        print(f"Report: {write_page(study, options, result, folder)}")
+        print(f"Look closer: {dashboard}")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from brainage.instances import instance
 from brainage.models import geometry
 from brainage.run import ensure_writable, write_whole
 from brainage.sweep.best import experiment_text
-from brainage.sweep.ending import end
+from brainage.sweep.ending import LOCK, end
 from brainage.sweep.options import Options
 from brainage.sweep.possible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
@@ -109,10 +109,12 @@ class Sweep:
         sampler.check()
         pruner = self._make_pruner()
         ensure_writable(self._folder)
-        with FileLock(self._folder / ".lock"):  # several commands may begin at the same moment
+        with FileLock(self._folder / LOCK):  # several commands may begin at the same moment
             storage = open_storage(self._url, self._space.distributions)
             study = open_study(storage, self._options.study_name, self._plan())
             retry_orphans(study, self._space.distributions)
+            if not is_worker():
+                write_whole(self._folder / "multirun.yaml", lambda path: OmegaConf.save(self._composed, path))
         study.sampler, study.pruner = sampler, pruner
         options = self._options
         task = Task(self._launch, options.objectives, options.n_trials, options.max_consecutive_failures)
@@ -120,7 +122,6 @@ class Sweep:
         if is_worker():
             worker.work()
             return 0
-        write_whole(self._folder / "multirun.yaml", lambda path: OmegaConf.save(self._composed, path))
         log.info("Study %s in %s: %s", options.study_name, shown_url(self._url), ", ".join(self._space.distributions))
         try:
             code = self._work(worker, study, command)

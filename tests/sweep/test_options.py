@@ -1,0 +1,82 @@
+"""What ``hydra.sweeper`` may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brainage.errors import SweepError
+from brainage.sweep.options import Options
+
+
+def options(direction: Any = "minimize", **given: Any) -> Options:
+    return Options(
+        **{"n_trials": 1, "study_name": "name", "storage": None, "sampler": {}, "pruner": None, **given},
+        direction=direction,
+    )
+
+
+@pytest.mark.parametrize(
+    ("objective", "objectives", "direction", "message"),
+    [
+        (
+            "val/r2",
+            ("objective",),
+            "minimize",
+            r"maximize for `objective=val/r2`, but got minimize.*direction=maximize\.",
+        ),
+        ("val/mse", ("objective",), ["maximize"], r"minimize for `objective=val/mse`, but got maximize.*=minimize\."),
+        (
+            "val/pearson_r",
+            ("objective", "parameters"),
+            ["minimize", "minimize"],
+            r"maximize for `objective=val/pearson_r`, but got minimize.*direction=\[maximize,minimize\]\.",
+        ),
+        (
+            "val/mse",
+            ("objective", "parameters"),
+            ["minimize", "maximize"],
+            r"minimize for the number of parameters, but got maximize.*direction=\[minimize,minimize\]\.",
+        ),
+    ],
+)
+def test_a_search_for_the_worst_is_refused(objective: str, objectives: Any, direction: Any, message: str) -> None:
+    made = options(direction, objectives=objectives)
+    with pytest.raises(SweepError, match=f"`hydra.sweeper.direction` must be {message}"):
+        made.refuse_wrong_direction(objective)
+
+
+@pytest.mark.parametrize(
+    ("objective", "objectives", "direction"),
+    [
+        ("val/mse", ("objective",), "minimize"),
+        ("val/mae", ("objective",), ["minimize"]),
+        ("val/r2", ("objective",), "maximize"),
+        ("val/r2", ("parameters", "objective"), ["minimize", "maximize"]),
+        ("val/r2", ("parameters",), "minimize"),
+    ],
+)
+def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction: Any) -> None:
+    options(direction, objectives=objectives).refuse_wrong_direction(objective)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"direction": None}, r"`hydra.sweeper.direction` must be minimize or maximize, but got None\."),
+        ({"direction": "up"}, r"`hydra.sweeper.direction` must be minimize or maximize, but got 'up'\."),
+        (
+            {"direction": ["minimize"] * 2, "objectives": ("objective",) * 2},
+            r"`hydra.sweeper.objectives` must be of objective, parameters, each once, but got 'objective' again\.",
+        ),
+        ({"objectives": ("speed",)}, r"`hydra.sweeper.objectives` must be of .*, each once, but got 'speed'\."),
+        ({"direction": ["minimize"] * 2}, r"must name one direction an objective \(objective\), but got 2\."),
+        ({"n_workers": True}, r"`hydra.sweeper.n_workers` must be a whole number from 1, but got True\."),
+        ({"max_consecutive_failures": 0}, r"`hydra.sweeper.max_consecutive_failures` must be a whole number from 1, b"),
+        ({"study_name": "../up"}, r"`hydra.sweeper.study_name` must be made of letters.*, but got '../up'\."),
+    ],
+)
+def test_what_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=message):
+        options(**given)

@@ -1,0 +1,103 @@
+"""Ctrl-C and SIGTERM: raised at once where that is safe, and held back where it is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from brainage.interrupts import Interruption, interruptible, uninterrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def send(signum: int) -> None:
+    os.kill(os.getpid(), signum)
+    time.sleep(0.05)  # Python handles it between two steps of this thread
+
+
+def handlers() -> list[object]:
+    return [signal.getsignal(signum) for signum in SIGNALS]
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_raised_at_once_with_the_exit_code_that_shells_expect(signum: int, exit_code: int) -> None:
+    done = []
+    name = signal.Signals(signum).name
+    with pytest.raises(Interruption, match=f"interrupted by {name}") as raised, interruptible():
+        send(signum)
+        done.append("never")
+    assert done == []
+    assert raised.value.exit_code == exit_code
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_of_several_signals_that_were_held_back_the_first_is_raised_and_only_once(signum: signal.Signals) -> None:
+    (other,) = set(SIGNALS) - {signum}
+    done = []
+    with pytest.raises(Interruption, match=f"interrupted by {signum.name}"), uninterrupted():
+        send(signum)
+        send(other)
+        done.append("all")
+    assert done == ["all"]
+    with interruptible(), uninterrupted():
+        done.append("more")  # nothing is left that could be raised
+    assert done == ["all", "more"]
+
+
+def test_inside_what_is_uninterrupted_a_signal_is_raised_where_it_may_and_held_back_again_behind() -> None:
+    done = []
+    with pytest.raises(Interruption, match="interrupted by SIGTERM"), uninterrupted():
+        with pytest.raises(Interruption, match="interrupted by SIGINT"), interruptible():
+            send(signal.SIGINT)
+            done.append("never")
+        send(signal.SIGTERM)
+        done.append("held back")
+    assert done == ["held back"]
+
+
+def test_a_signal_that_was_held_back_outside_is_raised_before_the_first_step_inside() -> None:
+    done = []
+    with pytest.raises(Interruption, match="interrupted by SIGINT"), uninterrupted():
+        send(signal.SIGINT)
+        done.append("held back")
+        with interruptible():
+            done.append("never")
+        done.append("never")
+    assert done == ["held back"]
+
+
+@pytest.mark.parametrize("guard", [interruptible, uninterrupted])
+@pytest.mark.parametrize("ends", ["well", "by an error", "by a signal"])
+def test_handlers_are_given_back(guard: Callable[[], AbstractContextManager[None]], ends: str) -> None:
+    before = handlers()
+    try:
+        with guard():
+            assert all(now is not former for now, former in zip(handlers(), before, strict=True))
+            if ends == "by an error":
+                raise ValueError("of the work itself")
+            if ends == "by a signal":
+                send(signal.SIGTERM)
+    except (ValueError, Interruption) as error:
+        assert str(error) == {"by an error": "of the work itself", "by a signal": "interrupted by SIGTERM"}[ends]
+    else:
+        assert ends == "well"
+    assert handlers() == before
+
+
+def test_another_thread_than_the_main_one_leaves_the_handlers_alone() -> None:
+    before, seen = handlers(), []
+
+    def work() -> None:
+        with uninterrupted(), interruptible():
+            seen.append(handlers())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
