@@ -24,6 +24,7 @@ from brainage.reporting.findings_page import (
     p_phrase,
     p_text,
     percent,
+    rows_name,
     signed_interval,
     with_interval,
 )
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 # Variables that are printed at most; all are in the report.
 _N_SHOWN = 12
+
+# Names that mean something else here than in a cohort's table.
+_RESERVED = ("age", "table_row", "row", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
 
@@ -53,8 +57,8 @@ def options_of(config: Config, *, strict: bool = False) -> Options:
 
 
 def phenotypes_of(selection: Selection) -> pd.DataFrame:
-    """Return what is known of people beside their age; a row a participant."""
-    return selection.table.drop(columns=["age", "table_row"], errors="ignore")
+    """Return what is known of people beside their age; columns with the name of one of ours are left out."""
+    return selection.table.drop(columns=[name for name in _RESERVED if name in selection.table])
 
 
 def inputs_of(config: Config, selection: Selection, people: pd.DataFrame, store: Store) -> Inputs:
@@ -130,6 +134,7 @@ def write_findings(folder: Path, findings: Findings, about: About) -> None:
     about : About
         What else stands in the report.
     """
+    page = findings_page(findings, about)  # whatever goes wrong in it, nothing is half-written
     known = [name for name in _COLUMNS if name in findings.predictions]
     tables: Mapping[str, pd.DataFrame] = {
         "predictions.csv": findings.predictions[known],
@@ -140,7 +145,7 @@ def write_findings(folder: Path, findings: Findings, about: About) -> None:
         write_whole(folder / name, _csv(table))
     text = json.dumps(_plain(findings.as_json()), indent=2) + "\n"
     write_whole(folder / "findings.json", lambda path: path.write_text(text))
-    write_report(folder, findings_page(findings, about))
+    write_report(folder, page)
 
 
 def _csv(table: pd.DataFrame) -> Callable[[Path], object]:
@@ -164,12 +169,13 @@ def show_findings(findings: Findings) -> None:
     if (truth := findings.truth) is not None:
         best = f"best possible {number(truth.best_r)}, 1.00"
         rows.append(["r with true gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])
-    show_table("Accuracy of raw predictions", ("", "", "95 % interval"), rows)
+    show_table(f"Accuracy of raw predictions, {rows_name(findings)}", ("", "", "95 % interval"), rows)
     table = findings.associations.table
     if len(table):
         strongest = table.sort_values(["q_partial", "p_partial"], kind="stable").head(_N_SHOWN)
         cells = [_association(row) for row in strongest.to_dict("records")]
-        show_table("The gap goes along with", ("", "partial r (95 % interval)", "q", "N"), cells)
+        title = f"Correlations with the gap, {len(cells)} of {len(table)} variables"
+        show_table(title, ("", "partial r (95 % interval)", "q", "N"), cells)
     for note in findings.notes:
         print(f"note: {note}")
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from brainage import config as configs
 from brainage.config import Config
+from brainage.data.participants import MAX_AGE
 from brainage.data.tables import (
     STANDARD_COLUMNS,
     ages,
@@ -20,6 +21,7 @@ from brainage.data.tables import (
     phenotype,
     read_columns,
     read_header,
+    row_list,
     standard_table,
 )
 from brainage.errors import EvaluationError, MissingPathError
@@ -167,6 +169,12 @@ def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
         raise EvaluationError(
             f"{label} must have one row a participant, but {n_repeated} rows repeat one. Remove them, or pool a "
             "person's predictions first."
+        )
+    wrong = table["age"].notna() & ~table["age"].between(0, MAX_AGE)
+    if wrong.any():
+        raise EvaluationError(
+            f"{label}: ages must be 0 to {MAX_AGE} years, but {int(wrong.sum())} are not "
+            f"({row_list(table.index[wrong])}). Correct them, or remove these rows."
         )
     whole = table[table["age"].notna() & table["predicted_age"].notna()].reset_index(drop=True)
     n_left_out = len(table) - len(whole)

@@ -140,9 +140,10 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
     selection = select(config)
     ids.update(selection.table["participant_id"])
     if config.evaluate and config.associations.variables:
+        from brainage.analysis import phenotypes_of
         from brainage.evaluation.findings import check_variables
 
-        check_variables(config.associations.variables, map(str, selection.table.columns))
+        check_variables(config.associations.variables, map(str, phenotypes_of(selection).columns))
     split = draw(config, selection)
     _check_trainer(config)
     prepared = prepare(config, selection, split, folder, summary)

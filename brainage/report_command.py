@@ -54,7 +54,8 @@ def _report_run(config: ReportCommandConfig, source: Path, folder: Path, ids: se
     run = read_run(source, "run")
     ids.update(run.predictions["participant_id"])
     phenotypes, ridge, notes = _beside(run, ids)
-    findings = analyse(run.predictions, phenotypes, _options(config, run.config), ridge)
+    options = _without_unknown(_options(config, run.config), phenotypes)
+    findings = analyse(run.predictions, phenotypes, options, ridge)
     findings.notes.extend(notes)
     points = config.report.points or run.config.report.points
     write_findings(folder, findings, about_run(source, run.summary, run.config_text, points))
@@ -85,11 +86,22 @@ def _report_pooled(config: ReportCommandConfig, source: Path, folder: Path, ids:
             f"`run={source}` must hold folds that test everybody once, but some people are tested in several of its "
             f"{len(runs)} runs. Report one run at a time."
         )
-    corrected = _corrected_by_fold(runs, options) if options.gap_correction in ("linear", "cole") else None
     phenotypes, notes = _phenotypes(runs[0], ids)
-    findings = analyse(pooled, phenotypes, replace(options, rows="all"), corrected=corrected)
-    findings.notes.extend(notes)
-    facts = [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label)]
+    options = replace(_without_unknown(options, phenotypes), rows="all")
+    corrected = None
+    if options.gap_correction in ("linear", "cole"):
+        try:
+            corrected = _corrected_by_fold(runs, options)
+        except EvaluationError as error:
+            if options.strict:
+                raise
+            notes.append(f"No corrected gap: {error}")
+            options = replace(options, gap_correction="none")
+    findings = analyse(pooled, phenotypes, options, corrected=corrected)
+    findings.notes.extend(
+        [*notes, "No comparison with the ridge on connectivity: it is made in each fold's own report."]
+    )
+    facts = [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *_versions()]
     about = About(
         f"{runs[0].label}, {len(runs)} folds pooled",
         facts,
@@ -108,11 +120,14 @@ def _corrected_by_fold(runs: Sequence[Run], options: Options) -> tuple[pd.Series
 
     gaps: list[pd.Series] = []
     fits: list[Correction] = []
-    for number, run in enumerate(runs):
+    for run in runs:
         parts = {part: group for part, group in run.predictions.groupby("split")}
         gap, fitted = corrected_gaps(parts["test"], parts["val"], options.gap_correction)
         gaps.append(gap)
-        fits += [replace(fit, fitted_on=f"validation of fold {number}") for fit in fitted]
+        split = run.config.split
+        fold = getattr(split, "fold", None)
+        which = f"site {split.site}" if fold is None and hasattr(split, "site") else f"fold {fold}"
+        fits += [replace(fit, fitted_on=f"validation of {which}") for fit in fitted]
     return pd.concat(gaps, ignore_index=True), fits
 
 
@@ -168,6 +183,11 @@ def _options(config: ReportCommandConfig, own: Config) -> Options:
     }
     chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     return replace(options_of(own, strict=config.gap_correction is not None), **chosen)
+
+
+def _without_unknown(options: Options, phenotypes: pd.DataFrame) -> Options:
+    """Return options without variables where nothing is known of anybody: a note says why."""
+    return options if len(phenotypes.columns) > 1 else replace(options, variables=None)
 
 
 def _phenotypes(run: Run, ids: set[str]) -> tuple[pd.DataFrame, list[str]]:

@@ -76,12 +76,15 @@ LOOSE = "cohort.max_excluded_fraction=0.2"
 STEPS = (
     train(*UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt", "hydra.run.dir=outputs/train/first"),
     Step(("train.py", "resume=outputs/train/first", "trainer.max_epochs=2")),
-    Step(
-        (
-            *("train.py", *UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt", "trainer=cpu"),
-            *("model=ridge_connectivity", "hydra.run.dir=outputs/train/second", "gap_correction=in_sample"),
-            "associations.rows=all",
+    *(
+        Step(
+            (
+                *("train.py", *UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt", "trainer=cpu"),
+                *("split=leave_site_out", "split.site=11025", f"model={model}", f"hydra.run.dir=outputs/train/{place}"),
+                *("gap_correction=in_sample", "associations.rows=all"),
+            )
         )
+        for place, model in (("second", "ridge_connectivity"), ("third", "mean_age"))
     ),
     Step(("report.py", "run=outputs/train/first", "gap_correction=in_sample", "associations.rows=all")),
     Step(
@@ -93,7 +96,7 @@ STEPS = (
         )
     ),
     Step(("report.py", "predictions=../data/two_words.txt"), 2),
-    Step(("compare.py", "runs=[outputs/train/first,outputs/train/second]")),
+    Step(("compare.py", "runs=[outputs/train/second,outputs/train/third]")),
     Step(("compare.py", "runs=[outputs/train/first,outputs/train/first]"), 2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "split=kfold", "split.n_folds=2", "split.fold=0,1", "--multirun"),
     train(*UKB, EVERY_LOGGER, LOOSE, "split=leave_site_out", "split.site=11025"),

@@ -16,7 +16,7 @@ from brainage.errors import CohortError, MissingPathError
 ROW = "table_row"
 """The column in which `usable_people` keeps each person's line number in the table, for messages."""
 
-_MAX_AGE = 120
+MAX_AGE = 120
 
 
 def usable_people(table: pd.DataFrame, *, include: str | None, label: str) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _check_unique(people: pd.DataFrame, label: str) -> None:
 def _check_age_range(people: pd.DataFrame, label: str) -> None:
     age = people["age"]
     infinite = age.isin([math.inf, -math.inf])
-    kinds = {"infinite": infinite, "negative": (age < 0) & ~infinite, f"over {_MAX_AGE}": (age > _MAX_AGE) & ~infinite}
+    kinds = {"infinite": infinite, "negative": (age < 0) & ~infinite, f"over {MAX_AGE}": (age > MAX_AGE) & ~infinite}
     found = [
         f"{int(wrong.sum())} {kind} ({row_list(people.loc[wrong, ROW])})"
         for kind, wrong in kinds.items()
@@ -140,6 +140,6 @@ def _check_age_range(people: pd.DataFrame, label: str) -> None:
     ]
     if found:
         raise CohortError(
-            f"{label}: ages must be 0 to {_MAX_AGE} years, but there are {', '.join(found)}. Correct them, or remove "
-            f'them with `cohort.include="0 <= age <= {_MAX_AGE}"`.'
+            f"{label}: ages must be 0 to {MAX_AGE} years, but there are {', '.join(found)}. Correct them, or remove "
+            f'them with `cohort.include="0 <= age <= {MAX_AGE}"`.'
         )

@@ -42,11 +42,14 @@ class Associations:
         Variables that could not be used, and why.
     flagged : dict of str to str
         Variables of which few people have a value, and how many.
+    coding : dict of str to str
+        What 0 and 1 stand for, of variables that are texts of two kinds.
     """
 
     table: pd.DataFrame
     left_out: dict[str, str] = field(default_factory=dict)
     flagged: dict[str, str] = field(default_factory=dict)
+    coding: dict[str, str] = field(default_factory=dict)
 
 
 def variables_of(table: pd.DataFrame) -> list[str]:
@@ -75,7 +78,7 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     ----------
     Benjamini & Hochberg (1995), doi 10.1111/j.2517-6161.1995.tb02031.x.
     """
-    found, left_out, flagged = [], {}, {}
+    found, left_out, flagged, coding = [], {}, {}, {}
     for name in variables:
         values, reason = coded(rows[name])
         known = values.notna() & rows["age"].notna() & rows["bag"].notna()
@@ -86,6 +89,8 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
             left_out[name] = "it does not vary"
         else:
             kind = kind_of(values)
+            if text := coding_of(rows[name]):
+                coding[name] = text
             fewest = int(values.value_counts().min())
             if kind != "continuous" and fewest < MIN_CASES:
                 flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in the rarest of its categories"
@@ -94,7 +99,7 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     numbers = [name for name in COLUMNS if name.startswith(("r", "p"))]
     table[numbers] = table[numbers].astype(float)  # also where all are missing
     table["q_partial"] = adjusted(table["p_partial"])
-    return Associations(table, left_out, flagged)
+    return Associations(table, left_out, flagged, coding)
 
 
 def coded(column: pd.Series) -> tuple[pd.Series, str]:
@@ -106,14 +111,23 @@ def coded(column: pd.Series) -> tuple[pd.Series, str]:
         Numbers; truth values; or texts of two kinds, which become 0 and 1 in the order of the alphabet.
     """
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    numbers[~np.isfinite(numbers)] = np.nan
     texts = column[column.notna() & numbers.isna()]
     if texts.empty:
-        return numbers, ""
+        return numbers.where(np.isfinite(numbers)), ""
     kinds = sorted(column.dropna().astype(str).unique())
+    if len(kinds) == 1:
+        return numbers, "it does not vary"
     if len(kinds) != 2:
         return numbers, f"it has {len(kinds)} kinds of text, which have no order"
     return column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float), ""
+
+
+def coding_of(column: pd.Series) -> str:
+    """Return what 0 and 1 stand for where a column is texts of two kinds; else nothing."""
+    if pd.to_numeric(column, errors="coerce").notna().any():
+        return ""
+    kinds = sorted(column.dropna().astype(str).unique())
+    return f"0 = {kinds[0]}, 1 = {kinds[1]}" if len(kinds) == 2 else ""
 
 
 def kind_of(values: pd.Series) -> str:
@@ -177,7 +191,7 @@ def covariates(people: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]
     centred = age - age.mean()
     columns, names = [centred, centred**2], ["age", "age^2"]
     for name in ("sex", "head_motion"):
-        if name in people and name != without and people[name].notna().any():
+        if name in people and name != without and people[name].nunique() > 1:
             values = people[name].to_numpy(float)
             missing = np.isnan(values)
             columns.append(np.where(missing, np.nanmean(values), values))

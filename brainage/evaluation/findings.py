@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +130,7 @@ class Findings:
             "true_gap": dataclasses.asdict(self.truth) if self.truth else None,
             "left_out": self.associations.left_out,
             "flagged": self.associations.flagged,
+            "coding": self.associations.coding,
             "notes": self.notes,
         }
         return plain
@@ -193,6 +195,14 @@ def analyse(
         if labelled and part not in set(chosen["split"])
     }
     notes += _outside(rows, training)
+    n_learned = int((rows["split"] == "train").sum()) if labelled else 0
+    if n_learned:
+        notes.append(
+            f"{n_learned} of the {len(rows)} rows were learned from: accuracy on them says nothing of new people."
+        )
+    n_unlabelled = int(table["split"].isna().sum()) if labelled and options.rows != "all" else 0
+    if n_unlabelled:
+        notes.append(f"{n_unlabelled} of {len(table)} rows are of no part of the split, and are left out.")
     if len(rows) < MIN_RESAMPLED:
         notes.append(
             f"No intervals of accuracy: {len(rows)} participants are analysed, and {MIN_RESAMPLED} are needed."
@@ -221,7 +231,14 @@ def _corrected(table: pd.DataFrame, options: Options) -> tuple[pd.Series, list[C
         if method in ("in_sample", "none"):
             gaps, fits = corrected_gaps(rows_of(table, options.rows), table.iloc[:0], method)
             return gaps.reindex(table.index), fits, []
-        validation = table[table["split"] == "val"] if has_labels(table) else table.iloc[:0]
+        is_val = table["split"].eq("val") if has_labels(table) else pd.Series(False, table.index)
+        validation = table[is_val]
+        if options.rows == "test":
+            gaps, fits = corrected_gaps(table[~is_val], validation, method)
+            with suppress(EvaluationError):  # these are not analysed: too few for ten parts is no matter
+                of_validation, _ = corrected_gaps(validation, validation, method)
+                gaps = pd.concat([gaps, of_validation])
+            return gaps.reindex(table.index), fits, []
         return *corrected_gaps(table, validation, method), []
     except EvaluationError as error:
         if options.strict:
@@ -261,7 +278,7 @@ def check_variables(variables: Sequence[str], columns: Iterable[str]) -> None:
 
 def _variables(rows: pd.DataFrame, known: pd.DataFrame, options: Options, notes: list[str]) -> list[str]:
     given = options.variables
-    variables = variables_of(known) if given is None else [str(name) for name in given]
+    variables = variables_of(known) if given is None else list(dict.fromkeys(map(str, given)))
     check_variables(variables, map(str, known.columns))
     if variables and len(rows) < MIN_ROWS:
         notes.append(f"No associations: {len(rows)} participants are analysed, and {MIN_ROWS} are needed.")
@@ -283,7 +300,8 @@ def _motion(rows: pd.DataFrame, training: pd.DataFrame, known: pd.DataFrame, not
 def _against(rows: pd.DataFrame, ridge: pd.DataFrame | None, options: Options) -> Difference | None:
     if ridge is None:
         return None
-    both = rows.merge(ridge, on="participant_id", suffixes=("", "_ridge"))
+    tested = rows[rows["split"] == "test"] if has_labels(rows) else rows
+    both = tested.merge(ridge, on="participant_id", suffixes=("", "_ridge"))
     return paired_difference(
         both["age"],
         both["predicted_age"],
@@ -294,9 +312,13 @@ def _against(rows: pd.DataFrame, ridge: pd.DataFrame | None, options: Options) -
 
 
 def _truth(rows: pd.DataFrame, training: pd.DataFrame, known: pd.DataFrame) -> Truth | None:
-    if "true_gap" not in known or len(rows) < MIN_ROWS:
+    if "true_gap" not in known:
         return None
-    fitted = training.merge(known[["participant_id", "true_gap"]], on="participant_id")
+    known = known[["participant_id"]].assign(true_gap=pd.to_numeric(known["true_gap"], errors="coerce"))
+    rows = rows.drop(columns="true_gap").merge(known[np.isfinite(known["true_gap"])], on="participant_id")
+    if len(rows) < MIN_ROWS:
+        return None
+    fitted = training.merge(known[np.isfinite(known["true_gap"])], on="participant_id")
     fitted = fitted if len(fitted) >= MIN_ROWS else rows
     slope, intercept = np.polyfit(fitted["age"] + fitted["true_gap"], fitted["age"], 1)
     true_gap = rows["true_gap"].to_numpy(float)

@@ -136,7 +136,7 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
         return pd.Series(np.nan, rows.index), []
     if method == "in_sample":
         fit = fit_correction(method, rows, "the rows that are analysed")
-        return pd.Series(fit.gap(age, predicted), rows.index), [fit]
+        return _without_rounding(pd.Series(fit.gap(age, predicted), rows.index)), [fit]
     if validation.empty:
         raise EvaluationError(
             f"`gap_correction={method}` is fitted on validation rows (`split` is `val`), but there are none. Use "
@@ -145,7 +145,8 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
     fit = fit_correction(method, validation, "validation")
     corrected = pd.Series(fit.gap(age, predicted), rows.index)
     fits = [fit]
-    shared = rows["participant_id"].isin(set(validation["participant_id"]))
+    # Whoever else is in both is refused below.
+    shared = rows["participant_id"].isin(set(validation["participant_id"])) & rows["split"].eq("val")
     if shared.any():
         inside = rows[shared]
         for number, part in enumerate(_parts(inside, validation)):
@@ -154,8 +155,12 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
             corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
             fits.append(fit)
     refuse_shared(fits[0], rows[~shared], validation)
-    # Where age tells the whole gap, as the mean predictor's, nothing is left but rounding.
-    return corrected.where(corrected.abs() > _ROUNDING, 0.0), fits
+    return _without_rounding(corrected), fits
+
+
+def _without_rounding(corrected: pd.Series) -> pd.Series:
+    """Return exactly 0 where age tells the whole gap, as the mean predictor's: nothing but rounding is left."""
+    return corrected.mask(corrected.abs() <= _ROUNDING, 0.0)
 
 
 def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> None:

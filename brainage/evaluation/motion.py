@@ -63,14 +63,15 @@ def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
         r = pearson(motion, people[name].to_numpy(float))
         correlations[name] = (correlation_estimate(r, len(people)), correlation_p(r, len(people)))
     error = people["bag"].abs().to_numpy()
-    still = motion <= np.median(motion)
+    still = np.zeros(len(people), dtype=bool)
+    still[np.argsort(motion, kind="stable")[: (len(people) + 1) // 2]] = True
     return Motion(
         len(people),
         correlations,
         _alone(people, training),
         int(still.sum()),
         float(error[still].mean()),
-        float(error[~still].mean()) if (~still).any() else float("nan"),
+        float(error[~still].mean()),
     )
 
 

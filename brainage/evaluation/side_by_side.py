@@ -13,6 +13,7 @@ from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import pearson
 from brainage.evaluation.comparison import paired_difference
+from brainage.evaluation.intervals import MIN_RESAMPLED
 
 # Of each run's test participants, those that all must share.
 _SHARED = 0.9
@@ -149,6 +150,11 @@ def _shared(members: Sequence[Member], tests: Sequence[pd.DataFrame]) -> pd.Data
                 f"`runs`: {other.name} was trained on {n_leaked} of the test participants of {member.name}: its error "
                 "on them says nothing. Train them with the same split (split.seed)."
             )
+    if len(common) < MIN_RESAMPLED:
+        raise EvaluationError(
+            f"`runs` must share {MIN_RESAMPLED} test participants to be compared, but share {len(common)}. Use a "
+            "larger cohort."
+        )
     first = tests[0]
     return first[first["participant_id"].isin(common)].sort_values("participant_id").reset_index(drop=True)
 
@@ -167,7 +173,17 @@ def _aligned(test: pd.DataFrame, shared: pd.DataFrame, name: str) -> pd.Series:
 def _metrics(accuracy: dict[str, Accuracy]) -> pd.DataFrame:
     rows = []
     for name, measured in accuracy.items():
-        row: dict[str, object] = {"run": name, "n": measured.n, "skill": measured.skill}
+        row: dict[str, object] = {
+            "run": name,
+            "n": measured.n,
+            "age_mean": measured.age_mean,
+            "age_sd": measured.age_sd,
+            "age_min": measured.age_min,
+            "age_max": measured.age_max,
+            "predicted_sd": measured.predicted_sd,
+            "mean_mae": measured.mean_mae,
+            "skill": measured.skill,
+        }
         for metric, estimate in measured.estimates.items():
             row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         rows.append(row)

@@ -13,7 +13,7 @@ from brainage.models.ridge import Ridge
 class RidgeMotion:
     """Predicts age from head motion and its square; see `brainage.models.estimator.Estimator`.
 
-    People whose motion is not known count as the median of those who are predicted together.
+    People whose motion is not known count as the median of the training participants.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,9 @@ class RidgeMotion:
                 "`model=ridge_motion` needs `head_motion` in the cohort's table (field 25741 of UK Biobank), but "
                 "nobody has it. Add the column, or choose another model."
             )
-        values = motion.fillna(motion.median()).to_numpy(float)
+        split = inputs.people.get("split")
+        training = motion if split is None else motion[split == "train"]
+        values = motion.fillna(training.median()).to_numpy(float)
         return np.stack([values, values**2], axis=1)
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:

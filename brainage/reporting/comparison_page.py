@@ -11,7 +11,7 @@ import pandas as pd
 from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.side_by_side import SideBySide
 from brainage.reporting import findings_figures as figures
-from brainage.reporting.findings_page import METRICS, p_phrase, signed_interval, with_interval
+from brainage.reporting.findings_page import METRICS, p_phrase, percent, signed_interval, with_interval
 from brainage.reporting.page import Page, Section, Table
 from brainage.run import commit, versions
 
@@ -52,6 +52,20 @@ def difference_rows(found: SideBySide) -> Rows:
     return ("", "difference in MAE", ""), rows
 
 
+def _sample(found: SideBySide) -> Table:
+    """Return what accuracy depends on, and each run's predictions beside it."""
+    first = found.accuracy[found.names[0]]
+    note = (
+        f"N = {first.n:,}; ages {first.age_mean:.2f} ± {first.age_sd:.2f} years, {first.age_min:.1f} to "
+        f"{first.age_max:.1f}; the mean predictor's MAE is {first.mean_mae:.2f} years."
+    )
+    rows = [
+        [name, f"{found.accuracy[name].predicted_sd:.2f} years", percent(found.accuracy[name].skill)]
+        for name in found.names
+    ]
+    return Table(("run", "SD of predictions", "skill (1 - MAE / mean predictor's)"), rows, note=note)
+
+
 def _estimate(row: Mapping[Any, Any]) -> Estimate:
     values = (row[name] for name in ("mae_difference", "low", "high"))
     return Estimate(*(None if pd.isna(value) else float(value) for value in values))
@@ -87,7 +101,7 @@ def comparison_page(
         Section(
             "Accuracy",
             ["Of raw predictions, on the participants that all runs tested; 95 % intervals by bootstrap."],
-            [Table(*metric_rows(found, parameters))],
+            [Table(*metric_rows(found, parameters)), _sample(found)],
         ),
         Section(
             "Paired differences",

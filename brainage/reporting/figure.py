@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +29,6 @@ _STYLE: dict[str, Any] = {
     "legend.fontsize": 9,
     "figure.facecolor": "white",
 }
-
-# It tells every command's log that it has found its fonts.
-logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 _DPI = 150
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from brainage.evaluation.intervals import Estimate
 from brainage.reporting import findings_figures as figures
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table
+from brainage.run import commit
 
 # Variables whose gaps are drawn: those with the strongest partial correlations.
 _MOST_DRAWN = 20
@@ -90,12 +92,20 @@ def findings_page(findings: Findings, about: About) -> Page:
         _exclusions(about),
         Section(
             "What was run",
-            tables=[Table((), about.facts, text=True)],
+            tables=[Table((), [*about.facts, ("analysis", _analysis(findings))], text=True)],
             listing=about.config,
-            listing_title="Config",
+            listing_title="Config of the training",
         ),
     ]
     return Page(about.title, lead(findings), [section for section in sections if section], findings.notes)
+
+
+def _analysis(findings: Findings) -> str:
+    options = findings.options
+    return (
+        f"rows {options.rows}, gap correction {options.gap_correction}, {options.n_resamples:,} resamples, seed "
+        f"{options.seed}, {time.strftime('%Y-%m-%d %H:%M')}, commit {commit() or 'unknown'}"
+    )
 
 
 def lead(findings: Findings) -> list[str]:
@@ -103,7 +113,7 @@ def lead(findings: Findings) -> list[str]:
     accuracy = findings.accuracy
     sentences = [
         f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
-        f"({_rows_name(findings)}), whose ages are {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years, from "
+        f"({rows_name(findings)}), whose ages are {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years, from "
         f"{accuracy.age_min:.0f} to {accuracy.age_max:.0f}. Predicting the mean age of {findings.mean_age_of} gives "
         f"{accuracy.mean_mae:.2f} years: a skill of {percent(accuracy.skill)}."
     ]
@@ -127,7 +137,8 @@ def _against(difference: Difference) -> str:
     )
 
 
-def _rows_name(findings: Findings) -> str:
+def rows_name(findings: Findings) -> str:
+    """Return which rows are analysed."""
     if not findings.rows["split"].notna().any():
         return "all rows"
     return " and ".join(_PARTS.get(str(part), str(part)) for part in findings.rows["split"].dropna().unique())
@@ -203,6 +214,13 @@ def _mean_sd(row: object, name: str) -> str:
 
 def _correction_text(fits: Sequence[Correction]) -> str:
     fit = fits[0]
+    if all(other.fitted_on.startswith("validation of ") for other in fits):
+        slopes, sizes = [other.slope for other in fits], [other.n for other in fits]
+        return (
+            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} folds by a fit on its "
+            f"own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
+            f"{max(slopes):.4f} a year; all of them are in findings.json."
+        )
     text = (
         f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Fitted on {fit.fitted_on} (n = {fit.n:,}): "
         f"intercept {fit.intercept:.3f} years, slope {fit.slope:.4f} a year."
@@ -222,6 +240,9 @@ def _associations(findings: Findings, about: About) -> Section | None:
         "table. Associations, not causes."
     ]
     texts += [f"Left out: {name}: {reason}." for name, reason in found.left_out.items()]
+    texts += [f"Coded: {name}: {coding}." for name, coding in found.coding.items()]
+    if len(found.table) > _MOST_DRAWN:
+        texts.append(f"Drawn are the {_MOST_DRAWN} of {len(found.table)} variables with the strongest partial r.")
     texts += [f"With care: {name}: {reason}." for name, reason in found.flagged.items()]
     return Section("Associations", texts, [associations_table(found)], _association_figures(findings, about))
 
@@ -241,11 +262,14 @@ def associations_table(found: Associations) -> Table:
 def _association_figures(findings: Findings, about: About) -> list[Figure]:
     table = findings.associations.table
     strongest = table.assign(size=table["r_partial"].astype(float).abs()).nlargest(_MOST_DRAWN, "size", keep="first")
-    drawn = [figures.forest(table)]
-    for name, kind in zip(table["variable"], table["kind"], strict=True):
+    drawn = [figures.forest(table[table["variable"].isin(set(strongest["variable"]))])]
+    for number, (name, kind) in enumerate(zip(table["variable"], table["kind"], strict=True), start=1):
         if name in set(strongest["variable"]):
             values, _ = coded(findings.rows[name])
-            drawn.append(figures.phenotype(findings.rows, name, values, kind, points=about.points))
+            label = f"{name} ({coding})" if (coding := findings.associations.coding.get(name)) else name
+            figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
+            # Two names may differ in signs only that no file's name has.
+            drawn.append(figure and replace(figure, name=f"phenotype-{number:02d}-{figures.slug(name)}"))
     return _some(drawn)
 
 

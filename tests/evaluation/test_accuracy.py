@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn import metrics
 
@@ -33,9 +33,9 @@ def people(n: int = 23, seed: int = 0, *, ties: bool = True) -> tuple[_Array, _A
 
 
 def measured(
-    age: object, predicted: object, *, mean_age: float = 62.0, n_resamples: int = 120, seed: int = 7
+    age: ArrayLike, predicted: ArrayLike, *, mean_age: float = 62.0, n_resamples: int = 120, seed: int = 7
 ) -> Accuracy:
-    return measure_accuracy(age, predicted, mean_age=mean_age, n_resamples=n_resamples, seed=seed)  # type: ignore[arg-type]
+    return measure_accuracy(age, predicted, mean_age=mean_age, n_resamples=n_resamples, seed=seed)
 
 
 def ends(estimate: Estimate) -> tuple[float, float]:
@@ -54,6 +54,12 @@ def test_accuracy_agrees_with_numbers_by_hand() -> None:
     by_hand["pearson_r"] = 230 / math.sqrt(200 * (31**2 + 7**2 + 38**2) / 9)
     values = {name: estimate.value for name, estimate in found.estimates.items()}
     assert values == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_two_people_have_a_spread_and_one_has_none() -> None:
+    two, one = measured([50, 60], [55, 57]), measured([50], [55])
+    assert (two.age_sd, two.predicted_sd) == pytest.approx((math.sqrt(50), math.sqrt(2)), abs=1e-12)
+    assert (one.age_sd, one.predicted_sd) == (0, 0)
 
 
 def test_spearman_gives_ties_their_mean_rank_as_by_hand() -> None:

@@ -1,0 +1,492 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from brainage.evaluation.associations import (
+    COLUMNS,
+    adjusted,
+    associate,
+    coded,
+    covariates,
+    kind_of,
+    names_of,
+    partial_correlation,
+    pearson,
+    variables_of,
+)
+
+_Array = NDArray[np.float64]
+
+
+def people(n: int = 120, seed: int = 0) -> pd.DataFrame:
+    """Return a table in which sex, motion and site are missing of some people and go along with the gap."""
+    rng = np.random.default_rng(seed)
+    age = rng.uniform(45, 80, n)
+    site = rng.choice(["Cheadle", "Newcastle", "Reading"], n)
+    sex = rng.integers(0, 2, n).astype(float)
+    motion = rng.gamma(2, 0.05, n) + 0.002 * (age - 60)
+    hidden = rng.normal(0, 3, n)
+    gap = 20 - 0.4 * age + 0.01 * (age - 60) ** 2 + hidden + 2 * sex + 12 * motion + 3 * (site == "Reading")
+    return pd.DataFrame(
+        {
+            "participant_id": [f"person{number}" for number in range(n)],
+            "age": age,
+            "bag": gap,
+            "bag_corrected": hidden + rng.normal(0, 0.5, n),
+            "sex": np.where(rng.random(n) < 0.1, np.nan, sex),
+            "head_motion": np.where(rng.random(n) < 0.15, np.nan, motion),
+            "site": pd.Series(site, dtype=object).mask(rng.random(n) < 0.1),
+            "smoking": (hidden + rng.normal(0, 4, n) > 1).astype(float),
+            "alcohol": np.clip(np.round(2 + 0.3 * hidden + 0.05 * (age - 60) + rng.normal(0, 1, n)), 0, 5),
+            "blood pressure": 120 + 0.6 * age + hidden + rng.normal(0, 8, n),
+        }
+    )
+
+
+def held_by_hand(rows: pd.DataFrame, without: str) -> pd.DataFrame:
+    """Build what is held constant a second time: with pandas, and around another age."""
+    held = {"age": rows["age"] - 60, "age^2": (rows["age"] - 60) ** 2}
+    for name in {"sex", "head_motion"} & set(rows.columns) - {without}:
+        held[name] = rows[name].fillna(rows[name].mean())
+        held[f"no {name}"] = rows[name].isna().astype(float)
+    if "site" in rows and without != "site":
+        for site, of_site in pd.get_dummies(rows["site"].fillna("nowhere"), dtype=float).items():
+            held[f"site {site}"] = of_site
+    table = pd.DataFrame(held)
+    if "site" in rows and without != "site":
+        table = table.drop(columns="site Cheadle", errors="ignore")
+    # Column by column: none that those before it tell already, so that the reference regressions have full rank.
+    kept: list[str] = []
+    for name in table.columns:
+        kept += [name] if rank(table[[*kept, name]]) > len(kept) else []
+    return table[kept]
+
+
+def rank(held: pd.DataFrame) -> int:
+    return int(np.linalg.matrix_rank(sm.add_constant(held).to_numpy())) - 1
+
+
+def row_of(rows: pd.DataFrame, name: str) -> pd.Series:
+    return associate(rows, [name]).table.iloc[0]
+
+
+TABLES = {
+    "all-covariates": (people(), "blood pressure"),
+    "binary": (people(seed=1), "smoking"),
+    "ordinal": (people(seed=2), "alcohol"),
+    "of-sex-itself": (people(seed=3), "sex"),
+    "of-motion-itself": (people(seed=4), "head_motion"),
+    "age-only": (people(seed=5).drop(columns=["sex", "head_motion", "site"]), "alcohol"),
+    "nothing-missing": (people(300, seed=6).dropna(), "blood pressure"),
+    "one-site": (people(seed=7).assign(site="Reading"), "alcohol"),
+    "few-people": (people(24, seed=8), "blood pressure"),
+}
+# Sites that tell the sex, and motion that is missing exactly where the sex is.
+DEFICIENT = people(seed=9).assign(
+    site=lambda t: t["sex"].map({0.0: "women's", 1.0: "men's"}),
+    head_motion=lambda t: t["head_motion"].fillna(0.1).mask(t["sex"].isna()),
+)
+ALL_TABLES = {**TABLES, "rank-deficient": (DEFICIENT, "blood pressure")}
+
+tables = pytest.mark.parametrize(("rows", "name"), ALL_TABLES.values(), ids=ALL_TABLES.keys())
+full_rank = pytest.mark.parametrize(("rows", "name"), TABLES.values(), ids=TABLES.keys())
+
+
+# Partial correlations
+
+
+@tables
+def test_a_partial_correlation_agrees_with_residuals_of_statsmodels(rows: pd.DataFrame, name: str) -> None:
+    rows = rows[rows[name].notna()]
+    design = sm.add_constant(held_by_hand(rows, name))
+    left = [sm.OLS(rows[column], design).fit().resid for column in ("bag", name)]
+    found = row_of(rows, name)
+    assert found["n"] == len(rows)
+    assert found["r_partial"] == pytest.approx(np.corrcoef(*left)[0, 1], abs=1e-10)
+
+
+@full_rank
+def test_a_partial_correlation_agrees_with_the_inverse_covariance(rows: pd.DataFrame, name: str) -> None:
+    rows = rows[rows[name].notna()]
+    columns = np.column_stack([rows["bag"], rows[name], held_by_hand(rows, name)])
+    precision = np.linalg.inv(np.corrcoef(columns, rowvar=False))
+    expected = -precision[0, 1] / math.sqrt(precision[0, 0] * precision[1, 1])
+    assert row_of(rows, name)["r_partial"] == pytest.approx(expected, abs=1e-10)
+
+
+@tables
+def test_the_partial_p_is_that_of_the_regression_coefficient(rows: pd.DataFrame, name: str) -> None:
+    rows = rows[rows[name].notna()]
+    design = sm.add_constant(held_by_hand(rows, name)).assign(variable=rows[name])
+    assert row_of(rows, name)["p_partial"] == pytest.approx(
+        sm.OLS(rows["bag"], design).fit().pvalues["variable"], abs=1e-10
+    )
+
+
+@tables
+def test_the_partial_interval_agrees_with_fishers_formula(rows: pd.DataFrame, name: str) -> None:
+    rows = rows[rows[name].notna()]
+    found = row_of(rows, name)
+    half = stats.norm.isf(0.025) / math.sqrt(len(rows) - rank(held_by_hand(rows, name)) - 3)
+    z = math.atanh(found["r_partial"])
+    assert (found["r_partial_low"], found["r_partial_high"]) == pytest.approx(
+        (math.tanh(z - half), math.tanh(z + half)), abs=1e-10
+    )
+
+
+@tables
+@pytest.mark.parametrize(("gap", "suffix"), [("bag", ""), ("bag_corrected", "_corrected")])
+def test_plain_correlations_agree_with_scipy(rows: pd.DataFrame, name: str, gap: str, suffix: str) -> None:
+    known = rows[rows[name].notna()]
+    reference = stats.pearsonr(known[gap], known[name])
+    found = row_of(rows, name)
+    values = [found[f"r{suffix}{end}"] for end in ("", "_low", "_high")]
+    assert values == pytest.approx([reference.statistic, *reference.confidence_interval(0.95)], abs=1e-10)
+    assert found[f"p{suffix}"] == pytest.approx(reference.pvalue, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("all-covariates", "age age^2 sex head_motion site"),
+        ("of-sex-itself", "age age^2 head_motion site"),
+        ("of-motion-itself", "age age^2 sex site"),
+        ("age-only", "age age^2"),
+        ("one-site", "age age^2 sex head_motion"),
+    ],
+)
+def test_which_covariates_were_used_is_in_the_row(key: str, names: str) -> None:
+    assert row_of(*TABLES[key])["covariates"] == names
+
+
+@pytest.mark.parametrize(("name", "value"), [("sex", 1.0), ("head_motion", 0.1), ("sex", np.nan)])
+def test_a_covariate_that_does_not_vary_is_not_held(name: str, value: float) -> None:
+    rows = people().dropna().assign(**{name: value})
+    found, without = row_of(rows, "alcohol"), row_of(rows.drop(columns=name), "alcohol")
+    assert name not in found["covariates"].split()
+    pd.testing.assert_series_equal(found, without, rtol=0, atol=1e-12, check_exact=False)
+
+
+def test_a_site_of_two_names_is_a_variable_whose_sites_are_not_held() -> None:
+    rows = people().assign(site=lambda t: t["site"].where(t["site"] != "Reading", "Cheadle"))
+    found = row_of(rows, "site")
+    assert (found["kind"], found["covariates"]) == ("binary", "age age^2 sex head_motion")
+    known = rows[rows["site"].notna()]
+    assert found["r"] == pytest.approx(np.corrcoef(known["bag"], known["site"] == "Newcastle")[0, 1], abs=1e-10)
+
+
+@pytest.mark.parametrize("column", ["age", "age squared"])
+def test_nothing_is_left_of_a_variable_that_age_tells(column: str) -> None:
+    rows = people().assign(x=lambda t: t["age"] * 3 + 1 if column == "age" else (t["age"] - 50) ** 2)
+    found = row_of(rows, "x")
+    assert found[["r_partial", "r_partial_low", "r_partial_high", "p_partial", "q_partial"]].isna().all()
+    assert found["r"] == pytest.approx(np.corrcoef(rows["bag"], rows["x"])[0, 1], abs=1e-10)
+
+
+def test_nothing_is_left_of_a_gap_that_age_tells() -> None:
+    found = row_of(people().assign(bag=lambda t: 62.37 - t["age"], bag_corrected=0.0), "alcohol")
+    assert found[["r_partial", "p_partial", "q_partial", "r_corrected", "p_corrected"]].isna().all()
+    assert found["r"] is not None
+
+
+def test_nothing_is_left_where_as_much_is_held_as_there_are_people() -> None:
+    rows = people(24).assign(site=[f"site {number}" for number in range(24)])
+    found = row_of(rows, "blood pressure")
+    assert found[["r_partial", "r_partial_low", "p_partial"]].isna().all()
+    assert not math.isnan(found["r"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 1000), st.floats(-1000, 1000), st.sampled_from([-1, 1]))
+def test_units_of_the_variable_do_not_matter(seed: int, scale: float, offset: float, sign: int) -> None:
+    rng = np.random.default_rng(seed)
+    held = rng.normal(size=(30, 4))
+    a, b = rng.normal(size=30) + held[:, 0], rng.normal(size=30) + held[:, 1]
+    r, n_held = partial_correlation(a, b, held)
+    assert n_held == 4
+    assert partial_correlation(a, offset + sign * scale * b, held)[0] == pytest.approx(sign * r, abs=1e-8)
+    assert partial_correlation(b, a, held)[0] == pytest.approx(r, abs=1e-10)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.01, 100), min_size=4, max_size=4), st.floats(-100, 100))
+def test_units_and_mixtures_of_covariates_do_not_matter(seed: int, scales: list[float], offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    held = rng.normal(size=(30, 4))
+    a, b = rng.normal(size=30) + held[:, 0], rng.normal(size=30) + held[:, 1]
+    r, _ = partial_correlation(a, b, held)
+    rotation = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    assert partial_correlation(a, b, offset + held @ rotation * scales)[0] == pytest.approx(r, abs=1e-8)
+    # Adding what is held to a variable changes nothing; holding a mixture beside it neither.
+    assert partial_correlation(a + held @ scales, b, held)[0] == pytest.approx(r, abs=1e-8)
+    assert partial_correlation(a, b, np.column_stack([held, held @ scales]))[0] == pytest.approx(r, abs=1e-8)
+    assert partial_correlation(a, b, np.column_stack([held, held @ scales]))[1] == 4
+
+
+def test_holding_one_variable_agrees_with_the_textbook_formula() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=50)
+    x, y = z + rng.normal(size=50), z + rng.normal(size=50)
+    (_, xy, xz), (_, _, yz), _ = np.corrcoef([x, y, z])
+    expected = (xy - xz * yz) / math.sqrt((1 - xz**2) * (1 - yz**2))
+    assert partial_correlation(x, y, z[:, None]) == (pytest.approx(expected, abs=1e-12), 1)
+
+
+@pytest.mark.parametrize("value", [0.1, 62.37, -3.3, 0.0])
+def test_there_is_no_correlation_with_what_does_not_vary(value: float) -> None:
+    for n in range(20, 60):
+        assert math.isnan(pearson(np.full(n, value), np.random.default_rng(n).normal(size=n)))
+
+
+# Covariates that are missing
+
+
+def test_missing_covariates_lose_nobody_and_are_marked() -> None:
+    rows = people()
+    held, names = covariates(rows, without="alcohol")
+    by_hand = held_by_hand(rows, "alcohol")
+    assert names == ["age", "age^2", "sex", "head_motion", "site"]
+    assert np.isfinite(held).all() and len(held) == len(rows)
+    # The same space: neither adds a dimension to the other.
+    both = np.column_stack([np.ones(len(rows)), held, by_hand])
+    assert np.linalg.matrix_rank(both) == rank(by_hand) + 1 == held.shape[1] + 1
+
+
+# The table
+
+
+def test_q_agrees_with_statsmodels() -> None:
+    rng = np.random.default_rng(0)
+    p = pd.Series(rng.random(40) ** 3)
+    p[[0, 7, 8, 39]] = np.nan
+    p[3] = p[4]
+    found = adjusted(p)
+    assert found.isna().equals(p.isna())
+    expected = multipletests(p.dropna(), method="fdr_bh")[1]
+    assert found.dropna().to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
+def test_q_agrees_with_numbers_by_hand() -> None:
+    # Of 4 known: 0.01 * 4 / 1, 0.02 * 4 / 2, and 0.04 * 4 / 3 and 0.05 * 4 / 4 of which the smaller counts for both.
+    found = adjusted(pd.Series([0.05, np.nan, 0.01, 0.04, 0.02], index=list("abcde")))
+    assert found.to_dict() == pytest.approx(
+        {"a": 0.05, "b": math.nan, "c": 0.04, "d": 0.05, "e": 0.04}, abs=1e-12, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("p", [[], [np.nan, np.nan], [None, None]], ids=["empty", "nan", "none"])
+def test_without_p_there_is_no_q(p: list[float | None]) -> None:
+    found = adjusted(pd.Series(p))
+    assert found.dtype == float and found.isna().all() and len(found) == len(p)
+
+
+def test_q_is_over_those_variables_whose_partial_p_exists() -> None:
+    rows = people().assign(twice_age=lambda t: 2 * t["age"])
+    variables = ["alcohol", "twice_age", "smoking", "blood pressure", "sex"]
+    table = associate(rows, variables).table
+    assert table["variable"].tolist() == variables
+    assert table["p_partial"].isna().tolist() == [False, True, False, False, False]
+    expected = multipletests(table["p_partial"].dropna(), method="fdr_bh")[1]
+    assert table["q_partial"].dropna().to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
+def test_missing_values_of_a_column_change_only_its_own_row() -> None:
+    rows, variables = people(), ["smoking", "alcohol", "blood pressure", "sex"]
+    holes = rows.assign(alcohol=rows["alcohol"].mask(np.random.default_rng(1).random(len(rows)) < 0.3))
+    before, after = (associate(table, variables).table.drop(columns="q_partial") for table in (rows, holes))
+    others = before["variable"] != "alcohol"
+    pd.testing.assert_frame_equal(before[others], after[others], check_exact=True)
+    alone = associate(holes[holes["alcohol"].notna()], ["alcohol"]).table.drop(columns="q_partial")
+    pd.testing.assert_frame_equal(after[~others].reset_index(drop=True), alone, check_exact=True)
+    assert after.loc[~others, "n"].item() == holes["alcohol"].notna().sum() < len(rows)
+
+
+def test_the_order_of_people_and_their_index_do_not_matter() -> None:
+    rows, variables = people(), ["smoking", "alcohol", "blood pressure", "sex"]
+    mixed = rows.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(associate(mixed, variables).table, associate(rows, variables).table, rtol=1e-9)
+
+
+def test_the_table_has_its_columns_also_without_rows_and_without_a_corrected_gap() -> None:
+    assert tuple(associate(people(), []).table.columns) == COLUMNS
+    table = associate(people().drop(columns="bag_corrected"), ["alcohol"]).table
+    assert tuple(table.columns) == COLUMNS
+    assert table[[name for name in COLUMNS if "corrected" in name]].isna().all(axis=None)
+    assert table["r_partial"].notna().all()
+
+
+def test_an_incomplete_corrected_gap_is_not_correlated() -> None:
+    rows = people()
+    rows.loc[4, "bag_corrected"] = np.nan
+    found = row_of(rows, "alcohol")
+    assert found[["r_corrected", "p_corrected"]].isna().all()
+    assert (found["n"], math.isnan(found["r"])) == (120, False)
+
+
+def test_nobody_changes_the_table_that_is_analysed() -> None:
+    rows = people().assign(bmi=lambda t: t["alcohol"].replace(3, np.inf))
+    before = rows.copy()
+    associate(rows, ["smoking", "bmi", "sex", "site"])
+    pd.testing.assert_frame_equal(rows, before, check_exact=True)
+
+
+# Which variables, and as what
+
+
+def test_variables_are_the_phenotypes_and_sex() -> None:
+    table = people().assign(
+        true_gap=1.0, family_id="a", split="test", predicted_age=60.0, table_row=1, predicted_age_sd=1.0
+    )
+    assert variables_of(table) == ["sex", "smoking", "alcohol", "blood pressure"]
+
+
+NUMBERS = [*range(30)]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (pd.Series([True, False, True]), [1, 0, 1]),
+        (pd.Series([True, None, False], dtype=object), [1, None, 0]),
+        (pd.Series([True, pd.NA, False], dtype="boolean"), [1, None, 0]),
+        (pd.Series([3, pd.NA, 1], dtype="Int64"), [3, None, 1]),
+        (pd.Series([3, 2, 1]), [3, 2, 1]),
+        (pd.Series(["3", None, "1.5"]), [3, None, 1.5]),
+        (pd.Series(["yes", "no", None, "yes"]), [1, 0, None, 1]),
+        (pd.Series(["b", "a", pd.NA], dtype="string"), [1, 0, None]),
+        (pd.Series(["b", "a", "b"], dtype="category"), [1, 0, 1]),
+        (pd.Series([np.nan, np.nan]), [None, None]),
+        (pd.Series([None, None], dtype=object), [None, None]),
+        (pd.Series([1.5, np.inf, -np.inf, 2.5]), [1.5, None, None, 2.5]),
+        (pd.Series(["yes", "no", None], index=[7, 3, 5]), [1, 0, None]),
+    ],
+    ids=[
+        "booleans", "booleans-as-objects", "booleans-of-pandas", "integers-of-pandas", "integers", "numbers-as-text",
+        "text", "text-of-pandas", "categories", "all-missing", "none", "infinities", "other-index",
+    ],
+)  # fmt: skip
+def test_a_column_becomes_numbers(column: pd.Series, values: list[float | None]) -> None:
+    found, reason = coded(column)
+    assert reason == ""
+    assert found.index.equals(column.index)
+    assert [None if math.isnan(value) else value for value in found] == values
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (["a", "b", "c"] * 40, "it has 3 kinds of text"),
+        (["a", "b", 1.0] * 40, "it has 3 kinds of text"),
+        (["a", None, "a"] * 40, "it does not vary"),
+        ([4.25] * 120, "it does not vary"),
+        ([True] * 120, "it does not vary"),
+        ([1.0, 2.0, *[np.nan] * 118], "2 participants have a value, and 20 are needed"),
+        ([*range(19), *[np.nan] * 101], "19 participants have a value, and 20 are needed"),
+        ([*range(19), *[np.inf] * 101], "19 participants have a value, and 20 are needed"),
+        ([np.nan] * 120, "0 participants have a value, and 20 are needed"),
+    ],
+    ids=["three-texts", "text-and-numbers", "one-text", "constant", "true", "two", "nineteen", "infinities", "missing"],
+)
+def test_a_variable_that_cannot_be_used_is_named_with_the_reason(column: list[object], reason: str) -> None:
+    rows = people().assign(x=column)
+    found = associate(rows, ["alcohol", "x"])
+    assert found.table["variable"].tolist() == ["alcohol"]
+    assert found.left_out.keys() == {"x"}
+    assert found.left_out["x"].startswith(reason)
+    pd.testing.assert_frame_equal(found.table, associate(rows, ["alcohol"]).table, check_exact=True)
+
+
+def test_twenty_values_are_enough() -> None:
+    found = associate(people().assign(x=[*range(20), *[np.nan] * 100]), ["x"])
+    assert found.table["n"].tolist() == [20]
+    assert found.left_out == {}
+
+
+def test_an_infinity_is_a_missing_value() -> None:
+    rows = people()
+    rows.loc[[3, 50], "blood pressure"] = [np.inf, -np.inf]
+    found = associate(rows, ["blood pressure"])
+    expected = associate(rows.drop(index=[3, 50]), ["blood pressure"])
+    assert found.left_out == {}
+    pd.testing.assert_frame_equal(found.table, expected.table, check_exact=True)
+
+
+def test_text_and_truth_values_give_what_their_numbers_give() -> None:
+    rows = people()
+    smokes = rows["smoking"] == 1
+    table = associate(
+        rows.assign(words=smokes.map({True: "yes", False: "no"}), truth=smokes), ["smoking", "words", "truth"]
+    ).table
+    for name in COLUMNS[1:]:
+        assert table[name].nunique() == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "coding"),
+    [
+        (["yes", "no", "no"] * 40, "0 = no, 1 = yes"),
+        (["3", "unknown", "3"] * 40, "0 = 3, 1 = unknown"),
+        ([True, False, False] * 40, None),
+        ([2.0, 1.0, 1.0] * 40, None),
+        (["2", "1", "1"] * 40, None),
+    ],
+    ids=["text", "text-beside-a-number", "truth-values", "numbers", "numbers-as-text"],
+)
+def test_what_zero_and_one_stand_for_is_told_where_texts_were_coded(column: list[object], coding: str | None) -> None:
+    found = associate(people().assign(x=column), ["alcohol", "x"])
+    assert "x" in found.table["variable"].tolist()
+    assert found.coding == ({} if coding is None else {"x": coding})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 1, 0], "binary"),
+        ([1.5, 2.5], "binary"),
+        ([1, 2, 3], "ordinal"),
+        (list(range(10)), "ordinal"),
+        (list(range(11)), "continuous"),
+        ([-1, 0, 1], "ordinal"),
+        ([0, 0.5, 1], "continuous"),
+    ],
+)
+def test_the_kind_of_a_variable_is_told_by_its_values(values: list[float], kind: str) -> None:
+    assert kind_of(pd.Series(values * 3, dtype=float)) == kind
+
+
+@pytest.mark.parametrize(
+    ("column", "flag"),
+    [
+        ([1.0] * 9 + [0.0] * 111, "9 cases in the rarest of its categories"),
+        ([1.0] + [0.0] * 119, "1 case in the rarest of its categories"),
+        ([1.0] * 10 + [0.0] * 110, None),
+        ([1.0] * 60 + [2.0] * 51 + [3.0] * 9, "9 cases in the rarest of its categories"),
+        ([1.0] * 60 + [2.0] * 50 + [3.0] * 10, None),
+        (["yes"] * 4 + ["no"] * 116, "4 cases in the rarest of its categories"),
+        (np.linspace(0, 1, 120).tolist(), None),
+    ],
+)
+def test_a_variable_with_under_ten_cases_in_a_category_is_flagged_and_kept(
+    column: list[object], flag: str | None
+) -> None:
+    found = associate(people().assign(x=column), ["x"])
+    assert found.table["variable"].tolist() == ["x"]
+    assert found.flagged == ({} if flag is None else {"x": flag})
+
+
+def test_cases_are_counted_among_people_with_a_value() -> None:
+    rows = people().assign(x=[1.0] * 12 + [0.0] * 108)
+    rows.loc[:3, "bag"] = np.nan
+    assert associate(rows, ["x"]).flagged == {"x": "8 cases in the rarest of its categories"}
+
+
+def test_variables_in_a_sentence_are_marked() -> None:
+    assert names_of(["bmi", "blood pressure"]) == "`bmi`, `blood pressure`"

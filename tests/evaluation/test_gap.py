@@ -1,0 +1,331 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainage.errors import EvaluationError
+from brainage.evaluation.gap import corrected_gaps, fit_correction, gap_by_age, has_labels, refuse_shared, rows_of
+
+
+def people(n: int, split: str, seed: int = 0, *, slope: float = 0.4) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.uniform(45, 80, n)
+    return pd.DataFrame(
+        {
+            "participant_id": [f"{split}{number}" for number in range(n)],
+            "split": split,
+            "age": age,
+            "predicted_age": 62 + slope * (age - 60) + rng.normal(0, 4, n),
+        }
+    )
+
+
+def both(n_val: int = 45, n_test: int = 31) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return validation rows, test rows, and both mixed up in one table."""
+    validation, test = people(n_val, "val"), people(n_test, "test", seed=1)
+    mixed = pd.concat([validation, test], ignore_index=True).sample(frac=1, random_state=0)
+    return mixed[mixed["split"] == "val"], mixed[mixed["split"] == "test"], mixed
+
+
+# What `linear` and `cole` do to test rows
+
+
+def test_linear_agrees_with_numpy() -> None:
+    validation, test, _ = both()
+    slope, intercept = np.polyfit(validation["age"], validation["predicted_age"] - validation["age"], 1)
+    corrected, (fit,) = corrected_gaps(test, validation, "linear")
+    assert (fit.slope, fit.intercept) == pytest.approx((slope, intercept), abs=1e-10)
+    expected = test["predicted_age"] - test["age"] - intercept - slope * test["age"]
+    pd.testing.assert_series_equal(corrected, expected, check_names=False, rtol=0, atol=1e-10)
+    assert (fit.method, fit.n, fit.fitted_on) == ("linear", 45, "validation")
+
+
+def test_linear_agrees_with_statsmodels() -> None:
+    validation, test, _ = both()
+    line = sm.OLS(validation["predicted_age"] - validation["age"], sm.add_constant(validation["age"])).fit()
+    corrected, _ = corrected_gaps(test, validation, "linear")
+    expected = test["predicted_age"] - test["age"] - line.predict(sm.add_constant(test["age"]))
+    assert corrected.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-10)
+
+
+def test_cole_agrees_with_numpy_and_statsmodels() -> None:
+    validation, test, _ = both()
+    slope, intercept = np.polyfit(validation["age"], validation["predicted_age"], 1)
+    line = sm.OLS(validation["predicted_age"], sm.add_constant(validation["age"])).fit()
+    corrected, (fit,) = corrected_gaps(test, validation, "cole")
+    assert (fit.intercept, fit.slope) == pytest.approx(tuple(line.params), abs=1e-10)
+    expected = (test["predicted_age"] - intercept) / slope - test["age"]
+    pd.testing.assert_series_equal(corrected, expected, check_names=False, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("method", "gap"), [("linear", 4.0), ("cole", 8.0)])
+def test_a_correction_agrees_with_numbers_by_hand(method: str, gap: float) -> None:
+    # Fitted where predicted = 30 + age / 2, which says 60 of somebody of 60. This one is predicted 64.
+    validation = people(30, "val").assign(predicted_age=lambda table: 30 + table["age"] / 2)
+    somebody = pd.DataFrame({"participant_id": ["x"], "split": ["test"], "age": [60.0], "predicted_age": [64.0]})
+    corrected, _ = corrected_gaps(somebody, validation, method)
+    assert corrected.to_list() == pytest.approx([gap], abs=1e-10)
+
+
+def test_in_sample_leaves_the_residuals_of_the_rows_that_are_analysed() -> None:
+    _, _, mixed = both()
+    line = sm.OLS(mixed["predicted_age"] - mixed["age"], sm.add_constant(mixed["age"])).fit()
+    corrected, (fit,) = corrected_gaps(mixed, mixed.iloc[:0], "in_sample")
+    assert corrected.to_numpy() == pytest.approx(line.resid.to_numpy(), abs=1e-10)
+    assert list(corrected.index) == list(mixed.index)
+    assert (fit.method, fit.n, fit.fitted_on) == ("in_sample", 76, "the rows that are analysed")
+
+
+def test_in_sample_does_not_look_at_validation_rows() -> None:
+    validation, test, _ = both()
+    alone, _ = corrected_gaps(test, validation.iloc[:0], "in_sample")
+    pd.testing.assert_series_equal(corrected_gaps(test, validation, "in_sample")[0], alone)
+
+
+def test_none_corrects_nothing() -> None:
+    validation, test, _ = both()
+    corrected, fits = corrected_gaps(test, validation, "none")
+    assert corrected.isna().all() and list(corrected.index) == list(test.index)
+    assert fits == []
+
+
+# Who may be in the fit
+
+
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_test_rows_are_corrected_by_the_whole_validation_fit_also_beside_validation_rows(method: str) -> None:
+    validation, test, mixed = both()
+    alone, (fit,) = corrected_gaps(test, validation, method)
+    together, fits = corrected_gaps(mixed, validation, method)
+    pd.testing.assert_series_equal(together[test.index], alone)
+    assert fits[0] == fit and fit.n == 45
+
+
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_no_validation_row_is_corrected_by_a_fit_that_contains_it(method: str) -> None:
+    # Then its corrected gap is linear in its own prediction; a fit that contained it would bend (cole) or damp it.
+    validation, _, mixed = both()
+    usual, _ = corrected_gaps(mixed, validation, method)
+    for row in validation.index:
+        moved = []
+        for years in (20.0, 40.0):
+            table = mixed.copy()
+            table.loc[row, "predicted_age"] += years
+            changed, _ = corrected_gaps(table, table[table["split"] == "val"], method)
+            moved.append(changed[row] - usual[row])
+        assert moved[1] == pytest.approx(2 * moved[0], abs=1e-9)
+        if method == "linear":
+            assert moved == pytest.approx([20, 40], abs=1e-9)
+
+
+def test_a_validation_row_does_change_the_corrections_of_others() -> None:
+    validation, test, mixed = both()
+    usual, _ = corrected_gaps(mixed, validation, "linear")
+    table, row = mixed.copy(), validation.index[4]
+    table.loc[row, "predicted_age"] += 20
+    moved = corrected_gaps(table, table[table["split"] == "val"], "linear")[0] - usual
+    assert (moved[test.index].abs() > 1e-6).all()
+    # 45 people in ten parts: at most four others stay out of all fits that this row is in.
+    assert (moved[validation.index].abs() > 1e-6).sum() >= 45 - 4
+
+
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_each_validation_row_is_left_out_of_exactly_one_of_ten_fits(method: str) -> None:
+    validation, _, mixed = both()
+    _, fits = corrected_gaps(mixed, validation, method)
+    assert len(fits) == 11
+    assert sum(45 - fit.n for fit in fits[1:]) == 45
+    assert {45 - fit.n for fit in fits[1:]} == {4, 5}
+    assert len({fit.people for fit in fits}) == 11
+
+
+def test_a_cross_fitted_gap_agrees_with_one_of_the_fits_that_are_saved() -> None:
+    validation, _, mixed = both()
+    corrected, fits = corrected_gaps(mixed, validation, "linear")
+    gap = validation["predicted_age"] - validation["age"]
+    by_fit = np.stack([gap - fit.intercept - fit.slope * validation["age"] for fit in fits[1:]])
+    nearest = np.abs(by_fit - corrected[validation.index].to_numpy()).min(axis=0)
+    assert nearest == pytest.approx(np.zeros(45), abs=1e-10)
+
+
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_a_fit_set_that_shares_a_participant_with_test_rows_is_refused(method: str) -> None:
+    validation, test, mixed = both()
+    for table in (test, mixed):
+        shared = table.copy()
+        shared.loc[test.index[3], "participant_id"] = validation["participant_id"].iloc[7]
+        with pytest.raises(EvaluationError, match=rf"`gap_correction={method}` must be fitted on other people.* 1 of"):
+            corrected_gaps(shared, validation, method)
+
+
+def test_in_sample_may_share_participants() -> None:
+    fit = fit_correction("in_sample", people(30, "test"), "the rows that are analysed")
+    refuse_shared(fit, people(30, "test"), people(30, "test"))
+
+
+def test_a_refusal_counts_who_is_shared_and_names_nobody() -> None:
+    validation = people(30, "val")
+    fit = fit_correction("linear", validation, "validation")
+    rows = pd.concat([people(25, "test"), validation.iloc[:2]])
+    with pytest.raises(EvaluationError, match="2 of 27 are in both. Use gap_correction=in_sample") as refused:
+        refuse_shared(fit, rows, validation)
+    assert "val0" not in str(refused.value)
+
+
+def test_the_hash_tells_whether_people_are_the_same_and_not_who() -> None:
+    table = people(30, "val")
+    first = fit_correction("linear", table, "validation")
+    same = fit_correction(
+        "linear", table.sample(frac=1, random_state=0).assign(age=lambda t: t["age"] + 1), "validation"
+    )
+    other = fit_correction("linear", table.replace("val29", "val30"), "validation")
+    assert first.people == same.people != other.people
+    assert "val" not in first.people
+
+
+# What cannot be fitted
+
+
+@pytest.mark.parametrize("slope", [0.049, -0.049, 0.0])
+def test_cole_is_refused_where_predictions_hardly_follow_age(slope: float) -> None:
+    validation = people(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
+    with pytest.raises(EvaluationError, match=rf"`gap_correction=cole` divides .*, but is -?{abs(slope):.3f}"):
+        corrected_gaps(people(30, "test"), validation, "cole")
+
+
+@pytest.mark.parametrize("slope", [0.051, -0.051])
+def test_cole_is_possible_from_a_slope_of_a_twentieth(slope: float) -> None:
+    validation = people(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
+    _, (fit,) = corrected_gaps(people(30, "test"), validation, "cole")
+    assert fit.slope == pytest.approx(slope, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_without_validation_rows_the_remedy_is_told(method: str) -> None:
+    with pytest.raises(
+        EvaluationError, match=rf"`gap_correction={method}` .* there are none. Use gap_correction=in_sam"
+    ):
+        corrected_gaps(people(30, "test"), people(0, "val"), method)
+
+
+@pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
+def test_nineteen_people_are_refused_with_the_number(method: str) -> None:
+    rows = people(19 if method == "in_sample" else 30, "test")
+    with pytest.raises(EvaluationError, match=rf"`gap_correction={method}` needs 20 .*, but there are 19\."):
+        corrected_gaps(rows, people(19, "val"), method)
+
+
+@pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
+def test_twenty_people_are_enough(method: str) -> None:
+    corrected, fits = corrected_gaps(people(20, "test"), people(20, "val"), method)
+    assert corrected.notna().all()
+    assert fits[0].n == 20
+
+
+@pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
+def test_people_of_one_age_are_refused(method: str) -> None:
+    rows, validation = (people(30, split).assign(age=60.0) for split in ("test", "val"))
+    with pytest.raises(EvaluationError, match="needs 20 participants of different ages"):
+        corrected_gaps(rows, validation, method)
+
+
+# Gaps that age tells
+
+
+@pytest.mark.parametrize("method", ["linear", "in_sample"])
+@pytest.mark.parametrize("constant", [62.37, 60.1, 58.123456789])
+def test_nothing_is_left_of_the_mean_predictors_gap(method: str, constant: float) -> None:
+    for seed in range(10):
+        table = pd.concat([people(40, "val", seed), people(30, "test", seed + 100)], ignore_index=True)
+        table["predicted_age"] = constant
+        corrected, _ = corrected_gaps(table, table[table["split"] == "val"], method)
+        assert (corrected == 0).all()
+
+
+def test_a_person_without_an_age_has_no_corrected_gap() -> None:
+    validation, test, _ = both()
+    test = test.assign(age=test["age"].mask(test.index == test.index[2]))
+    corrected, _ = corrected_gaps(test, validation, "linear")
+    assert math.isnan(corrected.iloc[2])
+    assert corrected.notna().sum() == len(test) - 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(-2, 2))
+def test_linear_takes_away_whatever_line_of_age_is_in_the_predictions(seed: int, years: float, slope: float) -> None:
+    validation, test = people(30, "val", seed), people(25, "test", seed // 2)
+    usual, _ = corrected_gaps(test, validation, "linear")
+    bent = [
+        table.assign(predicted_age=lambda t: t["predicted_age"] + years + slope * t["age"])
+        for table in (test, validation)
+    ]
+    assert corrected_gaps(*bent, "linear")[0].to_numpy() == pytest.approx(usual.to_numpy(), abs=1e-8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(0.5, 3), st.sampled_from([-1, 1]))
+def test_cole_does_not_depend_on_the_unit_of_the_predictions(seed: int, offset: float, scale: float, sign: int) -> None:
+    validation, test = (people(60, split, seed, slope=0.8) for split in ("val", "test"))
+    usual, _ = corrected_gaps(test, validation, "cole")
+    bent = [
+        table.assign(predicted_age=lambda t: offset + sign * scale * t["predicted_age"]) for table in (test, validation)
+    ]
+    assert corrected_gaps(*bent, "cole")[0].to_numpy() == pytest.approx(usual.to_numpy(), abs=1e-8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(20, 60))
+def test_in_sample_gaps_have_neither_a_mean_nor_a_trend(seed: int, n: int) -> None:
+    table = people(n, "test", seed)
+    corrected, _ = corrected_gaps(table, table.iloc[:0], "in_sample")
+    assert corrected.mean() == pytest.approx(0, abs=1e-10)
+    assert np.corrcoef(corrected, table["age"])[0, 1] == pytest.approx(0, abs=1e-10)
+
+
+# By age
+
+
+def test_gaps_by_age_agree_with_numbers_by_hand() -> None:
+    # Ten people in 45 to 50 with gaps 1, ..., 10; ten of exactly 50, who are of the next bin; nine in 60 to 65.
+    age = [*np.linspace(45, 49.99, 10), *[50.0] * 10, *[61.0] * 9]
+    gap = np.array([*range(1, 11), *[-3.0] * 10, *[99.0] * 9], dtype=float)
+    table = gap_by_age(pd.DataFrame({"age": age, "bag": gap, "bag_corrected": 2 * gap}))
+    assert table["age_low"].tolist() == [45, 50, 60]
+    assert table["age_high"].tolist() == [50, 55, 65]
+    assert table["n"].tolist() == [10, 10, 9]
+    sd = math.sqrt(82.5 / 9)
+    assert table["bag"].tolist()[:2] == pytest.approx([5.5, -3], abs=1e-12)
+    assert table["bag_sd"].tolist()[:2] == pytest.approx([sd, 0], abs=1e-12)
+    assert table["bag_corrected"].tolist()[:2] == pytest.approx([11, -6], abs=1e-12)
+    assert table["bag_corrected_sd"].tolist()[:2] == pytest.approx([2 * sd, 0], abs=1e-12)
+
+
+def test_a_bin_of_fewer_than_ten_people_tells_only_how_many() -> None:
+    table = gap_by_age(pd.DataFrame({"age": [61.0] * 9, "bag": 99.0, "bag_corrected": 98.0}))
+    assert table["n"].tolist() == [9]
+    assert table[["bag", "bag_sd", "bag_corrected", "bag_corrected_sd"]].isna().all(axis=None)
+
+
+def test_without_a_corrected_gap_the_bins_are_of_the_raw_one() -> None:
+    table = gap_by_age(pd.DataFrame({"age": [60.0] * 5 + [62.0] * 7, "bag": [1.0] * 5 + [3.0] * 7}), width=10)
+    assert list(table.columns) == ["age_low", "age_high", "n", "bag", "bag_sd"]
+    assert table.iloc[0, :4].tolist() == pytest.approx([60, 70, 12, 26 / 12], abs=1e-12)
+
+
+@pytest.mark.parametrize(("choice", "n"), [("test", 31), ("val+test", 76), ("all", 99)])
+def test_rows_are_those_of_the_parts_that_are_named(choice: str, n: int) -> None:
+    table = pd.concat([*both()[:2], people(23, "train")], ignore_index=True)
+    chosen = rows_of(table, choice)
+    assert len(chosen) == n
+    assert set(chosen["split"]) == (set(choice.split("+")) if choice != "all" else {"train", "val", "test"})
+
+
+@pytest.mark.parametrize("choice", ["test", "val+test", "all"])
+def test_without_labels_all_rows_are_meant(choice: str) -> None:
+    for table in (people(9, "test").assign(split=None), people(9, "test").drop(columns="split")):
+        assert not has_labels(table)
+        assert len(rows_of(table, choice)) == 9
