@@ -124,7 +124,7 @@ def coded(column: pd.Series) -> tuple[pd.Series, str]:
 
 def coding_of(column: pd.Series) -> str:
     """Return what 0 and 1 stand for where a column is texts of two kinds; else nothing."""
-    if pd.to_numeric(column, errors="coerce").notna().any():
+    if (pd.to_numeric(column, errors="coerce").notna() | column.isna()).all():
         return ""
     kinds = sorted(column.dropna().astype(str).unique())
     return f"0 = {kinds[0]}, 1 = {kinds[1]}" if len(kinds) == 2 else ""

@@ -236,8 +236,8 @@ def _corrected(table: pd.DataFrame, options: Options) -> tuple[pd.Series, list[C
         if options.rows == "test":
             gaps, fits = corrected_gaps(table[~is_val], validation, method)
             with suppress(EvaluationError):  # these are not analysed: too few for ten parts is no matter
-                of_validation, _ = corrected_gaps(validation, validation, method)
-                gaps = pd.concat([gaps, of_validation])
+                of_validation, (_, *others) = corrected_gaps(validation, validation, method)
+                gaps, fits = pd.concat([gaps, of_validation]), [*fits, *others]
             return gaps.reindex(table.index), fits, []
         return *corrected_gaps(table, validation, method), []
     except EvaluationError as error:
