@@ -513,7 +513,7 @@ SWEEPS = [
     Case("half a worker", r"`hydra.sweeper.n_workers` must be a whole number from 1, but got 0.5", (*SWEEP, "hydra.sweeper.n_workers=0.5")),
     Case("a direction that is none", r"`hydra.sweeper.direction` must be minimize or maximize, but got 'down'", (*SWEEP, "hydra.sweeper.direction=down")),
     Case("two directions for one objective", r"`hydra.sweeper.direction` must name one direction an objective \(objective\), but got 2", (*SWEEP, "hydra.sweeper.direction=[minimize,minimize]")),
-    Case("an objective that is none", r"`hydra.sweeper.objectives` must be of objective, parameters, but got 'mae'", (*SWEEP, "hydra.sweeper.objectives=[mae]")),
+    Case("an objective that is none", r"`hydra.sweeper.objectives` must be of objective, parameters, each once, but got 'mae'", (*SWEEP, "hydra.sweeper.objectives=[mae]")),
     Case("a study's name that is no folder's", r"`hydra.sweeper.study_name` must be made of letters, .* but got '../a'", (*SWEEP, "hydra.sweeper.study_name=../a")),
     Case("a storage that does not answer", r"`hydra.sweeper.storage=postgresql://u:\*\*\*@127.0.0.1:1/d` cannot be reached", (*SWEEP, "hydra.sweeper.storage='postgresql://u:sesame@127.0.0.1:1/d'")),
     Case("a study of another direction", r"`hydra.sweeper.study_name=variable1dcnn-ica25` has the direction maximize, but now it is minimize", SWEEP, other_study),
