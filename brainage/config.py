@@ -490,6 +490,35 @@ _TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
 
 
 @dataclass
+class RecipeConfig:
+    """How a network is trained, beside its optimizer, scheduler and trainer, which a recipe sets too.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    scale_target, zero_output, circular_shift, mixup
+        See `brainage.training.recipe.Recipe`.
+    """
+
+    name: str = "published"
+    scale_target: bool = False
+    zero_output: bool = False
+    circular_shift: bool = False
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _require(
+            math.isfinite(self.mixup) and self.mixup >= 0, "recipe.mixup", "0 or more", self.mixup, "0 mixes nothing."
+        )
+
+    def of_training(self) -> dict[str, Any]:
+        """Return the arguments of `brainage.training.recipe.Recipe`."""
+        return {key: value for key, value in vars(self).items() if key != "name"}
+
+
+@dataclass
 class StoreConfig:
     """Where parsed series are kept, and how training reads them.
 
@@ -560,7 +589,7 @@ class Config:
 
     Parameters
     ----------
-    modality, cohort, split, model, optimizer, scheduler, trainer, logger, store
+    modality, cohort, split, model, optimizer, scheduler, trainer, logger, recipe, store
         The groups. `optimizer` and `scheduler` name a class by ``_target_`` and hold its arguments, `logger` holds one
         such entry a logger; other groups have schemas of this module (a network of one's own may do without).
     seed : int
@@ -589,6 +618,7 @@ class Config:
     scheduler: Any = MISSING
     trainer: TrainerConfig = MISSING
     logger: Any = MISSING
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     seed: int = 43
     batch_size: int = 128
@@ -629,7 +659,7 @@ class Config:
             "scheduler.T_max",
             "1 or more",
             t_max,
-            "scheduler=cosine needs trainer.max_epochs of 1 or more.",
+            "It is trainer.max_epochs unless given; a training without a last epoch needs scheduler=none.",
         )
         if isinstance(self.model, dict):
             ModelConfig(name=self.model.get("name", ""), output_bias=self.model.get("output_bias", "mean_age"))
@@ -754,7 +784,10 @@ _SCHEMAS: dict[str, Any] = {
 }
 
 
-_GROUPS = ("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "sweep", "experiment")
+_GROUPS = (
+    *("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "recipe"),
+    *("sweep", "experiment"),
+)
 
 
 def refuse_ids(query: str) -> None:
@@ -819,6 +852,7 @@ def register() -> None:
         "brainage.unique": lambda: secrets.token_hex(3),
         "brainage.first": lambda *values: next((value for value in values if value is not None), None),
         "brainage.unless": lambda given, value: value if given is None else None,
+        "brainage.if_equal": lambda one, other, value, otherwise: value if one == other else otherwise,
         "brainage.hash": lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:12],
     }
     for name, resolver in resolvers.items():

@@ -245,12 +245,14 @@ def _trainer_arguments(config: Config) -> dict[str, Any]:
 
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
     from brainage.training.fit import fit
+    from brainage.training.recipe import YEARS, OutputScale, Recipe
 
     def begin() -> None:
         _write_config(composed, folder)
         folder.forget_summary()
 
-    mean_age = float(people.loc[people["split"] == "train", "age"].mean())
+    ages = people.loc[people["split"] == "train", "age"]
+    mean_age, sd = float(ages.mean()), float(ages.std(ddof=0)) or 1.0
     with open_loggers(config.logger or {}, composed) as loggers:
         return fit(
             lambda: models.build(config.model_value("name"), config.network_arguments),
@@ -262,6 +264,8 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
             seed=config.seed,
             patience=config.patience,
             output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
+            recipe=Recipe(**config.recipe.of_training()),
+            scale=OutputScale(mean_age, sd) if config.recipe.scale_target else YEARS,
             loggers=loggers,
             data_fingerprint=data.fingerprint,
             resume=config.resume is not None,

@@ -41,6 +41,7 @@ def test_there_are_configs_of_every_group() -> None:
         "modality",
         "model",
         "optimizer",
+        "recipe",
         "scheduler",
         "split",
         "sweep",

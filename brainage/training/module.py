@@ -12,6 +12,8 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from brainage.training.recipe import PLAIN, YEARS, Augmentation, OutputScale, Recipe
+
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
@@ -61,20 +63,32 @@ class AgeRegressor(LightningModule):
     Parameters
     ----------
     network : nn.Module
-        From series of shape (batch, n_channels, n_times) to ages of shape (batch, 1), in years.
+        From series of shape (batch, n_channels, n_times) to ages of shape (batch, 1), in units of `scale`.
     optimizer : callable
         Makes the optimizer of the parameters.
     scheduler : callable or None
         Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
     seed : int
-        Governs dropout: every epoch starts torch's generator from (`seed`, epoch), so an epoch that is trained again
-        draws the same numbers.
+        Governs dropout and augmentation: every epoch starts their generators from (`seed`, epoch), so an epoch that
+        is trained again draws the same numbers.
+    scale : OutputScale
+        What turns the network's output into years.
+    recipe : Recipe
+        How batches are changed in training.
     """
 
     def __init__(
-        self, network: nn.Module, *, optimizer: MakeOptimizer, scheduler: MakeScheduler | None = None, seed: int = 0
+        self,
+        network: nn.Module,
+        *,
+        optimizer: MakeOptimizer,
+        scheduler: MakeScheduler | None = None,
+        seed: int = 0,
+        scale: OutputScale = YEARS,
+        recipe: Recipe = PLAIN,
     ) -> None:
         super().__init__()
+        self._scale, self._augment = scale, Augmentation(recipe)
         self.network = network
         self._make_optimizer, self._make_scheduler, self._seed = optimizer, scheduler, seed
         self.train_error, self.val_error = RunningError(), RunningError()
@@ -93,11 +107,12 @@ class AgeRegressor(LightningModule):
             In years.
         """
         predicted: Tensor = self.network(series)
-        return predicted.squeeze(1)
+        return self._scale.years(predicted.squeeze(1))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Return the batch's mean squared error."""
-        return self._step(batch, self.train_error)
+        """Return the batch's mean squared error, in units of the scale."""
+        loss = self._step(self._augment(*batch), self.train_error)
+        return loss if self._scale.sd == 1 else loss / self._scale.sd**2
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add the batch to the validation error."""
@@ -108,7 +123,9 @@ class AgeRegressor(LightningModule):
         self.train_error.reset()
         self.val_error.reset()
         # torch's layers draw from its global generator and can be given no other; `fit` restores it afterwards.
-        torch.manual_seed(derived_seed(self._seed, self.current_epoch))
+        seed = derived_seed(self._seed, self.current_epoch)
+        torch.manual_seed(seed)
+        self._augment.start_epoch(seed)
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation error; an epoch may validate several times."""

@@ -1,0 +1,169 @@
+"""What a recipe does to a training beside its optimizer and scheduler: the target's scale, and augmentation."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brainage.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    scale_target : bool
+        Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
+    zero_output : bool
+        Start the last layer's weights at 0, so that training begins with the same age for everybody.
+    circular_shift : bool
+        Turn each participant's series by a random number of time points whenever they are trained on: what comes
+        last goes first, in all components alike.
+    mixup : float
+        The parameter of a Beta distribution from which the share of a second participant is drawn, whose series and
+        age are mixed in [1]_; 0 mixes nothing.
+
+    References
+    ----------
+    .. [1] Zhang, Cisse, Dauphin and Lopez-Paz (2018). mixup: Beyond empirical risk minimization.
+       https://doi.org/10.48550/arXiv.1710.09412
+    """
+
+    scale_target: bool = False
+    zero_output: bool = False
+    circular_shift: bool = False
+    mixup: float = 0.0
+
+
+@dataclass(frozen=True)
+class OutputScale:
+    """What turns a network's output into years.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of the training ages, in years.
+    """
+
+    mean: float = 0.0
+    sd: float = 1.0
+
+    def years(self, output: Tensor) -> Tensor:
+        """Return an output in years."""
+        return output if self == YEARS else output * self.sd + self.mean
+
+
+# A training as it was published, and a network that gives years by itself.
+PLAIN, YEARS = Recipe(), OutputScale()
+
+
+class Augmentation:
+    """Changes batches; the draws depend on the epoch's seed only.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self.start_epoch(0)
+
+    def start_epoch(self, seed: int) -> None:
+        """Begin an epoch's draws."""
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, series: Tensor, ages: Tensor) -> tuple[Tensor, Tensor]:
+        """Change a batch.
+
+        Parameters
+        ----------
+        series : Tensor of shape (batch, n_channels, n_times)
+            Not changed itself.
+        ages : Tensor of shape (batch,)
+            In years.
+        """
+        if self._recipe.circular_shift:
+            series = shifted(series, self._rng.integers(series.shape[2], size=len(series)).tolist())
+        if self._recipe.mixup:
+            share = float(self._rng.beta(self._recipe.mixup, self._recipe.mixup))
+            others = torch.from_numpy(self._rng.permutation(len(ages))).to(ages.device)
+            series, ages = torch.lerp(series[others], series, share), torch.lerp(ages[others], ages, share)
+        return series, ages
+
+
+def shifted(series: Tensor, by: list[int]) -> Tensor:
+    """Turn each participant's series.
+
+    Parameters
+    ----------
+    series : Tensor of shape (batch, n_channels, n_times)
+        Not changed itself.
+    by : list of int
+        Time points a participant; what was there comes first.
+    """
+    turned = torch.empty_like(series)
+    n_times = series.shape[2]
+    for one, source, start in zip(turned, series, by, strict=True):
+        one[:, : n_times - start] = source[:, start:]
+        one[:, n_times - start :] = source[:, :start]
+    return turned
+
+
+def output_layer(network: nn.Module) -> nn.Linear | None:
+    """Return the last linear layer, if it gives one number and has a bias."""
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
+    return last[0] if last and last[0].out_features == 1 and last[0].bias is not None else None
+
+
+def fold(network: nn.Module, scale: OutputScale) -> None:
+    """Let the network's last layer give years by itself.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place.
+    scale : OutputScale
+        What it was trained with.
+    """
+    layer = output_layer(network)
+    if layer is None or scale == YEARS:
+        return
+    with torch.no_grad():
+        layer.weight.mul_(scale.sd)
+        layer.bias.mul_(scale.sd).add_(scale.mean)
+
+
+@torch.no_grad()
+def check_folds(network: nn.Module, series: Tensor) -> None:
+    """See that the last linear layer is what comes out of the network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Before its training.
+    series : Tensor of shape (batch, n_channels, n_times)
+        Any.
+
+    Raises
+    ------
+    ConfigError
+        Something follows it, or there is none.
+    """
+    trial, scale = copy.deepcopy(network).eval(), OutputScale(50.0, 10.0)
+    if output_layer(trial) is not None:
+        expected = scale.years(trial(series))
+        fold(trial, scale)
+        if torch.allclose(trial(series), expected, rtol=1e-4, atol=1e-2):
+            return
+    raise ConfigError(
+        "`recipe.scale_target` needs a network that ends with a linear layer of one output and a bias, into which the "
+        f"scale is folded, but {type(network).__name__} does not. Use recipe.scale_target=false."
+    )
