@@ -3,10 +3,17 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check format bench bench-sweep
+# make study SIZE=full COHORT="cohort=ukb cohort.root=DIR cohort.phenotypes=FILE"
+SIZE ?= small
+COHORT ?=
+
+.PHONY: demo study test test-slow check format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
+
+study: $(VENV)/.installed
+	$(BIN)/python -m brainage.study --size $(SIZE) $(COHORT)
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

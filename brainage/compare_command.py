@@ -42,13 +42,14 @@ def _compare(config: CompareCommandConfig, folder: Path, ids: set[str]) -> None:
     for run in runs:
         ids.update(run.predictions["participant_id"])
     members = [Member(f"{number}: {run.label}", run.predictions) for number, run in enumerate(runs, start=1)]
-    found = side_by_side(members, n_resamples=config.report.n_resamples, seed=config.seed)
+    found = side_by_side(members, n_resamples=config.report.n_resamples, seed=config.seed, ensemble=config.ensemble)
     parameters = [run.summary["model"]["parameters"] for run in runs]
     places = [(member.name, str(run.folder)) for member, run in zip(members, runs, strict=True)]
     page = comparison_page(found, places, parameters, points=config.report.points)
 
-    ensemble = found.ensemble.to_csv(index=False)
-    write_whole(folder / "predictions.csv", lambda path: path.write_text(ensemble))
+    if found.ensemble is not None:
+        ensemble = found.ensemble.to_csv(index=False)
+        write_whole(folder / "predictions.csv", lambda path: path.write_text(ensemble))
     write_whole(folder / "comparison.csv", lambda path: found.metrics.to_csv(path, index=False))
     write_whole(folder / "differences.csv", lambda path: found.differences.to_csv(path, index=False))
     facts = {"runs": dict(places), "n_shared": found.n_shared, "n_test": found.n_test, "seed": config.seed}

@@ -501,7 +501,7 @@ class RecipeConfig:
         See `brainage.training.recipe.Recipe`.
     """
 
-    name: str = "published"
+    name: str = "none"
     scale_target: bool = False
     zero_output: bool = False
     circular_shift: bool = False
@@ -738,11 +738,14 @@ class CompareCommandConfig:
     ----------
     runs : list of str, or str
         Folders of finished runs, or one multirun's folder.
+    ensemble : bool
+        Have the mean of the runs' predictions beside them, and write it.
     report, seed
         See `Config`.
     """
 
     runs: Any = MISSING
+    ensemble: bool = False
     report: ReportConfig = field(default_factory=ReportConfig)
     seed: int = 43
 

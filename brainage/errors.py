@@ -60,6 +60,10 @@ class EvaluationError(BrainageError, ValueError):
     """Predictions from which what was asked for cannot be told."""
 
 
+class StudyError(BrainageError, RuntimeError):
+    """A study cannot go on: its folder holds another one, or a step failed."""
+
+
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 

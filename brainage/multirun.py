@@ -64,7 +64,16 @@ def close(folder: Path) -> list[dict[str, Any]]:
             print(f"job {row['job']}: {row['reason']}")
     print(f"Table: {folder / 'summary.csv'}")
     close_folds(folder, rows)
+    print(f"Report: {_write_report(folder, rows)}")
     return rows
+
+
+def _write_report(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    from brainage.reporting.multirun_page import Job, write_multirun_report
+
+    own, shared = _varied(rows)
+    jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
+    return write_multirun_report(folder, jobs, shared)
 
 
 def _is_sweep(config: DictConfig) -> bool:
@@ -113,6 +122,7 @@ def _row(job: Path, name: str) -> dict[str, Any]:
         **{f"{part}/{name}": metrics.get(part, {}).get(name) for part in _PARTS for name in _METRICS},
         "parameters": summary.get("model", {}).get("parameters"),
         "epochs": summary.get("epochs"),
+        "best_epoch": summary.get("best_epoch"),
         "seconds": summary.get("seconds", {}).get("total"),
     }
 
@@ -137,13 +147,19 @@ def write_summary_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     """Return what is printed: overrides that all jobs share are left out."""
-    each = [row["overrides"] for row in rows]
-    shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
-    own = [" ".join(word for word in words if word not in shared) for words in each]
+    own, _ = _varied(rows)
     return [
         [words if name == "overrides" else _text(row[name]) for name in _SHOWN]
         for row, words in zip(rows, own, strict=True)
     ]
+
+
+def _varied(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the overrides of each job that not all share, and those that all share."""
+    each = [row["overrides"] for row in rows]
+    shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
+    own = [" ".join(word for word in words if word not in shared) for words in each]
+    return own, [word for word in each[0] if word in shared] if each else []
 
 
 def _text(value: object) -> str:

@@ -240,7 +240,8 @@ def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, i
 
 
 def test_compare_answers_in_one_page(study: Study, tmp_path: Path) -> None:
-    ended = run_command(study.folder, "compare.py", "runs=outputs/baselines", f"hydra.run.dir={tmp_path / 'c'}")
+    words = ("compare.py", "runs=outputs/baselines", "ensemble=true", f"hydra.run.dir={tmp_path / 'c'}")
+    ended = run_command(study.folder, *words)
     assert ended.code == 0, ended.text
     assert "30 test participants are shared, of 30, 30, 30." in ended.out
     differences = read(tmp_path / "c" / "differences.csv")
@@ -250,6 +251,14 @@ def test_compare_answers_in_one_page(study: Study, tmp_path: Path) -> None:
     assert float(first["mae_difference"]) == pytest.approx(by_hand)
     ensemble = pd.read_csv(tmp_path / "c" / "predictions.csv")
     assert list(ensemble) == ["participant_id", "split", "age", "predicted_age", "bag", "predicted_age_sd"]
+    members = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in range(3)]
+    each = pd.concat([member.set_index("participant_id")["predicted_age"] for member in members], axis=1)
+    at = each.loc[ensemble["participant_id"]]
+    assert ensemble["predicted_age"].to_numpy() == pytest.approx(at.mean(axis=1).to_numpy())
+    assert ensemble["predicted_age_sd"].to_numpy() == pytest.approx(at.std(axis=1).to_numpy())
+    metrics = pd.read_csv(tmp_path / "c" / "comparison.csv").set_index("run")
+    assert metrics.loc["mean of all", "mae"] == pytest.approx(ensemble["bag"].abs().mean())
+    assert "Of the ensemble, which is their mean" in (tmp_path / "c" / "report.html").read_text()
     html = (tmp_path / "c" / "report.html").read_text()
     assert "Paired differences" in html
 

@@ -96,7 +96,7 @@ STEPS = (
         )
     ),
     Step(("report.py", "predictions=../data/two_words.txt"), 2),
-    Step(("compare.py", "runs=[outputs/train/second,outputs/train/third]")),
+    Step(("compare.py", "runs=[outputs/train/second,outputs/train/third]", "ensemble=true")),
     Step(("compare.py", "runs=[outputs/train/first,outputs/train/first]"), 2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "split=kfold", "split.n_folds=2", "split.fold=0,1", "--multirun"),
     train(*UKB, EVERY_LOGGER, LOOSE, "split=leave_site_out", "split.site=11025"),
@@ -125,6 +125,7 @@ STEPS = (
     Step(("brainage.data.store", "verify")),
     Step(("brainage.data.store", "purge", "--ids", "../data/withdrawn.txt")),
     Step(("brainage.data.store", "purge", "--ids", "../data/two_words.txt"), 2),
+    Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 2),
     Step(("brainage.data.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
     Step(("train.py", "--help")),
     train(*UKB, "--cfg", "job"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
@@ -47,7 +48,7 @@ class SideBySide:
     Parameters
     ----------
     names : list of str
-        The runs', and last that of their mean.
+        The runs', and last that of their mean, if it was asked for.
     n_test : list of int
         Test participants of each run.
     n_shared : int
@@ -60,7 +61,7 @@ class SideBySide:
         The tables that are written: a row a run, and a row a pair.
     agreement : dict of (str, str) to float
         Correlation of the gaps of a pair of runs.
-    ensemble : DataFrame
+    ensemble : DataFrame or None
         ``participant_id, split, age, predicted_age, bag, predicted_age_sd``: the mean of all, and their spread.
     """
 
@@ -72,10 +73,10 @@ class SideBySide:
     metrics: pd.DataFrame
     differences: pd.DataFrame
     agreement: dict[tuple[str, str], float]
-    ensemble: pd.DataFrame
+    ensemble: pd.DataFrame | None
 
 
-def side_by_side(members: Sequence[Member], *, n_resamples: int, seed: int) -> SideBySide:
+def side_by_side(members: Sequence[Member], *, n_resamples: int, seed: int, ensemble: bool = False) -> SideBySide:
     """Compare runs.
 
     Parameters
@@ -84,6 +85,8 @@ def side_by_side(members: Sequence[Member], *, n_resamples: int, seed: int) -> S
         Two or more.
     n_resamples, seed : int
         Of the paired bootstrap: every statistic sees the same resamples.
+    ensemble : bool
+        Have the mean of all runs' predictions beside them.
 
     Raises
     ------
@@ -98,36 +101,43 @@ def side_by_side(members: Sequence[Member], *, n_resamples: int, seed: int) -> S
         predicted[member.name] = _aligned(test, predicted, member.name)
     names = [member.name for member in members]
     values = predicted[names].to_numpy(float)
-    predicted[ENSEMBLE] = values.mean(axis=1)
+    if ensemble:
+        predicted[ENSEMBLE] = values.mean(axis=1)
+    shown = [*names, ENSEMBLE] if ensemble else names
     training = members[0].predictions
     mean_age = float(training.loc[training["split"] == "train", "age"].mean())
     mean_age = mean_age if np.isfinite(mean_age) else float(predicted["age"].mean())
     accuracy = {
         name: measure_accuracy(predicted["age"], predicted[name], mean_age=mean_age, n_resamples=n_resamples, seed=seed)
-        for name in (*names, ENSEMBLE)
+        for name in shown
     }
     return SideBySide(
-        names=[*names, ENSEMBLE],
+        names=shown,
         n_test=[len(test) for test in tests],
         n_shared=len(predicted),
         predicted=predicted,
         accuracy=accuracy,
         metrics=_metrics(accuracy),
-        differences=_differences(predicted, [*names, ENSEMBLE], n_resamples, seed),
+        differences=_differences(predicted, shown, n_resamples, seed),
         agreement={
             (a, b): pearson((predicted[a] - predicted["age"]).to_numpy(), (predicted[b] - predicted["age"]).to_numpy())
             for a, b in itertools.combinations(names, 2)
         },
-        ensemble=pd.DataFrame(
-            {
-                "participant_id": predicted["participant_id"],
-                "split": "test",
-                "age": predicted["age"],
-                "predicted_age": predicted[ENSEMBLE],
-                "bag": predicted[ENSEMBLE] - predicted["age"],
-                "predicted_age_sd": values.std(axis=1, ddof=1),
-            }
-        ),
+        ensemble=_ensemble(predicted, values) if ensemble else None,
+    )
+
+
+def _ensemble(predicted: pd.DataFrame, values: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the mean of all, and their spread, as a run's predictions."""
+    return pd.DataFrame(
+        {
+            "participant_id": predicted["participant_id"],
+            "split": "test",
+            "age": predicted["age"],
+            "predicted_age": predicted[ENSEMBLE],
+            "bag": predicted[ENSEMBLE] - predicted["age"],
+            "predicted_age_sd": values.std(axis=1, ddof=1),
+        }
     )
 
 

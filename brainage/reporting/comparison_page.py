@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from brainage.evaluation.intervals import Estimate
-from brainage.evaluation.side_by_side import SideBySide
+from brainage.evaluation.side_by_side import ENSEMBLE, SideBySide
 from brainage.reporting import findings_figures as figures
 from brainage.reporting.findings_page import METRICS, p_phrase, percent, signed_interval, with_interval
 from brainage.reporting.page import Page, Section, Table
@@ -31,7 +31,7 @@ def metric_rows(found: SideBySide, parameters: Sequence[int | None]) -> Rows:
     parameters : sequence of int or None
         Of each run's model.
     """
-    sizes = [*(("-" if size is None else f"{size:,}") for size in parameters), "-"]
+    sizes = [*(("-" if size is None else f"{size:,}") for size in parameters), "-"][: len(found.names)]
     rows = [
         [name, *(with_interval(found.accuracy[name].estimates[key]) for key in METRICS), size]
         for name, size in zip(found.names, sizes, strict=True)
@@ -116,16 +116,21 @@ def comparison_page(
         ),
         Section("What was compared", tables=[Table((), about, text=True)]),
     ]
-    best = min(found.names[:-1], key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
+    runs = found.names if found.ensemble is None else found.names[:-1]
+    best = min(runs, key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
     lead = [
-        f"{found.n_shared:,} test participants are shared by {len(found.names) - 1} runs. Lowest MAE: {best}, "
-        f"{with_interval(found.accuracy[best].estimates['mae'])} years; of their mean, "
-        f"{with_interval(found.accuracy[found.names[-1]].estimates['mae'])}.",
+        f"{found.n_shared:,} test participants are shared by {len(runs)} runs. Lowest MAE: {best}, "
+        f"{with_interval(found.accuracy[best].estimates['mae'])} years."
     ]
+    if found.ensemble is not None:
+        lead.append(
+            f"Of the ensemble, which is their mean: {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
+            f"its members differ by {found.ensemble['predicted_age_sd'].mean():.2f} years in the mean participant (SD)."
+        )
     if n_pairs == 1:
         row = found.differences.to_dict("records")[0]
         lead.append(
             f"{row['first']} less {row['second']}: {signed_interval(_estimate(row))} years of MAE "
             f"({p_phrase(row['p'])})."
         )
-    return Page(f"Comparison of {len(found.names) - 1} runs", lead, sections)
+    return Page(f"Comparison of {len(runs)} runs", lead, sections)

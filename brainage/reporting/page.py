@@ -52,6 +52,8 @@ class Section:
         Below the tables.
     listing, listing_title : str
         Something long, such as a config, that is folded away.
+    links : sequence of (str, str)
+        Below everything: words, and the address that they lead to, relative to the page.
     """
 
     title: str
@@ -60,6 +62,7 @@ class Section:
     figures: Sequence[Figure] = ()
     listing: str = ""
     listing_title: str = ""
+    links: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

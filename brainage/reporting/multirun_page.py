@@ -1,0 +1,175 @@
+"""The report of a multirun: what varied and what came of it, and the training curves of all jobs in one figure."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+from brainage.reporting.page import Page, Section, Table, write_report
+from brainage.run import commit, versions
+
+# One a job, then again with another dash: black and the rest of Okabe & Ito's beside the page's own.
+_COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
+_DASHES = ("-", "-.")
+_MOST_NAMED = len(_COLOURS) * len(_DASHES)
+
+_COLUMNS = {
+    "val/mse": "best val MSE",
+    "val/mae": "val MAE",
+    "test/mae": "test MAE",
+    "parameters": "parameters",
+    "epochs": "epochs",
+    "best_epoch": "best epoch",
+    "seconds": "seconds",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a multirun.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    varied : str
+        What it alone was given.
+    row : mapping
+        Its row of the multirun's table.
+    """
+
+    folder: Path
+    varied: str
+    row: Mapping[str, Any]
+
+
+def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str]) -> Path:
+    """Write ``report.html`` and the figure of the curves.
+
+    Parameters
+    ----------
+    folder : Path
+        The multirun's folder.
+    jobs : sequence of Job
+        All of them.
+    shared : sequence of str
+        The overrides that they have in common.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    finished = [job for job in jobs if job.row["val/mse"] is not None]
+    lead = [f"{len(jobs)} jobs, {len(finished)} of them finished. In common: {' '.join(shared) or 'the defaults'}."]
+    if finished:
+        best = min(finished, key=lambda job: float(job.row["val/mse"]))
+        lead.append(f"Lowest validation MSE: {best.row['val/mse']:.2f}, with {best.varied or 'the defaults'}.")
+    figure = _curves(jobs)
+    sections = [
+        Section(
+            "What was tried",
+            ["Of the best epoch's weights. Choose by the validation error: the test set is not for choosing."],
+            [_table(jobs)],
+            [] if figure is None else [figure],
+            links=_links(folder, jobs),
+        ),
+        Section("What was run", tables=[Table((), _about(), text=True)]),
+    ]
+    return write_report(folder, Page(f"{len(jobs)} jobs side by side", lead, sections))
+
+
+def _table(jobs: Sequence[Job]) -> Table:
+    rows = [
+        [str(job.row["job"]), job.varied, str(job.row["status"]), *(_text(job.row.get(key)) for key in _COLUMNS)]
+        for job in jobs
+    ]
+    reasons = [f"Job {job.row['job']}: {job.row['reason']}" for job in jobs if job.row["reason"]]
+    return Table(("job", "varied", "status", *_COLUMNS.values()), rows, note=" ".join(reasons))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _links(folder: Path, jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    return [
+        (f"Job {job.row['job']}, {job.varied}", quote((job.folder / "report.html").relative_to(folder).as_posix()))
+        for job in jobs
+        if (job.folder / "report.html").is_file()
+    ]
+
+
+def _about() -> list[tuple[str, str]]:
+    return [
+        ("written", time.strftime("%Y-%m-%d %H:%M")),
+        ("commit", commit() or "unknown"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
+    ]
+
+
+def _curves(jobs: Sequence[Job]) -> Figure | None:
+    """Draw every job's training and validation error by epoch; None where none left any."""
+    told = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"]]
+    if not told:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for number, (job, curves) in enumerate(told):
+            colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
+            name = (job.varied or f"job {job.row['job']}") if number < _MOST_NAMED else None
+            axes.plot(*zip(*curves["val"], strict=True), dash, color=colour, linewidth=1.6, label=name)
+            if curves["train"]:
+                axes.plot(*zip(*curves["train"], strict=True), ":", color=colour, linewidth=1.0)
+        axes.set(xlabel="epoch", ylabel="mean squared error (years²)", yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        lowest, highest = axes.get_ylim()
+        if highest / lowest < 10:
+            axes.yaxis.set_minor_formatter(ScalarFormatter())
+        else:
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.legend(fontsize=8)
+
+    ends = "; ".join(f"{job.varied or job.row['job']}: {min(loss for _, loss in c['val']):.1f}" for job, c in told)
+    caption = "Lines are of validation, dots of training, on a logarithmic axis."
+    return draw("curves", f"Error by epoch of {len(told)} jobs. Lowest validation MSE: {ends}.", plot, caption=caption)
+
+
+def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the finite losses of a ``metrics.csv`` by epoch, of `train` and `val`; nothing of what cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It need not exist.
+    """
+    found: dict[str, list[tuple[int, float]]] = {"train": [], "val": []}
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return found
+    for row in rows:
+        for part, points in found.items():
+            try:
+                epoch, loss = int(row["epoch"]), float(row[f"{part}/loss"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if math.isfinite(loss) and loss > 0:
+                points.append((epoch, float(np.float64(loss))))
+    return found

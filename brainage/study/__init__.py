@@ -1,0 +1,1 @@
+"""The whole study, stage by stage: ``python -m brainage.study``, or ``make study``."""

@@ -1,0 +1,50 @@
+"""The three stages of the study, one after the other: ``python -m brainage.study``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainage.errors import BrainageError
+from brainage.interrupts import Interruption, interruptible
+from brainage.study.running import check_root, run_study
+from brainage.study.steps import SIZES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a study.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        The command line without the program's name; None takes the process's own.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if done, 2 for a user's mistake or a step that failed, 130 or 143 if interrupted.
+    """
+    parser = argparse.ArgumentParser(prog="python -m brainage.study", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
+    parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
+    parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        with interruptible():
+            check_root()
+            run_study(options.size, options.out, options.overrides)
+        return 0
+    except Interruption as stop:
+        print(f"\n{stop}; the same command goes on, and keeps what is finished.", file=sys.stderr)
+        return stop.exit_code
+    except BrainageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What the study consists of, and how much of it at which size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# The participants of the published study.
+N_PUBLISHED = 5902
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done.
+
+    Parameters
+    ----------
+    note : str
+        What is reduced, for the index.
+    n_participants : int
+        Of a simulated cohort; others are taken whole.
+    grids, sweeps, finals : tuple of str
+        Overrides of each stage.
+    """
+
+    note: str
+    n_participants: int
+    grids: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+    finals: tuple[str, ...] = ()
+
+
+SIZES = {
+    "small": Size(
+        "Reduced: 600 simulated participants; batches of 32; stage 1 at most 12 epochs; stage 2 four trials a sweep, "
+        "at most 6 epochs, 8 or 16 first channels, under 100,000 parameters in the encoder; stage 3 at most 20 epochs.",
+        600,
+        grids=("trainer.max_epochs=12", "batch_size=32"),
+        sweeps=(
+            "hydra.sweeper.n_trials=4",
+            "trainer.max_epochs=6",
+            "batch_size=32",
+            "model.start_out=choice(8,16)",
+            "model.max_parameters=100000",
+        ),
+        finals=("trainer.max_epochs=20", "batch_size=32"),
+    ),
+    "full": Size("Nothing is reduced.", N_PUBLISHED),
+}
+
+GRIDS = ("learning_rate", "kernel_size", "depth", "components")
+SWEEPS = ("ica25_good", "ica25_all", "ica100_good", "ica100_all")
+FINALS = ("ica25", "ica100")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the study.
+
+    Parameters
+    ----------
+    stage : {"manual_search", "hyperparameter_sweep", "final_models", "comparison"}
+        Which part of the study.
+    name : str
+        Its name there.
+    folder : Path
+        Where its results go.
+    words : tuple of str
+        The command: a script and its arguments, without the folder.
+    """
+
+    stage: str
+    name: str
+    folder: Path
+    words: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"{self.stage}/{self.name}"
+
+
+def steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
+    """Return the steps of a study, in order.
+
+    Parameters
+    ----------
+    size : str
+        A key of `SIZES`.
+    out : Path
+        The study's folder.
+    overrides : sequence of str
+        Added to every training, such as the cohort's.
+    """
+    chosen = SIZES[size]
+    simulated = not any(word.startswith("cohort=") and word != "cohort=simulated" for word in overrides)
+    named = any(word.startswith("cohort.n_participants=") for word in overrides)
+    people = (f"cohort.n_participants={chosen.n_participants}",) if simulated and not named else ()
+    more = (*people, *overrides)
+    found = [_training("manual_search", name, out, ("--multirun",), (*chosen.grids, *more)) for name in GRIDS]
+    found += [_training("hyperparameter_sweep", name, out, ("--multirun",), (*chosen.sweeps, *more)) for name in SWEEPS]
+    finals = [_training("final_models", name, out, (), (*chosen.finals, *more)) for name in FINALS]
+    runs = ",".join(f'"{final.folder}"' for final in finals)
+    comparison = Step("comparison", "ica25_ica100", out / "comparison", ("compare.py", f"runs=[{runs}]"))
+    return [*found, *finals, comparison]
+
+
+def _training(stage: str, name: str, out: Path, flags: tuple[str, ...], overrides: tuple[str, ...]) -> Step:
+    return Step(stage, name, out / stage / name, ("train.py", *flags, f"experiment={stage}/{name}", *overrides))

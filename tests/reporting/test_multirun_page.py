@@ -1,0 +1,60 @@
+import csv
+from pathlib import Path
+
+from brainage.reporting.multirun_page import Job, read_curves, write_multirun_report
+
+HEADER = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
+
+
+def curve(folder: Path, losses: list[float]) -> None:
+    folder.mkdir()
+    with (folder / "metrics.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *((i, 2 * loss, 1, loss, 1, 0.1, 1) for i, loss in enumerate(losses))])
+
+
+def row(number: int, value: float | None, reason: str | None = None) -> dict[str, object]:
+    return {
+        "job": str(number),
+        "status": "impossible" if value is None else "finished",
+        "reason": reason,
+        "val/mse": value,
+        "val/mae": value,
+        "test/mae": None,
+        "parameters": 1234,
+        "epochs": 3,
+        "best_epoch": 1,
+        "seconds": 2.5,
+    }
+
+
+def test_the_report_tells_what_varied_what_came_of_it_and_what_could_not_be(tmp_path: Path) -> None:
+    curve(tmp_path / "0", [4000.0, 50.0, 61.25])
+    curve(tmp_path / "1", [90.0, 41.5, 40.75])
+    (tmp_path / "1" / "report.html").write_text("x")
+    jobs = [
+        Job(tmp_path / "0", "model.depth=2", row(0, 50.0)),
+        Job(tmp_path / "1", "model.depth=<b>3", row(1, 40.75)),
+        Job(tmp_path / "2", "model.depth=8", row(2, None, "the sequence runs out")),
+    ]
+    html = write_multirun_report(tmp_path, jobs, ["seed=1"]).read_text()
+    assert "3 jobs, 2 of them finished. In common: seed=1." in html
+    assert "Lowest validation MSE: 40.75, with model.depth=&lt;b&gt;3." in html and "<b>" not in html
+    assert "Job 2: the sequence runs out" in html
+    assert 'href="1/report.html"' in html and 'href="0/report.html"' not in html
+    assert (tmp_path / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_jobs_without_curves_leave_a_table(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    html = write_multirun_report(tmp_path, [Job(tmp_path / "0", "", row(0, None, "no"))], []).read_text()
+    assert "1 jobs, 0 of them finished. In common: the defaults." in html
+    assert not (tmp_path / "figures" / "curves.png").exists()
+
+
+def test_a_damaged_table_of_epochs_loses_only_what_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(b"epoch,train/loss,val/loss\n0,9,8\nx,7,6\n1,nan,5\n2,4\n3,inf,-1\n")
+    assert read_curves(path) == {"train": [(0, 9.0), (2, 4.0)], "val": [(0, 8.0), (1, 5.0)]}
+    path.write_bytes(b"\xff\xfe\x00")
+    assert read_curves(path) == {"train": [], "val": []}
+    assert read_curves(tmp_path / "nowhere.csv") == {"train": [], "val": []}
