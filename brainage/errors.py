@@ -64,6 +64,12 @@ class StudyError(BrainageError, RuntimeError):
     """A study cannot go on: its folder holds another one, or a step failed."""
 
 
+class StudyStepError(StudyError):
+    """A step of a study failed."""
+
+    exit_code = 1
+
+
 class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from brainage.config import refuse_ids, resolved
 from brainage.console import show_table
@@ -106,11 +108,12 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 def _row(job: Path, name: str) -> dict[str, Any]:
     try:
         summary = json.loads((job / "summary.json").read_text())
-    except (OSError, ValueError):
+        summary["status"]
+    except (OSError, ValueError, KeyError, TypeError):
         summary = {"status": "failed", "reason": "The job left no summary; see its log."}
     try:
         overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
-    except OSError:
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
         overrides = []
     metrics = summary.get("metrics", {})
     return {

@@ -7,12 +7,14 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from brainage.command import without_ids
@@ -125,7 +127,14 @@ STEPS = (
     Step(("brainage.data.store", "verify")),
     Step(("brainage.data.store", "purge", "--ids", "../data/withdrawn.txt")),
     Step(("brainage.data.store", "purge", "--ids", "../data/two_words.txt"), 2),
-    Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 2),
+    Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 1),
+    Step(
+        (
+            *("brainage.study.__main__", "--out", "outputs/other", *BIDS),
+            "cohort.include=participant_id != 'planted07'",
+        ),
+        2,
+    ),
     Step(("brainage.data.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
     Step(("train.py", "--help")),
     train(*UKB, "--cfg", "job"),
@@ -194,6 +203,9 @@ def _plant_bids(data: Path) -> frozenset[str]:
 def _contents(path: Path) -> Iterator[bytes]:
     """Yield a file as it is, and unpacked where it is an archive."""
     data = path.read_bytes()
+    if data.startswith(b"\x89PNG"):  # packed pixels have runs of zeros, and three bytes before one make a number
+        yield from _png_contents(data)
+        return
     yield data
     if zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -201,6 +213,21 @@ def _contents(path: Path) -> Iterator[bytes]:
             yield from (archive.read(name) for name in archive.namelist())
     elif data[:2] == b"\x1f\x8b":
         yield gzip.decompress(data)
+
+
+def _png_contents(data: bytes) -> Iterator[bytes]:
+    """Yield a picture's pixels, unpacked, and whatever else it holds."""
+    packed, place = b"", 8
+    while place < len(data):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        chunk = data[place + 8 : place + 8 + length]
+        if kind == b"IDAT":
+            packed += chunk
+        else:
+            yield kind + chunk
+        place += length + 12
+    yield zlib.decompress(packed)
+    yield data[place:]
 
 
 def _forms(person: str) -> Iterator[bytes]:
@@ -242,6 +269,15 @@ def test_the_search_finds_an_id_in_a_checkpoint(tmp_path: Path) -> None:
         torch.save({"state_dict": {}, "callbacks": {"seen": content}}, path)
         ids = frozenset({"planted07", "9000007", "9000008"})
         assert any(_people_in(data, ids) for data in _contents(path))
+
+
+def test_the_search_finds_an_id_in_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "figure.png"
+    canvas = Figure(figsize=(1, 1))
+    canvas.savefig(path, metadata={"Author": "planted07"})
+    assert any(_people_in(data, frozenset({"planted07"})) for data in _contents(path))
+    canvas.savefig(path)
+    assert not any(_people_in(data, frozenset({"planted07"})) for data in _contents(path))
 
 
 def test_ids_are_nowhere_else(planted: Planted) -> None:

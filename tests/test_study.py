@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from html import escape
 from pathlib import Path
 
+import psutil
 import pytest
+import yaml
 
-from brainage.errors import StudyError
-from brainage.study import running
+from brainage.study import commands, running
 from brainage.study.__main__ import main
 from brainage.study.index import write_index
+from brainage.study.overrides import checked_overrides
+from brainage.study.plan import Plan
 from brainage.study.steps import FINALS, GRIDS, SWEEPS, steps
-from tests.conftest import ROOT
+from brainage.study.taking_up import grid_jobs
+from tests.conftest import ROOT, Command
 
 # The smallest that goes through every stage.
-TINY = (
-    *("cohort.n_participants=100", "trainer.max_epochs=1", "trainer=cpu", "report.n_resamples=100", "seed=1"),
-    "model.max_parameters=5000000",
-)
+TINY = ("cohort.n_participants=100", "trainer.max_epochs=3", "trainer=cpu", "report.n_resamples=100", "seed=1")
+
+
+def noted(job: Path) -> list[str]:
+    words: list[str] = yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
+    return words
 
 
 def test_every_experiment_of_the_three_stages_is_a_step() -> None:
@@ -41,7 +49,24 @@ def test_another_cohort_is_taken_whole(tmp_path: Path) -> None:
 
 def test_a_grid_has_the_jobs_that_hydra_would_make() -> None:
     words = ("train.py", "--multirun", "experiment=manual_search/depth")
-    assert running._grid(words) == [(f"model.depth={depth}",) for depth in (2, 3, 5, 6, 8)]
+    given = ["experiment=manual_search/depth", "seed=1"]
+    assert grid_jobs([*words, "seed=1"]) == [[f"model.depth={depth}", *given] for depth in (2, 3, 5, 6, 8)]
+    # As with Hydra, the command line's values stand in place of the grid's; the last one of a key holds.
+    assert grid_jobs([*words, "model.depth=3", "seed=1", "seed=2"]) == [["model.depth=3", given[0], "seed=2"]]
+
+
+def test_depths_6_and_8_come_out_as_impossible(command: Command, tmp_path: Path) -> None:
+    ended = command("train.py", "--multirun", "experiment=manual_search/depth", "model.depth=6,8", *TINY)
+    assert ended.code == 0, ended.text
+    (folder,) = (tmp_path / "outputs" / "multirun").glob("*/*")
+    assert f"Report: {folder.relative_to(tmp_path)}/report.html" in ended.out
+    html = (folder / "report.html").read_text()
+    assert html.count("<td>impossible</td>") == 2
+    for number, depth in enumerate((6, 8)):
+        assert noted(folder / str(number))[0] == f"model.depth={depth}"
+        assert f"<td>model.depth={depth}</td>" in html
+        reason = json.loads((folder / str(number) / "summary.json").read_text())["reason"]
+        assert reason and f"Job {number}: {escape(reason)}" in html
 
 
 def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +75,7 @@ def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pyt
     plan = {"size": "small", "overrides": ["seed=3"], "done": {}}
     (out / "study.json").write_text(json.dumps(plan))
     before = (out / "study.json").read_bytes()
-    assert main(["--out", str(out), "--size", "full", "seed=3"]) == 2
+    assert main(["seed=3", "--out", str(out), "--size", "full"]) == 2
     assert "holds a study of size small with seed=3, but got size full with seed=3." in capsys.readouterr().err
     assert main(["--out", str(out)]) == 2
     assert "but got size small with no overrides. Repeat the first" in capsys.readouterr().err
@@ -60,33 +85,114 @@ def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pyt
     assert "must tell what was begun, but cannot be read" in capsys.readouterr().err
 
 
-def test_a_step_that_fails_is_named_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "ROOT", tmp_path)
-    (tmp_path / "train.py").write_text("import sys; print('no such table', file=sys.stderr); sys.exit(2)")
-    with pytest.raises(
-        StudyError, match=r"the command train.py --multirun experiment=manual_search/learning_rate ended"
-    ):
-        running.run_study("small", tmp_path / "out", ())
-    assert "no such table" in (tmp_path / "out" / "logs" / "manual_search-learning_rate.log").read_text()
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "comparison").mkdir()
+    (tmp_path / "comparison" / "mine.txt").write_text("x")
+    assert main(["--out", str(tmp_path)]) == 2
+    assert "has no study.json, and holds `comparison`" in capsys.readouterr().err
+    assert (tmp_path / "comparison" / "mine.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("cohort.include=participant_id != 'planted07'", "`cohort.include` must not name participants or families"),
+        ("+cohort.include=eid > 'planted07'", "`cohort.include` must not name participants or families"),
+        ("seed=1,2", "`seed=1,2` must have one value"),
+        ("model.depth=range(1,3)", "must have one value"),
+        ("hydra.sweeper.n_trials=9", "each step sets its own `hydra.sweeper.n_trials`"),
+        ("experiment=demo", "each step sets its own `experiment`"),
+        ("nonsense", "`nonsense` must be an override, KEY=VALUE"),
+    ],
+)
+def test_what_no_training_could_be_given_is_refused_before_it_is_noted(
+    word: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--out", str(tmp_path / "study"), word]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+
+
+def test_queries_may_stand_as_a_shell_leaves_them() -> None:
+    assert checked_overrides(["cohort.include=age < 70", "seed=1"]) == ["cohort.include='age < 70'", "seed=1"]
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put another train.py in the place of the project's."""
+    for module in (commands, running):
+        monkeypatch.setattr(module, "ROOT", folder)
+    (folder / "train.py").write_text(script)
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_step_that_fails_is_named_with_its_log(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(tmp_path, monkeypatch, f"import sys; print('no such table', file=sys.stderr); sys.exit({code})")
+    assert main(["--out", str(tmp_path / "out")]) == 1
+    note = tmp_path / "out" / "logs" / "manual_search-learning_rate.log"
+    said = capsys.readouterr().err
+    assert f"step manual_search/learning_rate: train.py ended with {code}" in said
+    assert f"`{note}`, the last are: no such table Mend what they name" in said
+    assert "no such table" in note.read_text()
     assert json.loads((tmp_path / "out" / "study.json").read_text())["done"] == {}
+
+
+def test_a_command_whose_study_was_killed_is_stopped_before_its_folder_is_taken_up(tmp_path: Path) -> None:
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    note = tmp_path / "note.json"
+    commands._note(note, left.pid)
+    other = json.loads(note.read_text())
+    commands.stop_left_behind(note)
+    assert not psutil.pid_exists(left.pid) and not note.exists()
+    left.wait()
+    # Another process that has got its number since is none of the study's.
+    innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    note.write_text(json.dumps({"pid": innocent.pid, "begun": other["begun"] - 100}))
+    commands.stop_left_behind(note)
+    assert innocent.poll() is None and not note.exists()
+    innocent.kill()
+    innocent.wait()
+    note.write_text("{")
+    commands.stop_left_behind(note)
+    assert not note.exists()
+
+
+def test_steps_whose_results_are_gone_are_done_again_with_what_was_made_of_them(tmp_path: Path) -> None:
+    todo = steps("small", tmp_path, ())
+    for step in todo:
+        step.folder.mkdir(parents=True)
+        step.result.touch()
+    Plan("small", [], {step.label: 1.0 for step in todo}).write(tmp_path)
+    todo[8].result.unlink()
+    plan = Plan("small", [])
+    plan.take_up(tmp_path, todo)
+    assert [step.label for step in todo if step.label not in plan.done] == [
+        "final_models/ica25",
+        "comparison/ica25_ica100",
+    ]
 
 
 def test_the_index_links_every_report_that_is_there(tmp_path: Path) -> None:
     todo = steps("small", tmp_path, ())
+    for step in todo[:2]:
+        step.folder.mkdir(parents=True)
     first = todo[0]
-    first.folder.mkdir(parents=True)
     (first.folder / "report.html").write_text("x")
-    (first.folder / "summary.csv").write_text(
+    first.result.write_text(
         "overrides,status,val/mse,val/mae,test/mae\noptimizer.lr=<i>1 seed=1,finished,41.5,5.0,5.25\n"
     )
-    html = write_index(tmp_path, "small", todo, {first.label: 60.0}).read_text()
-    assert "1 of 11 steps are done, in 1.0 minutes." in html and "Reduced: 600 simulated participants" in html
-    assert html.count("<li><a href=") == 1 and 'href="manual_search/learning_rate/report.html"' in html
+    plan = Plan("small", ["cohort.root=<u>"], {first.label: 60.0})
+    html = write_index(tmp_path, plan, todo).read_text()
+    assert "1 of 11 steps are done, in 1.0 minutes." in html and "Reduced: 600 participants" in html
+    links = re.findall(r'<li><a href="([^"]+)"', html)
+    assert links == ["manual_search/learning_rate/report.html"] and (tmp_path / links[0]).is_file()
     assert "optimizer.lr=&lt;i&gt;1" in html and "41.50" in html
+    assert "cohort.root=&lt;u&gt;" in html and "<u>" not in html
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "brainage.study", "--out", str(tmp_path / "study"), *TINY]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -94,10 +200,9 @@ def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int
     second = tmp_path / "study" / "manual_search" / "kernel_size"
     while not (second / "1" / "checkpoints" / "last.ckpt").exists():
         assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+        time.sleep(0.02)
     process.send_signal(signum)
-    process.communicate(timeout=120)
-    time.sleep(2)
+    said = process.communicate(timeout=120)[1]
     kept = {path: path.read_bytes() for path in (tmp_path / "study").glob("manual_search/learning_rate/*/summary.json")}
     kept[second / "0" / "summary.json"] = (second / "0" / "summary.json").read_bytes()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -105,8 +210,16 @@ def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int
     assert "1 of 11: manual_search/learning_rate: finished, kept" in done.stdout
     assert all(path.read_bytes() == content for path, content in kept.items())
     html = (tmp_path / "study" / "index.html").read_text()
-    assert html.count("<li><a href=") == 11 and "11 of 11 steps are done" in html
-    if signum == signal.SIGTERM:
-        assert process.returncode == 143
+    links = re.findall(r'<li><a href="([^"]+)"', html)
+    assert len(links) == 11 and "11 of 11 steps are done" in html
+    assert all((tmp_path / "study" / link).is_file() for link in links)
+    # Jobs of the multirun and those that were run later say alike what varied.
+    words = [job[:2] for job in grid_jobs(steps("small", tmp_path, TINY)[1].words)]
+    assert [noted(second / str(number))[:2] for number in range(5)] == words
+    if signum == signal.SIGKILL:
+        assert "A command of an earlier process is still at work here" in done.stdout
+    else:
+        assert process.returncode == 128 + signum
+        assert "the same command goes on, and keeps what is finished." in said
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0 and again.stdout.count("finished, kept") == 11

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brainage.errors import BrainageError
 from brainage.interrupts import Interruption, interruptible
-from brainage.study.running import check_root, run_study
+from brainage.study.running import run_study
 from brainage.study.steps import SIZES
 
 
@@ -25,17 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 if done, 2 for a user's mistake or a step that failed, 130 or 143 if interrupted.
+        The exit code: 0 if done, 1 if a step failed, 2 for another mistake of the user's, 130 or 143 if interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m brainage.study", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
     parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # options may stand behind overrides
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         with interruptible():
-            check_root()
             run_study(options.size, options.out, options.overrides)
         return 0
     except Interruption as stop:

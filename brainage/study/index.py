@@ -8,35 +8,38 @@ import math
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
+from brainage.console import bytes_text
 from brainage.reporting.page import Page, Section, Table
 from brainage.run import commit, versions, write_whole
+from brainage.study.plan import Plan
 from brainage.study.steps import SIZES, Step
 
 
-def write_index(out: Path, size: str, steps: Sequence[Step], done: Mapping[str, float]) -> Path:
+def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
     """Write ``index.html``.
 
     Parameters
     ----------
     out : Path
         The study's folder.
-    size : str
-        How much is done.
+    plan : Plan
+        What it was begun with, and what is done.
     steps : sequence of Step
         All of them.
-    done : mapping of str to float
-        The finished ones, and the seconds that each took.
 
     Returns
     -------
     Path
         The page.
     """
+    done = plan.done
     by_stage: dict[str, list[Step]] = {}
     for step in steps:
         by_stage.setdefault(step.stage, []).append(step)
@@ -52,10 +55,14 @@ def write_index(out: Path, size: str, steps: Sequence[Step], done: Mapping[str, 
     about = [
         ("written", time.strftime("%Y-%m-%d %H:%M")),
         ("commit", commit() or "unknown"),
-        ("machine", f"{os.cpu_count()} cores, {platform.machine()}"),
+        ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
+        ("every training", plan.words()),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
     ]
-    lead = [f"{len(done)} of {len(steps)} steps are done, in {sum(done.values()) / 60:.1f} minutes.", SIZES[size].note]
+    lead = [
+        f"{len(done)} of {len(steps)} steps are done, in {sum(done.values()) / 60:.1f} minutes.",
+        f"Size {plan.size}. {SIZES[plan.size].note}",
+    ]
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])
     target, html = out / "index.html", page.html()
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
@@ -75,7 +82,7 @@ def _grids(steps: Sequence[Step]) -> Table:
             *(_text(row[key]) for key in ("val/mse", "val/mae", "test/mae")),
         ]
         for step in steps
-        for row in _read_csv(step.folder / "summary.csv")
+        for row in _read_csv(step.result)
     ]
     return Table(("grid", "varied", "status", "best val MSE", "val MAE", "test MAE"), rows)
 
@@ -88,7 +95,7 @@ def _own(overrides: str) -> str:
 def _sweeps(steps: Sequence[Step]) -> Table:
     rows = []
     for step in steps:
-        trials = _read_csv(step.folder / "trials.csv")
+        trials = _read_csv(step.result)
         complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
         best = min(complete, key=lambda trial: float(trial["value"]), default=None)
         given = "-" if best is None else " ".join(f"{k}={v}" for k, v in best.items() if "." in k)
@@ -99,7 +106,7 @@ def _sweeps(steps: Sequence[Step]) -> Table:
 def _finals(steps: Sequence[Step]) -> Table:
     rows = []
     for step in steps:
-        summary = _read_json(step.folder / "summary.json")
+        summary = _read_json(step.result)
         test, val = summary["metrics"]["test"], summary["metrics"]["val"]
         rows.append(
             [
@@ -112,18 +119,7 @@ def _finals(steps: Sequence[Step]) -> Table:
                 f"{summary['best_epoch']} of {summary['epochs']}",
             ]
         )
-    header = (
-        "model",
-        "val MSE",
-        "val MAE",
-        "test MSE",
-        "test MAE",
-        "test r",
-        "test R²",
-        "mean predictor",
-        "best epoch",
-    )
-    return Table(header, rows)
+    return Table(_FINAL_COLUMNS, rows)
 
 
 def _comparison(steps: Sequence[Step]) -> Table:
@@ -133,7 +129,7 @@ def _comparison(steps: Sequence[Step]) -> Table:
             f"{float(row['mae_difference']):+.2f} years ({float(row['low']):+.2f} to {float(row['high']):+.2f})",
         ]
         for step in steps
-        for row in _read_csv(step.folder / "differences.csv")
+        for row in _read_csv(step.result)
     ]
     return Table(("", "difference in MAE (95 % interval)"), rows)
 
@@ -155,6 +151,9 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+_FINAL_COLUMNS = (
+    *("model", "val MSE", "val MAE", "test MSE", "test MAE", "test r", "test R²", "mean predictor", "best epoch"),
+)
 _TITLES = {
     "manual_search": "Stage 1: manual search",
     "hyperparameter_sweep": "Stage 2: hyperparameter sweep",

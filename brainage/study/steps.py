@@ -33,8 +33,9 @@ class Size:
 
 SIZES = {
     "small": Size(
-        "Reduced: 600 simulated participants; batches of 32; stage 1 at most 12 epochs; stage 2 four trials a sweep, "
-        "at most 6 epochs, 8 or 16 first channels, under 100,000 parameters in the encoder; stage 3 at most 20 epochs.",
+        "Reduced: 600 participants, where they are simulated; batches of 32; stage 1 at most 12 epochs; stage 2 four "
+        "trials a sweep, at most 6 epochs, 8 or 16 first channels, under 100,000 parameters in the encoder; stage 3 at "
+        "most 20 epochs.",
         600,
         grids=("trainer.max_epochs=12", "batch_size=32"),
         sweeps=(
@@ -46,12 +47,21 @@ SIZES = {
         ),
         finals=("trainer.max_epochs=20", "batch_size=32"),
     ),
-    "full": Size("Nothing is reduced.", N_PUBLISHED),
+    "full": Size("As published, in size.", N_PUBLISHED),
 }
 
 GRIDS = ("learning_rate", "kernel_size", "depth", "components")
 SWEEPS = ("ica25_good", "ica25_all", "ica100_good", "ica100_all")
 FINALS = ("ica25", "ica100")
+
+
+# What a stage's steps end with.
+_RESULTS = {
+    "manual_search": "summary.csv",
+    "hyperparameter_sweep": "trials.csv",
+    "final_models": "summary.json",
+    "comparison": "differences.csv",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,11 @@ class Step:
         """What it is called."""
         return f"{self.stage}/{self.name}"
 
+    @property
+    def result(self) -> Path:
+        """The file that tells what came out."""
+        return self.folder / _RESULTS[self.stage]
+
 
 def steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
     """Return the steps of a study, in order.
@@ -101,10 +116,15 @@ def steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
     found = [_training("manual_search", name, out, ("--multirun",), (*chosen.grids, *more)) for name in GRIDS]
     found += [_training("hyperparameter_sweep", name, out, ("--multirun",), (*chosen.sweeps, *more)) for name in SWEEPS]
     finals = [_training("final_models", name, out, (), (*chosen.finals, *more)) for name in FINALS]
-    runs = ",".join(f'"{final.folder}"' for final in finals)
+    runs = ",".join(quoted(final.folder) for final in finals)
     comparison = Step("comparison", "ica25_ica100", out / "comparison", ("compare.py", f"runs=[{runs}]"))
     return [*found, *finals, comparison]
 
 
 def _training(stage: str, name: str, out: Path, flags: tuple[str, ...], overrides: tuple[str, ...]) -> Step:
     return Step(stage, name, out / stage / name, ("train.py", *flags, f"experiment={stage}/{name}", *overrides))
+
+
+def quoted(path: Path) -> str:
+    """Return a path as Hydra's grammar wants it."""
+    return '"' + str(path).replace('"', '\\"') + '"'

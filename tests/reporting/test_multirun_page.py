@@ -32,7 +32,7 @@ def test_the_report_tells_what_varied_what_came_of_it_and_what_could_not_be(tmp_
     curve(tmp_path / "1", [90.0, 41.5, 40.75])
     (tmp_path / "1" / "report.html").write_text("x")
     jobs = [
-        Job(tmp_path / "0", "model.depth=2", row(0, 50.0)),
+        Job(tmp_path / "0", r"model.depth=$\frac c=$", row(0, 50.0)),  # which matplotlib could not set
         Job(tmp_path / "1", "model.depth=<b>3", row(1, 40.75)),
         Job(tmp_path / "2", "model.depth=8", row(2, None, "the sequence runs out")),
     ]

@@ -1,0 +1,90 @@
+"""What a study's folder tells of it: what it was begun with, and which steps are done (``study.json``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brainage.console import log
+from brainage.errors import StudyError
+from brainage.run import write_whole
+from brainage.study.steps import Step
+
+
+@dataclass
+class Plan:
+    """A study.
+
+    Parameters
+    ----------
+    size : str
+        See `brainage.study.steps.SIZES`.
+    overrides : list of str
+        Given to every training.
+    done : dict of str to float
+        The finished steps, and the seconds that each took.
+    """
+
+    size: str
+    overrides: list[str]
+    done: dict[str, float] = field(default_factory=dict)
+
+    def take_up(self, out: Path, steps: Sequence[Step]) -> None:
+        """Learn what is done, and note that the study has begun.
+
+        Parameters
+        ----------
+        out : Path
+            The study's folder.
+        steps : sequence of Step
+            All of its steps.
+
+        Raises
+        ------
+        StudyError
+            The folder holds another study, or something else.
+        """
+        if (out / "study.json").exists():
+            done = self._noted(out)
+            there = {step.label for step in steps if step.label in done and step.result.is_file()}
+            self.done = {step.label: done[step.label] for step in steps if _stands(step, steps, there)}
+            if lost := [step.label for step in steps if step.label in done and step.label not in self.done]:
+                log.info("Done again, for results are gone: %s", ", ".join(lost))
+        elif used := next((step.folder for step in steps if step.folder.exists()), None):
+            raise StudyError(
+                f"`--out {out}` must be a study's folder or a new one, but it has no study.json, and holds "
+                f"`{used.relative_to(out)}`. Use another folder."
+            )
+        self.write(out)
+
+    def write(self, out: Path) -> None:
+        """Write ``study.json``."""
+        text = json.dumps(vars(self), indent=2) + "\n"
+        write_whole(out / "study.json", lambda path: path.write_text(text))
+
+    def _noted(self, out: Path) -> dict[str, float]:
+        path = out / "study.json"
+        try:
+            noted = json.loads(path.read_text())
+            begun = Plan(str(noted["size"]), list(noted["overrides"]))
+            done = {str(label): float(seconds) for label, seconds in noted["done"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise StudyError(f"`{path}` must tell what was begun, but cannot be read. Use another folder.") from None
+        if (begun.size, begun.overrides) != (self.size, self.overrides):
+            raise StudyError(
+                f"`--out {out}` holds a study of size {begun.size} with {begun.words()}, but got size {self.size} with "
+                f"{self.words()}. Repeat the first, or use another folder."
+            )
+        return done
+
+    def words(self) -> str:
+        """Return the overrides as they are shown."""
+        return " ".join(self.overrides) or "no overrides"
+
+
+def _stands(step: Step, steps: Sequence[Step], there: set[str]) -> bool:
+    """Tell whether a step's result is there, and that of everything that it was made of."""
+    sources = [other.label for other in steps if other.stage == "final_models"] if step.stage == "comparison" else []
+    return all(label in there for label in (step.label, *sources))
