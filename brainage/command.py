@@ -39,6 +39,27 @@ def say(error: BrainageError) -> None:
     print(f"error: {error}", file=sys.stderr)
 
 
+def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
+    """Do the work of a command without Hydra, and return its exit code; a mistake or a signal becomes one message.
+
+    Parameters
+    ----------
+    work : callable
+        Returns the exit code.
+    if_stopped : str
+        What a signal leaves, and how to go on.
+    """
+    try:
+        with interruptible():
+            return work()
+    except Interruption as stop:
+        print(f"\n{stop}; {if_stopped}", file=sys.stderr)
+        return stop.exit_code
+    except BrainageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
 def carry_out(work: Callable[[Path, set[str]], None]) -> None:
     """Do a command's work in its folder.
 

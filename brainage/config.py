@@ -497,7 +497,9 @@ class RecipeConfig:
     ----------
     name : str
         The config's own name.
-    scale_target, zero_output, circular_shift, mixup
+    scale_target : bool
+        Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
+    zero_output, circular_shift, mixup
         See `brainage.training.recipe.Recipe`.
     """
 
@@ -515,7 +517,7 @@ class RecipeConfig:
 
     def of_training(self) -> dict[str, Any]:
         """Return the arguments of `brainage.training.recipe.Recipe`."""
-        return {key: value for key, value in vars(self).items() if key != "name"}
+        return {key: value for key, value in vars(self).items() if key not in ("name", "scale_target")}
 
 
 @dataclass
@@ -793,6 +795,10 @@ _GROUPS = (
 )
 
 
+# What may hold characters that Hydra's grammar knows as its own.
+_TEXTS = ("cohort.include", "cohort.pattern", "cohort.member")
+
+
 def refuse_ids(query: str) -> None:
     """Refuse a query that names people; a config is copied into the run's folder and to loggers.
 
@@ -817,7 +823,8 @@ def refuse_ids(query: str) -> None:
 def quote_query(words: list[str]) -> list[str]:
     """Return the command line with the quotes that Hydra's grammar wants.
 
-    A shell takes the quotes of ``cohort.include="age < 70"`` away, and Hydra then cannot read the rest. And a choice
+    A shell takes the quotes of ``cohort.include="age < 70"`` away, and Hydra then cannot read the rest, nor a pattern
+    with ``{participant_id}``. And a choice
     like ``model=null`` must be text, or Hydra answers with a traceback instead of the choices.
 
     Parameters
@@ -830,7 +837,7 @@ def quote_query(words: list[str]) -> list[str]:
 
 def _quoted(word: str) -> str:
     key, _, value = word.partition("=")
-    if key != "cohort.include" and key not in _GROUPS:
+    if key not in _TEXTS and key not in _GROUPS:
         return word
     try:
         parsed = OverridesParser.create().parse_override(word).value()
@@ -838,7 +845,7 @@ def _quoted(word: str) -> str:
         return f"{key}='{value}'" if choice and key in _GROUPS else word
     except HydraException:
         escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
-        return f"{key}='{escaped}'" if key == "cohort.include" else word
+        return f"{key}='{escaped}'" if key in _TEXTS else word
 
 
 def register() -> None:

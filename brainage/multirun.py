@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from brainage.console import show_table
 from brainage.errors import BrainageError, SweepError
 from brainage.folds import close_folds
 from brainage.resume import check_resume, given_words
-from brainage.run import ensure_unused, ensure_writable, write_whole
+from brainage.run import ensure_unused, ensure_writable, read_summary, write_whole
 
 _PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
 
@@ -106,11 +105,7 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 
 
 def _row(job: Path, name: str) -> dict[str, Any]:
-    try:
-        summary = json.loads((job / "summary.json").read_text())
-        summary["status"]
-    except (OSError, ValueError, KeyError, TypeError):
-        summary = {"status": "failed", "reason": "The job left no summary; see its log."}
+    summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
     try:
         overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
     except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes

@@ -177,7 +177,7 @@ def _predictions(job: _Job, prepared: Prepared) -> pd.DataFrame:
         from brainage.baselines import fit_baseline, write_baseline
 
         inputs = inputs_of(config, job.selection, prepared.people, prepared.store)
-        log.info("%s is fitted at once: optimizer, scheduler, trainer and patience are not used.", name)
+        log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
         fitted = fit_baseline(name, config.network_arguments, inputs, parts)
         write_baseline(job.folder.path, fitted)
         summary["model"]["parameters"] = sum(

@@ -174,6 +174,21 @@ def empty_summary() -> dict[str, Any]:
     }
 
 
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """Return a run's ``summary.json``; None where there is none that could be one.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    """
+    try:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        return summary if isinstance(summary["status"], str) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def versions() -> dict[str, str | None]:
     """Return the versions of what can change a number; None for what is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}

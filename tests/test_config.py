@@ -199,3 +199,17 @@ def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.
 def test_an_impossible_network_is_a_mistake_in_the_config() -> None:
     assert issubclass(ImpossibleArchitectureError, ConfigError)
     assert issubclass(ConfigError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("cohort.include=age < 70", "cohort.include='age < 70'"),
+        ("cohort.pattern=ica{dimension}/{participant_id}.npy", "cohort.pattern='ica{dimension}/{participant_id}.npy'"),
+        ("cohort.member=a/{dimension}.txt", "cohort.member='a/{dimension}.txt'"),
+        ('cohort.pattern="{participant_id}.txt"', 'cohort.pattern="{participant_id}.txt"'),
+        ("model.kernel_size=3,5", "model.kernel_size=3,5"),
+    ],
+)
+def test_texts_that_hydra_cannot_read_are_quoted(word: str, expected: str) -> None:
+    assert config.quote_query([word]) == [expected]

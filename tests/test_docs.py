@@ -89,7 +89,7 @@ def test_there_are_commands_on_the_pages_that_are_run() -> None:
 
 @pytest.mark.parametrize("line", of_kind("train.py"))
 def test_every_training_command_composes_and_passes_its_schema(line: str, composed: Compose) -> None:
-    config.parse(composed(*first_of_each(shlex.split(line)[2:])))
+    assert isinstance(config.parse(composed(*first_of_each(shlex.split(line)[2:]))), config.Config)
 
 
 @pytest.mark.parametrize("line", of_kind("report.py", "compare.py"))
@@ -97,7 +97,8 @@ def test_every_other_command_composes_and_passes_its_schema(line: str) -> None:
     _, script, *words = shlex.split(line)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        config.parse_any(compose(script.removesuffix(".py"), words))
+        parsed = config.parse_any(compose(script.removesuffix(".py"), words))
+    assert isinstance(parsed, config.ReportCommandConfig | config.CompareCommandConfig)
 
 
 @pytest.mark.parametrize("line", of_kind("-m"))

@@ -184,7 +184,7 @@ def test_the_index_links_every_report_that_is_there(tmp_path: Path) -> None:
     )
     plan = Plan("small", ["cohort.root=<u>"], {first.label: 60.0})
     html = write_index(tmp_path, plan, todo).read_text()
-    assert "1 of 11 steps are done, in 1.0 minutes." in html and "Reduced: 600 participants" in html
+    assert "1 of 11 steps are done, in 1.0 minutes." in html and "Size small: 600 participants" in html
     links = re.findall(r'<li><a href="([^"]+)"', html)
     assert links == ["manual_search/learning_rate/report.html"] and (tmp_path / links[0]).is_file()
     assert "optimizer.lr=&lt;i&gt;1" in html and "41.50" in html

@@ -12,12 +12,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from brainage.command import exit_code_of
 from brainage.console import bytes_text, show_table, track
 from brainage.data.purge import TABLES, purge
 from brainage.data.store_files import DamagedStoreError, list_stores, load_store, map_store, read_index, stream_rows
 from brainage.data.store_writing import list_unfinished, unfinished_folder
-from brainage.errors import BrainageError, MissingPathError
-from brainage.interrupts import Interruption, interruptible
+from brainage.errors import MissingPathError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,20 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
-        with interruptible():
-            root = _existing(options.root, "--root", "outputs/store")
-            if options.verb == "list":
-                return _list(root)
-            if options.verb == "verify":
-                return _verify(root)
-            return purge(root, _existing(options.outputs, "--outputs", "outputs"), options.ids)
-    except Interruption as stop:
-        print(f"{stop}; every store and table is as it was or done. Run the command again.", file=sys.stderr)
-        return stop.exit_code
-    except BrainageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+
+    def work() -> int:
+        root = _existing(options.root, "--root", "outputs/store")
+        if options.verb == "list":
+            return _list(root)
+        if options.verb == "verify":
+            return _verify(root)
+        return purge(root, _existing(options.outputs, "--outputs", "outputs"), options.ids)
+
+    return exit_code_of(work, "every store and table is as it was or done. Run the command again.")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -46,12 +46,8 @@ def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
     ConfigError
         It does not take these arguments.
     """
-    module = importlib.import_module(f"{__name__}.{name}")
-    (made,) = (item for item in vars(module).values() if getattr(item, "__module__", None) == module.__name__)
-    try:
-        return made(**arguments)  # type: ignore[no-any-return]
-    except TypeError as error:
-        raise ConfigError(f"`model`: {name} cannot be made: {error}. Compare its config.") from error
+    made: Estimator = _made(name, object, arguments)
+    return made
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:
@@ -78,15 +74,23 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
         raise ConfigError(f"`model.name` got {name!r}. {nearest(name, names())}")
     from torch import nn
 
+    network: nn.Module = _made(name, nn.Module, arguments)
+    return network
+
+
+def _made(name: str, kind: type, arguments: dict[str, Any]) -> Any:
+    """Make the one class of its kind that a model's module defines."""
     module = importlib.import_module(f"{__name__}.{name}")
     classes = [
         item
         for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, nn.Module) and item.__module__ == module.__name__
+        if isinstance(item, type) and issubclass(item, kind) and item.__module__ == module.__name__
     ]
     if len(classes) != 1:
+        what = "class" if kind is object else "nn.Module class"
         raise ConfigError(
-            f"`model.name`: a network's module must hold one nn.Module class, but `{name}` holds {len(classes)}."
+            f"`model.name`: a model's module must hold one {what}, but `{name}` holds {len(classes)}. Move the others "
+            "elsewhere."
         )
     try:
         return classes[0](**arguments)

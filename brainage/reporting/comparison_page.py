@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.side_by_side import ENSEMBLE, SideBySide
 from brainage.reporting import findings_figures as figures
 from brainage.reporting.findings_page import METRICS, p_phrase, percent, signed_interval, with_interval
-from brainage.reporting.page import Page, Section, Table
-from brainage.run import commit, versions
+from brainage.reporting.page import Page, Section, Table, made_with
 
 # Pairs of runs whose gaps are drawn.
 _MOST_DRAWN = 6
@@ -87,16 +85,9 @@ def comparison_page(
     points : {"all", "none"}
         ``report.points``.
     """
-    n_pairs = len(found.agreement)
     gaps = {name: (found.predicted[name] - found.predicted["age"]).to_numpy(float) for name in found.names}
     drawn = [figures.agreement(gaps[a], gaps[b], (a, b), points=points) for a, b in list(found.agreement)[:_MOST_DRAWN]]
     agreement = [[f"{a} and {b}", figures.text_of(r if r == r else None)] for (a, b), r in found.agreement.items()]
-    about = [
-        *places,
-        ("written", time.strftime("%Y-%m-%d %H:%M")),
-        ("commit", commit() or "unknown"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
-    ]
     sections = [
         Section(
             "Accuracy",
@@ -114,8 +105,14 @@ def comparison_page(
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
-        Section("What was compared", tables=[Table((), about, text=True)]),
+        Section("What was compared", tables=[Table((), [*places, *made_with()], text=True)]),
     ]
+    n_runs = len(found.n_test)
+    return Page(f"Comparison of {n_runs} runs", _lead(found), sections)
+
+
+def _lead(found: SideBySide) -> list[str]:
+    """Return what a reader is to know first."""
     runs = found.names if found.ensemble is None else found.names[:-1]
     best = min(runs, key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
     lead = [
@@ -127,10 +124,10 @@ def comparison_page(
             f"Of the ensemble, which is their mean: {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
             f"its members differ by {found.ensemble['predicted_age_sd'].mean():.2f} years in the mean participant (SD)."
         )
-    if n_pairs == 1:
+    if len(found.agreement) == 1:
         row = found.differences.to_dict("records")[0]
         lead.append(
             f"{row['first']} less {row['second']}: {signed_interval(_estimate(row))} years of MAE "
             f"({p_phrase(row['p'])})."
         )
-    return Page(f"Comparison of {len(runs)} runs", lead, sections)
+    return lead

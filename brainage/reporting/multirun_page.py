@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
-from brainage.reporting.page import Page, Section, Table, write_report
-from brainage.run import commit, versions
+from brainage.reporting.page import Page, Section, Table, made_with, write_report
 
 # One a job, then again with another dash: black and the rest of Okabe & Ito's beside the page's own.
 _COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
@@ -85,7 +82,7 @@ def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[st
             [] if figure is None else [figure],
             links=_links(folder, jobs),
         ),
-        Section("What was run", tables=[Table((), _about(), text=True)]),
+        Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]
     return write_report(folder, Page(f"{len(jobs)} jobs side by side", lead, sections))
 
@@ -113,14 +110,6 @@ def _links(folder: Path, jobs: Sequence[Job]) -> list[tuple[str, str]]:
     ]
 
 
-def _about() -> list[tuple[str, str]]:
-    return [
-        ("written", time.strftime("%Y-%m-%d %H:%M")),
-        ("commit", commit() or "unknown"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
-    ]
-
-
 def _curves(jobs: Sequence[Job]) -> Figure | None:
     """Draw every job's training and validation error by epoch; None where none left any."""
     told = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"]]
@@ -141,10 +130,7 @@ def _curves(jobs: Sequence[Job]) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(ScalarFormatter())
         lowest, highest = axes.get_ylim()
-        if highest / lowest < 10:
-            axes.yaxis.set_minor_formatter(ScalarFormatter())
-        else:
-            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_formatter(ScalarFormatter() if highest / lowest < 10 else NullFormatter())
         axes.legend(fontsize=8)
 
     ends = "; ".join(f"{job.varied or job.row['job']}: {min(loss for _, loss in c['val']):.1f}" for job, c in told)
@@ -173,5 +159,5 @@ def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
             except (KeyError, TypeError, ValueError):
                 continue
             if math.isfinite(loss) and loss > 0:
-                points.append((epoch, float(np.float64(loss))))
+                points.append((epoch, loss))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from brainage.reporting.figure import Figure
-from brainage.run import write_whole
+from brainage.run import commit, versions, write_whole
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,15 @@ class _Encoded:
 
 def _encoded(figure: Figure) -> dict[str, object]:
     return {**vars(figure), "base64": base64.b64encode(figure.png).decode()}
+
+
+def made_with() -> list[tuple[str, str]]:
+    """Return what every page says of its making: when, at which commit, with which versions."""
+    return [
+        ("written", time.strftime("%Y-%m-%d %H:%M")),
+        ("commit", commit() or "unknown"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
+    ]
 
 
 def write_report(folder: Path, page: Page) -> Path:

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from brainage.errors import BrainageError
-from brainage.interrupts import Interruption, interruptible
+from brainage.command import exit_code_of
 from brainage.study.running import run_study
 from brainage.study.steps import SIZES
 
@@ -33,16 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
     options = parser.parse_intermixed_args(arguments)  # options may stand behind overrides
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
-        with interruptible():
-            run_study(options.size, options.out, options.overrides)
+
+    def work() -> int:
+        run_study(options.size, options.out, options.overrides)
         return 0
-    except Interruption as stop:
-        print(f"\n{stop}; the same command goes on, and keeps what is finished.", file=sys.stderr)
-        return stop.exit_code
-    except BrainageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+
+    return exit_code_of(work, "the same command goes on, and keeps what is finished.")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from urllib.parse import quote
 import psutil
 
 from brainage.console import bytes_text
-from brainage.reporting.page import Page, Section, Table
-from brainage.run import commit, versions, write_whole
+from brainage.reporting.page import Page, Section, Table, made_with
+from brainage.run import write_whole
 from brainage.study.plan import Plan
 from brainage.study.steps import SIZES, Step
 
@@ -53,15 +52,13 @@ def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
         for stage, of_stage in by_stage.items()
     ]
     about = [
-        ("written", time.strftime("%Y-%m-%d %H:%M")),
-        ("commit", commit() or "unknown"),
+        *made_with(),
         ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
         ("every training", plan.words()),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions().items())),
     ]
     lead = [
         f"{len(done)} of {len(steps)} steps are done, in {sum(done.values()) / 60:.1f} minutes.",
-        f"Size {plan.size}. {SIZES[plan.size].note}",
+        SIZES[plan.size].told(plan.size),
     ]
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])
     target, html = out / "index.html", page.html()

@@ -16,26 +16,29 @@ class Size:
 
     Parameters
     ----------
-    note : str
-        What is reduced, for the index.
     n_participants : int
         Of a simulated cohort; others are taken whole.
     grids, sweeps, finals : tuple of str
         Overrides of each stage.
     """
 
-    note: str
     n_participants: int
     grids: tuple[str, ...] = ()
     sweeps: tuple[str, ...] = ()
     finals: tuple[str, ...] = ()
 
+    def told(self, name: str) -> str:
+        """Return what is reduced, as the index says it."""
+        stages = enumerate((self.grids, self.sweeps, self.finals), start=1)
+        reduced = [f"stage {number} with {' '.join(words)}" for number, words in stages if words]
+        people = (
+            f"Size {name}: {self.n_participants:,} participants, where they are simulated and no other number is given"
+        )
+        return f"{people}; {'; '.join(reduced) or 'as published, in size'}."
+
 
 SIZES = {
     "small": Size(
-        "Reduced: 600 participants, where they are simulated; batches of 32; stage 1 at most 12 epochs; stage 2 four "
-        "trials a sweep, at most 6 epochs, 8 or 16 first channels, under 100,000 parameters in the encoder; stage 3 at "
-        "most 20 epochs.",
         600,
         grids=("trainer.max_epochs=12", "batch_size=32"),
         sweeps=(
@@ -47,7 +50,7 @@ SIZES = {
         ),
         finals=("trainer.max_epochs=20", "batch_size=32"),
     ),
-    "full": Size("As published, in size.", N_PUBLISHED),
+    "full": Size(N_PUBLISHED),
 }
 
 GRIDS = ("learning_rate", "kernel_size", "depth", "components")

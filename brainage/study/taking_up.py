@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -13,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from brainage import multirun
+from brainage.run import read_summary
 from brainage.study.commands import ROOT, Commands
 from brainage.study.steps import Step, quoted
 
@@ -95,7 +95,5 @@ def _carry_out_run(folder: Path, words: Sequence[str], commands: Commands) -> No
 
 
 def _status(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / "summary.json").read_text())["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    summary = read_summary(folder)
+    return None if summary is None else summary["status"]

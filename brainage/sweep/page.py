@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from brainage.reporting.figure import Figure
-from brainage.reporting.page import Page, Section, Table, write_report
-from brainage.run import commit, versions
+from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
 from brainage.sweep.options import Options
 from brainage.sweep.study import fixed_values, searched_values, tells_its_values
@@ -169,12 +167,7 @@ def _failures(trials: Sequence[FrozenTrial]) -> list[Section]:
 
 
 def _about(study: Study) -> Section:
-    rows = [
-        ["written", time.strftime("%Y-%m-%d %H:%M")],
-        ["commit", commit() or "unknown"],
-        ["versions", ", ".join(f"{name} {version}" for name, version in versions().items())],
-        ["Optuna", optuna.__version__],
-    ]
+    rows = [*made_with(), ("Optuna", optuna.__version__)]
     listing = "\n".join(f"{key}: {value}" for key, value in sorted(fixed_values(study).items()))
     table = Table((), rows, text=True)
     return Section("What was run", tables=[table], listing=listing, listing_title="What every trial had in common")

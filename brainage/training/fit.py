@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
-from pytorch_lightning import Callback, LightningDataModule
+from pytorch_lightning import Callback, LightningDataModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from torch import nn
@@ -141,28 +141,41 @@ def fit(
             logger=list(loggers) or False,
             callbacks=[*_callbacks(trainer_arguments, folder, patience, progress), *reports, checkpoints, *callbacks],
         )
-        try:
-            trainer.fit(module, data, ckpt_path=checkpoints.last if going_on else None, weights_only=True)
-        except MisconfigurationException as error:
-            raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
-        except Exception as error:
-            if checkpoints.began or not going_on or isinstance(error, BrainageError):
-                raise
-            # Whatever is missing or of another kind in a checkpoint, Lightning and torch just stumble over.
-            raise CheckpointError(
-                f"`{checkpoints.last}` must be a checkpoint of a run with this config, but cannot be restored "
-                f"({type(error).__name__}). Restore `config.yaml` and the checkpoint that belongs to it, or start a "
-                "new run."
-            ) from error
+        _train(trainer, module, data, checkpoints, going_on)
     _check_validated(progress)
+    best_epoch = _take_best(module, checkpoints, scale)
+    pruned = any(callback.pruned for callback in reports)
+    return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned)
+
+
+def _train(
+    trainer: Trainer, module: AgeRegressor, data: LightningDataModule, checkpoints: Checkpoints, going_on: bool
+) -> None:
+    """Train, and say what Lightning refuses."""
+    try:
+        trainer.fit(module, data, ckpt_path=checkpoints.last if going_on else None, weights_only=True)
+    except MisconfigurationException as error:
+        raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
+    except Exception as error:
+        if checkpoints.began or not going_on or isinstance(error, BrainageError):
+            raise
+        # Whatever is missing or of another kind in a checkpoint, Lightning and torch just stumble over.
+        raise CheckpointError(
+            f"`{checkpoints.last}` must be a checkpoint of a run with this config, but cannot be restored "
+            f"({type(error).__name__}). Restore `config.yaml` and the checkpoint that belongs to it, or start a "
+            "new run."
+        ) from error
+
+
+def _take_best(module: AgeRegressor, checkpoints: Checkpoints, scale: OutputScale) -> int:
+    """Give the network the best epoch's weights, in years; return that epoch."""
     best = read_checkpoint(checkpoints.best)
     check_fits(module, best, checkpoints.best)
     module.load_state_dict(best["state_dict"])
     if scale != YEARS and not is_in_years(best):
-        fold(network, scale)
+        fold(module.network, scale)
         checkpoints.write_in_years(best, module.state_dict())
-    pruned = any(callback.pruned for callback in reports)
-    return Fit(network.eval(), progress.epochs, int(best["epoch"]), progress.seconds, pruned)
+    return int(best["epoch"])
 
 
 def _callbacks(arguments: dict[str, Any], folder: Path, patience: int, progress: Progress) -> list[Callback]:

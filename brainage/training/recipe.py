@@ -18,8 +18,6 @@ class Recipe:
 
     Parameters
     ----------
-    scale_target : bool
-        Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
     zero_output : bool
         Start the last layer's weights at 0, so that training begins with the same age for everybody.
     circular_shift : bool
@@ -35,7 +33,6 @@ class Recipe:
        https://doi.org/10.48550/arXiv.1710.09412
     """
 
-    scale_target: bool = False
     zero_output: bool = False
     circular_shift: bool = False
     mixup: float = 0.0

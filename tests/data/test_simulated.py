@@ -505,3 +505,22 @@ def test_wrong_options_exit_with_2_before_anything_is_written(
 def test_the_simulation_does_not_import_torch() -> None:
     code = "import sys, brainage.data.simulated, brainage.data.simulated_files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("dimension", "starts", "sizes"),
+    [
+        (25, [7.1913, -25.8397, -19.7079], [27.0104, 24.7389, 29.2531]),
+        (100, [-16.8341, -33.9654, 14.1363], [28.8945, 28.601, 29.6119]),
+    ],
+)
+def test_the_people_of_version_1_are_frozen(dimension: int, starts: list[float], sizes: list[float]) -> None:
+    # Results that the repository holds are of these people: another generator needs another `cohort.version`.
+    assert GENERATOR_VERSION == 1
+    cohort = SimulatedCohort(n_participants=3, seed=0)
+    table = cohort.read_table()
+    assert table["age"].tolist() == [70.84, 74.22, 62.61]
+    assert table["true_gap"].tolist() == [0.274, 2.082, 3.172]
+    scans = [scan.read() for scan in cohort.find_scans(table["participant_id"], dimension).values()]
+    assert [scan[0, 0] for scan in scans] == pytest.approx(starts, abs=1e-3)
+    assert [np.abs(scan).mean() for scan in scans] == pytest.approx(sizes, abs=1e-3)

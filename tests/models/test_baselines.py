@@ -88,7 +88,7 @@ def test_a_kind_of_connectivity_that_is_none_gets_the_nearest() -> None:
 
 
 def test_an_argument_that_a_baseline_does_not_take_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"`model`: mean_age cannot be made: .*takes no arguments"):
+    with pytest.raises(ConfigError, match=r"`model`: MeanAge cannot be made: .*takes no arguments"):
         models.make_estimator("mean_age", {"width": 3})
 
 
