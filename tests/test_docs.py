@@ -199,7 +199,7 @@ def test_the_quickstart_runs_and_leaves_what_it_says(tmp_path: Path) -> None:
     assert [name for name in files if not (outputs / "first" / name).exists()] == []
     assert sorted(path.name for path in (outputs / "first" / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert len(rows(outputs / "first" / "metrics.csv")) == 4
-    for name in ("comparison.csv", "differences.csv", "predictions.csv", "comparison.json"):
+    for name in ("comparison.csv", "differences.csv", "comparison.json", "report.html"):
         assert (outputs / "compared" / name).is_file()
     statuses = [row["status"] for row in rows(outputs / "grid" / "summary.csv")]
     assert Counter(statuses) == {"finished": 2, "impossible": 2}
