@@ -7,7 +7,6 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +202,7 @@ def _plant_bids(data: Path) -> frozenset[str]:
 def _contents(path: Path) -> Iterator[bytes]:
     """Yield a file as it is, and unpacked where it is an archive."""
     data = path.read_bytes()
-    if data.startswith(b"\x89PNG"):  # packed pixels have runs of zeros, and three bytes before one make a number
+    if data.startswith(b"\x89PNG"):  # in packed pixels, three bytes before a run of zeros make a number
         yield from _png_contents(data)
         return
     yield data
@@ -216,18 +215,14 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def _png_contents(data: bytes) -> Iterator[bytes]:
-    """Yield a picture's pixels, unpacked, and whatever else it holds."""
-    packed, place = b"", 8
+    """Yield whatever a picture holds beside its pixels, none of it packed."""
+    place = 8
     while place < len(data):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        chunk = data[place + 8 : place + 8 + length]
-        if kind == b"IDAT":
-            packed += chunk
-        else:
-            yield kind + chunk
+        assert kind in (b"IHDR", b"sBIT", b"pHYs", b"tEXt", b"IDAT", b"IEND"), f"a picture with {kind!r}"
+        if kind != b"IDAT":
+            yield data[place : place + 12 + length]
         place += length + 12
-    yield zlib.decompress(packed)
-    yield data[place:]
 
 
 def _forms(person: str) -> Iterator[bytes]:
