@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from brainage.errors import CheckpointError
+from brainage.interrupts import uninterrupted
 from brainage.training.module import AgeRegressor
 
 # What this project adds to Lightning's checkpoint.
@@ -58,18 +59,22 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint under another name in the same folder, and renames it when it is on the disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write a checkpoint, whole or not at all.
+
+        A signal waits until it is written: torch's writer ends the process where an exception reaches it.
+        """
         target = Path(path)
         partial = _partial(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with uninterrupted():
+            try:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 class Checkpoints(Checkpoint):
