@@ -499,7 +499,7 @@ class RecipeConfig:
         The config's own name.
     scale_target : bool
         Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
-    zero_output, circular_shift, mixup
+    zero_output, circular_shift, mixup, weight_averaging
         See `brainage.training.recipe.Recipe`.
     """
 
@@ -508,11 +508,19 @@ class RecipeConfig:
     zero_output: bool = False
     circular_shift: bool = False
     mixup: float = 0.0
+    weight_averaging: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values."""
         _require(
             math.isfinite(self.mixup) and self.mixup >= 0, "recipe.mixup", "0 or more", self.mixup, "0 mixes nothing."
+        )
+        _require(
+            0 <= self.weight_averaging < 1,
+            "recipe.weight_averaging",
+            "in [0, 1)",
+            self.weight_averaging,
+            "0 averages nothing.",
         )
 
     def of_training(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from brainage.errors import BrainageError, CheckpointError, ConfigError, Diverge
 from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, is_in_years, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
-from brainage.training.recipe import PLAIN, YEARS, OutputScale, Recipe, check_folds, fold, output_layer
+from brainage.training.recipe import PLAIN, YEARS, OutputScale, Recipe, averaging, check_folds, fold, output_layer
 from brainage.training.trainer import known_warnings, make_trainer
 
 
@@ -135,11 +135,18 @@ def fit(
         if going_on:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Going on after epoch %d", progress.epochs - 1)
+        more = [averaging(recipe.weight_averaging)] if recipe.weight_averaging else []
         reports = [EpochReport(report)] if report is not None else []
         trainer = make_trainer(
             {"default_root_dir": str(folder), **trainer_arguments, "enable_progress_bar": False},
             logger=list(loggers) or False,
-            callbacks=[*_callbacks(trainer_arguments, folder, patience, progress), *reports, checkpoints, *callbacks],
+            callbacks=[
+                *_callbacks(trainer_arguments, folder, patience, progress),
+                *more,
+                *reports,
+                checkpoints,
+                *callbacks,
+            ],
         )
         _train(trainer, module, data, checkpoints, going_on)
     _check_validated(progress)

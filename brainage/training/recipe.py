@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from brainage.errors import ConfigError
@@ -26,16 +27,22 @@ class Recipe:
     mixup : float
         The parameter of a Beta distribution from which the share of a second participant is drawn, whose series and
         age are mixed in [1]_; 0 mixes nothing.
+    weight_averaging : float
+        How much of the averaged weights a step keeps, in [0, 1): validation, ``best.ckpt`` and predictions have an
+        exponential moving average of the weights [2]_, which moves faster in the first steps. 0 averages nothing.
 
     References
     ----------
     .. [1] Zhang, Cisse, Dauphin and Lopez-Paz (2018). mixup: Beyond empirical risk minimization.
        https://doi.org/10.48550/arXiv.1710.09412
+    .. [2] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
+       https://doi.org/10.1137/0330046
     """
 
     zero_output: bool = False
     circular_shift: bool = False
     mixup: float = 0.0
+    weight_averaging: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,23 @@ class Augmentation:
             others = torch.from_numpy(self._rng.permutation(len(ages))).to(ages.device)
             series, ages = torch.lerp(series[others], series, share), torch.lerp(ages[others], ages, share)
         return series, ages
+
+
+def averaging(decay: float) -> WeightAveraging:
+    """Return Lightning's callback that averages weights and buffers after every step.
+
+    Parameters
+    ----------
+    decay : float
+        Of the average, in [0, 1).
+    """
+
+    def moved(average: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
+        # Over few steps the average would still be where training began.
+        kept = torch.clamp(torch.as_tensor((1 + n_averaged) / (10 + n_averaged)), max=decay)
+        return average * kept + current * (1 - kept)
+
+    return WeightAveraging(avg_fn=moved)
 
 
 def shifted(series: Tensor, by: list[int]) -> Tensor:

@@ -105,6 +105,7 @@ def _is_news(record: logging.LogRecord) -> bool:
         "`Trainer.fit` stopped",
         "Restoring states",
         "Restored all states",
+        "Found current_model_state",
     )
     return not record.getMessage().startswith(usual)
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from brainage.errors import ConfigError
@@ -119,7 +120,8 @@ def test_a_scaled_fit_leaves_weights_that_give_years(tmp_path: Path) -> None:
 
 
 def test_a_scaled_fit_that_goes_on_after_its_end_is_given_years_once(tmp_path: Path) -> None:
-    more = {"scale": OutputScale(60.0, 5.0), "recipe": Recipe(circular_shift=True, mixup=1.0)}
+    recipe = Recipe(circular_shift=True, mixup=1.0, weight_averaging=0.9)
+    more = {"scale": OutputScale(60.0, 5.0), "recipe": recipe}
     whole = fitted(tmp_path / "whole", epochs=6, **more)
     fitted(tmp_path / "parts", epochs=3, **more)
     parts = fitted(tmp_path / "parts", epochs=6, resume=True, **more)
@@ -135,6 +137,32 @@ def test_training_that_starts_at_zero_begins_with_one_age_for_everybody(tmp_path
 
     result = fitted(tmp_path, epochs=1, optimizer=still, recipe=Recipe(zero_output=True), output_bias=61.0)
     assert set(predict(result.network, Data().val_dataloader()).tolist()) == {61.0}
+
+
+def test_what_is_validated_and_kept_are_the_averaged_weights(tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watch(Callback):
+        """Keeps the weights of every step."""
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: object) -> None:
+            seen.append(pl_module.network.last.weight.detach().clone())  # type: ignore[union-attr,operator]
+
+    result = fitted(tmp_path, epochs=3, recipe=Recipe(weight_averaging=0.3), callbacks=[Watch()])
+    n_steps = len(seen) // 3
+    average = seen[0]
+    averages = [average]
+    for n, weight in enumerate(seen[1:], start=1):
+        kept = min(0.3, (1 + n) / (10 + n))
+        average = kept * average + (1 - kept) * weight
+        averages.append(average)
+    expected = averages[(result.best_epoch + 1) * n_steps - 1]
+    torch.testing.assert_close(result.network.last.weight, expected)  # type: ignore[union-attr]
+    data = Data()
+    predicted = predict(result.network, data.val_dataloader())
+    ages = np.concatenate([ages for _, ages in data.val_dataloader()])
+    losses = [float(row["val/loss"]) for row in rows(tmp_path)]
+    assert np.mean((predicted - ages) ** 2) == pytest.approx(losses[result.best_epoch], rel=1e-4)
 
 
 def test_the_rate_rises_falls_and_stays_above_zero() -> None:

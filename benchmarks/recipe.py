@@ -1,0 +1,144 @@
+"""The recipes, and what each part of the modern one gives: ``python -m benchmarks.recipe``, hours on two cores.
+
+Final models on 2,000 simulated participants. A seed governs the split, the initial weights and the order of batches,
+so that each seed has test participants of its own. Runs that are finished are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.measure import ROOT
+from brainage.console import show_table
+from brainage.evaluation.intervals import percentile_interval, resampled_counts
+
+# What every arm is compared with, and what each is told.
+REFERENCE = "published"
+ARMS = {
+    "published": ("recipe=published",),
+    "modern": ("recipe=modern",),
+    "modern, no circular shift": ("recipe=modern", "recipe.circular_shift=false"),
+    "modern, no mixup": ("recipe=modern", "recipe.mixup=0"),
+    "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
+    "modern, constant rate": ("recipe=modern", "scheduler=none"),
+    "modern, target in years": ("recipe=modern", "recipe.scale_target=false"),
+    "modern, last layer as torch draws it": ("recipe=modern", "recipe.zero_output=false"),
+}
+
+COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")
+
+_HEADER = ("recipe", "test MAE", "val MAE", "epochs", "less published", "over participants", "over seeds")
+
+
+def main() -> None:
+    """Train what is missing; print the table and write it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
+    parser.add_argument("--modality", choices=("ica25", "ica100"), default="ica25")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="ARM")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each (default: 2)")
+    parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="where they are kept")
+    options = parser.parse_args()
+    place: Path = options.runs / options.modality
+    asked = [(arm, seed) for seed in options.seeds for arm in options.arms]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda one: _train(place, options.modality, *one), asked))
+    rows = list(_rows(place, options.seeds, options.arms))
+    show_table(f"Final model, {options.modality}, seeds {options.seeds}", _HEADER, [_cells(row) for row in rows])
+    target = ROOT / "experiments" / "recipes" / f"{options.modality}.csv"
+    target.parent.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(target, index=False, float_format="%.3f")
+    print(f"Written: {target}")
+
+
+def _folder(place: Path, arm: str, seed: int) -> Path:
+    return place / arm.replace(",", "").replace(" ", "_") / str(seed)
+
+
+def _train(place: Path, modality: str, arm: str, seed: int) -> None:
+    """Train a final model in its folder, where that is not done."""
+    run = _folder(place, arm, seed)
+    if (run / "checkpoints" / "last.ckpt").is_file():
+        words = [f"resume={run}"]
+    else:
+        given = (*COMMON, *ARMS[arm], f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
+        words = [f"experiment=final_models/{modality}", *given]
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *words],
+        cwd=ROOT,
+        env=alone,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    print(f"{arm}, seed {seed}: {_test(run)[1]:.3f} years", flush=True)
+
+
+def _test(run: Path) -> tuple[pd.Series, float]:
+    """Return the absolute error of each test participant, by row of the split's people, and their mean, in years."""
+    people = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    test = people[people["split"] == "test"].set_index("participant_id")
+    errors = (test["predicted_age"] - test["age"]).abs()
+    return errors, float(errors.mean())
+
+
+def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, object]]:
+    """Measure each arm that all seeds have, and compare it with the reference on the same people."""
+    reference = {seed: _test(_folder(place, REFERENCE, seed))[0] for seed in seeds}
+    for arm in arms:
+        runs = [_folder(place, arm, seed) for seed in seeds]
+        summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
+        errors = [_test(run)[0] for run in runs]
+        row: dict[str, object] = {
+            "recipe": arm,
+            "test_mae": float(np.mean([error.mean() for error in errors])),
+            "val_mae": float(np.mean([summary["metrics"]["val"]["mae"] for summary in summaries])),
+            "epochs": float(np.mean([summary["epochs"] for summary in summaries])),
+        }
+        if arm != REFERENCE:
+            row.update(_difference([e - reference[seed] for e, seed in zip(errors, seeds, strict=True)]))
+        yield row
+
+
+def _difference(differences: list[pd.Series]) -> dict[str, object]:
+    """Return the mean difference, its interval over participants (bootstrap), and over seeds (Student's t)."""
+    table = pd.concat(differences)
+    people = table.groupby(level=0)  # somebody may be in the test set of several seeds
+    totals, times = people.sum().to_numpy(), people.size().to_numpy()
+    drawn = np.concatenate(
+        [counts @ totals / (counts @ times) for counts in resampled_counts(len(totals), 2000, seed=43)]
+    )
+    low, high = percentile_interval(drawn)
+    means = np.array([one.mean() for one in differences])
+    reach = float(stats.t.ppf(0.975, len(means) - 1)) * float(means.std(ddof=1)) / math.sqrt(len(means))
+    return {
+        "less_published": float(table.mean()),
+        "low_participants": low,
+        "high_participants": high,
+        "low_seeds": float(means.mean()) - reach,
+        "high_seeds": float(means.mean()) + reach,
+    }
+
+
+def _cells(row: dict[str, object]) -> list[str]:
+    cells = [str(row["recipe"]), f"{row['test_mae']:.3f}", f"{row['val_mae']:.3f}", f"{row['epochs']:.0f}"]
+    if "less_published" not in row:
+        return [*cells, "", "", ""]
+    intervals = [f"{row[f'low_{kind}']:+.2f} to {row[f'high_{kind}']:+.2f}" for kind in ("participants", "seeds")]
+    return [*cells, f"{row['less_published']:+.3f}", *intervals]
+
+
+if __name__ == "__main__":
+    main()
