@@ -122,7 +122,7 @@ def _thousands(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def write_findings(folder: Path, findings: Findings, about: About) -> None:
+def write_findings(folder: Path, findings: Findings, about: About, predictions: pd.DataFrame | None = None) -> None:
     """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report.
 
     Parameters
@@ -133,11 +133,13 @@ def write_findings(folder: Path, findings: Findings, about: About) -> None:
         What was found.
     about : About
         What else stands in the report.
+    predictions : DataFrame or None
+        ``predictions.csv``, where it holds more people than were analysed.
     """
     page = findings_page(findings, about)  # whatever goes wrong in it, nothing is half-written
     known = [name for name in _COLUMNS if name in findings.predictions]
     tables: Mapping[str, pd.DataFrame] = {
-        "predictions.csv": findings.predictions[known],
+        "predictions.csv": findings.predictions[known] if predictions is None else predictions,
         "associations.csv": findings.associations.table,
         "gap.csv": findings.by_age,
     }

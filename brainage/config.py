@@ -163,8 +163,9 @@ class UkbCohortConfig(CohortConfig):
     ----------
     root : str
         Folder of ``<eid>_20227_<instance>_0.zip`` files, or of the same extracted.
-    phenotypes : str
-        The table, comma or tab separated, in any of UK Biobank's three column styles.
+    phenotypes : str or None
+        The table, comma or tab separated, in any of UK Biobank's three column styles; None is for prediction only,
+        where ages may be unknown.
     instance : int
         2: first imaging visit; 3: repeat.
     member : str
@@ -172,7 +173,7 @@ class UkbCohortConfig(CohortConfig):
     """
 
     root: str = MISSING
-    phenotypes: str = MISSING
+    phenotypes: str | None = MISSING
     instance: int = 2
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
 
@@ -768,6 +769,149 @@ class CompareCommandConfig:
         _require(whole, "runs", "a list of runs' folders, or one multirun's folder", self.runs, "Use runs=[A,B].")
 
 
+@dataclass
+class PredictAssociationsConfig:
+    """What the gap is correlated with; see `AssociationsConfig`."""
+
+    variables: list[str] | None = None
+
+
+@dataclass
+class PredictCommandConfig:
+    """``predict.py``: with which networks, for whom, and how.
+
+    Parameters
+    ----------
+    run, bundle : str or None
+        A finished run's folder, or a bundle's.
+    runs : list of str, or str, or None
+        Several of either, or one multirun's folder: their mean is predicted.
+    cohort : CohortConfig
+        For whom; ages may be unknown.
+    gap_correction : {"in_sample", "none"} or None
+        None corrects as fitted in the run.
+    match_ids : bool
+        Whether an id that a run knows is the same person, who may have been learned from; or ids are of another study.
+    device : str
+        Of torch; ``auto`` takes an accelerator where there is one.
+    batch_size : int
+        Participants a batch.
+    associations, store, report, seed
+        See `Config`.
+    """
+
+    run: str | None = None
+    runs: Any = None
+    bundle: str | None = None
+    cohort: Any = None
+    gap_correction: str | None = None
+    associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
+    match_ids: bool = True
+    device: str = "auto"
+    batch_size: int = 250
+    store: PredictStoreConfig = field(default_factory=lambda: PredictStoreConfig())
+    report: ReportConfig = field(default_factory=ReportConfig)
+    seed: int = 43
+
+    def __post_init__(self) -> None:
+        """Check that there is one source and a cohort, and the values that are given."""
+        given = [f"{key}={getattr(self, key)}" for key in ("run", "runs", "bundle") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ConfigError(
+                f"One of `run`, `runs` and `bundle` must be given, but got {', '.join(given) or 'none'}. Use "
+                "run=FOLDER for a finished run, runs=[FOLDER,FOLDER] for the mean of several, bundle=FOLDER."
+            )
+        _require(
+            isinstance(self.cohort, CohortConfig),
+            "cohort",
+            "given: the people to predict",
+            self.cohort,
+            "Use cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated.",
+        )
+        if self.gap_correction is not None:
+            hint = "Leave it out to correct as fitted in the run."
+            _one_of("gap_correction", self.gap_correction, ("in_sample", "none"), hint)
+        _at_least("batch_size", self.batch_size, 1)
+        _at_least("seed", self.seed, 0)
+
+
+@dataclass
+class PredictStoreConfig:
+    """Where parsed series are kept: a folder of all stores."""
+
+    root: str = "outputs/store"
+
+
+@dataclass
+class ExplainStoreConfig:
+    """Where parsed series are kept: a folder of all stores; None is the run's own, or ``outputs/store``."""
+
+    root: str | None = None
+
+
+@dataclass
+class ExplainCommandConfig:
+    """``explain.py``: which network, for whom, and how.
+
+    Parameters
+    ----------
+    run, bundle : str or None
+        A finished run's folder, or a bundle's.
+    cohort : CohortConfig or None
+        Whose predictions are explained; None is the run's own people.
+    participants : int
+        How many of them, drawn at random.
+    rows : {"test", "val+test", "all"} or None
+        Of the run's own people, the parts to draw from; None is the test set.
+    n_windows : int
+        Windows of time.
+    n_steps : int
+        Steps of the integration of gradients.
+    store, report, seed
+        See `Config`.
+    """
+
+    run: str | None = None
+    bundle: str | None = None
+    cohort: Any = None
+    participants: int = 50
+    rows: str | None = None
+    n_windows: int = 10
+    n_steps: int = 64
+    store: ExplainStoreConfig = field(default_factory=ExplainStoreConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    seed: int = 43
+
+    def __post_init__(self) -> None:
+        """Check that there is one network and there are people, and the values that are given."""
+        if (self.run is None) == (self.bundle is None):
+            raise ConfigError(
+                f"`run` or `bundle` must be given, one of them, but got run={self.run}, bundle={self.bundle}. Use "
+                "run=FOLDER for a finished run, bundle=FOLDER for what was exported of one."
+            )
+        given = isinstance(self.cohort, CohortConfig)
+        _require(
+            given or (self.cohort is None and self.run is not None),
+            "cohort",
+            "given with a bundle, which holds nobody: the people whose predictions are explained",
+            self.cohort,
+            "Use cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated.",
+        )
+        if self.rows is not None:
+            _one_of("rows", self.rows, ("test", "val+test", "all"))
+            _require(
+                not given,
+                "rows",
+                "left out with cohort=..., whose people have no parts",
+                self.rows,
+                "Leave cohort out to explain the run's own people.",
+            )
+        _at_least("participants", self.participants, 1)
+        _at_least("n_windows", self.n_windows, 1)
+        _at_least("n_steps", self.n_steps, 2)
+        _at_least("seed", self.seed, 0)
+
+
 # What a group's choices become. A network may do without a schema.
 _CLASSES_OF_GROUPS: dict[str, Any] = {
     "modality": ModalityConfig,
@@ -862,6 +1006,8 @@ def register() -> None:
     store.store(name="schema", node=Config)
     store.store(name="schema_report", node=ReportCommandConfig)
     store.store(name="schema_compare", node=CompareCommandConfig)
+    store.store(name="schema_predict", node=PredictCommandConfig)
+    store.store(name="schema_explain", node=ExplainCommandConfig)
     for path, node in _SCHEMAS.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
@@ -964,6 +1110,56 @@ def read(path: Path) -> DictConfig:
             f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason} Restore it, or "
             "start a new run."
         ) from None
+
+
+def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig, Any]:
+    """Turn the modality and the model of somebody's file into checked objects.
+
+    Parameters
+    ----------
+    modality, model : Any
+        Plain values.
+    source : Path
+        The file, for messages.
+
+    Returns
+    -------
+    ModalityConfig, ModelConfig or dict
+        A model without a schema stays a dict.
+
+    Raises
+    ------
+    ConfigError
+        They are not of this version, or refer to other values.
+    """
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(ModalityConfig), _without_references(modality))
+        name = model.get("name")
+        node = _SCHEMAS.get(f"model/{name}")
+        given = OmegaConf.create(_without_references(model))
+        described = OmegaConf.merge(OmegaConf.structured(node), given) if node is not None else given
+        seen = OmegaConf.to_object(typed)
+        assert isinstance(seen, ModalityConfig)
+        return seen, OmegaConf.to_object(described)
+    except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"`{source}` must describe a modality and a model of this version, but cannot be read so: {reason} Restore "
+            "it, or export it again."
+        ) from None
+
+
+def _without_references(value: Any) -> Any:
+    """Return plain values; refuse those that would be looked up elsewhere."""
+    if isinstance(value, dict):
+        return {key: _without_references(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_references(item) for item in value]
+    if isinstance(value, str) and "${" in value:
+        raise ValueError("a value refers to another one")
+    return value
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:

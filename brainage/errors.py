@@ -52,6 +52,10 @@ class CheckpointError(ResumeError):
     """A checkpoint that cannot be read, or belongs to something else."""
 
 
+class BundleError(BrainageError, ValueError):
+    """A bundle, or a checkpoint that is to become one, that cannot be used."""
+
+
 class SweepError(BrainageError, ValueError):
     """A sweep that cannot be begun or gone on with."""
 

@@ -5,6 +5,7 @@ Rooms that import torch or pandas are imported where they are needed: a mistake 
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import traceback
@@ -207,8 +208,20 @@ def _find(job: _Job, prepared: Prepared, predictions: pd.DataFrame) -> None:
         findings.notes.append(note)
     kept = OmegaConf.to_yaml(_kept(job.composed), resolve=True)
     write_findings(folder, findings, about_run(folder, job.summary, kept, config.report.points))
+    job.folder.write_text("training.json", _training_aggregates(config, prepared))
     if HydraConfig.get().mode != RunMode.MULTIRUN:
         show_findings(findings)
+
+
+def _training_aggregates(config: Config, prepared: Prepared) -> str:
+    """Return what the training participants were like, in numbers that tell of nobody."""
+    import numpy as np
+
+    from brainage.data.aggregates import aggregates_of
+
+    training = prepared.people[prepared.people["split"] == "train"]
+    rows, channels = training["row"].to_numpy(np.intp), np.array(config.modality.channel_indices)
+    return json.dumps(aggregates_of(training["age"], prepared.store, rows, channels).as_json(), indent=2) + "\n"
 
 
 def _kept(composed: DictConfig) -> DictConfig:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.config import (
     BidsCohortConfig,
+    CohortConfig,
     Config,
     FixedSplitConfig,
     KFoldSplitConfig,
     LeaveSiteOutSplitConfig,
+    ModalityConfig,
     RandomSplitConfig,
     SimulatedCohortConfig,
     UkbCohortConfig,
@@ -55,7 +57,7 @@ def select(config: Config) -> Selection:
 
     exclude_ids = config.cohort.exclude_ids
     return select_participants(
-        reader_of(config),
+        reader_of(config.cohort, config.modality),
         dimension=config.modality.dimension,
         include=config.cohort.include,
         exclude_ids=Path(exclude_ids) if exclude_ids is not None else None,
@@ -63,9 +65,21 @@ def select(config: Config) -> Selection:
     )
 
 
-def reader_of(config: Config) -> CohortReader:
-    """Return the reader of the cohort that is asked for."""
-    cohort, modality = config.cohort, config.modality
+def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool = True) -> CohortReader:
+    """Return the reader of the cohort that is asked for.
+
+    Parameters
+    ----------
+    cohort, modality
+        What is asked for.
+    need_ages : bool, default=True
+        Whether everybody's age must be known.
+
+    Raises
+    ------
+    ConfigError
+        There is no such reader, or this cohort needs more to be read.
+    """
     if isinstance(cohort, SimulatedCohortConfig):
         from brainage.data.simulated import GENERATOR_VERSION, SimulatedCohort
 
@@ -85,17 +99,23 @@ def reader_of(config: Config) -> CohortReader:
     if isinstance(cohort, UkbCohortConfig):
         from brainage.data.ukb import UkbCohort
 
+        if cohort.phenotypes is None and need_ages:
+            raise ConfigError(
+                "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
+                "cohort.phenotypes=FILE; without ages, people can only be predicted (predict.py)."
+            )
         return UkbCohort(
             root=Path(cohort.root),
-            phenotypes=Path(cohort.phenotypes),
+            phenotypes=Path(cohort.phenotypes) if cohort.phenotypes is not None else None,
             instance=cohort.instance,
             member=cohort.member,
+            need_ages=need_ages,
         )
     if isinstance(cohort, BidsCohortConfig):
         from brainage.data.bids import BidsCohort
 
         phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
-        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern)
+        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
     raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
 
 
@@ -170,8 +190,6 @@ def _record(
     summary: dict[str, Any],
 ) -> pd.DataFrame:
     """Return who is used; check it, and write ``exclusions.csv`` and ``splits.csv``."""
-    import pandas as pd
-
     from brainage.data.split import PARTS, check_disjoint, check_parts, family_of
 
     people = used_people(selection, split, store)
@@ -180,9 +198,8 @@ def _record(
         from brainage.training.checkpoint import check_data
 
         check_data(folder.path / "checkpoints" / "last.ckpt", fingerprint_of(store, _parts(people)))
-    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
-    folder.write_csv("exclusions.csv", pd.DataFrame(reasons, columns=["participant_id", "reason"]))
-    _check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
+    folder.write_csv("exclusions.csv", exclusions_of(store))
+    check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
     used = people.set_index("participant_id")["split"]
     check_parts(used)
     check_disjoint(used, family_of(selection.table))
@@ -211,7 +228,15 @@ def used_people(selection: Selection, split: pd.Series[str], store: Store) -> pd
     return people
 
 
-def _check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
+def exclusions_of(store: Store) -> pd.DataFrame:
+    """Return who is left out, and why: participant_id, reason."""
+    import pandas as pd
+
+    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
+    return pd.DataFrame(reasons, columns=["participant_id", "reason"])
+
+
+def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
     """Warn of excluded participants, with counts; stop where they are too many."""
     if not store.excluded:
         return

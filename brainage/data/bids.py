@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import string
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ import pandas as pd
 from brainage.data.series import FileScan, Scan
 from brainage.data.tables import (
     STANDARD_COLUMNS,
+    bare_id,
     check_columns,
+    people_without_ages,
     phenotype,
     read_columns,
     read_header,
@@ -37,11 +41,15 @@ class BidsCohort:
     pattern : str
         Path of a participant's series below the root. A file of the same name that ends in ``.tsv``, ``.csv``,
         ``.csv.gz`` or ``.npy`` is found too, if there is none with the pattern's own extension.
+    need_ages : bool, default=True
+        Whether the table must have ages; otherwise there need not be a ``participants.tsv`` either, and whoever has a
+        file takes part.
     """
 
     root: Path
     phenotypes: Path | None = None
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
+    need_ages: bool = True
 
     def __post_init__(self) -> None:
         """Check the pattern."""
@@ -84,18 +92,25 @@ class BidsCohort:
         """
         if self.phenotypes is None:
             self._check_root()
-        header = read_header(self.table)
         asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
-        check_columns(["participant_id", "age", *asked], header, self.label)
+        if self._tableless:
+            check_columns(asked, [], f"`{self.root}` has no participants.tsv, which")
+            return people_without_ages(self._people_with_files())
+        header = read_header(self.table)
+        needed = ["participant_id", "age"] if self.need_ages else ["participant_id"]
+        check_columns([*needed, *asked], header, self.label)
         standard = [name for name in STANDARD_COLUMNS if name in header]
         text = read_columns(self.table, [*standard, *asked])
         table = standard_table({name: text[name] for name in standard}, self.label)
-        return table.assign(**{name: phenotype(text[name]) for name in asked})
+        table = table.assign(**{name: phenotype(text[name]) for name in asked})
+        return table if "age" in table else table.assign(age=math.nan)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see `CohortReader`."""
         if self.phenotypes is None:
             self._check_root()
+        if self._tableless:
+            return []
         header = read_header(self.table)
         return [name for name in header if name and name not in STANDARD_COLUMNS and header.count(name) == 1]
 
@@ -131,6 +146,24 @@ class BidsCohort:
                     scans[person] = FileScan(base.with_name(base.name + extension), self.root)
                     break
         return scans
+
+    @property
+    def _tableless(self) -> bool:
+        return not self.need_ages and self.phenotypes is None and not self.table.exists()
+
+    def _people_with_files(self) -> list[str]:
+        """Return who has a file of any dimensionality, from the pattern's first level that names people."""
+        parts = PurePath(self.pattern).parts
+        level = next(number for number, part in enumerate(parts) if "{participant_id}" in part)
+        part = parts[level].removesuffix(_extension(self.pattern)) if level == len(parts) - 1 else parts[level]
+        spelled = re.escape(part).replace(r"\{participant_id\}", "(.+?)", 1).replace(r"\{participant_id\}", r"\1")
+        # The file itself may end in another extension, and names its dimension.
+        pattern = re.compile(spelled.replace(r"\{dimension\}", r"\d+") + r"(?:\.[A-Za-z.]+)?")
+        above = self.root.joinpath(*parts[:level])
+        folders = self.root.glob("/".join(parts[:level]).replace("{dimension}", "*")) if level else [above]
+        names = {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()}
+        matches = (pattern.fullmatch(name) for name in names)
+        return sorted({bare_id(match[1]) for match in matches if match})
 
     def _check_root(self) -> None:
         if not self.root.is_dir():

@@ -82,7 +82,8 @@ class Selection:
     Parameters
     ----------
     table : DataFrame
-        One row a participant whose age is known, sorted by `participant_id`; the split is drawn over these.
+        One row a participant whose age is known (or anybody, where ages are not needed), sorted by `participant_id`;
+        the split is drawn over these.
     scans : dict of str to Scan
         The scans of those who have one and did not withdraw.
     """
@@ -98,6 +99,7 @@ def select_participants(
     include: str | None = None,
     exclude_ids: Path | None = None,
     phenotypes: bool = False,
+    need_ages: bool = True,
 ) -> Selection:
     """Read a cohort's table, find the scans, and apply the choices of who takes part.
 
@@ -113,6 +115,8 @@ def select_participants(
         A file of ids, one a line: people who withdrew consent.
     phenotypes : bool, default=False
         Whether the table is to hold every phenotype; otherwise those that `include` compares.
+    need_ages : bool, default=True
+        Whether people without an age are left out, and one who has a scan but no age is an error.
 
     Returns
     -------
@@ -130,15 +134,20 @@ def select_participants(
     people = usable_people(reader.read_table(asked), include=include, label=reader.label)
     scans = reader.find_scans(people["participant_id"], dimension)
     kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
-    check_ages_of_scanned(people, list(kept))
-    people = people[people["age"].notna()].reset_index(drop=True)
-    log.info("%s: %d people with an age, %d of them with a scan", reader.label, len(people), len(scans))
+    if need_ages:
+        check_ages_of_scanned(people, list(kept))
+        people = people[people["age"].notna()].reset_index(drop=True)
+        log.info("%s: %d people with an age, %d of them with a scan", reader.label, len(people), len(scans))
+    else:
+        n_aged = int(people["age"].notna().sum())
+        log.info("%s: %d people, %d of them with an age, %d with a scan", reader.label, len(people), n_aged, len(scans))
     if exclude_ids is not None:
         _tell_withdrawn(withdrawn, people, exclude_ids)
     if not kept:
+        needed = "both an age and a file" if need_ages else "a file"
         raise CohortError(
-            f"`cohort`: nobody in {reader.label} has both an age and a file of {dimension} components, but training "
-            f"needs people who have both (got {len(people)} with an age, {len(scans)} of them with a file, "
+            f"`cohort`: nobody in {reader.label} has {needed} of {dimension} components, but somebody must have "
+            f"(got {len(people)} people{' with an age' if need_ages else ''}, {len(scans)} of them with a file, "
             f"{len(withdrawn)} withdrawn). Look whether the ids in the table and in the file names are the same, and "
             "whether cohort.root is the right folder."
         )

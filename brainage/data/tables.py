@@ -315,6 +315,19 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
     return pd.DataFrame({name: table[name] for name in STANDARD_COLUMNS if name in table})
 
 
+def people_without_ages(ids: Iterable[str]) -> pd.DataFrame:
+    """Return the table of people of whom nothing is known but that they have a file.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        In the one form that ids have.
+    """
+    people = sorted(ids)
+    table = pd.DataFrame({"participant_id": pd.Series(people, dtype="str"), "age": math.nan})
+    return table.set_index(pd.RangeIndex(1, len(people) + 1))
+
+
 def sex_codes(column: pd.Series, label: str) -> pd.Series:
     """Return 0 for female, 1 for male, NaN where the table has none.
 

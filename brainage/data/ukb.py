@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from brainage.data.series import FileScan, Scan, ZipScan
 from brainage.data.tables import (
     STANDARD_COLUMNS,
     check_columns,
+    people_without_ages,
     phenotype,
     read_columns,
     read_header,
@@ -65,24 +68,28 @@ class UkbCohort:
     root : Path
         Folder of ``<eid>_20227_<instance>_0.zip`` files or folders of that name (at instance 2 also ``<eid>``),
         directly or in two-digit folders as on the Research Analysis Platform.
-    phenotypes : Path
-        The table, comma or tab separated, gzipped or not, in any of the column styles.
+    phenotypes : Path or None
+        The table, comma or tab separated, gzipped or not, in any of the column styles. None where ages are not
+        needed: whoever has a scan takes part.
     instance : int, default=2
         2 is the first imaging visit, 3 the repeat.
     member : str
         The series' path inside a zip or folder; ``{dimension}`` is 25 or 100. The same path with or without its
         ``fMRI/`` level is found too.
+    need_ages : bool, default=True
+        Whether the table must have ages at this imaging visit.
     """
 
     root: Path
-    phenotypes: Path
+    phenotypes: Path | None
     instance: int = 2
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
+    need_ages: bool = True
 
     @property
     def label(self) -> str:
         """What messages call the table."""
-        return f"`{self.phenotypes}`"
+        return f"`{self.root if self.phenotypes is None else self.phenotypes}`"
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Read the people; those who were not imaged have no age.
@@ -111,16 +118,22 @@ class UkbCohort:
         MissingPathError
             The table does not exist or cannot be read.
         """
+        asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
+        if self.phenotypes is None:
+            check_columns(asked, [], "`cohort.phenotypes` names no table, which")
+            return people_without_ages(self._people_with_scans())
         header = read_header(self.phenotypes)
         sources = self._sources(header)
-        asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
         check_columns(asked, {*header, *STANDARD_COLUMNS}, self.label)
         text = read_columns(self.phenotypes, [*sources.values(), *asked])
         table = standard_table({standard: text[name] for standard, name in sources.items()}, self.label)
-        return table.assign(**{name: _without_unknown(text[name]) for name in asked})
+        table = table.assign(**{name: _without_unknown(text[name]) for name in asked})
+        return table if "age" in table else table.assign(age=math.nan)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes: ids, and ages, sex, centre and motion of any visit, are none."""
+        if self.phenotypes is None:
+            return []
         header = read_header(self.phenotypes)
         used = {*self._sources(header).values(), *STANDARD_COLUMNS}
         used.update(self._style(header).names_of({_AGE, _AGE_AT_RECRUITMENT, *_FIELDS.values()}, header))
@@ -146,15 +159,32 @@ class UkbCohort:
         """
         people = list(participant_ids)
         members = self._members(dimension)
-        try:
+        with self._listing():
             places = self._places(frozenset(people))
+        scans = ((person, self._scan(places.get(person, []), members)) for person in people)
+        return {person: scan for person, scan in scans if scan is not None}
+
+    @contextmanager
+    def _listing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise MissingPathError(
                 f"`cohort.root` must be a folder that can be read, but `{self.root}` cannot: {error.strerror}. Name "
                 "the folder of the bulk files with `cohort.root=DIR`."
             ) from None
-        scans = ((person, self._scan(places.get(person, []), members)) for person in people)
-        return {person: scan for person, scan in scans if scan is not None}
+
+    def _people_with_scans(self) -> list[str]:
+        """Return who has a zip or a folder of this visit; a folder that is named by the eid alone is one of digits."""
+        pattern = re.compile(rf"(.+)_20227_{self.instance}_0(\.zip)?")
+        with self._listing():
+            names = [entry.name for entry in _entries(self.root, frozenset())]
+        matches = ((pattern.fullmatch(name), name) for name in names)
+        bare = self.instance == 2
+        people = {
+            match[1] if match else name for match, name in matches if match or (bare and re.fullmatch(r"\d{5,}", name))
+        }
+        return sorted(people)
 
     def _sources(self, header: list[str]) -> dict[str, str]:
         """Return the header's name for each standard column that is there."""
@@ -165,9 +195,9 @@ class UkbCohort:
                 f"`{style.name(_AGE, self.instance)}`. Export the table again with it, all columns in one style."
             )
         age = style.name(_AGE, self.instance)
-        if age not in header:
+        if age not in header and self.need_ages:
             raise CohortError(self._no_age(age, style.names_of({_AGE, _AGE_AT_RECRUITMENT}, header)))
-        sources = {"participant_id": style.eid, "age": age}
+        sources = {"participant_id": style.eid, **({"age": age} if age in header else {})}
         for standard, field in _FIELDS.items():
             # Sex has no instance on the Research Analysis Platform, and only instance 0 elsewhere.
             spelled = style.name(field, 0 if standard == "sex" else self.instance)
@@ -182,6 +212,9 @@ class UkbCohort:
         found = {style: names[0] for style in _STYLES if (names := style.names_of(needed, header))}
         if len(found) == 1:
             return next(iter(found))
+        by_id = [style for style in _STYLES if style.eid in header]
+        if not found and by_id and not self.need_ages:
+            return by_id[0]
         age = ", ".join(f"`{style.name(_AGE, self.instance)}`" for style in _STYLES[:3])
         if found:
             raise CohortError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from pytorch_lightning import Callback, LightningDataModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from torch import nn
-from torch.utils.data import DataLoader
 
 from brainage.console import log
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
@@ -221,14 +220,14 @@ def _check_validated(progress: Progress) -> None:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, batches: DataLoader[Any]) -> NDArray[np.float64]:
+def predict(network: nn.Module, batches: Iterable[Any]) -> NDArray[np.float64]:
     """Predict the age of everybody, in order.
 
     Parameters
     ----------
     network : nn.Module
         In evaluation mode, on any device.
-    batches : DataLoader
+    batches : iterable
         Series of shape (batch, n_channels, n_times), with ages that are not looked at.
 
     Returns

@@ -1,0 +1,66 @@
+"""The report of predictions for people whose ages are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from brainage.data.aggregates import Spread
+from brainage.evaluation.gap import MIN_SHOWN
+from brainage.reporting.figure import BLUE, GREEN, Figure, draw
+from brainage.reporting.page import Page, Section, Table, made_with
+
+
+def prediction_page(
+    predictions: pd.DataFrame, ages: Spread | None, facts: Sequence[tuple[str, str]], notes: Sequence[str]
+) -> Page:
+    """Return the report.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``predicted_age``, and ``predicted_age_sd`` of an ensemble.
+    ages : Spread or None
+        Of the training participants.
+    facts : sequence of (str, str)
+        What was run.
+    notes : sequence of str
+        What to be careful with.
+    """
+    age = predictions["predicted_age"]
+    rows = [["participants", f"{len(age):,}"], ["predicted age", f"{age.mean():.1f} ± {age.std(ddof=0):.1f} years"]]
+    rows.append(["lowest to highest", f"{age.min():.1f} to {age.max():.1f} years"])
+    if "predicted_age_sd" in predictions:
+        rows.append(["spread of the networks, mean", f"{predictions['predicted_age_sd'].mean():.2f} years"])
+    drawn = [figure] if (figure := _ages(age.to_numpy(float), ages)) is not None else []
+    return Page(
+        "Predicted ages",
+        ["Nobody's age is known here (or only of people who were learned from): there are no gaps and no accuracy."],
+        [
+            Section("Predictions", tables=[Table((), rows)], figures=drawn),
+            Section("What was run", tables=[Table((), [list(fact) for fact in (*facts, *made_with())])]),
+        ],
+        notices=list(notes),
+    )
+
+
+def _ages(predicted: np.ndarray[tuple[int, ...], np.dtype[np.float64]], ages: Spread | None) -> Figure | None:
+    if len(predicted) < MIN_SHOWN:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        axes.hist(predicted, bins=30, color=BLUE, label=f"predicted (n = {len(predicted):,})")
+        if ages is not None:
+            axes.axvline(ages.mean, color=GREEN, label="mean age in training")
+            for end in (ages.low, ages.high):
+                axes.axvline(end, color=GREEN, linestyle="--")
+        axes.set(xlabel="predicted age (years)", ylabel="participants")
+        axes.legend()
+
+    beside = f"; in training, ages were {ages.low:.0f} to {ages.high:.0f}" if ages else ""
+    alt = f"Histogram of predicted ages, {predicted.min():.1f} to {predicted.max():.1f} years{beside}."
+    return draw("predicted_ages", alt, plot, size=(6, 3.6), caption="Dashed: the youngest and oldest in training.")
