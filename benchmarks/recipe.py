@@ -30,7 +30,7 @@ ARMS = {
     "published": ("recipe=published",),
     "modern": ("recipe=modern",),
     "modern, no circular shift": ("recipe=modern", "recipe.circular_shift=false"),
-    "modern, no mixup": ("recipe=modern", "recipe.mixup=0"),
+    "modern, no cutmix": ("recipe=modern", "recipe.cutmix=0"),
     "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
     "modern, constant rate": ("recipe=modern", "scheduler=none"),
     "modern, target in years": ("recipe=modern", "recipe.scale_target=false"),

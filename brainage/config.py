@@ -500,7 +500,7 @@ class RecipeConfig:
         The config's own name.
     scale_target : bool
         Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
-    zero_output, circular_shift, mixup, weight_averaging
+    zero_output, circular_shift, cutmix, weight_averaging
         See `brainage.training.recipe.Recipe`.
     """
 
@@ -508,13 +508,17 @@ class RecipeConfig:
     scale_target: bool = False
     zero_output: bool = False
     circular_shift: bool = False
-    mixup: float = 0.0
+    cutmix: float = 0.0
     weight_averaging: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values."""
         _require(
-            math.isfinite(self.mixup) and self.mixup >= 0, "recipe.mixup", "0 or more", self.mixup, "0 mixes nothing."
+            math.isfinite(self.cutmix) and self.cutmix >= 0,
+            "recipe.cutmix",
+            "0 or more",
+            self.cutmix,
+            "0 cuts nothing.",
         )
         _require(
             0 <= self.weight_averaging < 1,

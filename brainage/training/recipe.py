@@ -24,24 +24,24 @@ class Recipe:
     circular_shift : bool
         Turn each participant's series by a random number of time points whenever they are trained on: what comes
         last goes first, in all components alike.
-    mixup : float
-        The parameter of a Beta distribution from which the share of a second participant is drawn, whose series and
-        age are mixed in [1]_; 0 mixes nothing.
+    cutmix : float
+        The parameter of a Beta distribution from which a share of time is drawn: after it, all components go on with
+        the series of a second participant, and the age is that of both by their shares [1]_. 0 cuts nothing.
     weight_averaging : float
         How much of the averaged weights a step keeps, in [0, 1): validation, ``best.ckpt`` and predictions have an
         exponential moving average of the weights [2]_, which moves faster in the first steps. 0 averages nothing.
 
     References
     ----------
-    .. [1] Zhang, Cisse, Dauphin and Lopez-Paz (2018). mixup: Beyond empirical risk minimization.
-       https://doi.org/10.48550/arXiv.1710.09412
+    .. [1] Yun, Han, Oh, Chun, Choe and Yoo (2019). CutMix: Regularization strategy to train strong classifiers with
+       localizable features. https://doi.org/10.48550/arXiv.1905.04899
     .. [2] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        https://doi.org/10.1137/0330046
     """
 
     zero_output: bool = False
     circular_shift: bool = False
-    mixup: float = 0.0
+    cutmix: float = 0.0
     weight_averaging: float = 0.0
 
 
@@ -96,10 +96,12 @@ class Augmentation:
         """
         if self._recipe.circular_shift:
             series = shifted(series, self._rng.integers(series.shape[2], size=len(series)).tolist())
-        if self._recipe.mixup:
-            share = float(self._rng.beta(self._recipe.mixup, self._recipe.mixup))
+        if self._recipe.cutmix:
+            n_times = series.shape[2]
+            n_kept = round(n_times * float(self._rng.beta(self._recipe.cutmix, self._recipe.cutmix)))
             others = torch.from_numpy(self._rng.permutation(len(ages))).to(ages.device)
-            series, ages = torch.lerp(series[others], series, share), torch.lerp(ages[others], ages, share)
+            series = torch.cat([series[:, :, :n_kept], series[others, :, n_kept:]], dim=2)
+            ages = torch.lerp(ages[others], ages, n_kept / n_times)
         return series, ages
 
 

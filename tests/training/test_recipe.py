@@ -30,27 +30,29 @@ def test_a_shift_turns_all_components_of_a_person_alike() -> None:
         assert torch.equal(turned[person], expected)
 
 
-def test_mixup_mixes_series_and_ages_with_one_share_and_keeps_the_mean() -> None:
+def test_cutmix_goes_on_with_another_person_and_the_age_is_of_both_by_their_shares() -> None:
     series, ages = batch()
-    mixed, mixed_ages = Augmentation(Recipe(mixup=1.0))(series, ages)
-    assert not torch.equal(mixed, series)
-    # Each person's age is a mix of two; the same mix gives their series.
-    found = 0
-    for person in range(BATCH):
-        for other in range(BATCH):
-            if other == person:
-                continue
-            share = (mixed_ages[person] - ages[other]) / (ages[person] - ages[other])
-            found += bool(
-                torch.allclose(mixed[person], share * series[person] + (1 - share) * series[other], atol=1e-4)
+    n_whole = 0
+    augment = Augmentation(Recipe(cutmix=1.0))
+    for seed in range(10):
+        augment.start_epoch(seed)
+        mixed, mixed_ages = augment(series, ages)
+        assert torch.allclose(mixed_ages.mean(), ages.mean())
+        for person in range(BATCH):
+            own = (mixed[person] == series[person]).all(dim=0)
+            n_kept = N_TIMES if own.all() else int((~own).int().argmax())
+            rest = [o for o in range(BATCH) if torch.equal(mixed[person, :, n_kept:], series[o, :, n_kept:])]
+            other = rest[0] if len(rest) == 1 else person
+            share = n_kept / N_TIMES
+            assert mixed_ages[person].item() == pytest.approx(
+                share * ages[person].item() + (1 - share) * ages[other].item(), abs=1e-4
             )
-    kept = sum(torch.allclose(mixed[person], series[person], atol=1e-4) for person in range(BATCH))
-    assert found + kept >= BATCH
-    assert torch.allclose(mixed_ages.mean(), ages.mean())
+            n_whole += n_kept == N_TIMES
+    assert n_whole < 10 * BATCH / 2
 
 
 def test_an_epochs_draws_depend_on_its_seed_only_and_its_batch_is_left_alone() -> None:
-    augment = Augmentation(Recipe(circular_shift=True, mixup=0.4))
+    augment = Augmentation(Recipe(circular_shift=True, cutmix=0.4))
     series, ages = batch()
     before = series.clone()
     augment.start_epoch(3)
@@ -120,7 +122,7 @@ def test_a_scaled_fit_leaves_weights_that_give_years(tmp_path: Path) -> None:
 
 
 def test_a_scaled_fit_that_goes_on_after_its_end_is_given_years_once(tmp_path: Path) -> None:
-    recipe = Recipe(circular_shift=True, mixup=1.0, weight_averaging=0.9)
+    recipe = Recipe(circular_shift=True, cutmix=1.0, weight_averaging=0.9)
     more = {"scale": OutputScale(60.0, 5.0), "recipe": recipe}
     whole = fitted(tmp_path / "whole", epochs=6, **more)
     fitted(tmp_path / "parts", epochs=3, **more)
