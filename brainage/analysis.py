@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brainage.config import Config
-from brainage.console import show_table
+from brainage.console import printable, show_table
 from brainage.evaluation.findings import Findings, Options
 from brainage.models.estimator import Inputs
 from brainage.reporting.findings_page import (
@@ -179,7 +179,7 @@ def show_findings(findings: Findings) -> None:
         title = f"Correlations with the gap, {len(cells)} of {len(table)} variables"
         show_table(title, ("", "partial r (95 % interval)", "q", "N"), cells)
     for note in findings.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
 
 
 def _association(row: Mapping[Any, Any]) -> Sequence[str]:

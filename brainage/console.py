@@ -11,6 +11,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -56,6 +57,11 @@ def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
             log.info("%s: %d of %d", label, done, total)
 
 
+def printable(text: str) -> str:
+    """Return a text that a terminal shows and does not obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table, whole: a line is never wrapped or cut.
 
@@ -68,13 +74,18 @@ def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]])
     rows : iterable of sequences of str
         The cells; columns after the first are set to the right.
     """
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=any(header))
+    table = Table(title=_plain(title), title_justify="left", box=None, pad_edge=False, show_header=any(header))
     for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index else "left", no_wrap=True)
+        table.add_column(_plain(name), justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_plain, row))
     # Wide enough for any table: Rich would cut columns to fit, and to 80 characters in a file.
     Console(file=sys.stdout, highlight=False, width=10_000).print(table)
+
+
+def _plain(text: str) -> Text:
+    """Return a text in which nothing is taken for markup."""
+    return Text(printable(text))
 
 
 def bytes_text(size: float) -> str:

@@ -65,8 +65,13 @@ def check_targets(config: Any, source: Path) -> None:
     ------
     ConfigError
         It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
-        optimizers or schedulers or Lightning's classes.
+        optimizers or schedulers or Lightning's classes; or it is not resolved.
     """
+    if any("${" in text for text in _texts(config)):
+        raise ConfigError(
+            f"`{source}` must hold values, as a run leaves them, but one refers to something else (`${{...}}`). "
+            "Restore it, or start a new run."
+        )
     known = {target for path in _CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
     for target in _targets(config):
         if target not in known and not _is_trusted(target):
@@ -79,6 +84,18 @@ def check_targets(config: Any, source: Path) -> None:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False)
+
+
+def _texts(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        for key, value in config.items():
+            yield str(key)
+            yield from _texts(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _texts(value)
+    elif isinstance(config, str):
+        yield config
 
 
 def _targets(config: Any) -> Iterator[str]:

@@ -21,7 +21,7 @@ from brainage.config import (
     UkbCohortConfig,
 )
 from brainage.console import log
-from brainage.errors import CohortError, ConfigError
+from brainage.errors import CohortError, ConfigError, StoreError
 from brainage.run import RunFolder
 
 if TYPE_CHECKING:
@@ -171,6 +171,27 @@ def open_store_of(config: Config, selection: Selection) -> Store:
         n_components=config.modality.dimension,
         n_times=config.modality.n_times,
     )
+
+
+def found_store_of(config: Config, selection: Selection) -> Store:
+    """Open the store of these scans where a run's config says; none is made there, whoever wrote that config.
+
+    Raises
+    ------
+    StoreError
+        There is none.
+    """
+    from brainage.data.store import fingerprint_of
+    from brainage.data.store_files import load_store
+
+    shape = {"n_components": config.modality.dimension, "n_times": config.modality.n_times}
+    folder = Path(config.store.root) / fingerprint_of(selection.scans, **shape)
+    try:
+        return load_store(folder)
+    except FileNotFoundError:
+        raise StoreError(
+            f"The store {folder} is not there any more. Any run on the same people makes it again."
+        ) from None
 
 
 def _open_store(config: Config, selection: Selection, summary: dict[str, Any]) -> Store:

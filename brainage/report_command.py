@@ -200,7 +200,7 @@ def _beside(run: Run, ids: set[str], *, with_ridge: bool = True) -> tuple[pd.Dat
     """Return phenotypes, the ridge's predictions, and what is to be said of either."""
     from brainage.analysis import inputs_of, phenotypes_of
     from brainage.baselines import ridge_beside
-    from brainage.preparation import open_store_of, select, used_people
+    from brainage.preparation import found_store_of, select, used_people
 
     try:
         selection = select(replace(run.config, evaluate=True))
@@ -214,7 +214,7 @@ def _beside(run: Run, ids: set[str], *, with_ridge: bool = True) -> tuple[pd.Dat
     ridge, note = None, ""
     if with_ridge:
         try:
-            store = open_store_of(run.config, selection)
+            store = found_store_of(run.config, selection)
             people = used_people(selection, run.predictions.set_index("participant_id")["split"], store)
             ridge, note = ridge_beside(run.config.model_value("name"), inputs_of(run.config, selection, people, store))
         except BrainageError as error:

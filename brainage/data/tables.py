@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from brainage.console import printable
 from brainage.errors import CohortError, MissingPathError, nearest
 
 STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id")
@@ -394,14 +395,9 @@ def _refuse_words(column: pd.Series, wrong: pd.Series, label: str, rule: str) ->
 
 def _values(column: pd.Series, limit: int) -> str:
     # Numbers are hidden: where columns are shifted, these values are ids.
-    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", _printable(str(value)[:30])) for value in column))
+    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", printable(str(value)[:30])) for value in column))
     more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
     return ", ".join(f"`{value}`" for value in distinct[:limit]) + more
-
-
-def _printable(text: str) -> str:
-    """Return a text that a terminal shows and does not obey."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def row_list(lines: Iterable[object], limit: int = 5) -> str:

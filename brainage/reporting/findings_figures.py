@@ -166,7 +166,7 @@ def forest(table: pd.DataFrame) -> Figure | None:
         names = [
             f"{name} *" if q < 0.05 else name for name, q in zip(known["variable"], known["q_partial"], strict=True)
         ]
-        axes.set_yticks(places, [name.replace("$", r"\$") for name in names])
+        axes.set_yticks(places, names)
         axes.set(xlabel="correlation (95 % interval)")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 

@@ -120,8 +120,7 @@ def _curves(jobs: Sequence[Job]) -> Figure | None:
         axes = canvas.subplots()
         for number, (job, curves) in enumerate(told):
             colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
-            name = (job.varied or f"job {job.row['job']}") if number < _MOST_NAMED else None
-            label = name and name.replace("$", r"\$")  # matplotlib would set it
+            label = (job.varied or f"job {job.row['job']}") if number < _MOST_NAMED else None
             marker = "o" if len(curves["val"]) == 1 else ""  # one point makes no line
             axes.plot(*zip(*curves["val"], strict=True), dash, color=colour, linewidth=1.6, label=label, marker=marker)
             if curves["train"]:

@@ -249,7 +249,7 @@ class _Scale:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("$", r"\$")  # matplotlib would set it
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _short(key: str) -> str:
