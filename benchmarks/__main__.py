@@ -18,7 +18,7 @@ import psutil
 from benchmarks.measure import ROOT, Result
 from brainage.console import show_table
 
-_NAMES = ("startup", "epoch", "ingestion", "scale", "findings")
+_NAMES = ("startup", "epoch", "ingestion", "scale", "findings", "inference")
 _HEADER = ("measured", "median", "limit", "kept", "repetitions")
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,8 +242,20 @@ def _check_trainer(config: Config) -> None:
     check_trainer({**_trainer_arguments(config), "callbacks": _own_callbacks(config)})
     check_optimizer(
         instance("optimizer", config.optimizer),
-        instance("scheduler", config.scheduler) if config.scheduler else None,
+        _scheduler(config),
     )
+
+
+def _scheduler(config: Config) -> Any:
+    """Return what makes the scheduler that is chosen, or the recipe's; None where neither is."""
+    if config.scheduler:
+        return instance("scheduler", config.scheduler)
+    n_epochs = config.trainer.max_epochs
+    if not config.recipe.warmup_cosine or n_epochs is None or n_epochs < 1:
+        return None
+    from brainage.training.schedule import warmup_cosine
+
+    return partial(warmup_cosine, T_max=n_epochs)
 
 
 def _own_callbacks(config: Config) -> list[Any]:
@@ -271,7 +284,7 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
             lambda: models.build(config.model_value("name"), config.network_arguments),
             data,
             optimizer=instance("optimizer", config.optimizer),
-            scheduler=instance("scheduler", config.scheduler) if config.scheduler else None,
+            scheduler=_scheduler(config),
             trainer_arguments=_trainer_arguments(config),
             folder=folder.path,
             seed=config.seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -245,8 +246,8 @@ def _corrected(
     networks: Sequence[Trained],
     config: PredictCommandConfig,
     notes: list[str],
-) -> pd.Series | None:
-    """Return gaps corrected as fitted in each network's run, their mean for several; None where they are not."""
+) -> tuple[pd.Series, list[Correction]] | None:
+    """Return gaps corrected as fitted in each network's run, their mean for several, and the fits; None without."""
     import numpy as np
     import pandas as pd
 
@@ -257,15 +258,17 @@ def _corrected(
         notes.append(f"No corrected gap: {reasons[0]} Use gap_correction=in_sample to fit it on the people here.")
         return None
     age = table["age"].to_numpy(float)
-    fits = [trained.correction for trained in networks]
-    gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits) if fit is not None]
-    return pd.Series(np.mean(gaps, axis=0), table.index)
+    own = [trained.correction for trained in networks if trained.correction is not None]
+    named = ["the run's own validation participants", *(f"validation of network {n}" for n in range(1, len(own) + 1))]
+    fits = [replace(fit, fitted_on=name) for fit, name in zip(own, named[1:] if own[1:] else named, strict=False)]
+    gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
+    return pd.Series(np.mean(gaps, axis=0), table.index), fits
 
 
 def _find(
     config: PredictCommandConfig,
     table: pd.DataFrame,
-    corrected: pd.Series | None,
+    corrected: tuple[pd.Series, list[Correction]] | None,
     met: dict[_Shape, Newcomers],
     notes: list[str],
 ) -> Findings | None:
@@ -275,20 +278,19 @@ def _find(
 
     measured = table["age"].notna() & ~table["split"].isin(["train", "val"])
     if corrected is not None:
-        table["bag_corrected"] = corrected
+        table["bag_corrected"] = corrected[0]
     if not measured.any():
         return None
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
     options = Options(
         rows="all",
-        gap_correction=config.gap_correction or "none",
+        gap_correction=config.gap_correction or (corrected[1][0].method if corrected else "none"),
         variables=config.associations.variables,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
         strict=True,
     )
-    fits: list[Correction] = []
-    given = None if corrected is None else (corrected[measured].reset_index(drop=True), fits)
+    given = None if corrected is None else (corrected[0][measured].reset_index(drop=True), corrected[1])
     findings = analyse(rows, phenotypes_of(next(iter(met.values())).selection), options, corrected=given)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()

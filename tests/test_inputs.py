@@ -426,7 +426,7 @@ CHECKPOINTS = [
     Case("a config with words for numbers", NO_CONFIG + "Value 'many'", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: many")),
     Case("a config with text for a group", r"`scheduler` must be one of its choices, but got 3", RESUME, edit("run/config.yaml", "scheduler: {}", "scheduler: 3")),
     Case("a config with a value out of range", r"`batch_size` must be 2 or more, but got 0", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: 0")),
-    Case("a config with an unset variable", r"Environment variable 'NO_SUCH_VARIABLE' not found", RESUME, edit("run/config.yaml", "root: tree", "root: ${oc.env:NO_SUCH_VARIABLE}")),
+    Case("a config with an unset variable", r"`run/config.yaml` must hold values, as a run leaves them, but one refers to something else", RESUME, edit("run/config.yaml", "root: tree", "root: ${oc.env:NO_SUCH_VARIABLE}")),
     Case("a config that names a command", r"`run/config.yaml` must name nothing but .* names 'os.system'", RESUME, edit("run/config.yaml", "torch.optim.AdamW", "os.system")),
     Case("a config that names a callback", r"`run/config.yaml` must name nothing but .* names 'subprocess.run'", RESUME, edit("run/config.yaml", "callbacks: []", "callbacks: [{_target_: subprocess.run, args: [touch, marker]}]")),
     Case("a config that names what a trusted module imports", r"names 'torch.optim.optimizer.functools.partial'", RESUME, edit("run/config.yaml", "torch.optim.AdamW", "torch.optim.optimizer.functools.partial")),

@@ -108,6 +108,14 @@ STEPS = (
         *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=2"),
         *("model.depth=1", "cohort.exclude_ids=../data/withdrawn.txt", "--multirun"),
     ),
+    # Trained networks.
+    Step(("predict.py", "run=outputs/train/first", *UKB, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt")),
+    Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
+    Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/ageless.tsv")),
+    Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/repeated.tsv"), 2),
+    Step(("predict.py", "bundle=outputs/bundle", *BIDS, "cohort.max_excluded_fraction=0"), 2),
+    Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
+    Step(("explain.py", "run=outputs/train/first", "participants=3", "report.n_resamples=100")),
     # Mistakes.
     train(*UKB, EVERY_LOGGER, "cohort.max_excluded_fraction=0", code=2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "cohort.phenotypes=../data/repeated.tsv", code=2),

@@ -101,7 +101,6 @@ def read_trained(folder: Path, key: str) -> Trained:
 def read_network_of_run(folder: Path, key: str) -> Trained:
     """Read the network of a finished run; see `read_trained`."""
     from brainage.finished import read_run
-    from brainage.training.checkpoint import check_fits, is_in_years, read_checkpoint
 
     run = read_run(folder, key)
     model = str(run.config.model_value("name"))
@@ -111,6 +110,8 @@ def read_network_of_run(folder: Path, key: str) -> Trained:
             "seconds: train it on the people that you have. Name a network's run."
         )
     geometry.check(model, run.config.model)
+    from brainage.training.checkpoint import check_fits, is_in_years, read_checkpoint  # a mistake needs no torch
+
     path = folder / "checkpoints" / "best.ckpt"
     checkpoint = read_checkpoint(path)
     if run.config.recipe.scale_target and not is_in_years(checkpoint):

@@ -215,10 +215,11 @@ def _mean_sd(row: object, name: str) -> str:
 def _correction_text(fits: Sequence[Correction]) -> str:
     fit = fits[0]
     if all(other.fitted_on.startswith("validation of ") for other in fits):
+        what = "networks" if fit.fitted_on.startswith("validation of network") else "folds"
         slopes, sizes = [other.slope for other in fits], [other.n for other in fits]
         return (
-            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} folds by a fit on its "
-            f"own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
+            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} {what} by a fit on "
+            f"its own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
             f"{max(slopes):.4f} a year; all of them are in findings.json."
         )
     text = (

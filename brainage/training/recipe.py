@@ -180,11 +180,14 @@ def check_folds(network: nn.Module, series: Tensor) -> None:
     ConfigError
         Something follows it, or there is none.
     """
-    trial, scale = copy.deepcopy(network).eval(), OutputScale(50.0, 10.0)
-    if output_layer(trial) is not None:
-        expected = scale.years(trial(series))
-        fold(trial, scale)
-        if torch.allclose(trial(series), expected, rtol=1e-4, atol=1e-2):
+    trial = copy.deepcopy(network).eval()
+    if (layer := output_layer(trial)) is not None:
+        given: list[Tensor] = []
+        layer.register_forward_hook(lambda module, inputs, output: given.append(output))
+        for bias in (-1e3, 1e3):  # whatever follows would change one of them
+            nn.init.constant_(layer.bias, bias)
+            given.append(trial(series))
+        if len(given) == 4 and torch.equal(given[0], given[1]) and torch.equal(given[2], given[3]):
             return
     raise ConfigError(
         "`recipe.scale_target` needs a network that ends with a linear layer of one output and a bias, into which the "

@@ -1,0 +1,197 @@
+"""Pictures of what a network looks at: components, component x time maps, single participants by number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+
+from brainage.explanation.findings import Explanation, Summary
+from brainage.explanation.maps import spread
+from brainage.reporting.figure import BLUE, ORANGE, Figure, draw
+
+# Looks of the methods, everywhere.
+METHODS = {"occlusion": ("occlusion", BLUE), "gradients": ("integrated gradients", ORANGE)}
+
+# Components that stand in one line.
+_A_LINE = 34
+
+# Single participants that are drawn.
+_MOST_ROWS = 60
+
+_Array = NDArray[np.float64]
+
+
+def components(found: Explanation) -> Figure:
+    """Draw each component's effect with its interval over participants, the largest first."""
+    order = found.order
+    n_lines = math.ceil(len(order) / _A_LINE)
+    lines = [part.tolist() for part in np.array_split(order, n_lines)]
+    longest = max(len(part) for part in lines)
+
+    def plot(canvas: Canvas) -> None:
+        panels = canvas.subplots(n_lines, 1, sharey=True, squeeze=False)[:, 0]
+        for axes, positions in zip(panels, lines, strict=True):
+            for shift, (method, (label, colour)) in zip((-0.14, 0.14), METHODS.items(), strict=True):
+                chosen = [found.by_component[method][k] for k in positions]
+                value, ends = _drawn(chosen, absolute=_single(found))
+                places = np.arange(len(positions)) + shift
+                axes.errorbar(places, value, ends, fmt="o", markersize=5, color=colour, capsize=2, label=label)
+            axes.set_xticks(range(len(positions)), [str(found.components[k]) for k in positions])
+            axes.set_xlim(-0.6, longest - 0.4)
+            axes.set_ylim(bottom=0)
+            axes.grid(visible=False, axis="x")
+        panels[0].legend(loc="upper right")
+        panels[-1].set_xlabel("component")
+        canvas.supylabel(_label(found), fontsize=10)
+
+    first = ", ".join(str(found.components[k]) for k in order[:3])
+    alt = (
+        f"{_what(found)} of {len(order)} components by occlusion and by integrated gradients, with 95 % intervals; the "
+        f"largest are components {first}."
+    )
+    return draw("components", alt, plot, size=(max(5.5, 1 + 0.3 * longest), 0.6 + 2.8 * n_lines))
+
+
+def component_time(found: Explanation) -> Figure:
+    """Draw the component x time maps of both methods, on one scale."""
+    maps = {name: _over_participants(effects.map, found) for name, effects in found.maps.methods.items()}
+    highest = max(float(values.max()) for values in maps.values())
+
+    def plot(canvas: Canvas) -> None:
+        panels = canvas.subplots(1, 2, sharey=True)
+        for axes, (name, values) in zip(panels, maps.items(), strict=True):
+            drawn = axes.imshow(
+                values,
+                aspect="auto",
+                cmap="viridis",
+                vmin=0,
+                vmax=highest or 1,
+                interpolation="nearest",
+                extent=(0, float(found.seconds[-1]), len(values) - 0.5, -0.5),
+            )
+            axes.grid(visible=False)
+            axes.set(xlabel="time (s)", title=METHODS[name][0])
+        _number_components(panels[0].set_yticks, found)
+        panels[0].set_ylabel("component")
+        canvas.colorbar(drawn, ax=panels, label=_label(found), aspect=30)
+
+    row, window = divmod(int(maps["occlusion"].argmax()), len(found.seconds) - 1)
+    alt = (
+        f"Heat maps, {len(found.components)} components by {len(found.seconds) - 1} windows of time; by occlusion the "
+        f"largest is component {found.components[row]} at {found.seconds[window]:.0f} to "
+        f"{found.seconds[window + 1]:.0f} s."
+    )
+    return draw("component-time", alt, plot, size=(8.5, 1.6 + 0.17 * len(found.components)))
+
+
+def time_course(found: Explanation) -> Figure:
+    """Draw the effect of each window of all components together."""
+    middle = (found.seconds[:-1] + found.seconds[1:]) / 2
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for name, (label, colour) in METHODS.items():
+            value, ends = _drawn(found.by_time[name], absolute=_single(found))
+            axes.errorbar(middle, value, ends, fmt="o-", color=colour, capsize=3, label=label)
+        axes.set(xlabel="time (s)", ylabel=_label(found))
+        axes.set_xlim(0, float(found.seconds[-1]))
+        axes.set_ylim(bottom=0)
+        axes.legend()
+
+    alt = f"{_what(found)} of {len(middle)} windows of time, all components together, by both methods."
+    return draw("time", alt, plot, size=(6, 3.6))
+
+
+def participants(found: Explanation) -> Figure:
+    """Draw the effects of all components on the predictions of the first participants, a line each."""
+    values = found.maps.occlusion.components[:_MOST_ROWS]
+    highest = float(abs(values).max()) or 1.0
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        drawn = axes.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-highest, vmax=highest, interpolation="nearest")
+        axes.grid(visible=False)
+        _number_components(axes.set_xticks, found, every=max(1, math.ceil(len(found.components) / 40)))
+        step = max(1, math.ceil(len(values) / 10))
+        axes.set_yticks(range(0, len(values), step), [str(row + 1) for row in range(0, len(values), step)])
+        axes.set(xlabel="component", ylabel="row")
+        canvas.colorbar(drawn, ax=axes, label="effect by occlusion (years)")
+
+    alt = f"Effects of {values.shape[1]} components on the predictions of {len(values)} participants, by occlusion."
+    size = (max(5.5, 2 + 0.22 * min(len(found.components), 40)), 1.6 + 0.09 * max(len(values), 15))
+    return draw("participants", alt, plot, size=size, caption="Red makes the prediction older, blue younger.")
+
+
+def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
+    """Draw the component x time maps of gradients of some participants.
+
+    Parameters
+    ----------
+    found : Explanation
+        Of everybody.
+    rows : sequence of int
+        Their rows, from 0.
+    """
+    maps = found.maps.gradients.map[list(rows)]
+    highest = float(abs(maps).max()) or 1.0
+
+    def plot(canvas: Canvas) -> None:
+        panels = canvas.subplots(1, len(rows), sharey=True, squeeze=False)[0]
+        for axes, row, values in zip(panels, rows, maps, strict=True):
+            drawn = axes.imshow(
+                values,
+                aspect="auto",
+                cmap="RdBu_r",
+                vmin=-highest,
+                vmax=highest,
+                interpolation="nearest",
+                extent=(0, float(found.seconds[-1]), len(values) - 0.5, -0.5),
+            )
+            axes.grid(visible=False)
+            axes.set(xlabel="time (s)", title=f"row {row + 1}, predicted {found.maps.predicted[row]:.1f}")
+        _number_components(panels[0].set_yticks, found)
+        panels[0].set_ylabel("component")
+        canvas.colorbar(drawn, ax=panels, label="gradients (years)", aspect=30)
+
+    named = ", ".join(str(row + 1) for row in rows)
+    alt = f"Component x time maps of integrated gradients of rows {named}."
+    return draw("single-maps", alt, plot, size=(2.2 + 2.4 * len(rows), 1.6 + 0.17 * len(found.components)))
+
+
+def _single(found: Explanation) -> bool:
+    """Tell whether there is one participant only, who has no spread."""
+    return len(found.maps.predicted) < 2
+
+
+def _what(found: Explanation) -> str:
+    return "Size of the effect" if _single(found) else "SD of the effect between participants"
+
+
+def _label(found: Explanation) -> str:
+    return "size of the effect (years)" if _single(found) else "SD of the effect (years)"
+
+
+def _over_participants(effects: _Array, found: Explanation) -> _Array:
+    return abs(effects[0]) if _single(found) else spread(effects)
+
+
+def _drawn(summaries: Sequence[Summary], *, absolute: bool) -> tuple[_Array, _Array]:
+    """Return values, and how far their intervals reach below and above."""
+    estimates = [summary.absolute if absolute else summary.spread for summary in summaries]
+    value = np.array([estimate.value or 0.0 for estimate in estimates])
+    low, high = (
+        np.array([value[k] if end is None else end for k, end in enumerate(ends)])
+        for ends in ([estimate.low for estimate in estimates], [estimate.high for estimate in estimates])
+    )
+    return value, np.maximum(0, np.stack([value - low, high - value]))
+
+
+def _number_components(set_ticks: object, found: Explanation, every: int = 1) -> None:
+    """Put the components' own numbers on an axis."""
+    positions = range(0, len(found.components), every)
+    assert callable(set_ticks)
+    set_ticks(positions, [str(found.components[k]) for k in positions], fontsize=8)

@@ -1,0 +1,225 @@
+"""Trained networks are explained: by ``explain.py`` as users run it, and inside this process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
+
+from brainage import explain_command
+from brainage.bundle.__main__ import main as bundle
+from tests.conftest import FAST, ROOT, Ended, run_command
+
+OUTPUTS = ["components.csv", "explanation.json", "figures", "map.csv", "maps.npz", "participants.csv", "report.html"]
+# All but 4, 23, 24 and 25.
+GOOD = [*range(1, 4), *range(5, 23)]
+N_TEST = 4  # of 40 people
+SMALL = ("n_windows=3", "n_steps=4", "report.n_resamples=100")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network and a baseline, trained on the same people."""
+
+    folder: Path
+    ended: Ended
+
+    @property
+    def network(self) -> Path:
+        return self.folder / "runs" / "0"
+
+    @property
+    def baseline(self) -> Path:
+        return self.folder / "runs" / "1"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("explain")
+    words = ("model=simple1dcnn,mean_age", "report.n_resamples=100", "hydra.sweep.dir=runs")
+    ended = run_command(folder, "train.py", "--multirun", *FAST, *words)
+    assert ended.code == 0, ended.text
+    return Trained(folder, ended)
+
+
+Invoke = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture
+def invoke(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
+    """Run ``explain.py`` inside this process; return exit code and folder."""
+    monkeypatch.chdir(trained.folder)
+
+    def run(*words: str) -> tuple[int, Path]:
+        GlobalHydra.instance().clear()
+        folder = tmp_path / "outputs" / "explain" / "day" / f"now{len(list(tmp_path.rglob('now*')))}"
+        folder.mkdir(parents=True)
+        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+            job = compose("explain", list(words), return_hydra_config=True)
+        with open_dict(job):
+            job.hydra.runtime.output_dir = str(folder)
+            job.hydra.mode = "RUN"
+            HydraConfig.instance().set_config(job)
+            del job["hydra"]
+        try:
+            explain_command.explain(job)
+        except SystemExit as end:
+            return int(str(end.code)), folder
+        return 0, folder
+
+    yield run
+    HydraConfig.instance().cfg = None
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_explain_answers_in_tables_figures_and_one_page(trained: Trained, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = run_command(trained.folder, "explain.py", f"run={trained.network}", *SMALL, f"hydra.run.dir={out}")
+    assert ended.code == 0, ended.text
+    assert sorted(path.name for path in out.iterdir()) == sorted([*OUTPUTS, "time.csv"])
+    assert re.search(r"completeness error of the gradients, 4 steps +\d+\.\d{4} years, at most \d", ended.out)
+    assert re.search(r"random weights \(5 draws\), components by occlusion +ρ = -?\d\.\d\d \(", ended.out)
+    assert "random weights give" in ended.out
+    assert f"There are {N_TEST} test participants of the run, fewer than participants=50: all are" in ended.text
+    assert [int(row["component"]) for row in read(out / "components.csv")] == GOOD
+    assert len(read(out / "map.csv")) == len(GOOD) * 3
+    assert len(read(out / "time.csv")) == 3
+    assert {path.stem for path in (out / "figures").iterdir()} >= {"components", "component-time"}
+    html = (out / "report.html").read_text()
+    assert not re.search(r"<(script|svg|link|iframe)", html)
+    assert "Do not interpret" in html or "other maps" in html
+
+
+def test_single_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> None:
+    code, folder = invoke(f"run={trained.network}", "participants=3", *SMALL)
+    assert code == 0
+    rows = pd.read_csv(folder / "participants.csv")
+    assert rows["row"].tolist() == [1, 2, 3]
+    predictions = pd.read_csv(trained.network / "predictions.csv", dtype={"participant_id": str})
+    tested = predictions.loc[predictions["split"] == "test", "predicted_age"].to_numpy()
+    # Each is somebody of the test set, by the run's own prediction.
+    assert all(np.abs(tested - age).min() < 1e-3 for age in rows["predicted_age"])
+    with np.load(folder / "maps.npz", allow_pickle=False) as maps:
+        assert maps["gradients"].shape == maps["occlusion"].shape == (3, len(GOOD), 3)
+        assert maps["components"].tolist() == GOOD
+        names = [f"gradients_{component}" for component in GOOD]
+        np.testing.assert_allclose(maps["gradients"].sum(axis=2), rows[names], atol=1e-4)
+    facts = json.loads((folder / "explanation.json").read_text())
+    assert (facts["n_participants"], facts["n_available"]) == (3, N_TEST)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert not re.search(rb"sim\d{6}", path.read_bytes()), path.name
+
+
+def test_the_same_seed_explains_the_same_people_and_another_seed_others(trained: Trained, invoke: Invoke) -> None:
+    folders = [invoke(f"run={trained.network}", "rows=all", "participants=2", f"seed={seed}", *SMALL)[1]
+               for seed in (1, 1, 2)]  # fmt: skip
+    first, same, other = ((folder / "participants.csv").read_bytes() for folder in folders)
+    assert first == same
+    assert first != other
+
+
+def test_people_of_another_cohort_are_explained(trained: Trained, invoke: Invoke) -> None:
+    words = ("cohort=simulated", "cohort.n_participants=12", "cohort.seed=9", "participants=2")
+    code, folder = invoke(f"run={trained.network}", *words, *SMALL)
+    assert code == 0
+    facts = json.loads((folder / "explanation.json").read_text())
+    assert (facts["n_participants"], facts["n_available"]) == (2, 12)
+    assert facts["people"] == "participants of cohort simulated"
+
+
+def test_a_bundle_is_explained_as_its_run_is(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    assert bundle(["export", "--run", str(trained.network), "--out", str(out)]) == 0
+    words = ("cohort=simulated", "cohort.n_participants=12", "cohort.seed=9", "participants=2", *SMALL)
+    tables = []
+    for source in (f"run={trained.network}", f"bundle={out}"):
+        code, folder = invoke(source, *words)
+        assert code == 0
+        tables.append((folder / "components.csv").read_bytes())
+    assert tables[0] == tables[1]
+
+
+def test_predictions_that_are_not_the_runs_own_are_told(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
+    run = tmp_path / "moved"
+    shutil.copytree(trained.network, run)
+    predictions = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    predictions["predicted_age"] += 1
+    predictions.to_csv(run / "predictions.csv", index=False)
+    code, folder = invoke(f"run={run}", "participants=3", *SMALL)
+    assert code == 0
+    notes = json.loads((folder / "explanation.json").read_text())["notes"]
+    assert any("3 of 3 predictions are not those of the run's predictions.csv" in note for note in notes)
+
+
+def test_a_store_is_made_where_the_command_says_and_not_where_a_run_does(
+    trained: Trained, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "from_elsewhere"
+    shutil.copytree(trained.network, run)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("root: outputs/store", f"root: {tmp_path / 'lost'}"))
+    monkeypatch.chdir(tmp_path)
+    for words, made in (((), "outputs/store"), ((f"store.root={tmp_path / 'named'}",), "named")):
+        code, _ = invoke(f"run={run}", "participants=2", *words, *SMALL)
+        assert code == 0
+        assert len(list((tmp_path / made).glob("*/series.npy"))) == 1
+    assert not (tmp_path / "lost").exists()
+
+
+def test_points_none_draws_nobody(trained: Trained, invoke: Invoke) -> None:
+    code, folder = invoke(f"run={trained.network}", "participants=2", "report.points=none", *SMALL)
+    assert code == 0
+    assert {path.stem for path in (folder / "figures").iterdir()} == {"components", "component-time", "time"}
+
+
+def test_what_explain_refuses(
+    trained: Trained, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = f"run={trained.network}"
+    exported = tmp_path / "bundle"
+    assert bundle(["export", "--run", str(trained.network), "--out", str(exported)]) == 0
+    capsys.readouterr()
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "config.yaml").write_bytes((trained.network / "config.yaml").read_bytes())
+    cases = [
+        ((), r"`run` or `bundle` must be given, one of them"),
+        ((run, "bundle=B"), r"`run` or `bundle` must be given, one of them"),
+        (("bundle=B",), r"`cohort` must be given with a bundle"),
+        ((f"run={tmp_path / 'none'}",), r"must be the folder of a finished run, .* does not exist"),
+        ((f"run={unfinished}",), r"has no `summary.json`: it still runs, or was killed"),
+        ((f"run={trained.baseline}",), r"must be the run of a network, but it is one of the baseline mean_age"),
+        ((f"run={exported}",), r"is a bundle, which holds nobody"),
+        ((run, "participants=0"), r"`participants` must be 1 or more, but got 0"),
+        ((run, "n_steps=1"), r"`n_steps` must be 2 or more, but got 1"),
+        ((run, "n_windows=0"), r"`n_windows` must be 1 or more, but got 0"),
+        ((run, "n_windows=491"), r"`n_windows` must be from 1 to 490, the series' time points, but got 491"),
+        ((run, "rows=tests"), r"`rows` got 'tests'.*Did you mean `test`"),
+        ((run, "rows=all", "cohort=simulated"), r"`rows` must be left out with cohort=\.\.\."),
+        ((run, "report.points=some"), r"`report.points` got 'some'"),
+        ((run, "seed=-1"), r"`seed` must be 0 or more"),
+    ]
+    for words, message in cases:
+        code, folder = invoke(*words)
+        said = capsys.readouterr().err
+        assert code == 2, (words, said)
+        assert re.search(message, said, re.S), (words, said)
+        assert said.count("error:") == 1
+        assert not folder.exists()  # nothing half-written

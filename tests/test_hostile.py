@@ -1,0 +1,320 @@
+"""Folders and tables from strangers: they may make a command fail, but nothing in them is executed or obeyed.
+
+The examples would only make a marker in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
+
+from brainage import compare_command, explain_command, predict_command, report_command
+from brainage.bundle.__main__ import main as bundle
+from tests.conftest import ROOT, run_command
+
+COMMANDS = {
+    "predict": predict_command.predict,
+    "report": report_command.report,
+    "compare": compare_command.compare,
+    "explain": explain_command.explain,
+}
+# What each is told of a run; the cohort is small, and of the network's own kind.
+WORDS = {
+    "predict": ["run={run}", "cohort=simulated", "cohort.n_participants=30"],
+    "report": ["run={run}"],
+    "compare": ["runs=[{run},{other}]"],
+    "explain": ["run={run}", "participants=3"],
+}
+MARKUP = "<script>alert(1)</script>"
+
+
+class Evil:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two finished runs of one small network each."""
+    folder = tmp_path_factory.mktemp("hostile")
+    words = ("cohort.n_participants=120", "trainer.max_epochs=1", "batch_size=16", "model.start_out=4", "trainer=cpu")
+    ended = run_command(folder, "train.py", "--multirun", *words, "seed=1,2", "hydra.sweep.dir=runs", "logger=none")
+    assert ended.code == 0, ended.text
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of a run, to be harmed."""
+    return Path(shutil.copytree(trained / "runs" / "0", tmp_path / "run"))
+
+
+Invoke = Callable[..., int]
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
+    """Run a command inside this process; return its exit code."""
+    monkeypatch.chdir(tmp_path)
+    GlobalHydra.instance().clear()
+
+    def call(verb: str, *words: str) -> int:
+        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+            job = compose(verb, list(words), return_hydra_config=True)
+        folder = tmp_path / "out" / verb
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_dict(job):
+            job.hydra.runtime.output_dir = str(folder)
+            HydraConfig.instance().set_config(job)
+            del job["hydra"]
+        try:
+            COMMANDS[verb](job)
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    yield call
+    HydraConfig.instance().cfg = None
+
+
+def told(verb: str, run: Path, trained: Path) -> list[str]:
+    return [word.format(run=run, other=trained / "runs" / "1") for word in WORDS[verb]]
+
+
+def change(path: Path, *keys: str, value: Any) -> None:
+    config = yaml.safe_load(path.read_text())
+    inner = config
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    path.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_run_that_is_as_it_was_left_is_read(
+    verb: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(verb, *told(verb, run, trained)) == 0, (
+        capsys.readouterr().err
+    )  # what follows fails for its own reason
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("place", [("optimizer",), ("scheduler",), ("logger", "x"), ("trainer", "callbacks")])
+def test_a_config_makes_nothing_but_what_a_run_is_made_of(
+    place: tuple[str, ...],
+    verb: str,
+    run: Path,
+    trained: Path,
+    invoke: Invoke,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    marker = tmp_path / "executed"
+    call: Any = {"_target_": "os.mkdir", "path": str(marker), "lr": 0.1}
+    if place == ("logger", "x"):
+        place, call = ("logger",), {"x": call}
+    change(run / "config.yaml", *place, value=[call] if place[-1] == "callbacks" else call)
+    assert invoke(verb, *told(verb, run, trained)) == 2
+    assert not marker.exists()
+    error = capsys.readouterr().err
+    assert "'os.mkdir'" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("evil", ["!!python/object/apply:os.mkdir [{marker}]", "x: ${{oc.env:HOME}}"])
+def test_yaml_is_data(
+    evil: str, verb: str, run: Path, trained: Path, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marker, path = tmp_path / "executed", run / "config.yaml"
+    if evil.startswith("!!"):
+        path.write_text(path.read_text() + f"\nlogger: {evil.format(marker=marker)}\n")
+    else:
+        change(path, "associations", "variables", value=["${oc.env:HOME}"])
+    assert invoke(verb, *told(verb, run, trained)) == 2
+    assert not marker.exists()
+    assert capsys.readouterr().err.startswith("error: `")
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_a_checkpoint_holds_tensors_and_plain_values(
+    verb: str, run: Path, trained: Path, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marker, path = tmp_path / "executed", run / "checkpoints" / "best.ckpt"
+    whole = torch.load(path, weights_only=True)
+    torch.save({**whole, "extra": Evil(marker)}, path)
+    assert invoke(verb, *told(verb, run, trained)) == 2
+    assert not marker.exists()
+    assert "tensors and plain values only" in capsys.readouterr().err
+    torch.load(path, weights_only=False)
+    assert marker.exists()  # the example is a true one
+
+
+def test_an_export_executes_nothing(run: Path, tmp_path: Path) -> None:
+    marker, path = tmp_path / "executed", run / "checkpoints" / "best.ckpt"
+    torch.save({**torch.load(path, weights_only=True), "extra": Evil(marker)}, path)
+    assert bundle(["export", "--run", str(run), "--out", str(tmp_path / "bundle")]) == 2
+    assert not marker.exists()
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_weights_of_another_network_are_refused_with_the_first_key(
+    verb: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(run / "config.yaml", "model", "start_out", value=5)
+    assert invoke(verb, *told(verb, run, trained)) == 2
+    assert "`encoder.0.weight` has the shape (4, 21, 5) there, and (5, 21, 5) in the network" in capsys.readouterr().err
+
+
+def test_a_store_is_made_where_the_user_says_and_not_where_a_run_says(
+    run: Path, trained: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    change(run / "config.yaml", "store", "root", value=str(elsewhere))
+    for verb in COMMANDS:
+        assert invoke(verb, *told(verb, run, trained)) == 0
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize(
+    "query", ["__import__('os').mkdir('{marker}') == 1", "@pd.io.common.os.mkdir('{marker}')", "age.to_csv('{marker}')"]
+)
+@pytest.mark.parametrize("verb", ["report", "explain", "predict"])
+def test_a_query_compares_columns(
+    query: str,
+    verb: str,
+    run: Path,
+    trained: Path,
+    invoke: Invoke,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    marker = tmp_path / "executed"
+    words = told(verb, run, trained)
+    if verb == "predict":
+        escaped = query.format(marker=marker).replace("'", r"\'")
+        words.append(f"cohort.include='{escaped}'")
+    else:
+        change(run / "config.yaml", "cohort", "include", value=query.format(marker=marker))
+    code = invoke(verb, *words)
+    assert code == (0 if verb == "report" else 2)  # a report does without the cohort's table
+    assert not marker.exists()
+    assert "`cohort.include` is `" in capsys.readouterr().err + caplog.text
+
+
+def test_a_pickle_in_a_series_or_a_store_is_not_read(trained: Path, invoke: Invoke, tmp_path: Path) -> None:
+    marker, root = tmp_path / "executed", tmp_path / "study"
+    rng = np.random.default_rng(1)
+    people = [f"p{number:02d}" for number in range(40)]
+    table = pd.DataFrame({"participant_id": people, "age": rng.uniform(50, 70, 40)})
+    root.mkdir()
+    table.to_csv(root / "participants.tsv", sep="\t", index=False)
+    for person in people[1:]:
+        np.save(root / f"{person}_25.npy", rng.standard_normal((490, 25)))
+    evil = np.empty(1, dtype=object)
+    evil[0] = Evil(marker)
+    np.save(root / f"{people[0]}_25.npy", evil, allow_pickle=True)
+    words = [f"run={trained / 'runs' / '0'}", "cohort=bids", f"cohort.root={root}", "store.root=store"]
+    assert invoke("predict", *words, "cohort.pattern='{participant_id}_{dimension}.npy'") == 0
+    assert not marker.exists()
+    assert len(pd.read_csv(tmp_path / "out" / "predict" / "exclusions.csv")) == 1
+    with pytest.raises(FileExistsError):  # the example is a true one
+        marker.mkdir()
+        np.load(root / f"{people[0]}_25.npy", allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x04", b"[]", b'{"series": {}}', b'{"ages": {"n": "x"}, "series": 3}', b"\xff"]
+)
+def test_aggregates_that_are_none_are_done_without(
+    content: bytes, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "training.json").write_bytes(content)
+    assert invoke("predict", *told("predict", run, trained)) == 0
+    assert "Nothing is known of the series" in capsys.readouterr().out
+
+
+def test_names_are_text_wherever_they_are_shown(
+    invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(2)
+    age = rng.uniform(45, 80, 120)
+    table = pd.DataFrame({"participant_id": [f"p{n:03d}" for n in range(120)], "age": age})
+    table["predicted_age"] = 30 + 0.5 * age + rng.normal(0, 4, 120)
+    names = [MARKUP, "$\\frac{$", "\x1b[2J", "[red]bold[/]", "{{7*7}}", '"><img src=x onerror=alert(1)>']
+    for name in names:
+        table[name] = rng.normal(size=120)
+    table["site"] = rng.choice([MARKUP, "$\\sum{$", "[/]"], 120)
+    path = tmp_path / f"{MARKUP.replace('/', '')}.csv"
+    table.to_csv(path, index=False)
+    escaped = str(path)
+    assert invoke("report", f"predictions='{escaped}'", "gap_correction=in_sample", "report.n_resamples=100") == 0
+    html = (tmp_path / "out" / "report" / "report.html").read_text()
+    assert MARKUP not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"", html) == []
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "[red]bold[/]" in printed
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_names_in_a_run_are_text(verb: str, run: Path, trained: Path, invoke: Invoke, tmp_path: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    summary["commit"] = summary["cohort"]["name"] = summary["model"]["name"] = MARKUP
+    (run / "summary.json").write_text(json.dumps(summary))
+    path = run / "config.yaml"
+    change(path, "modality", "name", value=MARKUP)
+    assert invoke(verb, *told(verb, run, trained)) in (0, 2)
+    report = tmp_path / "out" / verb / "report.html"
+    assert verb != "compare" or report.is_file()
+    assert not report.is_file() or MARKUP not in report.read_text()
+
+
+def test_a_bundle_s_card_and_facts_are_not_obeyed(run: Path, invoke: Invoke, tmp_path: Path) -> None:
+    assert bundle(["export", "--run", str(run), "--out", str(tmp_path / "bundle")]) == 0
+    manifest = tmp_path / "bundle" / "bundle.json"
+    plain = json.loads(manifest.read_text())
+    plain["uncorrected"], plain["correction"] = MARKUP, None
+    plain["series"] = {MARKUP: {"n": 3, "mean": 0.0, "sd": 1.0, "low": 5.0, "high": 6.0}}
+    manifest.write_text(json.dumps(plain))
+    words = ["cohort=simulated", "cohort.n_participants=30", "match_ids=false"]
+    assert invoke("predict", f"bundle={tmp_path / 'bundle'}", *words) == 0
+    assert MARKUP not in (tmp_path / "out" / "predict" / "report.html").read_text()
+
+
+def test_no_command_unpickles() -> None:
+    """Whoever adds such a call has to think of strangers."""
+    allowed = {"allow_pickle=False", "weights_only=True"}
+    for path in sorted((ROOT / "brainage").rglob("*.py")):
+        text = path.read_text()
+        assert not re.search(r"\b(pickle|joblib|cloudpickle|dill|marshal)\.loads?\(", text), path
+        for call in re.findall(r"(?:np|torch)\.load\([^)]*\)", text):
+            assert any(word in call for word in allowed), (path, call)
+        assert not re.search(r"\byaml\.(unsafe_load|full_load|load)\(", text), path
+    assert pickle.loads(pickle.dumps(1)) == 1  # noqa: S301
