@@ -94,6 +94,12 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make reports without drawing their figures, which takes most of the time of a small command."""
+    monkeypatch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+
+
+@pytest.fixture
 def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Run a job inside this process; return its summary."""
 

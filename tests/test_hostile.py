@@ -111,6 +111,7 @@ def change(path: Path, *keys: str, value: Any) -> None:
     path.write_text(yaml.safe_dump(config))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_a_run_that_is_as_it_was_left_is_read(
     verb: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
@@ -189,6 +190,7 @@ def test_weights_of_another_network_are_refused_with_the_first_key(
     assert "`encoder.0.weight` has the shape (4, 21, 5) there, and (5, 21, 5) in the network" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_store_is_made_where_the_user_says_and_not_where_a_run_says(
     run: Path, trained: Path, invoke: Invoke, tmp_path: Path
 ) -> None:
@@ -199,6 +201,7 @@ def test_a_store_is_made_where_the_user_says_and_not_where_a_run_says(
     assert not elsewhere.exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "query", ["__import__('os').mkdir('{marker}') == 1", "@pd.io.common.os.mkdir('{marker}')", "age.to_csv('{marker}')"]
 )
@@ -226,6 +229,7 @@ def test_a_query_compares_columns(
     assert "`cohort.include` is `" in capsys.readouterr().err + caplog.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_pickle_in_a_series_or_a_store_is_not_read(trained: Path, invoke: Invoke, tmp_path: Path) -> None:
     marker, root = tmp_path / "executed", tmp_path / "study"
     rng = np.random.default_rng(1)
@@ -247,6 +251,7 @@ def test_a_pickle_in_a_series_or_a_store_is_not_read(trained: Path, invoke: Invo
         np.load(root / f"{people[0]}_25.npy", allow_pickle=True)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "content", [b"\x80\x04", b"[]", b'{"series": {}}', b'{"ages": {"n": "x"}, "series": 3}', b"\xff"]
 )
@@ -283,6 +288,7 @@ def test_names_are_text_wherever_they_are_shown(
     assert "[red]bold[/]" in printed
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_names_in_a_run_are_text(verb: str, run: Path, trained: Path, invoke: Invoke, tmp_path: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
@@ -296,6 +302,7 @@ def test_names_in_a_run_are_text(verb: str, run: Path, trained: Path, invoke: In
     assert not report.is_file() or MARKUP not in report.read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_bundle_s_card_and_facts_are_not_obeyed(run: Path, invoke: Invoke, tmp_path: Path) -> None:
     assert bundle(["export", "--run", str(run), "--out", str(tmp_path / "bundle")]) == 0
     manifest = tmp_path / "bundle" / "bundle.json"

@@ -61,7 +61,7 @@ Predict = Callable[..., Path]
 
 
 @pytest.fixture
-def predict(place: Place, tmp_path: Path) -> Iterator[Predict]:
+def predict(place: Place, tmp_path: Path, undrawn: None) -> Iterator[Predict]:
     """Predict inside this process; return the folder."""
     GlobalHydra.instance().clear()
 

@@ -100,7 +100,9 @@ class Augmentation:
             n_times = series.shape[2]
             n_kept = round(n_times * float(self._rng.beta(self._recipe.cutmix, self._recipe.cutmix)))
             others = torch.from_numpy(self._rng.permutation(len(ages))).to(ages.device)
-            series = torch.cat([series[:, :, :n_kept], series[others, :, n_kept:]], dim=2)
+            if not self._recipe.circular_shift:  # which left a copy
+                series = series.clone()
+            series[:, :, n_kept:] = series[others, :, n_kept:]
             ages = torch.lerp(ages[others], ages, n_kept / n_times)
         return series, ages
 
