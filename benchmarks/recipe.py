@@ -23,6 +23,7 @@ from scipy import stats
 from benchmarks.measure import ROOT
 from brainage.console import show_table
 from brainage.evaluation.intervals import percentile_interval, resampled_counts
+from brainage.run import read_summary
 
 # What every arm is compared with, and what each is told.
 REFERENCE = "published"
@@ -70,6 +71,8 @@ def _folder(place: Path, arm: str, seed: int) -> Path:
 def _train(place: Path, modality: str, arm: str, seed: int) -> None:
     """Train a final model in its folder, where that is not done."""
     run = _folder(place, arm, seed)
+    if (read_summary(run) or {}).get("status") == "finished":
+        return
     if (run / "checkpoints" / "last.ckpt").is_file():
         words = [f"resume={run}"]
     else:
