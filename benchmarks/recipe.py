@@ -33,9 +33,6 @@ ARMS = {
     "modern, no circular shift": ("recipe=modern", "recipe.circular_shift=false"),
     "modern, no cutmix": ("recipe=modern", "recipe.cutmix=0"),
     "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
-    "modern, constant rate": ("recipe=modern", "recipe.warmup_cosine=false"),
-    "modern, target in years": ("recipe=modern", "recipe.scale_target=false"),
-    "modern, last layer as torch draws it": ("recipe=modern", "recipe.zero_output=false"),
 }
 
 COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")

@@ -498,22 +498,14 @@ class RecipeConfig:
     ----------
     name : str
         The config's own name.
-    scale_target : bool
-        Let the network learn ages of mean 0 and variance 1; its last layer is given years when the training is over.
-    zero_output, circular_shift, cutmix, weight_averaging
+    circular_shift, cutmix, weight_averaging
         See `brainage.training.recipe.Recipe`.
-    warmup_cosine : bool
-        Where no scheduler is chosen and there is a last epoch, let the learning rate rise and fall: see
-        `brainage.training.schedule.warmup_cosine`.
     """
 
     name: str = "none"
-    scale_target: bool = False
-    zero_output: bool = False
     circular_shift: bool = False
     cutmix: float = 0.0
     weight_averaging: float = 0.0
-    warmup_cosine: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -534,7 +526,7 @@ class RecipeConfig:
 
     def of_training(self) -> dict[str, Any]:
         """Return the arguments of `brainage.training.recipe.Recipe`."""
-        return {key: value for key, value in vars(self).items() if key not in ("name", "scale_target", "warmup_cosine")}
+        return {key: value for key, value in vars(self).items() if key != "name"}
 
 
 @dataclass

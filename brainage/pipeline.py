@@ -10,7 +10,6 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,20 +241,8 @@ def _check_trainer(config: Config) -> None:
     check_trainer({**_trainer_arguments(config), "callbacks": _own_callbacks(config)})
     check_optimizer(
         instance("optimizer", config.optimizer),
-        _scheduler(config),
+        instance("scheduler", config.scheduler) if config.scheduler else None,
     )
-
-
-def _scheduler(config: Config) -> Any:
-    """Return what makes the scheduler that is chosen, or the recipe's; None where neither is."""
-    if config.scheduler:
-        return instance("scheduler", config.scheduler)
-    n_epochs = config.trainer.max_epochs
-    if not config.recipe.warmup_cosine or n_epochs is None or n_epochs < 1:
-        return None
-    from brainage.training.schedule import warmup_cosine
-
-    return partial(warmup_cosine, T_max=n_epochs)
 
 
 def _own_callbacks(config: Config) -> list[Any]:
@@ -271,27 +258,25 @@ def _trainer_arguments(config: Config) -> dict[str, Any]:
 
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
     from brainage.training.fit import fit
-    from brainage.training.recipe import YEARS, OutputScale, Recipe
+    from brainage.training.recipe import Recipe
 
     def begin() -> None:
         _write_config(composed, folder)
         folder.forget_summary()
 
-    ages = people.loc[people["split"] == "train", "age"]
-    mean_age, sd = float(ages.mean()), float(ages.std(ddof=0)) or 1.0
+    mean_age = float(people.loc[people["split"] == "train", "age"].mean())
     with open_loggers(config.logger or {}, composed) as loggers:
         return fit(
             lambda: models.build(config.model_value("name"), config.network_arguments),
             data,
             optimizer=instance("optimizer", config.optimizer),
-            scheduler=_scheduler(config),
+            scheduler=instance("scheduler", config.scheduler) if config.scheduler else None,
             trainer_arguments=_trainer_arguments(config),
             folder=folder.path,
             seed=config.seed,
             patience=config.patience,
             output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
             recipe=Recipe(**config.recipe.of_training()),
-            scale=OutputScale(mean_age, sd) if config.recipe.scale_target else YEARS,
             loggers=loggers,
             data_fingerprint=data.fingerprint,
             resume=config.resume is not None,

@@ -10,7 +10,7 @@ from brainage import config as configs
 from brainage import models
 from brainage.config import ModalityConfig
 from brainage.data.aggregates import Aggregates, Spread, spread_of
-from brainage.errors import BundleError, CheckpointError, EvaluationError
+from brainage.errors import BundleError, EvaluationError
 from brainage.evaluation.gap import Correction, fit_correction
 from brainage.models import geometry
 
@@ -110,15 +110,10 @@ def read_network_of_run(folder: Path, key: str) -> Trained:
             "seconds: train it on the people that you have. Name a network's run."
         )
     geometry.check(model, run.config.model)
-    from brainage.training.checkpoint import check_fits, is_in_years, read_checkpoint  # a mistake needs no torch
+    from brainage.training.checkpoint import check_fits, read_checkpoint  # a mistake needs no torch
 
     path = folder / "checkpoints" / "best.ckpt"
     checkpoint = read_checkpoint(path)
-    if run.config.recipe.scale_target and not is_in_years(checkpoint):
-        raise CheckpointError(
-            f"`{path}` must hold weights that give years, but its last layer still gives what training saw. Finish the "
-            f"run: python train.py resume={folder}"
-        )
     prefix = "network."
     weights = {name.removeprefix(prefix): tensor for name, tensor in checkpoint["state_dict"].items()}
     check_fits(_outline(model, run.config.network_arguments), {"state_dict": weights}, path)

@@ -24,7 +24,6 @@ from brainage.training.module import AgeRegressor
 # What this project adds to Lightning's checkpoint.
 _KEY = "brainage"
 # There: the last layer gives years, whatever the scale that the network was trained with.
-_IN_YEARS = "in_years"
 
 
 @dataclass
@@ -153,19 +152,6 @@ class Checkpoints(Checkpoint):
         """Let a training that was told to stop not go on."""
         trainer.should_stop = self.progress.stopped
 
-    def write_in_years(self, best: dict[str, Any], weights: dict[str, Any]) -> None:
-        """Let ``best.ckpt`` hold weights that give years by themselves; ``last.ckpt`` stays as training needs it.
-
-        Parameters
-        ----------
-        best : dict
-            As it was read.
-        weights : dict
-            Of the whole module.
-        """
-        noted = {**best.get(_KEY, {}), _IN_YEARS: True}
-        WholeCheckpoints().save_checkpoint({**best, "state_dict": weights, _KEY: noted}, self.best)
-
     def _keep_best(self) -> None:
         """Let the best be the last: a second name for one file, or a copy where there are no hard links."""
         partial = _partial(self.best)
@@ -205,12 +191,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint["state_dict"], dict):
         raise CheckpointError(f"`{path}` must be a checkpoint, but its `state_dict` names no weights. Start a new run.")
     return checkpoint
-
-
-def is_in_years(checkpoint: dict[str, Any]) -> bool:
-    """Tell whether the weights' last layer was given years already."""
-    noted = checkpoint.get(_KEY)
-    return isinstance(noted, dict) and noted.get(_IN_YEARS) is True
 
 
 def check_data(path: Path, data: str) -> Progress:

@@ -20,9 +20,9 @@ from torch import nn
 from brainage.console import log
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
 from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
-from brainage.training.checkpoint import Checkpoints, Progress, check_fits, is_in_years, read_checkpoint
+from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
-from brainage.training.recipe import PLAIN, YEARS, OutputScale, Recipe, averaging, check_folds, fold, output_layer
+from brainage.training.recipe import PLAIN, Recipe, averaging
 from brainage.training.trainer import known_warnings, make_trainer
 
 
@@ -63,7 +63,6 @@ def fit(
     patience: int,
     output_bias: float | None = None,
     recipe: Recipe = PLAIN,
-    scale: OutputScale = YEARS,
     loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
     data_fingerprint: str = "",
@@ -93,8 +92,6 @@ def fit(
         Where the last layer's bias starts, in years; None lets it give 0 years.
     recipe : Recipe
         See Recipe.
-    scale : OutputScale
-        In which the network learns age; its last layer is given years at the end.
     loggers, callbacks : sequences
         Added to the project's own.
     data_fingerprint : str, default=""
@@ -127,10 +124,8 @@ def fit(
     _check_epochs(trainer_arguments.get("max_epochs"), progress)
     with _seeded(seed), known_warnings():
         network = build()
-        if scale != YEARS:
-            check_folds(network, _some(data))
-        _start_output(network, output_bias, recipe, scale)
-        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed, scale=scale, recipe=recipe)
+        _start_output(network, output_bias)
+        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed, recipe=recipe)
         if going_on:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Going on after epoch %d", progress.epochs - 1)
@@ -149,7 +144,7 @@ def fit(
         )
         _train(trainer, module, data, checkpoints, going_on)
     _check_validated(progress)
-    best_epoch = _take_best(module, checkpoints, scale)
+    best_epoch = _take_best(module, checkpoints)
     pruned = any(callback.pruned for callback in reports)
     return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned)
 
@@ -173,14 +168,11 @@ def _train(
         ) from error
 
 
-def _take_best(module: AgeRegressor, checkpoints: Checkpoints, scale: OutputScale) -> int:
-    """Give the network the best epoch's weights, in years; return that epoch."""
+def _take_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
+    """Give the network the best epoch's weights; return that epoch."""
     best = read_checkpoint(checkpoints.best)
     check_fits(module, best, checkpoints.best)
     module.load_state_dict(best["state_dict"])
-    if scale != YEARS and not is_in_years(best):
-        fold(module.network, scale)
-        checkpoints.write_in_years(best, module.state_dict())
     return int(best["epoch"])
 
 
@@ -240,30 +232,16 @@ def predict(network: nn.Module, batches: Iterable[Any]) -> NDArray[np.float64]:
     return torch.cat(ages).numpy()
 
 
-def _some(data: LightningDataModule) -> torch.Tensor:
-    """Return the series of two people to validate with."""
-    series, _ = next(iter(data.val_dataloader()))
-    some: torch.Tensor = series[:2]
-    return some
-
-
-def _start_output(network: nn.Module, bias: float | None, recipe: Recipe, scale: OutputScale) -> None:
-    """Start the last layer's bias at an age, or at 0 years; and its weights at 0 where the recipe says so."""
-    layer = output_layer(network)
-    if layer is not None:
-        nn.init.constant_(layer.bias, ((bias or 0.0) - scale.mean) / scale.sd)
-        if recipe.zero_output:
-            nn.init.zeros_(layer.weight)
-        return
-    for asked, key, other in (
-        (bias is not None, "model.output_bias=mean_age", "model.output_bias=zero"),
-        (recipe.zero_output, "recipe.zero_output=true", "recipe.zero_output=false"),
-    ):
-        if asked:
-            raise ConfigError(
-                f"`{key}` needs a network whose last linear layer has one output and a bias, but "
-                f"{type(network).__name__} has none. Use {other}."
-            )
+def _start_output(network: nn.Module, bias: float | None) -> None:
+    """Start the last layer's bias at an age, or at 0 years."""
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
+    if last and last[0].out_features == 1 and last[0].bias is not None:
+        nn.init.constant_(last[0].bias, bias or 0.0)
+    elif bias is not None:
+        raise ConfigError(
+            "`model.output_bias=mean_age` needs a network whose last linear layer has one output and a bias, but "
+            f"{type(network).__name__} has none. Use model.output_bias=zero."
+        )
 
 
 @contextmanager

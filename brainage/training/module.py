@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from brainage.training.recipe import PLAIN, YEARS, Augmentation, OutputScale, Recipe
+from brainage.training.recipe import PLAIN, Augmentation, Recipe
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
@@ -63,7 +63,7 @@ class AgeRegressor(LightningModule):
     Parameters
     ----------
     network : nn.Module
-        From series of shape (batch, n_channels, n_times) to ages of shape (batch, 1), in units of `scale`.
+        From series of shape (batch, n_channels, n_times) to ages of shape (batch, 1), in years.
     optimizer : callable
         Makes the optimizer of the parameters.
     scheduler : callable or None
@@ -71,8 +71,6 @@ class AgeRegressor(LightningModule):
     seed : int
         Governs dropout and augmentation: every epoch starts their generators from (`seed`, epoch), so an epoch that
         is trained again draws the same numbers.
-    scale : OutputScale
-        What turns the network's output into years.
     recipe : Recipe
         How batches are changed in training.
     """
@@ -84,11 +82,10 @@ class AgeRegressor(LightningModule):
         optimizer: MakeOptimizer,
         scheduler: MakeScheduler | None = None,
         seed: int = 0,
-        scale: OutputScale = YEARS,
         recipe: Recipe = PLAIN,
     ) -> None:
         super().__init__()
-        self._scale, self._augment = scale, Augmentation(recipe)
+        self._augment = Augmentation(recipe)
         self.network = network
         self._make_optimizer, self._make_scheduler, self._seed = optimizer, scheduler, seed
         self.train_error, self.val_error = RunningError(), RunningError()
@@ -107,12 +104,11 @@ class AgeRegressor(LightningModule):
             In years.
         """
         predicted: Tensor = self.network(series)
-        return self._scale.years(predicted.squeeze(1))
+        return predicted.squeeze(1)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Return the batch's mean squared error, in units of the scale."""
-        loss = self._step(self._augment(*batch), self.train_error)
-        return loss if self._scale.sd == 1 else loss / self._scale.sd**2
+        """Return the batch's mean squared error."""
+        return self._step(self._augment(*batch), self.train_error)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add the batch to the validation error."""

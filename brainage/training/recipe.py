@@ -1,16 +1,13 @@
-"""What a recipe does to a training beside its optimizer and scheduler: the target's scale, and augmentation."""
+"""What a recipe does to a training beside its optimizer and scheduler: augmented series, and averaged weights."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor, nn
-
-from brainage.errors import ConfigError
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -19,8 +16,6 @@ class Recipe:
 
     Parameters
     ----------
-    zero_output : bool
-        Start the last layer's weights at 0, so that training begins with the same age for everybody.
     circular_shift : bool
         Turn each participant's series by a random number of time points whenever they are trained on: what comes
         last goes first, in all components alike.
@@ -39,32 +34,13 @@ class Recipe:
        https://doi.org/10.1137/0330046
     """
 
-    zero_output: bool = False
     circular_shift: bool = False
     cutmix: float = 0.0
     weight_averaging: float = 0.0
 
 
-@dataclass(frozen=True)
-class OutputScale:
-    """What turns a network's output into years.
-
-    Parameters
-    ----------
-    mean, sd : float
-        Of the training ages, in years.
-    """
-
-    mean: float = 0.0
-    sd: float = 1.0
-
-    def years(self, output: Tensor) -> Tensor:
-        """Return an output in years."""
-        return output if self == YEARS else output * self.sd + self.mean
-
-
-# A training as it was published, and a network that gives years by itself.
-PLAIN, YEARS = Recipe(), OutputScale()
+# A training that changes nothing.
+PLAIN = Recipe()
 
 
 class Augmentation:
@@ -140,58 +116,3 @@ def shifted(series: Tensor, by: list[int]) -> Tensor:
         one[:, : n_times - start] = source[:, start:]
         one[:, n_times - start :] = source[:, :start]
     return turned
-
-
-def output_layer(network: nn.Module) -> nn.Linear | None:
-    """Return the last linear layer, if it gives one number and has a bias."""
-    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
-    return last[0] if last and last[0].out_features == 1 and last[0].bias is not None else None
-
-
-def fold(network: nn.Module, scale: OutputScale) -> None:
-    """Let the network's last layer give years by itself.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Changed in place.
-    scale : OutputScale
-        What it was trained with.
-    """
-    layer = output_layer(network)
-    if layer is None or scale == YEARS:
-        return
-    with torch.no_grad():
-        layer.weight.mul_(scale.sd)
-        layer.bias.mul_(scale.sd).add_(scale.mean)
-
-
-@torch.no_grad()
-def check_folds(network: nn.Module, series: Tensor) -> None:
-    """See that the last linear layer is what comes out of the network.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Before its training.
-    series : Tensor of shape (batch, n_channels, n_times)
-        Any.
-
-    Raises
-    ------
-    ConfigError
-        Something follows it, or there is none.
-    """
-    trial = copy.deepcopy(network).eval()
-    if (layer := output_layer(trial)) is not None:
-        given: list[Tensor] = []
-        layer.register_forward_hook(lambda module, inputs, output: given.append(output))
-        for bias in (-1e3, 1e3):  # whatever follows would change one of them
-            nn.init.constant_(layer.bias, bias)
-            given.append(trial(series))
-        if len(given) == 4 and torch.equal(given[0], given[1]) and torch.equal(given[2], given[3]):
-            return
-    raise ConfigError(
-        "`recipe.scale_target` needs a network that ends with a linear layer of one output and a bias, into which the "
-        f"scale is folded, but {type(network).__name__} does not. Use recipe.scale_target=false."
-    )
