@@ -3,9 +3,9 @@
 import hydra
 from omegaconf import DictConfig
 
-from brainage import config, predict_command
+from brainage import command_configs, config, predict_command
 
-config.register()
+command_configs.register()
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="predict")

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from brainage import config as configs
 from brainage.command import carry_out
-from brainage.config import CompareCommandConfig
+from brainage.command_configs import CompareCommandConfig
 from brainage.console import show_table
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.run import write_whole

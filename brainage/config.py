@@ -23,7 +23,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from brainage.errors import ConfigError, nearest
+from brainage.config_rules import at_least, is_number, one_of, positive, require, within
+from brainage.errors import ConfigError
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
 
@@ -60,19 +61,19 @@ class ModalityConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _one_of("modality.components", self.components, ("good", "all"))
-        _at_least("modality.dimension", self.dimension, 1)
-        _at_least("modality.n_times", self.n_times, 2)
-        _positive("modality.t_r", self.t_r)
+        one_of("modality.components", self.components, ("good", "all"))
+        at_least("modality.dimension", self.dimension, 1)
+        at_least("modality.n_times", self.n_times, 2)
+        positive("modality.t_r", self.t_r)
         good = self.good_components
-        _require(
+        require(
             len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
             "modality.good_components",
             f"rising component numbers from 1 to {self.dimension}",
             good,
         )
         expected = len(good) if self.components == "good" else self.dimension
-        _require(
+        require(
             self.n_channels == expected,
             "modality.n_channels",
             f"{expected}, the number of {self.components} components",
@@ -109,7 +110,7 @@ class CohortConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _within("cohort.max_excluded_fraction", self.max_excluded_fraction, 0, 1)
+        within("cohort.max_excluded_fraction", self.max_excluded_fraction, 0, 1)
         if self.include is not None:
             refuse_ids(self.include)
 
@@ -138,15 +139,15 @@ class SimulatedCohortConfig(CohortConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        _at_least("cohort.n_participants", self.n_participants, 1)
-        _require(
+        at_least("cohort.n_participants", self.n_participants, 1)
+        require(
             self.n_participants <= 999_999,
             "cohort.n_participants",
             "999999 or fewer, since ids have six digits",
             self.n_participants,
         )
-        _at_least("cohort.seed", self.seed, 0)
-        _require(
+        at_least("cohort.seed", self.seed, 0)
+        require(
             math.isfinite(self.signal) and self.signal >= 0,
             "cohort.signal",
             "0 or more",
@@ -180,10 +181,10 @@ class UkbCohortConfig(CohortConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        _require(
+        require(
             self.instance in (2, 3), "cohort.instance", "2 (first imaging visit) or 3 (repeat visit)", self.instance
         )
-        _require("{dimension}" in self.member, "cohort.member", "a path that holds `{dimension}`", self.member)
+        require("{dimension}" in self.member, "cohort.member", "a path that holds `{dimension}`", self.member)
 
 
 @dataclass
@@ -238,10 +239,10 @@ class DrawnSplitConfig(SplitConfig):
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _at_least("split.seed", self.seed, 0)
-        _require(0 < self.val_fraction < 1, "split.val_fraction", "between 0 and 1, both excluded", self.val_fraction)
+        at_least("split.seed", self.seed, 0)
+        require(0 < self.val_fraction < 1, "split.val_fraction", "between 0 and 1, both excluded", self.val_fraction)
         if self.stratify is not None:
-            _one_of("split.stratify", self.stratify, ("age",), "Or leave it at null.")
+            one_of("split.stratify", self.stratify, ("age",), "Or leave it at null.")
 
 
 @dataclass
@@ -260,8 +261,8 @@ class RandomSplitConfig(DrawnSplitConfig):
         """Check the values."""
         super().__post_init__()
         train, both = self.train_fraction, self.train_fraction + self.val_fraction
-        _require(0 < train < 1, "split.train_fraction", "between 0 and 1, both excluded", train)
-        _require(both < 1, "split.train_fraction + split.val_fraction", "under 1, so that a test set is left", both)
+        require(0 < train < 1, "split.train_fraction", "between 0 and 1, both excluded", train)
+        require(both < 1, "split.train_fraction + split.val_fraction", "under 1, so that a test set is left", both)
 
 
 @dataclass
@@ -282,10 +283,10 @@ class KFoldSplitConfig(DrawnSplitConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        _at_least("split.n_folds", self.n_folds, 2)
-        _require(0 <= self.fold < self.n_folds, "split.fold", f"from 0 to {self.n_folds - 1}", self.fold)
+        at_least("split.n_folds", self.n_folds, 2)
+        require(0 <= self.fold < self.n_folds, "split.fold", f"from 0 to {self.n_folds - 1}", self.fold)
         both = self.val_fraction + 1 / self.n_folds
-        _require(both < 1, "split.val_fraction + 1 / split.n_folds", "under 1, so that somebody trains", both)
+        require(both < 1, "split.val_fraction + 1 / split.n_folds", "under 1, so that somebody trains", both)
 
 
 @dataclass
@@ -331,7 +332,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _one_of("model.output_bias", self.output_bias, ("mean_age", "zero"))
+        one_of("model.output_bias", self.output_bias, ("mean_age", "zero"))
 
 
 @dataclass
@@ -371,10 +372,10 @@ class Variable1DCNNConfig(ModelConfig):
         """Check the values."""
         super().__post_init__()
         for name in ("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"):
-            _at_least(f"model.{name}", getattr(self, name), 1)
-        _at_least("model.max_parameters", self.max_parameters, 1)
+            at_least(f"model.{name}", getattr(self, name), 1)
+        at_least("model.max_parameters", self.max_parameters, 1)
         for name in ("conv_dropout", "final_dropout"):
-            _require(
+            require(
                 0 <= getattr(self, name) < 1, f"model.{name}", "in [0, 1)", getattr(self, name), "0 switches it off."
             )
 
@@ -397,8 +398,8 @@ class Simple1DCNNConfig(ModelConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        _at_least("model.in_channels", self.in_channels, 1)
-        _at_least("model.n_times", self.n_times, 1)
+        at_least("model.in_channels", self.in_channels, 1)
+        at_least("model.n_times", self.n_times, 1)
 
 
 @dataclass
@@ -453,24 +454,22 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         """Refuse what would contradict the run's own promises, rather than ignore it."""
         epochs = self.max_epochs
-        _at_least("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1)
+        at_least("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1)
         if self.check_val_every_n_epoch is not None:
-            _at_least("trainer.check_val_every_n_epoch", self.check_val_every_n_epoch, 1)
+            at_least("trainer.check_val_every_n_epoch", self.check_val_every_n_epoch, 1)
         for name in ("limit_train_batches", "limit_val_batches"):
             value = getattr(self, name)
-            _require(
-                value is None or (_is_number(value) and value > 0),
+            require(
+                value is None or (is_number(value) and value > 0),
                 f"trainer.{name}",
                 "above 0",
                 value,
                 "Without, there is no best epoch.",
             )
-        _require(
-            epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs
-        )
+        require(epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs)
         for name, allowed, why in _TRAINER_LIMITS:
             value = getattr(self, name)
-            _require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
+            require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
 
     def arguments(self) -> dict[str, Any]:
         """Return what is set, as keyword arguments for the Trainer."""
@@ -509,14 +508,14 @@ class RecipeConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _require(
+        require(
             math.isfinite(self.cutmix) and self.cutmix >= 0,
             "recipe.cutmix",
             "0 or more",
             self.cutmix,
             "0 cuts nothing.",
         )
-        _require(
+        require(
             0 <= self.weight_averaging < 1,
             "recipe.weight_averaging",
             "in [0, 1)",
@@ -547,7 +546,7 @@ class StoreConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _one_of("store.residency", self.residency, ("auto", "memory", "memmap"))
+        one_of("store.residency", self.residency, ("auto", "memory", "memmap"))
 
 
 @dataclass
@@ -567,7 +566,7 @@ class AssociationsConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _one_of("associations.rows", self.rows, ("test", "val+test", "all"))
+        one_of("associations.rows", self.rows, ("test", "val+test", "all"))
 
 
 @dataclass
@@ -587,8 +586,8 @@ class ReportConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        _one_of("report.points", self.points, ("all", "none"))
-        _at_least("report.n_resamples", self.n_resamples, 100)
+        one_of("report.points", self.points, ("all", "none"))
+        at_least("report.n_resamples", self.n_resamples, 100)
 
 
 GAP_CORRECTIONS = ("linear", "cole", "in_sample", "none")
@@ -643,30 +642,30 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check the values that belong to no group, and the groups without a schema of their own."""
-        _at_least("seed", self.seed, 0)
-        _require(self.seed < 2**63, "seed", "less than 2**63, as torch's generators have it", self.seed)
+        at_least("seed", self.seed, 0)
+        require(self.seed < 2**63, "seed", "less than 2**63, as torch's generators have it", self.seed)
         # Batch normalisation cannot train on one participant.
-        _at_least("batch_size", self.batch_size, 2)
-        _at_least("patience", self.patience, 1)
-        _one_of("objective", self.objective, OBJECTIVES)
-        _one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
+        at_least("batch_size", self.batch_size, 2)
+        at_least("patience", self.patience, 1)
+        one_of("objective", self.objective, OBJECTIVES)
+        one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
         for name, classes in _CLASSES_OF_GROUPS.items():
             value = getattr(self, name)
-            _require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
+            require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
         for name, entry in (self.logger or {}).items():
-            _require(isinstance(entry, dict), f"logger.{name}", "a logger's values", entry, "Choose with logger=NAME.")
+            require(isinstance(entry, dict), f"logger.{name}", "a logger's values", entry, "Choose with logger=NAME.")
         _check_optimizer(self.optimizer)
         for key, derived in (("in_channels", self.modality.n_channels), ("n_times", self.modality.n_times)):
             given = self.network_arguments.get(key, derived)
-            _require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
+            require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
         for path, node in _SCHEMAS.items():
             group, _, name = path.partition("/")
             chosen = getattr(self, group)
             if name and type(chosen) is node:
-                _require(chosen.name == name, f"{group}.name", repr(name), chosen.name, f"Use {group}=NAME.")
+                require(chosen.name == name, f"{group}.name", repr(name), chosen.name, f"Use {group}=NAME.")
         t_max = (self.scheduler or {}).get("T_max", 1)
-        _require(
-            _is_number(t_max) and t_max >= 1,
+        require(
+            is_number(t_max) and t_max >= 1,
             "scheduler.T_max",
             "1 or more",
             t_max,
@@ -684,232 +683,6 @@ class Config:
     def model_value(self, key: str) -> Any:
         """Return one value of the model's config, whether or not that has a schema."""
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
-
-
-@dataclass
-class ReportAssociationsConfig:
-    """As `AssociationsConfig`; None is what the run's config says."""
-
-    rows: str | None = None
-    variables: list[str] | None = None
-
-
-@dataclass
-class ReportPageConfig:
-    """As `ReportConfig`; None is what the run's config says."""
-
-    points: str | None = None
-    n_resamples: int | None = None
-
-
-@dataclass
-class ReportCommandConfig:
-    """``report.py``: what of, and how; None is what the run's config says.
-
-    Parameters
-    ----------
-    run : str or None
-        A finished run's folder, or that of a multirun over folds.
-    predictions : str or None
-        A table made elsewhere.
-    gap_correction, associations, report, seed
-        See `Config`.
-    """
-
-    run: str | None = None
-    predictions: str | None = None
-    gap_correction: str | None = None
-    associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
-    report: ReportPageConfig = field(default_factory=ReportPageConfig)
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        """Check that there is one source, and the values that are given."""
-        if (self.run is None) == (self.predictions is None):
-            raise ConfigError(
-                f"`run` or `predictions` must be given, one of them, but got run={self.run}, "
-                f"predictions={self.predictions}. Use run=FOLDER for a finished run, predictions=FILE for a table."
-            )
-        if self.gap_correction is not None:
-            _one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
-        AssociationsConfig(**_given(self.associations))
-        ReportConfig(**_given(self.report))
-        _at_least("seed", self.seed or 0, 0)
-
-
-def _given(config: object) -> dict[str, Any]:
-    return {key: value for key, value in vars(config).items() if value is not None}
-
-
-@dataclass
-class CompareCommandConfig:
-    """``compare.py``: which runs, and how.
-
-    Parameters
-    ----------
-    runs : list of str, or str
-        Folders of finished runs, or one multirun's folder.
-    ensemble : bool
-        Have the mean of the runs' predictions beside them, and write it.
-    report, seed
-        See `Config`.
-    """
-
-    runs: Any = MISSING
-    ensemble: bool = False
-    report: ReportConfig = field(default_factory=ReportConfig)
-    seed: int = 43
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        _at_least("seed", self.seed, 0)
-        if isinstance(self.runs, str):
-            return
-        whole = isinstance(self.runs, list) and all(isinstance(run, str) for run in self.runs)
-        _require(whole, "runs", "a list of runs' folders, or one multirun's folder", self.runs, "Use runs=[A,B].")
-
-
-@dataclass
-class PredictAssociationsConfig:
-    """What the gap is correlated with; see `AssociationsConfig`."""
-
-    variables: list[str] | None = None
-
-
-@dataclass
-class PredictCommandConfig:
-    """``predict.py``: with which networks, for whom, and how.
-
-    Parameters
-    ----------
-    run, bundle : str or None
-        A finished run's folder, or a bundle's.
-    runs : list of str, or str, or None
-        Several of either, or one multirun's folder: their mean is predicted.
-    cohort : CohortConfig
-        For whom; ages may be unknown.
-    gap_correction : {"in_sample", "none"} or None
-        None corrects as fitted in the run.
-    match_ids : bool
-        Whether an id that a run knows is the same person, who may have been learned from; or ids are of another study.
-    device : str
-        Of torch; ``auto`` takes an accelerator where there is one.
-    batch_size : int
-        Participants a batch.
-    associations, store, report, seed
-        See `Config`.
-    """
-
-    run: str | None = None
-    runs: Any = None
-    bundle: str | None = None
-    cohort: Any = None
-    gap_correction: str | None = None
-    associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
-    match_ids: bool = True
-    device: str = "auto"
-    batch_size: int = 250
-    store: PredictStoreConfig = field(default_factory=lambda: PredictStoreConfig())
-    report: ReportConfig = field(default_factory=ReportConfig)
-    seed: int = 43
-
-    def __post_init__(self) -> None:
-        """Check that there is one source and a cohort, and the values that are given."""
-        given = [f"{key}={getattr(self, key)}" for key in ("run", "runs", "bundle") if getattr(self, key) is not None]
-        if len(given) != 1:
-            raise ConfigError(
-                f"One of `run`, `runs` and `bundle` must be given, but got {', '.join(given) or 'none'}. Use "
-                "run=FOLDER for a finished run, runs=[FOLDER,FOLDER] for the mean of several, bundle=FOLDER."
-            )
-        _require(
-            isinstance(self.cohort, CohortConfig),
-            "cohort",
-            "given: the people to predict",
-            self.cohort,
-            "Use cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated.",
-        )
-        if self.gap_correction is not None:
-            hint = "Leave it out to correct as fitted in the run."
-            _one_of("gap_correction", self.gap_correction, ("in_sample", "none"), hint)
-        _at_least("batch_size", self.batch_size, 1)
-        _at_least("seed", self.seed, 0)
-
-
-@dataclass
-class PredictStoreConfig:
-    """Where parsed series are kept: a folder of all stores."""
-
-    root: str = "outputs/store"
-
-
-@dataclass
-class ExplainStoreConfig:
-    """Folder of all stores; None is the run's own, or ``outputs/store`` if that is gone."""
-
-    root: str | None = None
-
-
-@dataclass
-class ExplainCommandConfig:
-    """``explain.py``: which network, for whom, and how.
-
-    Parameters
-    ----------
-    run, bundle : str or None
-        A finished run's folder, or a bundle's.
-    cohort : CohortConfig or None
-        Whose predictions are explained; None is the run's own people.
-    participants : int
-        How many of them, drawn at random.
-    rows : {"test", "val+test", "all"} or None
-        Of the run's own people, the parts to draw from; None is the test set.
-    n_windows : int
-        Windows of time.
-    n_steps : int
-        Steps of the integration of gradients.
-    store, report, seed
-        See `Config`.
-    """
-
-    run: str | None = None
-    bundle: str | None = None
-    cohort: Any = None
-    participants: int = 50
-    rows: str | None = None
-    n_windows: int = 10
-    n_steps: int = 64
-    store: ExplainStoreConfig = field(default_factory=ExplainStoreConfig)
-    report: ReportConfig = field(default_factory=ReportConfig)
-    seed: int = 43
-
-    def __post_init__(self) -> None:
-        """Check that there is one network and there are people, and the values that are given."""
-        if (self.run is None) == (self.bundle is None):
-            raise ConfigError(
-                f"`run` or `bundle` must be given, one of them, but got run={self.run}, bundle={self.bundle}. Use "
-                "run=FOLDER for a finished run, bundle=FOLDER for what was exported of one."
-            )
-        given = isinstance(self.cohort, CohortConfig)
-        _require(
-            given or (self.cohort is None and self.run is not None),
-            "cohort",
-            "given with a bundle, which holds nobody: the people whose predictions are explained",
-            self.cohort,
-            "Use cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated.",
-        )
-        if self.rows is not None:
-            _one_of("rows", self.rows, ("test", "val+test", "all"))
-            _require(
-                not given,
-                "rows",
-                "left out with cohort=..., whose people have no parts",
-                self.rows,
-                "Leave cohort out to explain the run's own people.",
-            )
-        _at_least("participants", self.participants, 1)
-        _at_least("n_windows", self.n_windows, 1)
-        _at_least("n_steps", self.n_steps, 2)
-        _at_least("seed", self.seed, 0)
 
 
 # What a group's choices become. A network may do without a schema.
@@ -1004,10 +777,6 @@ def register() -> None:
     """Make the schemas and resolvers known to Hydra; call before it composes."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
-    store.store(name="schema_report", node=ReportCommandConfig)
-    store.store(name="schema_compare", node=CompareCommandConfig)
-    store.store(name="schema_predict", node=PredictCommandConfig)
-    store.store(name="schema_explain", node=ExplainCommandConfig)
     for path, node in _SCHEMAS.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
@@ -1133,10 +902,11 @@ def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig
         They are not of this version, or refer to other values.
     """
     try:
-        typed = OmegaConf.merge(OmegaConf.structured(ModalityConfig), _without_references(modality))
-        name = model.get("name")
-        node = _SCHEMAS.get(f"model/{name}")
-        given = OmegaConf.create(_without_references(model))
+        if refers_elsewhere([modality, model]):
+            raise ValueError("a value refers to another one")
+        typed = OmegaConf.merge(OmegaConf.structured(ModalityConfig), modality)
+        node = _SCHEMAS.get(f"model/{model.get('name')}")
+        given = OmegaConf.create(model)
         described = OmegaConf.merge(OmegaConf.structured(node), given) if node is not None else given
         seen = OmegaConf.to_object(typed)
         assert isinstance(seen, ModalityConfig)
@@ -1151,45 +921,17 @@ def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig
         ) from None
 
 
-def _without_references(value: Any) -> Any:
-    """Return plain values; refuse those that would be looked up elsewhere."""
+def refers_elsewhere(value: Any) -> bool:
+    """Tell whether something in plain values would be looked up elsewhere; nothing does in what a run leaves."""
     if isinstance(value, dict):
-        return {key: _without_references(item) for key, item in value.items()}
+        return any(refers_elsewhere(item) for pair in value.items() for item in pair)
     if isinstance(value, list):
-        return [_without_references(item) for item in value]
-    if isinstance(value, str) and "${" in value:
-        raise ValueError("a value refers to another one")
-    return value
+        return any(map(refers_elsewhere, value))
+    return isinstance(value, str) and "${" in value
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:
     """Check the two values that every optimizer has."""
-    _positive("optimizer.lr", optimizer.get("lr"))
+    positive("optimizer.lr", optimizer.get("lr"))
     decay = optimizer.get("weight_decay", 0.0)
-    _require(_is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)
-
-
-def _require(holds: bool, key: str, rule: str, value: object, hint: str = "") -> None:
-    if not holds:
-        raise ConfigError(f"`{key}` must be {rule}, but got {value!r}. {hint or f'Change it with {key}=...'}".rstrip())
-
-
-def _one_of(key: str, value: str, choices: tuple[str, ...], hint: str = "") -> None:
-    if value not in choices:
-        raise ConfigError(f"`{key}` got {value!r}. {nearest(str(value), choices)} {hint}".rstrip())
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    _require(value >= least, key, f"{least} or more", value)
-
-
-def _within(key: str, value: float, low: float, high: float) -> None:
-    _require(low <= value <= high, key, f"from {low} to {high}", value)
-
-
-def _positive(key: str, value: object) -> None:
-    _require(_is_number(value) and value > 0, key, "a number above 0", value)  # type: ignore[operator]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    require(is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)

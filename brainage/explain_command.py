@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from brainage import config as configs
 from brainage.command import carry_out
-from brainage.config import Config, ExplainCommandConfig
+from brainage.command_configs import DEFAULT_STORE, ExplainCommandConfig
+from brainage.config import Config
 from brainage.console import log, show_table
 from brainage.errors import EvaluationError, StoreError
 from brainage.run import write_whole
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 # Components that are printed at most; all are in the report.
 _N_SHOWN = 12
-
-# Where a cohort that is given is kept, as everywhere.
-_STORE = "outputs/store"
 
 # Years by which a prediction may differ from the run's own, which another device may have made.
 _SAME = 0.05
@@ -113,7 +111,7 @@ def _people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _P
 
     if config.cohort is None:
         return _own_people(config, trained, ids)
-    newcomers = people_of(config.cohort, trained.modality, Path(config.store.root or _STORE))
+    newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
     ids.update(newcomers.selection.table["participant_id"])
     rows = newcomers.people["row"].to_numpy(int)
     return _People(rows, newcomers.store, f"participants of cohort {config.cohort.name}")
@@ -156,8 +154,8 @@ def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
         try:
             return found_store_of(own, selection)
         except StoreError as error:
-            log.info("%s It is made in %s.", error, _STORE)
-    return open_store_of(replace(own, store=replace(own.store, root=given or _STORE)), selection)
+            log.info("%s It is made in %s.", error, DEFAULT_STORE)
+    return open_store_of(selection, own.modality, given or DEFAULT_STORE)
 
 
 def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> list[str]:

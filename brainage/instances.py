@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config import refers_elsewhere
 from brainage.console import log
 from brainage.errors import ConfigError
 
@@ -67,7 +68,7 @@ def check_targets(config: Any, source: Path) -> None:
         It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
         optimizers or schedulers or Lightning's classes; or it is not resolved.
     """
-    if any("${" in text for text in _texts(config)):
+    if refers_elsewhere(config):
         raise ConfigError(
             f"`{source}` must hold values, as a run leaves them, but one refers to something else (`${{...}}`). "
             "Restore it, or start a new run."
@@ -84,18 +85,6 @@ def check_targets(config: Any, source: Path) -> None:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False)
-
-
-def _texts(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        for key, value in config.items():
-            yield str(key)
-            yield from _texts(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _texts(value)
-    elif isinstance(config, str):
-        yield config
 
 
 def _targets(config: Any) -> Iterator[str]:

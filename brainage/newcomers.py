@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainage.config import CohortConfig, ModalityConfig
@@ -39,7 +38,7 @@ class Newcomers:
     people: pd.DataFrame
 
 
-def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: Path) -> Newcomers:
+def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Newcomers:
     """Read a cohort for a network that is trained already.
 
     Parameters
@@ -48,7 +47,7 @@ def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: Path) 
         Of whatever kind.
     modality : ModalityConfig
         What the network sees.
-    store_root : Path
+    store_root : str
         Folder of all stores; theirs is made there if need be.
 
     Raises
@@ -56,25 +55,11 @@ def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: Path) 
     ConfigError, CohortError, MissingPathError, StoreError
         It cannot be read; or nobody has a scan.
     """
-    import pandas as pd
+    from brainage.preparation import open_store_of, scanned_people, select_from
 
-    from brainage.data.cohort import select_participants
-    from brainage.data.store import open_store
-    from brainage.preparation import reader_of
-
-    selection = select_participants(
-        reader_of(cohort, modality, need_ages=False),
-        dimension=modality.dimension,
-        include=cohort.include,
-        exclude_ids=Path(cohort.exclude_ids) if cohort.exclude_ids is not None else None,
-        phenotypes=True,
-        need_ages=False,
-    )
-    store = open_store(store_root, selection.scans, n_components=modality.dimension, n_times=modality.n_times)
-    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
-    known = selection.table.loc[selection.table["participant_id"].isin(rows.index), ["participant_id", "age"]]
-    people = known.assign(row=known["participant_id"].map(rows)).reset_index(drop=True)
-    return Newcomers(selection, store, people)
+    selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
+    store = open_store_of(selection, modality, store_root)
+    return Newcomers(selection, store, scanned_people(selection, store))
 
 
 def predicted_ages(

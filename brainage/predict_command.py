@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from brainage import config as configs
 from brainage.command import carry_out
-from brainage.config import PredictCommandConfig
+from brainage.command_configs import DEFAULT_STORE, PredictCommandConfig
 from brainage.console import log, show_table
 from brainage.errors import CohortError, DeviceError, EvaluationError
 from brainage.run import write_whole
@@ -96,7 +96,7 @@ def _meet(config: PredictCommandConfig, networks: Sequence[Trained], ids: set[st
     met: dict[_Shape, Newcomers] = {}
     for trained in networks:
         if _shape(trained) not in met:
-            newcomers = people_of(config.cohort, trained.modality, Path(config.store.root))
+            newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
             ids.update(newcomers.selection.table["participant_id"])
             met[_shape(trained)] = newcomers
     return met
@@ -258,9 +258,11 @@ def _corrected(
         notes.append(f"No corrected gap: {reasons[0]} Use gap_correction=in_sample to fit it on the people here.")
         return None
     age = table["age"].to_numpy(float)
-    own = [trained.correction for trained in networks if trained.correction is not None]
-    named = ["the run's own validation participants", *(f"validation of network {n}" for n in range(1, len(own) + 1))]
-    fits = [replace(fit, fitted_on=name) for fit, name in zip(own, named[1:] if own[1:] else named, strict=False)]
+    fits = [trained.correction for trained in networks if trained.correction is not None]
+    if len(fits) == 1:
+        fits = [replace(fits[0], fitted_on="the run's own validation participants")]
+    else:
+        fits = [replace(fit, fitted_on=f"validation of network {number}") for number, fit in enumerate(fits, start=1)]
     gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
     return pd.Series(np.mean(gaps, axis=0), table.index), fits
 

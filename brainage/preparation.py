@@ -53,15 +53,22 @@ class Prepared:
 
 def select(config: Config) -> Selection:
     """Return who takes part, with every phenotype where the run is to be evaluated."""
+    return select_from(config.cohort, config.modality, phenotypes=config.evaluate)
+
+
+def select_from(
+    cohort: CohortConfig, modality: ModalityConfig, *, phenotypes: bool, need_ages: bool = True
+) -> Selection:
+    """Return who of a cohort takes part; see `brainage.data.cohort.select_participants`."""
     from brainage.data.cohort import select_participants
 
-    exclude_ids = config.cohort.exclude_ids
     return select_participants(
-        reader_of(config.cohort, config.modality),
-        dimension=config.modality.dimension,
-        include=config.cohort.include,
-        exclude_ids=Path(exclude_ids) if exclude_ids is not None else None,
-        phenotypes=config.evaluate,
+        reader_of(cohort, modality, need_ages=need_ages),
+        dimension=modality.dimension,
+        include=cohort.include,
+        exclude_ids=Path(cohort.exclude_ids) if cohort.exclude_ids is not None else None,
+        phenotypes=phenotypes,
+        need_ages=need_ages,
     )
 
 
@@ -161,16 +168,11 @@ def prepare(
     return Prepared(people, _datamodule(config, people, store), store)
 
 
-def open_store_of(config: Config, selection: Selection) -> Store:
+def open_store_of(selection: Selection, modality: ModalityConfig, root: str) -> Store:
     """Open the store of these scans, or make it."""
     from brainage.data.store import open_store
 
-    return open_store(
-        Path(config.store.root),
-        selection.scans,
-        n_components=config.modality.dimension,
-        n_times=config.modality.n_times,
-    )
+    return open_store(Path(root), selection.scans, n_components=modality.dimension, n_times=modality.n_times)
 
 
 def found_store_of(config: Config, selection: Selection) -> Store:
@@ -196,7 +198,7 @@ def found_store_of(config: Config, selection: Selection) -> Store:
 
 def _open_store(config: Config, selection: Selection, summary: dict[str, Any]) -> Store:
     started = time.monotonic()
-    store = open_store_of(config, selection)
+    store = open_store_of(selection, config.modality, config.store.root)
     summary["seconds"]["ingest"] = round(time.monotonic() - started, 3)
     summary["cohort"].update(fingerprint=store.fingerprint, n_excluded=len(store.excluded))
     return store
@@ -237,16 +239,21 @@ def _record(
 
 
 def used_people(selection: Selection, split: pd.Series[str], store: Store) -> pd.DataFrame:
-    """Return who is used: participant_id, split, age, row in the store."""
+    """Return who is used: participant_id, age, split, row in the store."""
+    people = scanned_people(selection, store)
+    people["split"] = people["participant_id"].map(split)
+    people = people[people["split"].notna()].reset_index(drop=True)  # a split may leave people out
+    return people[["participant_id", "age", "split", "row"]]
+
+
+def scanned_people(selection: Selection, store: Store) -> pd.DataFrame:
+    """Return whose series can be used: participant_id, age, row in the store."""
     import pandas as pd
 
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
     table = selection.table
     people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
-    people["split"] = people["participant_id"].map(split)
-    people = people[people["split"].notna()].reset_index(drop=True)  # a split may leave people out
-    people["row"] = people["participant_id"].map(rows)
-    return people
+    return people.assign(row=people["participant_id"].map(rows))
 
 
 def exclusions_of(store: Store) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from brainage import config as configs
 from brainage.command import carry_out
-from brainage.config import Config, ReportCommandConfig
+from brainage.command_configs import ReportCommandConfig
+from brainage.config import Config
 from brainage.console import log
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 

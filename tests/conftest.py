@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from brainage import config, pipeline
+from brainage import command_configs, pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A run that is over in a moment: a few people, one small batch.
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")
 
-config.register()
+command_configs.register()
 
 
 @dataclass(frozen=True)

@@ -220,15 +220,13 @@ def check_weights(model: str, arguments: dict[str, Any], weights: dict[str, Tens
     """
     import torch
 
-    expected = {key: tuple(tensor.shape) for key, tensor in _outline(model, arguments).state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    for key in [*expected, *found]:
-        if expected.get(key) != found.get(key):
-            raise BundleError(
-                f"`{source}` must hold the weights of the architecture that it describes, but `{key}` has the shape "
-                f"{found.get(key)} there, and {expected.get(key)} in the network (None: it is not there). Look for "
-                "the file that belongs to it."
-            )
+    from brainage.training.checkpoint import first_difference
+
+    if (difference := first_difference(_outline(model, arguments), weights)) is not None:
+        raise BundleError(
+            f"`{source}` must hold the weights of the architecture that it describes, but {difference}. Look for the "
+            "file that belongs to it."
+        )
     for key, tensor in weights.items():
         if not torch.isfinite(tensor).all():
             raise BundleError(f"`{source}` must hold finite weights, but `{key}` has some that are not.")

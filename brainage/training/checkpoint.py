@@ -259,15 +259,32 @@ def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> No
     CheckpointError
         They are not; the message names the first key that differs, and both shapes.
     """
+    if (difference := first_difference(network, checkpoint["state_dict"])) is not None:
+        raise CheckpointError(
+            f"`{path}` must hold the weights of the network that the config describes, but {difference}. Restore "
+            "`config.yaml` and the checkpoint that belongs to it, or start a new run."
+        )
+
+
+def first_difference(network: nn.Module, weights: dict[str, Any]) -> str | None:
+    """Return the first key of a state whose shape is not the network's, with both shapes, in words; None where none is.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The network.
+    weights : dict
+        By name.
+    """
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    found = {key: tuple(getattr(value, "shape", ())) for key, value in checkpoint["state_dict"].items()}
+    found = {key: tuple(getattr(value, "shape", ())) for key, value in weights.items()}
     for key in [*expected, *found]:
         if expected.get(key) != found.get(key):
-            raise CheckpointError(
-                f"`{path}` must hold the weights of the network that the config describes, but `{key}` has the shape "
-                f"{found.get(key)} there, and {expected.get(key)} in the network (None: it is not there). Restore "
-                "`config.yaml` and the checkpoint that belongs to it, or start a new run."
+            return (
+                f"`{key}` has the shape {found.get(key)} there, and {expected.get(key)} in the network (None: it is "
+                "not there)"
             )
+    return None
 
 
 def _partial(path: Path) -> Path:
