@@ -119,20 +119,19 @@ def _people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _P
 
 def _own_people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _People:
     """Return people of the run's split who still are in its cohort."""
-    from brainage.finished import read_run
     from brainage.preparation import select, used_people
 
-    if trained.people is None:
+    if trained.run is None:
         raise EvaluationError(
             f"`run={trained.folder}` is a bundle, which holds nobody. Say whose predictions are to be explained, with "
             "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
         )
-    ids.update(trained.people["participant_id"])
-    own = read_run(trained.folder, "run").config
-    selection = select(replace(own, evaluate=False))
+    own = replace(trained.run.config, evaluate=False)
+    ids.update(trained.run.predictions["participant_id"])
+    selection = select(own)
     ids.update(selection.table["participant_id"])
     store = _store_of(own, selection, config.store.root)
-    known = trained.people.set_index("participant_id")
+    known = trained.run.predictions.set_index("participant_id")
     people = used_people(selection, known["split"], store)
     asked = config.rows or "test"
     rows = people.loc[people["split"].isin(_PARTS[asked]), "row"].to_numpy(int)

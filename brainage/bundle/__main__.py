@@ -46,8 +46,8 @@ def _export(options: argparse.Namespace) -> int:
     from brainage.bundle.trained import read_network_of_run
 
     trained = read_network_of_run(options.run, "--run")
-    config = yaml.safe_load((options.run / "config.yaml").read_text())
-    write_bundle(options.out, trained, config)
+    assert trained.run is not None
+    write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
     return _tell(options.out)
 
 

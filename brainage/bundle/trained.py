@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
+    from brainage.finished import Run
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -47,8 +49,8 @@ class Trained:
         How the training participants' series look, see `brainage.data.aggregates.traits_of`; empty where not known.
     facts : dict
         Of the training, for people to read: metrics, versions and the like; plain values.
-    people : DataFrame or None
-        ``participant_id, split, age, predicted_age`` of the run; a bundle knows nobody.
+    run : Run or None
+        Which it was read from; a bundle knows nobody.
     """
 
     folder: Path
@@ -62,12 +64,17 @@ class Trained:
     ages: Spread | None
     series: dict[str, Spread]
     facts: dict[str, Any]
-    people: pd.DataFrame | None = None
+    run: Run | None = None
 
     @property
     def label(self) -> str:
         """What it is called: its model and modality."""
         return f"{self.model}, {self.modality.name}"
+
+    @property
+    def people(self) -> pd.DataFrame | None:
+        """``participant_id, split, age, predicted_age`` of the run; None where there is none."""
+        return None if self.run is None else self.run.predictions
 
     def network(self) -> nn.Module:
         """Make the network, in evaluation mode, on the CPU: from (batch, n_channels, n_times) to (batch, 1), years."""
@@ -134,7 +141,7 @@ def read_network_of_run(folder: Path, key: str) -> Trained:
         facts={
             name: run.summary.get(name) for name in ("metrics", "baseline", "n", "seed", "epochs", "versions", "commit")
         },
-        people=run.predictions,
+        run=run,
     )
 
 
