@@ -73,6 +73,39 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def run_here(work: Callable[[DictConfig], object], verb: str, folder: Path, *overrides: str) -> int:
+    """Do a command's work inside this process, in a folder; return its exit code."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        job = compose(verb, list(overrides), return_hydra_config=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_dict(job):
+        job.hydra.runtime.output_dir = str(folder)
+        job.hydra.mode = "RUN"
+        HydraConfig.instance().set_config(job)
+        del job["hydra"]
+    try:
+        work(job)
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        HydraConfig.instance().cfg = None
+    return 0
+
+
+def train_here(folder: Path, *overrides: str) -> Path:
+    """Train inside this process, without figures, and return the run's folder, which is this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+        assert (
+            run_here(
+                pipeline.train, "train", folder, "trainer=cpu", f"store.root={folder.parent / 'store'}", *overrides
+            )
+            == 0
+        )
+    return folder
+
+
 @pytest.fixture
 def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose ``train.yaml`` with overrides, as a job that would write into ``tmp_path/run0``, then ``run1``, ..."""

@@ -6,21 +6,17 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict
 
 from brainage import explain_command
 from brainage.bundle.__main__ import main as bundle
-from tests.conftest import FAST, ROOT, Ended, run_command
+from tests.conftest import FAST, run_command, run_here, train_here
 
 OUTPUTS = ["components.csv", "explanation.json", "figures", "map.csv", "maps.npz", "participants.csv", "report.html"]
 # All but 4, 23, 24 and 25.
@@ -34,7 +30,6 @@ class Trained:
     """A network and a baseline, trained on the same people."""
 
     folder: Path
-    ended: Ended
 
     @property
     def network(self) -> Path:
@@ -48,39 +43,24 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("explain")
-    words = ("model=simple1dcnn,mean_age", "report.n_resamples=100", "hydra.sweep.dir=runs")
-    ended = run_command(folder, "train.py", "--multirun", *FAST, *words)
-    assert ended.code == 0, ended.text
-    return Trained(folder, ended)
+    for number, model in enumerate(("simple1dcnn", "mean_age")):
+        train_here(folder / "runs" / str(number), *FAST, f"model={model}", "report.n_resamples=100")
+    return Trained(folder)
 
 
 Invoke = Callable[..., tuple[int, Path]]
 
 
 @pytest.fixture
-def invoke(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
+def invoke(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Invoke:
     """Run ``explain.py`` inside this process; return exit code and folder."""
     monkeypatch.chdir(trained.folder)
 
     def run(*words: str) -> tuple[int, Path]:
-        GlobalHydra.instance().clear()
         folder = tmp_path / "outputs" / "explain" / "day" / f"now{len(list(tmp_path.rglob('now*')))}"
-        folder.mkdir(parents=True)
-        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-            job = compose("explain", list(words), return_hydra_config=True)
-        with open_dict(job):
-            job.hydra.runtime.output_dir = str(folder)
-            job.hydra.mode = "RUN"
-            HydraConfig.instance().set_config(job)
-            del job["hydra"]
-        try:
-            explain_command.explain(job)
-        except SystemExit as end:
-            return int(str(end.code)), folder
-        return 0, folder
+        return run_here(explain_command.explain, "explain", folder, *words), folder
 
-    yield run
-    HydraConfig.instance().cfg = None
+    return run
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -174,7 +154,7 @@ def test_a_store_is_made_where_the_command_says_and_not_where_a_run_does(
     run = tmp_path / "from_elsewhere"
     shutil.copytree(trained.network, run)
     config = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(config.replace("root: outputs/store", f"root: {tmp_path / 'lost'}"))
+    (run / "config.yaml").write_text(re.sub("root: .*store\n", f"root: {tmp_path / 'lost'}\n", config))
     monkeypatch.chdir(tmp_path)
     for words, made in (((), "outputs/store"), ((f"store.root={tmp_path / 'named'}",), "named")):
         code, _ = invoke(f"run={run}", "participants=2", *words, *SMALL)

@@ -10,7 +10,7 @@ import os
 import pickle
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,10 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict
 
 from brainage import compare_command, explain_command, predict_command, report_command
 from brainage.bundle.__main__ import main as bundle
-from tests.conftest import ROOT, run_command
+from tests.conftest import ROOT, run_here, train_here
 
 COMMANDS = {
     "predict": predict_command.predict,
@@ -58,9 +54,9 @@ class Evil:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs of one small network each."""
     folder = tmp_path_factory.mktemp("hostile")
-    words = ("cohort.n_participants=120", "trainer.max_epochs=1", "batch_size=16", "model.start_out=4", "trainer=cpu")
-    ended = run_command(folder, "train.py", "--multirun", *words, "seed=1,2", "hydra.sweep.dir=runs", "logger=none")
-    assert ended.code == 0, ended.text
+    words = ("cohort.n_participants=120", "trainer.max_epochs=1", "batch_size=16", "model.start_out=4")
+    for number, seed in enumerate((1, 2)):
+        train_here(folder / "runs" / str(number), *words, f"seed={seed}")
     return folder
 
 
@@ -74,28 +70,10 @@ Invoke = Callable[..., int]
 
 
 @pytest.fixture
-def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Run a command inside this process; return its exit code."""
     monkeypatch.chdir(tmp_path)
-    GlobalHydra.instance().clear()
-
-    def call(verb: str, *words: str) -> int:
-        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-            job = compose(verb, list(words), return_hydra_config=True)
-        folder = tmp_path / "out" / verb
-        folder.mkdir(parents=True, exist_ok=True)
-        with open_dict(job):
-            job.hydra.runtime.output_dir = str(folder)
-            HydraConfig.instance().set_config(job)
-            del job["hydra"]
-        try:
-            COMMANDS[verb](job)
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    yield call
-    HydraConfig.instance().cfg = None
+    return lambda verb, *words: run_here(COMMANDS[verb], verb, tmp_path / "out" / verb, *words)
 
 
 def told(verb: str, run: Path, trained: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict
 
 from brainage import predict_command
 from brainage.bundle.__main__ import main as bundle
 from brainage.data.simulated_files import main as write_files
-from tests.conftest import ROOT, run_command
+from tests.conftest import run_command, run_here, train_here
 
-SMALL = ("model.start_out=4", "trainer=cpu", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100")
+SMALL = ("model.start_out=4", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100")
 TRAINED, NEW = 250, 60
 
 
@@ -38,9 +34,8 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("predict")
-    words = (f"cohort.n_participants={TRAINED}", *SMALL, "seed=1,2", "hydra.sweep.dir=runs")
-    ended = run_command(folder, "train.py", "--multirun", *words)
-    assert ended.code == 0, ended.text
+    for number, seed in enumerate((1, 2)):
+        train_here(folder / "runs" / str(number), f"cohort.n_participants={TRAINED}", *SMALL, f"seed={seed}")
     for layout in ("bids", "ukb"):
         out = ["--layout", layout, "--out", str(folder / layout), "--participants", str(NEW), "--seed", "7"]
         assert write_files(out) == 0
@@ -61,25 +56,17 @@ Predict = Callable[..., Path]
 
 
 @pytest.fixture
-def predict(place: Place, tmp_path: Path, undrawn: None) -> Iterator[Predict]:
+def predict(place: Place, tmp_path: Path, undrawn: None) -> Predict:
     """Predict inside this process; return the folder."""
-    GlobalHydra.instance().clear()
 
     def run(*overrides: str) -> Path:
         words = [f"store.root={place['store']}", "device=cpu", "report.n_resamples=100", *overrides]
-        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-            job = compose("predict", words, return_hydra_config=True)
         folder = tmp_path / "out" / str(len(list(tmp_path.glob("out/*"))))
-        folder.mkdir(parents=True)
-        with open_dict(job):
-            job.hydra.runtime.output_dir = str(folder)
-            HydraConfig.instance().set_config(job)
-            del job["hydra"]
-        predict_command.predict(job)
+        if (code := run_here(predict_command.predict, "predict", folder, *words)) != 0:
+            raise SystemExit(code)
         return folder
 
-    yield run
-    HydraConfig.instance().cfg = None
+    return run
 
 
 def table(folder: Path) -> pd.DataFrame:
@@ -278,10 +265,7 @@ def test_mistakes(
 
 
 def test_a_baseline_is_refused(place: Place, predict: Predict, capsys: pytest.CaptureFixture[str]) -> None:
-    baseline = Path(place["baseline"])
-    if not baseline.exists():
-        words = ("model=mean_age", "cohort.n_participants=60", f"hydra.run.dir={baseline}")
-        assert run_command(place.folder, "train.py", *words).code == 0
+    baseline = train_here(Path(place["baseline"]), "model=mean_age", "cohort.n_participants=60")
     with pytest.raises(SystemExit):
         predict(f"run={baseline}", "cohort=simulated")
     assert "must be the run of a network, but it is one of the baseline mean_age" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
@@ -45,6 +46,7 @@ def trained(series: Tensor, age: Tensor) -> nn.Module:
     return network.eval()
 
 
+@pytest.mark.slow
 def test_components_that_carry_age_rank_above_the_others() -> None:
     series, age = simulated()
     network = trained(series[:N_TRAIN], age[:N_TRAIN])
