@@ -76,21 +76,19 @@ class Beside(Callback):
 
 
 def _preloaded(data: Any) -> tuple[Batches, Batches]:
-    """Return our batches in our order, from tensors that are in memory."""
+    """Return our batches in our order, from tensors that are in memory; nothing is augmented."""
 
-    def gathered(part: str, *, shuffle: bool) -> Batches:
-        order = data.loader(part, shuffle=shuffle).sampler
+    def gathered(part: str, order: BatchOrder) -> Batches:
         batches = list(data.loader(part))
         series, ages = torch.cat([batch[0] for batch in batches]), torch.cat([batch[1] for batch in batches])
 
         def of_epoch(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
-            assert isinstance(order, BatchOrder)
             order.set_epoch(epoch)
-            return ((series[index], ages[index]) for index in map(torch.from_numpy, order))
+            return ((series[index], ages[index]) for index in (torch.from_numpy(draw.index) for draw in order))
 
         return of_epoch
 
-    return gathered("train", shuffle=True), gathered("val", shuffle=False)
+    return gathered("train", data.train_dataloader().sampler), gathered("val", data.val_dataloader().sampler)
 
 
 class _TextDataset(Dataset[tuple[Tensor, Tensor]]):

@@ -25,8 +25,7 @@ from brainage.console import show_table
 from brainage.evaluation.intervals import percentile_interval, resampled_counts
 from brainage.run import read_summary
 
-# What every arm is compared with, and what each is told.
-REFERENCE = "published"
+# What each arm is told, and with which it is compared.
 ARMS = {
     "published": ("recipe=published",),
     "modern": ("recipe=modern",),
@@ -34,10 +33,11 @@ ARMS = {
     "modern, no cutmix": ("recipe=modern", "recipe.cutmix=0"),
     "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
 }
+_REFERENCE = {arm: "published" if arm == "modern" else "modern" for arm in ARMS if arm != "published"}
 
 COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")
 
-_HEADER = ("recipe", "test MAE", "val MAE", "epochs", "less published", "over participants", "over seeds")
+_HEADER = ("recipe", "test MAE", "val MAE", "epochs", "compared with", "difference", "over participants", "over seeds")
 
 
 def main() -> None:
@@ -95,20 +95,20 @@ def _test(run: Path) -> tuple[pd.Series, float]:
 
 
 def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, object]]:
-    """Measure each arm that all seeds have, and compare it with the reference on the same people."""
-    reference = {seed: _test(_folder(place, REFERENCE, seed))[0] for seed in seeds}
+    """Measure each arm, and compare it with its reference, where that is asked for too, on the same people."""
+    errors = {arm: [_test(_folder(place, arm, seed))[0] for seed in seeds] for arm in arms}
     for arm in arms:
-        runs = [_folder(place, arm, seed) for seed in seeds]
-        summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
-        errors = [_test(run)[0] for run in runs]
+        summaries = [json.loads((_folder(place, arm, seed) / "summary.json").read_text()) for seed in seeds]
         row: dict[str, object] = {
             "recipe": arm,
-            "test_mae": float(np.mean([error.mean() for error in errors])),
+            "test_mae": float(np.mean([error.mean() for error in errors[arm]])),
             "val_mae": float(np.mean([summary["metrics"]["val"]["mae"] for summary in summaries])),
             "epochs": float(np.mean([summary["epochs"] for summary in summaries])),
         }
-        if arm != REFERENCE:
-            row.update(_difference([e - reference[seed] for e, seed in zip(errors, seeds, strict=True)]))
+        reference = _REFERENCE.get(arm)
+        if reference in errors:
+            pairs = zip(errors[arm], errors[reference], strict=True)
+            row.update(compared_with=reference, **_difference([own - other for own, other in pairs]))
         yield row
 
 
@@ -124,7 +124,7 @@ def _difference(differences: list[pd.Series]) -> dict[str, object]:
     means = np.array([one.mean() for one in differences])
     reach = float(stats.t.ppf(0.975, len(means) - 1)) * float(means.std(ddof=1)) / math.sqrt(len(means))
     return {
-        "less_published": float(table.mean()),
+        "difference": float(table.mean()),
         "low_participants": low,
         "high_participants": high,
         "low_seeds": float(means.mean()) - reach,
@@ -134,10 +134,10 @@ def _difference(differences: list[pd.Series]) -> dict[str, object]:
 
 def _cells(row: dict[str, object]) -> list[str]:
     cells = [str(row["recipe"]), f"{row['test_mae']:.3f}", f"{row['val_mae']:.3f}", f"{row['epochs']:.0f}"]
-    if "less_published" not in row:
-        return [*cells, "", "", ""]
+    if "difference" not in row:
+        return [*cells, "", "", "", ""]
     intervals = [f"{row[f'low_{kind}']:+.2f} to {row[f'high_{kind}']:+.2f}" for kind in ("participants", "seeds")]
-    return [*cells, f"{row['less_published']:+.3f}", *intervals]
+    return [*cells, str(row["compared_with"]), f"{row['difference']:+.3f}", *intervals]
 
 
 if __name__ == "__main__":

@@ -497,8 +497,10 @@ class RecipeConfig:
     ----------
     name : str
         The config's own name.
-    circular_shift, cutmix, weight_averaging
-        See `brainage.training.recipe.Recipe`.
+    circular_shift, cutmix
+        See `brainage.data.augmentation.Augmentation`.
+    weight_averaging
+        See `brainage.training.averaging`.
     """
 
     name: str = "none"
@@ -522,10 +524,6 @@ class RecipeConfig:
             self.weight_averaging,
             "0 averages nothing.",
         )
-
-    def of_training(self) -> dict[str, Any]:
-        """Return the arguments of `brainage.training.recipe.Recipe`."""
-        return {key: value for key, value in vars(self).items() if key != "name"}
 
 
 @dataclass

@@ -95,9 +95,9 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     import numpy as np
 
-    from brainage.data.datamodule import SeriesDataset
+    from brainage.data.datamodule import Draw, SeriesDataset
 
     everybody = SeriesDataset(store.series, rows, np.array(channels), np.zeros(len(rows)), store.release)
     begins = range(0, len(rows), batch_size)
     for begin in track(begins, len(begins), "Batches predicted"):
-        yield everybody[np.arange(begin, min(begin + batch_size, len(rows)))]
+        yield everybody[Draw(np.arange(begin, min(begin + batch_size, len(rows))))]

@@ -258,7 +258,6 @@ def _trainer_arguments(config: Config) -> dict[str, Any]:
 
 def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunFolder, composed: DictConfig) -> Fit:
     from brainage.training.fit import fit
-    from brainage.training.recipe import Recipe
 
     def begin() -> None:
         _write_config(composed, folder)
@@ -276,7 +275,7 @@ def _fit(config: Config, people: pd.DataFrame, data: AgeDataModule, folder: RunF
             seed=config.seed,
             patience=config.patience,
             output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
-            recipe=Recipe(**config.recipe.of_training()),
+            weight_averaging=config.recipe.weight_averaging,
             loggers=loggers,
             data_fingerprint=data.fingerprint,
             resume=config.resume is not None,

@@ -282,6 +282,7 @@ def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Pa
 
 
 def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:
+    from brainage.data.augmentation import Augmentation
     from brainage.data.datamodule import AgeDataModule
 
     return AgeDataModule(
@@ -291,6 +292,7 @@ def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataMo
         batch_size=config.batch_size,
         seed=config.seed,
         residency=config.store.residency,
+        augmentation=Augmentation(config.recipe.circular_shift, config.recipe.cutmix),
     )
 
 

@@ -15,6 +15,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from brainage.data.augmentation import Augmentation, Mix
 from brainage.data.split import PARTS
 from brainage.data.store_files import Store, verify
 
@@ -22,6 +23,7 @@ from brainage.data.store_files import Store, verify
 _SHARE_OF_FREE_MEMORY = 0.25
 
 Batch = tuple[Tensor, Tensor]
+DrawMix = Callable[[np.random.Generator, int], Mix | None]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,22 @@ def fingerprint_of(store: Store, people: Mapping[str, People]) -> str:
     return content.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Who is in a batch.
+
+    Parameters
+    ----------
+    index : array of shape (batch,)
+        Positions within a part.
+    mix : Mix or None
+        How their series are changed.
+    """
+
+    index: NDArray[np.intp]
+    mix: Mix | None = None
+
+
 class SeriesDataset(Dataset[Batch]):
     """Participants' series and ages; an item is a whole batch.
 
@@ -91,33 +109,41 @@ class SeriesDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: NDArray[np.intp]) -> Batch:
-        """Gather the participants numbered `index`.
+    @property
+    def n_times(self) -> int:
+        """Time points of a series."""
+        return int(self._series.shape[2])
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """Gather participants.
 
         Parameters
         ----------
-        index : array of shape (batch,)
-            Positions within this part.
+        draw : Draw
+            Whom, and how their series are changed.
 
         Returns
         -------
         Tensor of shape (batch, n_channels, n_times), Tensor of shape (batch,)
             Series and ages.
         """
-        rows = self._rows[index]
-        if self._held is not None:
+        mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
+        if self._held is None:
+            series = self._series[rows[:, None], self._channels]
+            if self._release is not None:
+                self._release()
+            gathered = torch.from_numpy(series if mix is None else mix.gather(series, np.arange(len(rows))))
+        elif mix is None:
             gathered = self._held[torch.from_numpy(rows)]
         else:
-            gathered = torch.from_numpy(self._series[rows[:, None], self._channels])
-        if self._release is not None:
-            self._release()
-        return gathered, self._ages[torch.from_numpy(index)]
+            gathered = torch.from_numpy(mix.gather(self._series, rows))
+        return gathered, ages if mix is None else mix.ages(ages, self.n_times)
 
 
-class BatchOrder(Sampler[NDArray[np.intp]]):
-    """The batches of an epoch: positions of participants.
+class BatchOrder(Sampler[Draw]):
+    """The batches of an epoch.
 
-    The order depends on (`seed`, epoch) only, so a run that is taken up again sees what it would have seen.
+    Order and changes depend on (`seed`, epoch) only, so a run that is taken up again sees what it would have seen.
 
     Parameters
     ----------
@@ -127,10 +153,14 @@ class BatchOrder(Sampler[NDArray[np.intp]]):
         Participants a batch. One left over alone joins the batch before it: batch normalisation cannot train on one.
     seed : int or None
         Shuffles; None keeps the order.
+    draw_mix : callable or None
+        Takes a generator and the number of a batch's participants; returns how they are changed.
     """
 
-    def __init__(self, n_participants: int, batch_size: int, seed: int | None = None) -> None:
-        self._n_participants, self._seed, self._epoch = n_participants, seed, 0
+    def __init__(
+        self, n_participants: int, batch_size: int, seed: int | None = None, draw_mix: DrawMix | None = None
+    ) -> None:
+        self._n_participants, self._seed, self._epoch, self._draw_mix = n_participants, seed, 0, draw_mix
         starts = list(range(0, n_participants, batch_size))
         if len(starts) > 1 and n_participants - starts[-1] == 1:
             starts.pop()
@@ -139,13 +169,13 @@ class BatchOrder(Sampler[NDArray[np.intp]]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __iter__(self) -> Iterator[NDArray[np.intp]]:
+    def __iter__(self) -> Iterator[Draw]:
         """Yield the batches of the epoch that it is when the first one is asked for."""
-        order = np.arange(self._n_participants)
-        if self._seed is not None:
-            order = np.random.default_rng([self._seed, self._epoch]).permutation(self._n_participants)
         # Lightning begins to iterate before it says which epoch comes, where a run is taken up again.
-        yield from np.split(order, self._starts[1:])
+        rng = np.random.default_rng([self._seed or 0, self._epoch])
+        order = np.arange(self._n_participants) if self._seed is None else rng.permutation(self._n_participants)
+        for index in np.split(order, self._starts[1:]):
+            yield Draw(index, None if self._draw_mix is None else self._draw_mix(rng, len(index)))
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes; Lightning calls it before each."""
@@ -169,6 +199,8 @@ class AgeDataModule(LightningDataModule):
         Governs the order of training participants.
     residency : {"auto", "memory", "memmap"}
         Hold the series in memory, or map the store's file.
+    augmentation : Augmentation
+        How the batches of `train_dataloader` are changed.
     """
 
     def __init__(
@@ -180,24 +212,25 @@ class AgeDataModule(LightningDataModule):
         batch_size: int,
         seed: int,
         residency: str = "auto",
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed, self._augmentation = batch_size, seed, augmentation
         self.fingerprint = fingerprint_of(store, people)
         self._datasets = _datasets(store, people, np.asarray(channels), residency)
 
-    def loader(self, part: str, *, shuffle: bool = False) -> DataLoader[Any]:
-        """Return the batches of one part.
+    def loader(self, part: str) -> DataLoader[Any]:
+        """Return the batches of one part, in the participants' order.
 
         Parameters
         ----------
         part : {"train", "val", "test"}
             Whose.
-        shuffle : bool, default=False
-            In an order of its own each epoch, or always in the participants' order.
         """
         dataset = self._datasets[part]
-        order = BatchOrder(len(dataset), self._batch_size, self._seed if shuffle else None)
+        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size))
+
+    def _loader(self, dataset: SeriesDataset, order: BatchOrder) -> DataLoader[Any]:
         # The sampler deals out whole batches and the data set gathers them: no collation. A generator of its own, for
         # a loader draws a number whenever it begins, which would shift the numbers that dropout gets.
         return DataLoader(
@@ -209,8 +242,13 @@ class AgeDataModule(LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the training batches."""
-        return self.loader("train", shuffle=True)
+        """Return the training batches, augmented, in an order of its own each epoch."""
+        dataset = self._datasets["train"]
+
+        def draw_mix(rng: np.random.Generator, n_participants: int) -> Mix | None:
+            return self._augmentation.draw(rng, n_participants, dataset.n_times)
+
+        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size, self._seed, draw_mix))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation batches."""

@@ -19,10 +19,10 @@ from torch import nn
 
 from brainage.console import log
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
+from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
-from brainage.training.recipe import PLAIN, Recipe, averaging
 from brainage.training.trainer import known_warnings, make_trainer
 
 
@@ -62,7 +62,7 @@ def fit(
     seed: int,
     patience: int,
     output_bias: float | None = None,
-    recipe: Recipe = PLAIN,
+    weight_averaging: float = 0.0,
     loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
     data_fingerprint: str = "",
@@ -90,8 +90,8 @@ def fit(
         Epochs without a lower validation loss after which training stops.
     output_bias : float or None
         Where the last layer's bias starts, in years; None lets it give 0 years.
-    recipe : Recipe
-        See Recipe.
+    weight_averaging : float, default=0
+        The decay of averaged weights; 0 averages nothing. See averaging.
     loggers, callbacks : sequences
         Added to the project's own.
     data_fingerprint : str, default=""
@@ -125,11 +125,11 @@ def fit(
     with _seeded(seed), known_warnings():
         network = build()
         _start_output(network, output_bias)
-        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed, recipe=recipe)
+        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed)
         if going_on:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Going on after epoch %d", progress.epochs - 1)
-        more = [averaging(recipe.weight_averaging)] if recipe.weight_averaging else []
+        more = [averaging(weight_averaging)] if weight_averaging else []
         reports = [EpochReport(report)] if report is not None else []
         trainer = make_trainer(
             {"default_root_dir": str(folder), **trainer_arguments, "enable_progress_bar": False},

@@ -12,8 +12,6 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from brainage.training.recipe import PLAIN, Augmentation, Recipe
-
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
@@ -69,10 +67,8 @@ class AgeRegressor(LightningModule):
     scheduler : callable or None
         Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
     seed : int
-        Governs dropout and augmentation: every epoch starts their generators from (`seed`, epoch), so an epoch that
-        is trained again draws the same numbers.
-    recipe : Recipe
-        How batches are changed in training.
+        Governs dropout: every epoch starts its generator from (`seed`, epoch), so an epoch that is trained again
+        draws the same numbers.
     """
 
     def __init__(
@@ -82,10 +78,8 @@ class AgeRegressor(LightningModule):
         optimizer: MakeOptimizer,
         scheduler: MakeScheduler | None = None,
         seed: int = 0,
-        recipe: Recipe = PLAIN,
     ) -> None:
         super().__init__()
-        self._augment = Augmentation(recipe)
         self.network = network
         self._make_optimizer, self._make_scheduler, self._seed = optimizer, scheduler, seed
         self.train_error, self.val_error = RunningError(), RunningError()
@@ -108,7 +102,7 @@ class AgeRegressor(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the batch's mean squared error."""
-        return self._step(self._augment(*batch), self.train_error)
+        return self._step(batch, self.train_error)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add the batch to the validation error."""
@@ -119,9 +113,7 @@ class AgeRegressor(LightningModule):
         self.train_error.reset()
         self.val_error.reset()
         # torch's layers draw from its global generator and can be given no other; `fit` restores it afterwards.
-        seed = derived_seed(self._seed, self.current_epoch)
-        torch.manual_seed(seed)
-        self._augment.start_epoch(seed)
+        torch.manual_seed(derived_seed(self._seed, self.current_epoch))
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation error; an epoch may validate several times."""

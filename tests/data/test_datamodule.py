@@ -5,11 +5,13 @@ import psutil
 import pytest
 import torch
 
+from brainage.data.augmentation import Augmentation
 from brainage.data.datamodule import AgeDataModule, BatchOrder, People
 from brainage.data.store_files import DamagedStoreError, Store
 
 N_ROWS, N_COMPONENTS, N_TIMES = 11, 5, 13
 CHANNELS = [0, 3, 4]
+PLAIN = Augmentation()
 
 
 @pytest.fixture
@@ -28,8 +30,10 @@ PEOPLE = {
 }
 
 
-def module(store: Store, residency: str) -> AgeDataModule:
-    return AgeDataModule(store, PEOPLE, channels=CHANNELS, batch_size=3, seed=1, residency=residency)
+def module(store: Store, residency: str, augmentation: Augmentation = PLAIN) -> AgeDataModule:
+    return AgeDataModule(
+        store, PEOPLE, channels=CHANNELS, batch_size=3, seed=1, residency=residency, augmentation=augmentation
+    )
 
 
 @pytest.mark.parametrize("residency", ["auto", "memory", "memmap"])
@@ -44,11 +48,28 @@ def test_a_batch_holds_the_right_people_components_and_ages(store: Store, reside
     assert ages.tolist() == [50.5, 51, 52]
 
 
-def test_memory_and_memmap_give_the_same_shuffled_batches(store: Store) -> None:
-    held, mapped = (module(store, residency).train_dataloader() for residency in ("memory", "memmap"))
+@pytest.mark.parametrize("augmentation", [PLAIN, Augmentation(circular_shift=True, cutmix=1.0)])
+def test_memory_and_memmap_give_the_same_shuffled_batches(store: Store, augmentation: Augmentation) -> None:
+    held, mapped = (module(store, kind, augmentation).train_dataloader() for kind in ("memory", "memmap"))
     for (left, left_ages), (right, right_ages) in zip(held, mapped, strict=True):
         assert torch.equal(left, right)
         assert torch.equal(left_ages, right_ages)
+
+
+def test_only_training_batches_are_augmented_and_each_epoch_in_its_own_way(store: Store) -> None:
+    data = module(store, "auto", Augmentation(circular_shift=True))
+    order = data.train_dataloader().sampler
+    assert isinstance(order, BatchOrder)
+
+    def starts(epoch: int) -> list[list[int]]:
+        order.set_epoch(epoch)
+        return [draw.mix.starts.tolist() for draw in order if draw.mix]
+
+    assert starts(1) == starts(1) != starts(2)
+    assert len(starts(1)) == 2
+    for part in ("train", "val", "test"):
+        series = torch.cat([series for series, _ in data.loader(part)])
+        np.testing.assert_array_equal(series.numpy(), store.series[PEOPLE[part].rows][:, CHANNELS])
 
 
 def test_rows_that_were_mapped_for_a_batch_are_let_go_after_it(tmp_path: Path) -> None:
@@ -104,16 +125,16 @@ def test_auto_maps_what_would_take_too_much_memory(store: Store, monkeypatch: py
 )
 def test_a_last_batch_of_one_joins_the_batch_before_it(n: int, batch_size: int, lengths: list[int]) -> None:
     order = BatchOrder(n, batch_size)
-    assert [len(batch) for batch in order] == lengths
+    assert [len(draw.index) for draw in order] == lengths
     assert len(order) == len(lengths)
-    np.testing.assert_array_equal(np.concatenate(list(order)), np.arange(n))
+    np.testing.assert_array_equal(np.concatenate([draw.index for draw in order]), np.arange(n))
 
 
 def test_the_order_depends_on_seed_and_epoch_only() -> None:
     def drawn(seed: int, epoch: int) -> list[int]:
         order = BatchOrder(50, 8, seed)
         order.set_epoch(epoch)
-        return [int(i) for batch in order for i in batch]
+        return [int(i) for draw in order for i in draw.index]
 
     assert drawn(1, 4) == drawn(1, 4)
     assert sorted(drawn(1, 4)) == list(range(50))

@@ -8,7 +8,8 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from brainage.data.datamodule import BatchOrder, SeriesDataset
+from brainage.data.augmentation import Augmentation
+from brainage.data.datamodule import BatchOrder, Draw, SeriesDataset
 from brainage.errors import ConfigError, DeviceError
 from brainage.training.fit import Fit, fit, predict
 from brainage.training.module import AgeRegressor, derived_seed
@@ -34,8 +35,9 @@ class Linear(nn.Module):
 class Data(LightningDataModule):
     """21 people to train on, 6 to validate with; age is in the first channel's mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, augmentation: Augmentation = Augmentation()) -> None:  # noqa: B008 - frozen
         super().__init__()
+        self.augmentation = augmentation
         rng = np.random.default_rng(0)
         series = rng.standard_normal((27, N_CHANNELS, N_TIMES)).astype(np.float32)
         ages = 60 + 20 * series[:, 0].mean(axis=1).astype(np.float64)
@@ -43,13 +45,22 @@ class Data(LightningDataModule):
         self.val = SeriesDataset(series[21:], np.arange(6), None, ages[21:])
 
     def train_dataloader(self) -> DataLoader[object]:
-        return DataLoader(self.train, sampler=BatchOrder(21, 4, 0), batch_size=None)
+        order = BatchOrder(21, 4, 0, lambda rng, n: self.augmentation.draw(rng, n, N_TIMES))
+        return DataLoader(self.train, sampler=order, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[object]:
         return DataLoader(self.val, sampler=BatchOrder(6, 4), batch_size=None)
 
 
-def fitted(folder: Path, *, epochs: int = 4, dropout: float = 0.0, seed: int = 1, **more: object) -> Fit:
+def fitted(
+    folder: Path,
+    data: Data | None = None,
+    *,
+    epochs: int = 4,
+    dropout: float = 0.0,
+    seed: int = 1,
+    **more: object,
+) -> Fit:
     arguments = {
         "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.01),
         "scheduler": None,
@@ -59,7 +70,7 @@ def fitted(folder: Path, *, epochs: int = 4, dropout: float = 0.0, seed: int = 1
     }
     return fit(
         lambda: Linear(dropout),
-        Data(),
+        data or Data(),
         trainer_arguments={**CPU, "max_epochs": epochs},
         folder=folder,
         seed=seed,
@@ -138,9 +149,9 @@ def test_every_epoch_has_its_own_order_and_random_numbers(tmp_path: Path) -> Non
             original = loader.dataset.__getitem__
 
             class Dataset(torch.utils.data.Dataset[object]):
-                def __getitem__(self, index: object) -> object:
-                    seen.append([float(i) for i in index])  # type: ignore[attr-defined]
-                    return original(index)
+                def __getitem__(self, draw: Draw) -> object:
+                    seen.append([float(i) for i in draw.index])
+                    return original(draw)
 
             return DataLoader(Dataset(), sampler=loader.sampler, batch_size=None)
 

@@ -1,0 +1,121 @@
+"""Augmented series: what a recipe does to training batches while they are gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training batches are changed.
+
+    Parameters
+    ----------
+    circular_shift : bool, default=False
+        Turn each participant's series by a random number of time points whenever they are trained on: what comes
+        first goes last, in all components alike.
+    cutmix : float, default=0
+        The parameter of a Beta distribution from which a share of time is drawn: after it, all components go on with
+        the series of a second participant, and the age is that of both by their shares [1]_. 0 cuts nothing.
+
+    References
+    ----------
+    .. [1] Yun, Han, Oh, Chun, Choe and Yoo (2019). CutMix: Regularization strategy to train strong classifiers with
+       localizable features. https://doi.org/10.48550/arXiv.1905.04899
+    """
+
+    circular_shift: bool = False
+    cutmix: float = 0.0
+
+    def draw(self, rng: np.random.Generator, n_participants: int, n_times: int) -> Mix | None:
+        """Draw how a batch is changed; None where it is not.
+
+        Parameters
+        ----------
+        rng : Generator
+            Moved on.
+        n_participants, n_times : int
+            The batch's.
+        """
+        if not (self.circular_shift or self.cutmix):
+            return None
+        starts, n_kept, partners = np.zeros(n_participants, dtype=np.intp), n_times, np.arange(n_participants)
+        if self.circular_shift:
+            starts = rng.integers(n_times, size=n_participants)
+        if self.cutmix:
+            n_kept = round(n_times * float(rng.beta(self.cutmix, self.cutmix)))
+            partners = rng.permutation(n_participants)
+        return Mix(starts, partners, n_kept)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How one batch is changed.
+
+    Parameters
+    ----------
+    starts : array of shape (batch,)
+        The time point that comes first, of each participant's series.
+    partners : array of shape (batch,)
+        Positions in the batch: with whose turned series each participant's goes on.
+    n_kept : int
+        How many time points come before that.
+    """
+
+    starts: NDArray[np.intp]
+    partners: NDArray[np.intp]
+    n_kept: int
+
+    def gather(self, series: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Gather the participants' series, turned and mixed, in one pass.
+
+        Parameters
+        ----------
+        series : array of shape (n_rows, n_channels, n_times)
+            Not changed.
+        rows : array of shape (batch,)
+            Which rows belong to the participants.
+
+        Returns
+        -------
+        array of shape (batch, n_channels, n_times)
+            A copy.
+        """
+        n_times = series.shape[2]
+        batch = np.empty((len(rows), *series.shape[1:]), dtype=series.dtype)
+        firsts, seconds = self._sources(rows), self._sources(rows, self.partners)
+        for target, (row, start), (other, other_start) in zip(batch, firsts, seconds, strict=True):
+            _copy_turned(target, series[row], start, 0, self.n_kept)
+            _copy_turned(target, series[other], other_start, self.n_kept, n_times)
+        return batch
+
+    def ages(self, ages: Tensor, n_times: int) -> Tensor:
+        """Return the ages of the changed batch, in years.
+
+        Parameters
+        ----------
+        ages : Tensor of shape (batch,)
+            In years.
+        n_times : int
+            The series' length.
+        """
+        return torch.lerp(ages[torch.from_numpy(self.partners)], ages, self.n_kept / n_times)
+
+    def _sources(self, rows: NDArray[np.intp], who: NDArray[np.intp] | None = None) -> Iterable[tuple[int, int]]:
+        """Return row and start of each participant, or of who is given."""
+        chosen = slice(None) if who is None else who
+        return zip(rows[chosen].tolist(), self.starts[chosen].tolist(), strict=True)
+
+
+def _copy_turned(target: NDArray[np.float32], source: NDArray[np.float32], start: int, begin: int, end: int) -> None:
+    """Copy time points `begin` to `end` of a series that is turned to begin at `start`."""
+    n_times = source.shape[1]
+    seam = min(max(n_times - start, begin), end)  # here the source begins anew
+    target[:, begin:seam] = source[:, begin + start : seam + start]
+    target[:, seam:end] = source[:, seam + start - n_times : end + start - n_times]
