@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,10 +88,10 @@ class Mix:
         """
         n_times = series.shape[2]
         batch = np.empty((len(rows), *series.shape[1:]), dtype=series.dtype)
-        firsts, seconds = self._sources(rows), self._sources(rows, self.partners)
-        for target, (row, start), (other, other_start) in zip(batch, firsts, seconds, strict=True):
-            _copy_turned(target, series[row], start, 0, self.n_kept)
-            _copy_turned(target, series[other], other_start, self.n_kept, n_times)
+        of, starts = rows.tolist(), self.starts.tolist()
+        for one, other in enumerate(self.partners.tolist()):
+            _copy_turned(batch[one], series[of[one]], starts[one], 0, self.n_kept)
+            _copy_turned(batch[one], series[of[other]], starts[other], self.n_kept, n_times)
         return batch
 
     def ages(self, ages: Tensor, n_times: int) -> Tensor:
@@ -106,11 +105,6 @@ class Mix:
             The series' length.
         """
         return torch.lerp(ages[torch.from_numpy(self.partners)], ages, self.n_kept / n_times)
-
-    def _sources(self, rows: NDArray[np.intp], who: NDArray[np.intp] | None = None) -> Iterable[tuple[int, int]]:
-        """Return row and start of each participant, or of who is given."""
-        chosen = slice(None) if who is None else who
-        return zip(rows[chosen].tolist(), self.starts[chosen].tolist(), strict=True)
 
 
 def _copy_turned(target: NDArray[np.float32], source: NDArray[np.float32], start: int, begin: int, end: int) -> None:
