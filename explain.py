@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from brainage import command_configs, config, explain_command
+from brainage import command_configs, config_reading, explain_command
 
 command_configs.register()
 
@@ -17,5 +17,5 @@ def main(composed: DictConfig) -> None:
 if __name__ == "__main__":
     import sys
 
-    sys.argv = config.quote_query(sys.argv)
+    sys.argv = config_reading.quote_query(sys.argv)
     main()

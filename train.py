@@ -10,9 +10,9 @@ if __name__ == "__main__":
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from brainage import config, pipeline  # noqa: E402
+from brainage import config_reading, pipeline  # noqa: E402
 
-config.register()
+config_reading.register()
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")
@@ -22,5 +22,5 @@ def main(composed: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.argv = config.quote_query(sys.argv)
+    sys.argv = config_reading.quote_query(sys.argv)
     main()

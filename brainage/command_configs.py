@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from brainage import config
+from brainage import config_reading
 from brainage.config import GAP_CORRECTIONS, AssociationsConfig, CohortConfig, ReportConfig
 from brainage.config_rules import at_least, one_of, require
 from brainage.errors import ConfigError
@@ -237,7 +237,7 @@ class ExplainCommandConfig:
 
 def register() -> None:
     """Make all schemas and resolvers known to Hydra; call before it composes."""
-    config.register()
+    config_reading.register()
     store = ConfigStore.instance()
     for verb, node in (
         ("report", ReportCommandConfig),

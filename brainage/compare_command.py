@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.command import carry_out
 from brainage.command_configs import CompareCommandConfig
 from brainage.console import show_table
@@ -25,7 +25,7 @@ def compare(composed: DictConfig) -> None:
     """
 
     def work(folder: Path, ids: set[str]) -> None:
-        config = configs.parse_any(composed)
+        config = config_reading.parse_any(composed)
         assert isinstance(config, CompareCommandConfig)
         _compare(config, folder, ids)
 

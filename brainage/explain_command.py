@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.command import carry_out
 from brainage.command_configs import DEFAULT_STORE, ExplainCommandConfig
 from brainage.config import Config
@@ -68,7 +68,7 @@ def explain(composed: DictConfig) -> None:
     """
 
     def work(folder: Path, ids: set[str]) -> None:
-        config = configs.parse_any(composed)
+        config = config_reading.parse_any(composed)
         assert isinstance(config, ExplainCommandConfig)
         _explain(config, folder, ids)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.config import Config
 from brainage.data.participants import MAX_AGE
 from brainage.data.tables import (
@@ -99,9 +99,9 @@ def read_run(folder: Path, key: str) -> Run:
             "again with evaluate=true."
         )
     path = folder / "config.yaml"
-    composed = configs.read(path)
+    composed = config_reading.read(path)
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
-    config = configs.parse(composed)
+    config = config_reading.parse(composed)
     predictions, _ = read_predictions(folder / "predictions.csv", key)
     return Run(folder, config, path.read_text(), summary, predictions)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.config import refers_elsewhere
+from brainage.config_reading import refers_elsewhere
 from brainage.console import log
 from brainage.errors import ConfigError
 

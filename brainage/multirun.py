@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from brainage.config import refuse_ids, resolved
+from brainage.config import refuse_ids
+from brainage.config_reading import resolved
 from brainage.console import show_table
 from brainage.errors import BrainageError, SweepError
 from brainage.folds import close_folds

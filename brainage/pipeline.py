@@ -17,8 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from brainage import config as configs
-from brainage import models
+from brainage import config_reading, models
 from brainage.command import say, without_ids
 from brainage.config import Config
 from brainage.console import log, show_table
@@ -128,7 +127,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
 
 def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids: set[str]) -> None:
     """Take every step of a run and note its results in the summary; add to `ids` everybody who is known by then."""
-    config = configs.parse(composed)
+    config = config_reading.parse(composed)
     model_name = config.model_value("name")
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name

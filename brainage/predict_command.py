@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.command import carry_out
 from brainage.command_configs import DEFAULT_STORE, PredictCommandConfig
 from brainage.console import log, show_table
@@ -42,7 +42,7 @@ def predict(composed: DictConfig) -> None:
     """
 
     def work(folder: Path, ids: set[str]) -> None:
-        config = configs.parse_any(composed)
+        config = config_reading.parse_any(composed)
         assert isinstance(config, PredictCommandConfig)
         _predict(config, folder, ids)
 

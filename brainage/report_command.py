@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.command import carry_out
 from brainage.command_configs import ReportCommandConfig
 from brainage.config import Config
@@ -34,7 +34,7 @@ def report(composed: DictConfig) -> None:
     """
 
     def work(folder: Path, ids: set[str]) -> None:
-        config = configs.parse_any(composed)
+        config = config_reading.parse_any(composed)
         assert isinstance(config, ReportCommandConfig)
         if config.predictions is not None:
             _report_table(config, Path(config.predictions), folder, ids)

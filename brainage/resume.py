@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.console import log
 from brainage.errors import ConfigError, ResumeError
 from brainage.instances import check_targets
@@ -89,9 +89,9 @@ def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
         It is not a config of this version, or it names what a run is not made of.
     """
     path = folder / "config.yaml"
-    config = configs.read(path)
+    config = config_reading.read(path)
     check_targets(OmegaConf.to_container(config, resolve=False), path)
-    configs.parse(config)
+    config_reading.parse(config)
     _move_loggers(config, folder)
     config.resume = str(folder)
     if max_epochs is not None and max_epochs != config.trainer.max_epochs:

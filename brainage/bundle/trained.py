@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainage import config as configs
-from brainage import models
-from brainage.config import ModalityConfig
+from brainage import config_reading, models
+from brainage.config import ModalityConfig, ModelConfig
 from brainage.data.aggregates import Aggregates, Spread, spread_of
 from brainage.errors import BundleError, EvaluationError
 from brainage.evaluation.gap import Correction, fit_correction
@@ -193,13 +192,13 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> tuple[Modal
     BundleError, ConfigError
         They are not of this version, or no network of this project.
     """
-    seen, described = configs.typed_parts(modality, model, source)
+    seen, described = config_reading.typed_parts(modality, model, source)
     name = str(described.get("name") if isinstance(described, dict) else described.name)
     if name in models.ESTIMATORS or name not in models.names():
         raise BundleError(f"`{source}` must describe a network of this project, but its model is called {name!r}.")
     geometry.check(name, described)
     items = described if isinstance(described, dict) else vars(described)
-    arguments = {key: value for key, value in items.items() if key not in configs.ModelConfig.__dataclass_fields__}
+    arguments = {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
     for key, expected in (("in_channels", seen.n_channels), ("n_times", seen.n_times)):
         if arguments.get(key, expected) != expected:
             raise BundleError(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from brainage.config import quote_query, refuse_ids
+from brainage.config import refuse_ids
+from brainage.config_reading import quote_query
 from brainage.errors import ConfigError, StudyError
 
 # Each step has its own of these.

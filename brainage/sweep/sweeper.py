@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage import config as configs
+from brainage import config_reading
 from brainage.console import log
 from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
 from brainage.instances import instance
@@ -217,7 +217,7 @@ class Sweep:
                 with open_dict(config):
                     del config["hydra"]
                     config.logger = {}  # it refers to a run's folder
-                configs.parse(config)
+                config_reading.parse(config)
             except ImpossibleArchitectureError:
                 continue  # others may be possible
             except (HydraException, OmegaConfBaseException) as error:
