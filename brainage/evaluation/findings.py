@@ -174,17 +174,7 @@ def analyse(
     notes += said
     if gaps.notna().any():
         table = table.assign(bag_corrected=gaps)
-    chosen = rows_of(table, options.rows)
-    if chosen.empty:
-        raise EvaluationError(
-            f"`associations.rows={options.rows}` must name rows that exist, but none of {len(table)} predictions is of "
-            "that part. Use associations.rows=all, or a table whose `split` says test."
-        )
-    if len(phenotypes) and not chosen["participant_id"].isin(set(phenotypes["participant_id"])).any():
-        raise EvaluationError(
-            f"None of the {len(chosen)} participants who are analysed is among the {len(phenotypes)} of the cohort's "
-            "table: their ids must be the same. See whether this is the table that they came from."
-        )
+    chosen = _chosen(table, phenotypes, options)
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")
     training = table[table["split"] == "train"] if labelled else table.iloc[:0]
@@ -194,19 +184,7 @@ def analyse(
         for part, group in table.groupby("split", sort=False)
         if labelled and part not in set(chosen["split"])
     }
-    notes += _outside(rows, training)
-    n_learned = int((rows["split"] == "train").sum()) if labelled else 0
-    if n_learned:
-        notes.append(
-            f"{n_learned} of the {len(rows)} rows were learned from: accuracy on them says nothing of new people."
-        )
-    n_unlabelled = int(table["split"].isna().sum()) if labelled and options.rows != "all" else 0
-    if n_unlabelled:
-        notes.append(f"{n_unlabelled} of {len(table)} rows are of no part of the split, and are left out.")
-    if len(rows) < MIN_RESAMPLED:
-        notes.append(
-            f"No intervals of accuracy: {len(rows)} participants are analysed, and {MIN_RESAMPLED} are needed."
-        )
+    notes += [*_outside(rows, training), *_said_of_rows(rows, table, options)]
     return Findings(
         options=options,
         predictions=table,
@@ -222,6 +200,40 @@ def analyse(
         truth=_truth(rows, training, known),
         notes=notes,
     )
+
+
+def _chosen(table: pd.DataFrame, phenotypes: pd.DataFrame, options: Options) -> pd.DataFrame:
+    """Return the rows to analyse, if there are any and the phenotypes are of the same people."""
+    chosen = rows_of(table, options.rows)
+    if chosen.empty:
+        raise EvaluationError(
+            f"`associations.rows={options.rows}` must name rows that exist, but none of {len(table)} predictions is of "
+            "that part. Use associations.rows=all, or a table whose `split` says test."
+        )
+    if len(phenotypes) and not chosen["participant_id"].isin(set(phenotypes["participant_id"])).any():
+        raise EvaluationError(
+            f"None of the {len(chosen)} participants who are analysed is among the {len(phenotypes)} of the cohort's "
+            "table: their ids must be the same. See whether this is the table that they came from."
+        )
+    return chosen
+
+
+def _said_of_rows(rows: pd.DataFrame, table: pd.DataFrame, options: Options) -> list[str]:
+    """Return what there is to be careful with in the rows that are analysed, out of all."""
+    notes, labelled = [], has_labels(table)
+    n_learned = int((rows["split"] == "train").sum()) if labelled else 0
+    if n_learned:
+        notes.append(
+            f"{n_learned} of the {len(rows)} rows were learned from: accuracy on them says nothing of new people."
+        )
+    n_unlabelled = int(table["split"].isna().sum()) if labelled and options.rows != "all" else 0
+    if n_unlabelled:
+        notes.append(f"{n_unlabelled} of {len(table)} rows are of no part of the split, and are left out.")
+    if len(rows) < MIN_RESAMPLED:
+        notes.append(
+            f"No intervals of accuracy: {len(rows)} participants are analysed, and {MIN_RESAMPLED} are needed."
+        )
+    return notes
 
 
 def _corrected(table: pd.DataFrame, options: Options) -> tuple[pd.Series, list[Correction], list[str]]:
