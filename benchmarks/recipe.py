@@ -25,15 +25,27 @@ from brainage.console import show_table
 from brainage.evaluation.intervals import percentile_interval, resampled_counts
 from brainage.run import read_summary
 
-# What each arm is told, and with which it is compared.
+# The published learning rates, which the final models leave with any other recipe.
+_RATES = {"ica25": 5.7194389964362656e-05, "ica100": 0.00020177405202416644}
+
+# What each arm is told, with the modality's published rate for RATE.
 ARMS = {
     "published": ("recipe=published",),
+    "published, rate 1e-3": ("recipe=published", "optimizer.lr=1e-3"),
     "modern": ("recipe=modern",),
+    "modern, published rate": ("recipe=modern", "optimizer.lr=RATE"),
+    "modern, bias from zero": ("recipe=modern", "model.output_bias=zero"),
     "modern, no circular shift": ("recipe=modern", "recipe.circular_shift=false"),
     "modern, no cutmix": ("recipe=modern", "recipe.cutmix=0"),
     "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
 }
-_REFERENCE = {arm: "published" if arm == "modern" else "modern" for arm in ARMS if arm != "published"}
+
+
+def _reference(arm: str) -> str | None:
+    """Return the arm with which one is compared: the whole recipe, or the published one."""
+    whole, _, part = arm.partition(", ")
+    return whole if part else {"modern": "published"}.get(arm)
+
 
 COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")
 
@@ -49,6 +61,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each (default: 2)")
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="where they are kept")
     options = parser.parse_args()
+    if len(set(options.seeds)) < 2:
+        parser.error(f"--seeds must be two or more, for the interval over seeds, but got {options.seeds}")
     place: Path = options.runs / options.modality
     asked = [(arm, seed) for seed in options.seeds for arm in options.arms]
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -56,9 +70,18 @@ def main() -> None:
     rows = list(_rows(place, options.seeds, options.arms))
     show_table(f"Final model, {options.modality}, seeds {options.seeds}", _HEADER, [_cells(row) for row in rows])
     target = ROOT / "experiments" / "recipes" / f"{options.modality}.csv"
-    target.parent.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(target, index=False, float_format="%.3f")
+    _write(pd.DataFrame(rows), target)
     print(f"Written: {target}")
+
+
+def _write(measured: pd.DataFrame, target: Path) -> None:
+    """Write the table; arms that were measured before, and not now, keep their rows, with their commit."""
+    if target.exists():
+        before = pd.read_csv(target)
+        measured = pd.concat([measured, before[~before["recipe"].isin(measured["recipe"])]])
+    measured = measured.sort_values("recipe", key=lambda names: names.map(list(ARMS).index))
+    target.parent.mkdir(exist_ok=True)
+    measured.to_csv(target, index=False, float_format="%.3f")
 
 
 def _folder(place: Path, arm: str, seed: int) -> Path:
@@ -73,7 +96,8 @@ def _train(place: Path, modality: str, arm: str, seed: int) -> None:
     if (run / "checkpoints" / "last.ckpt").is_file():
         words = [f"resume={run}"]
     else:
-        given = (*COMMON, *ARMS[arm], f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
+        told = (word.replace("RATE", str(_RATES[modality])) for word in ARMS[arm])
+        given = (*COMMON, *told, f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
         words = [f"experiment=final_models/{modality}", *given]
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run(
@@ -101,11 +125,13 @@ def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, 
         summaries = [json.loads((_folder(place, arm, seed) / "summary.json").read_text()) for seed in seeds]
         row: dict[str, object] = {
             "recipe": arm,
+            "seeds": " ".join(map(str, seeds)),
+            "commit": " ".join(sorted({str(summary["commit"])[:7] for summary in summaries})),
             "test_mae": float(np.mean([error.mean() for error in errors[arm]])),
             "val_mae": float(np.mean([summary["metrics"]["val"]["mae"] for summary in summaries])),
             "epochs": float(np.mean([summary["epochs"] for summary in summaries])),
         }
-        reference = _REFERENCE.get(arm)
+        reference = _reference(arm)
         if reference in errors:
             pairs = zip(errors[arm], errors[reference], strict=True)
             row.update(compared_with=reference, **_difference([own - other for own, other in pairs]))
