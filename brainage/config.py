@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -721,6 +722,25 @@ def refuse_ids(query: str) -> None:
             "config is copied into every run's folder, where nobody's id belongs. List people to leave out in a file, "
             "one id a line, with cohort.exclude_ids=FILE."
         )
+
+
+def refuse_ids_in(words: Iterable[str]) -> None:
+    """Refuse overrides whose query names people: ``cohort.include=``, ``++cohort.include=``, ``cohort={include: ...}``.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Of the command line.
+
+    Raises
+    ------
+    ConfigError
+        See `refuse_ids`.
+    """
+    for word in words:
+        key, _, value = word.lstrip("+~").partition("=")
+        if key.startswith("cohort") and ("include" in key or (key == "cohort" and "include" in value)):
+            refuse_ids(word)
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:

@@ -78,6 +78,10 @@ class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 
 
+# How the reason of a run begins that diverged.
+DIVERGED = "Training diverged"
+
+
 class DivergedError(BrainageError, ArithmeticError):
     """Training left the realm of finite numbers."""
 

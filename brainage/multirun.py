@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from brainage.config import refuse_ids
+from brainage.config import refuse_ids, refuse_ids_in
 from brainage.config_reading import resolved
 from brainage.console import show_table
 from brainage.errors import BrainageError, SweepError
@@ -179,14 +179,14 @@ def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
             )
         with resolved():
             folder = Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir)
-            resume = config.resume
+            resume, query = config.resume, OmegaConf.select(config, "cohort.include")
         if resume is not None:
             check_resume(Path(resume), words, multirun=multirun)
             ensure_writable(folder)
             return
-        for word in words:
-            if word.startswith("cohort.include="):
-                refuse_ids(word)  # before Hydra copies it into the folder
+        # Before Hydra copies them into the folder.
+        refuse_ids_in(words)
+        refuse_ids(str(query))
         ensure_unused(folder)
         ensure_writable(folder)
     except BrainageError as error:

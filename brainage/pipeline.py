@@ -21,7 +21,7 @@ from brainage import config_reading, models
 from brainage.command import say, without_ids
 from brainage.config import Config
 from brainage.console import log, show_table
-from brainage.errors import BrainageError, DivergedError, ImpossibleArchitectureError
+from brainage.errors import DIVERGED, BrainageError, DivergedError, ImpossibleArchitectureError
 from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
@@ -312,7 +312,7 @@ def _predict(people: pd.DataFrame, data: AgeDataModule, network: nn.Module, of_p
     predictions = pd.concat(parts, ignore_index=True)
     if not np.isfinite(predictions["predicted_age"]).all():
         raise DivergedError(
-            "Training diverged: the network's predictions are not finite numbers. Lower optimizer.lr, or set "
+            f"{DIVERGED}: the network's predictions are not finite numbers. Lower optimizer.lr, or set "
             "trainer.gradient_clip_val=1."
         )
     predictions["bag"] = predictions["predicted_age"] - predictions["age"]

@@ -15,7 +15,8 @@ import psutil
 import pytest
 import yaml
 
-from brainage.study import commands, running
+from brainage.errors import StudyStepError
+from brainage.study import commands, running, taking_up
 from brainage.study.__main__ import main
 from brainage.study.index import write_index
 from brainage.study.overrides import checked_overrides
@@ -72,7 +73,7 @@ def test_depths_6_and_8_come_out_as_impossible(command: Command, tmp_path: Path)
 def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "study"
     out.mkdir()
-    plan = {"size": "small", "overrides": ["seed=3"], "done": {}}
+    plan = {"size": "small", "overrides": ["seed=3"], "seconds": {}, "done": {}}
     (out / "study.json").write_text(json.dumps(plan))
     before = (out / "study.json").read_bytes()
     assert main(["seed=3", "--out", str(out), "--size", "full"]) == 2
@@ -97,9 +98,17 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, capsys
     ("word", "said"),
     [
         ("cohort.include=participant_id != 'planted07'", "`cohort.include` must not name participants or families"),
-        ("+cohort.include=eid > 'planted07'", "`cohort.include` must not name participants or families"),
+        ("++cohort.include=eid > 'planted07'", "`cohort.include` must not name participants or families"),
+        ("cohort={include: 'eid > 7'}", "`cohort.include` must not name participants or families"),
         ("seed=1,2", "`seed=1,2` must have one value"),
-        ("model.depth=range(1,3)", "must have one value"),
+        ("batch_size=range(8,10)", "must have one value"),
+        ("modality=ica100", "each step sets its own `modality`"),
+        ("optimizer.lr=1e-3", "each step sets its own `optimizer.lr`"),
+        ("model.depth=8", "each step sets its own `model.depth`"),
+        ("objective=val/r2", "each step sets its own `objective`"),
+        ("cohort.n_participant=100", "Could not override 'cohort.n_participant'"),
+        ("seed=-3", "step manual_search/learning_rate: `seed` must be 0 or more, but got -3."),
+        ("cohort=ukb", "`cohort.phenotypes`, `cohort.root` must be given"),
         ("hydra.sweeper.n_trials=9", "each step sets its own `hydra.sweeper.n_trials`"),
         ("experiment=demo", "each step sets its own `experiment`"),
         ("nonsense", "`nonsense` must be an override, KEY=VALUE"),
@@ -135,7 +144,106 @@ def test_a_step_that_fails_is_named_with_its_log(
     assert f"step manual_search/learning_rate: train.py ended with {code}" in said
     assert f"`{note}`, the last are: no such table Mend what they name" in said
     assert "no such table" in note.read_text()
-    assert json.loads((tmp_path / "out" / "study.json").read_text())["done"] == {}
+    noted = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert noted["done"] == {} and set(noted["seconds"]) == {"manual_search/learning_rate"}
+
+
+# Writes a summary, as a training that was asked for something that diverges, cannot exist, or is well.
+_STAND_IN = """
+import json, pathlib, sys
+words = dict(word.removeprefix("--").partition("=")[::2] for word in sys.argv[1:])
+folder = pathlib.Path((words.get("hydra.run.dir") or words["resume"]).strip('"'))
+folder.mkdir(parents=True, exist_ok=True)
+said = json.loads(pathlib.Path(__file__).with_name("said.json").read_text())
+(folder / "summary.json").write_text(json.dumps(said["summary"]))
+(folder / "asked").write_text(sys.argv[1])
+sys.exit(said["code"])
+"""
+
+FINISHED = {"status": "finished", "reason": None}
+DIVERGED = {"status": "failed", "reason": "Training diverged: the validation loss was never a finite number."}
+IMPOSSIBLE = {"status": "impossible", "reason": "The sequence runs out."}
+FAILED = {"status": "failed", "reason": "`cohort.root=x` does not exist."}
+INTERRUPTED = {"status": "interrupted", "reason": "interrupted by SIGINT"}
+
+
+def before(folder: Path, summary: dict[str, str | None] | None, *, trained: bool) -> None:
+    """Leave what an earlier process left of a run."""
+    (folder / "checkpoints").mkdir(parents=True)
+    if summary is not None:
+        (folder / "summary.json").write_text(json.dumps(summary))
+    if trained:
+        (folder / "checkpoints" / "last.ckpt").touch()
+    (folder / "left").touch()
+
+
+@pytest.mark.parametrize(
+    ("left", "trained", "asked"),
+    [
+        (FINISHED, True, None),
+        (DIVERGED, True, None),
+        (IMPOSSIBLE, False, None),
+        (FAILED, False, "anew"),
+        (FAILED, True, "resume"),
+        (INTERRUPTED, False, "anew"),
+        (INTERRUPTED, True, "resume"),
+        (None, True, "resume"),
+        (None, False, "anew"),
+    ],
+)
+def test_of_a_grid_that_was_stopped_only_what_is_missing_is_done(
+    left: dict[str, str | None] | None,
+    trained: bool,
+    asked: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (step, *_) = steps("small", tmp_path / "out", ())
+    stand_in(tmp_path, monkeypatch, _STAND_IN)
+    (tmp_path / "said.json").write_text(json.dumps({"summary": FINISHED, "code": 0}))
+    for number in range(5):
+        before(step.folder / str(number), left if number == 1 else FINISHED, trained=trained)
+    (step.folder / "multirun.yaml").touch()
+    taking_up.carry_out(step, commands.Commands("x", tmp_path / "log", tmp_path / "note"))
+    assert not any((step.folder / str(number) / "asked").exists() for number in (0, 2, 3, 4))
+    job = step.folder / "1"
+    if asked is None:
+        assert not (job / "asked").exists() and json.loads((job / "summary.json").read_text()) == left
+    else:
+        said = (job / "asked").read_text()
+        assert said == (f'resume="{job}"' if asked == "resume" else "optimizer.lr=0.001")
+        assert (job / "left").exists() == (asked == "resume")
+    assert (step.folder / "summary.csv").read_text().count("finished") == (
+        5 if left not in (DIVERGED, IMPOSSIBLE) else 4
+    )
+
+
+@pytest.mark.parametrize(("summary", "code"), [(DIVERGED, 1), (IMPOSSIBLE, 2)])
+def test_a_training_that_gives_nothing_is_a_grids_result_but_ends_a_final_model(
+    summary: dict[str, str | None], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    todo = steps("small", tmp_path / "out", ())
+    stand_in(tmp_path, monkeypatch, _STAND_IN)
+    (tmp_path / "said.json").write_text(json.dumps({"summary": summary, "code": code}))
+    grid, final = todo[0], todo[8]
+    grid.folder.mkdir(parents=True)
+    (grid.folder / "multirun.yaml").touch()
+    doing = commands.Commands("x", tmp_path / "log", tmp_path / "note")
+    taking_up.carry_out(grid, doing)
+    assert (grid.folder / "summary.csv").read_text().count(str(summary["status"])) == 5
+    for _ in range(2):  # the second finds the first's summary
+        with pytest.raises(StudyStepError, match=f"train.py ended with {code}"):
+            taking_up.carry_out(final, doing)
+    assert not final.has_result()
+
+
+def test_a_grid_of_which_a_job_failed_otherwise_ends_with_that_jobs_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (grid, *_) = steps("small", tmp_path / "out", ())
+    stand_in(tmp_path, monkeypatch, "import sys\nif '--multirun' not in sys.argv: print('no root')\nsys.exit(1)")
+    with pytest.raises(StudyStepError, match="the last are: no root"):
+        taking_up.carry_out(grid, commands.Commands("x", tmp_path / "log", tmp_path / "note"))
 
 
 def test_a_command_whose_study_was_killed_is_stopped_before_its_folder_is_taken_up(tmp_path: Path) -> None:
@@ -162,8 +270,8 @@ def test_steps_whose_results_are_gone_are_done_again_with_what_was_made_of_them(
     todo = steps("small", tmp_path, ())
     for step in todo:
         step.folder.mkdir(parents=True)
-        step.result.touch()
-    Plan("small", [], {step.label: 1.0 for step in todo}).write(tmp_path)
+        step.result.write_text('{"status": "finished"}')
+    Plan("small", [], {}, dict.fromkeys((step.label for step in todo), "abc")).write(tmp_path)
     todo[8].result.unlink()
     plan = Plan("small", [])
     plan.take_up(tmp_path, todo)
@@ -182,12 +290,12 @@ def test_the_index_links_every_report_that_is_there(tmp_path: Path) -> None:
     first.result.write_text(
         "overrides,status,val/mse,val/mae,test/mae\noptimizer.lr=<i>1 seed=1,finished,41.5,5.0,5.25\n"
     )
-    plan = Plan("small", ["cohort.root=<u>"], {first.label: 60.0})
+    plan = Plan("small", ["cohort.root=<u>"], {first.label: 60.0}, {first.label: "c0ffee"})
     html = write_index(tmp_path, plan, todo).read_text()
     assert "1 of 11 steps are done, in 1.0 minutes." in html and "Size small: 600 participants" in html
     links = re.findall(r'<li><a href="([^"]+)"', html)
     assert links == ["manual_search/learning_rate/report.html"] and (tmp_path / links[0]).is_file()
-    assert "optimizer.lr=&lt;i&gt;1" in html and "41.50" in html
+    assert "optimizer.lr=&lt;i&gt;1" in html and "41.50" in html and "c0ffee" in html
     assert "cohort.root=&lt;u&gt;" in html and "<u>" not in html
 
 
@@ -213,6 +321,11 @@ def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int
     links = re.findall(r'<li><a href="([^"]+)"', html)
     assert len(links) == 11 and "11 of 11 steps are done" in html
     assert all((tmp_path / "study" / link).is_file() for link in links)
+    # The job that was stopped went on, and came to its end.
+    assert all(
+        json.loads((second / str(number) / "summary.json").read_text())["status"] == "finished" for number in range(5)
+    )
+    assert "Going on after epoch" in (tmp_path / "study" / "logs" / "manual_search-kernel_size.log").read_text()
     # Jobs of the multirun and those that were run later say alike what varied.
     words = [job[:2] for job in grid_jobs(steps("small", tmp_path, TINY)[1].words)]
     assert [noted(second / str(number))[:2] for number in range(5)] == words

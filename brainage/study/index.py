@@ -55,9 +55,10 @@ def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
         *made_with(),
         ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
         ("every training", plan.words()),
+        *((f"{step.label} at commit", done[step.label] or "unknown") for step in steps if step.label in done),
     ]
     lead = [
-        f"{len(done)} of {len(steps)} steps are done, in {sum(done.values()) / 60:.1f} minutes.",
+        f"{len(done)} of {len(steps)} steps are done, in {sum(plan.seconds.values()) / 60:.1f} minutes.",
         SIZES[plan.size].told(plan.size),
     ]
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
-from brainage.config import refuse_ids
-from brainage.config_reading import quote_query
+from brainage import config_reading
+from brainage.config import refuse_ids_in
 from brainage.errors import ConfigError, StudyError
+from brainage.study.commands import ROOT
+from brainage.study.steps import Step
 
-# Each step has its own of these.
-_OWN = ("experiment", "resume", "sweep", "evaluate")
+# Each step has its own of these, or the page says what they are.
+_OWN = frozenset(
+    {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
+    | {"modality.name", "modality.dimension", "modality.components", "modality.n_channels"}
+)
+_OWN_BEGINNINGS = ("hydra.", "hydra/", "model.", "optimizer.")
 
 
 def checked_overrides(words: Sequence[str]) -> list[str]:
@@ -35,13 +43,41 @@ def checked_overrides(words: Sequence[str]) -> list[str]:
     ConfigError
         A query names participants.
     """
-    for word in words:
-        if "cohort.include" in word.partition("=")[0]:
-            refuse_ids(word)
-    quoted = quote_query(list(words))
+    refuse_ids_in(words)
+    quoted = config_reading.quote_query(list(words))
     for word in quoted:
         _check(word)
     return quoted
+
+
+def check_composes(steps: Iterable[Step]) -> None:
+    """See that every training's config can be composed and keeps the rules, before hours of other trainings.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        Those without trainings are passed over.
+
+    Raises
+    ------
+    ConfigError
+        A training's cannot.
+    """
+    config_reading.register()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        for step in steps:
+            if step.stage == "comparison":
+                continue
+            # What the step itself varies has no place in a single run's config.
+            words = [word for word in step.words if "=" in word and not _is_of_sweep(word)]
+            try:
+                config_reading.parse(compose("train", words))
+            except (HydraException, OmegaConfBaseException, ConfigError) as error:
+                raise ConfigError(f"step {step.label}: {' '.join(str(error).split())}") from None
+
+
+def _is_of_sweep(word: str) -> bool:
+    return word.startswith("hydra.") or OverridesParser.create().parse_override(word).is_sweep_override()
 
 
 def _check(word: str) -> None:
@@ -52,7 +88,7 @@ def _check(word: str) -> None:
             f"`{word}` must be an override, KEY=VALUE, but {str(error).splitlines()[0]}. Correct it, or leave it out."
         ) from None
     key = override.key_or_group
-    if key in _OWN or key.startswith(("hydra.", "hydra/")):
+    if key in _OWN or key.startswith(_OWN_BEGINNINGS):
         raise StudyError(
             f"`{word}` cannot be given to a study: each step sets its own `{key}`. Leave it out, or run that step's "
             "command by itself."

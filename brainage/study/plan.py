@@ -23,13 +23,16 @@ class Plan:
         See `brainage.study.steps.SIZES`.
     overrides : list of str
         Given to every training.
-    done : dict of str to float
-        The finished steps, and the seconds that each took.
+    seconds : dict of str to float
+        What each step has taken so far, in all processes that were not killed.
+    done : dict of str to str or None
+        The finished steps, and the commit with which each was finished.
     """
 
     size: str
     overrides: list[str]
-    done: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    done: dict[str, str | None] = field(default_factory=dict)
 
     def take_up(self, out: Path, steps: Sequence[Step]) -> None:
         """Learn what is done, and note that the study has begun.
@@ -47,8 +50,8 @@ class Plan:
             The folder holds another study, or something else.
         """
         if (out / "study.json").exists():
-            done = self._noted(out)
-            there = {step.label for step in steps if step.label in done and step.result.is_file()}
+            done, self.seconds = self._noted(out)
+            there = {step.label for step in steps if step.label in done and step.has_result()}
             self.done = {step.label: done[step.label] for step in steps if _stands(step, steps, there)}
             if lost := [step.label for step in steps if step.label in done and step.label not in self.done]:
                 log.info("Done again, for results are gone: %s", ", ".join(lost))
@@ -64,12 +67,13 @@ class Plan:
         text = json.dumps(vars(self), indent=2) + "\n"
         write_whole(out / "study.json", lambda path: path.write_text(text))
 
-    def _noted(self, out: Path) -> dict[str, float]:
+    def _noted(self, out: Path) -> tuple[dict[str, str | None], dict[str, float]]:
         path = out / "study.json"
         try:
             noted = json.loads(path.read_text())
             begun = Plan(str(noted["size"]), list(noted["overrides"]))
-            done = {str(label): float(seconds) for label, seconds in noted["done"].items()}
+            done = {str(label): None if commit is None else str(commit) for label, commit in noted["done"].items()}
+            seconds = {str(label): float(number) for label, number in noted["seconds"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise StudyError(f"`{path}` must tell what was begun, but cannot be read. Use another folder.") from None
         if (begun.size, begun.overrides) != (self.size, self.overrides):
@@ -77,7 +81,7 @@ class Plan:
                 f"`--out {out}` holds a study of size {begun.size} with {begun.words()}, but got size {self.size} with "
                 f"{self.words()}. Repeat the first, or use another folder."
             )
-        return done
+        return done, seconds
 
     def words(self) -> str:
         """Return the overrides as they are shown."""

@@ -11,10 +11,10 @@ from filelock import FileLock, Timeout
 
 from brainage.console import log
 from brainage.errors import MissingPathError, StudyError
-from brainage.run import ensure_writable
+from brainage.run import commit
 from brainage.study.commands import ROOT, Commands, stop_left_behind
 from brainage.study.index import write_index
-from brainage.study.overrides import checked_overrides
+from brainage.study.overrides import check_composes, checked_overrides
 from brainage.study.plan import Plan
 from brainage.study.steps import steps
 from brainage.study.taking_up import carry_out
@@ -40,8 +40,13 @@ def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
     _check_root()
     plan, out = Plan(size, checked_overrides(overrides)), out.absolute()
     todo = steps(size, out, plan.overrides)
+    now = commit()
+    if not (out / "study.json").exists():
+        check_composes(todo)
     with _owned(out):
         plan.take_up(out, todo)
+        if others := sorted(label for label, of in plan.done.items() if of != now):
+            log.warning("Finished with another version of the code, and kept: %s", ", ".join(others))
         stop_left_behind(out / ".command.json")
         index = write_index(out, plan, todo)
         for number, step in enumerate(todo, start=1):
@@ -50,25 +55,37 @@ def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
                 log.info("%s: finished, kept", head)
                 continue
             log.info("%s ...", head)
-            started = time.monotonic()
-            carry_out(step, Commands(step.label, out / "logs" / f"{step.stage}-{step.name}.log", out / ".command.json"))
-            plan.done[step.label] = round(time.monotonic() - started, 1)
-            plan.write(out)
+            before, started = plan.seconds.get(step.label, 0.0), time.monotonic()
+            commands = Commands(step.label, out / "logs" / f"{step.stage}-{step.name}.log", out / ".command.json")
+            try:
+                carry_out(step, commands)
+                plan.done[step.label] = now
+            finally:
+                plan.seconds[step.label] = round(before + time.monotonic() - started, 1)
+                plan.write(out)
             index = write_index(out, plan, todo)
-            log.info("%s: done in %.0f s", head, plan.done[step.label])
+            log.info("%s: done in %.0f s", head, plan.seconds[step.label])
     log.info("Study: %s", index)
 
 
 @contextmanager
 def _owned(out: Path) -> Iterator[None]:
-    ensure_writable(out)
+    lock = FileLock(out / ".lock", timeout=0)
     try:
-        with FileLock(out / ".lock", timeout=0):
-            yield
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout:
         raise StudyError(
             f"`--out {out}`: another process is at this study. Wait for it, or use another folder."
         ) from None
+    except OSError as error:
+        raise StudyError(
+            f"`--out {out}` must be a folder that can be written, but: {error.strerror or error}. Use another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_root() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brainage.run import read_summary
+
 # The participants of the published study.
 N_PUBLISHED = 5902
 
@@ -97,6 +99,12 @@ class Step:
     def result(self) -> Path:
         """The file that tells what came out."""
         return self.folder / _RESULTS[self.stage]
+
+    def has_result(self) -> bool:
+        """Tell whether something came out; of a final model, a finished training."""
+        if self.stage == "final_models":
+            return (read_summary(self.folder) or {}).get("status") == "finished"
+        return self.result.is_file()
 
 
 def steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:

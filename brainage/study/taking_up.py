@@ -12,12 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from brainage import multirun
+from brainage.errors import DIVERGED
 from brainage.run import read_summary
 from brainage.study.commands import ROOT, Commands
 from brainage.study.steps import Step, quoted
-
-# Jobs with one of these need nothing more.
-_ENDED = ("finished", "impossible")
 
 
 def carry_out(step: Step, commands: Commands) -> None:
@@ -50,11 +48,12 @@ def _carry_out_grid(step: Step, commands: Commands) -> None:
     """Run a grid as one multirun, or what an earlier one left of it, job by job."""
     if not (step.folder / "multirun.yaml").exists():  # which Hydra writes before the first job
         shutil.rmtree(step.folder, ignore_errors=True)
-        commands.run([*step.words, f"hydra.sweep.dir={quoted(step.folder)}"])
-        return
+        # With 1, some job failed: it is looked at below.
+        if commands.run([*step.words, f"hydra.sweep.dir={quoted(step.folder)}"], accept=(0, 1)) == 0:
+            return
     for number, words in enumerate(grid_jobs(step.words)):
         # The experiment itself says that it is a multirun.
-        _carry_out_run(step.folder / str(number), [step.words[0], *words, "hydra.mode=RUN"], commands)
+        _carry_out_run(step.folder / str(number), [step.words[0], *words, "hydra.mode=RUN"], commands, in_grid=True)
     with commands.output.open("a", encoding="utf-8") as output, redirect_stdout(output):
         multirun.close(step.folder)
 
@@ -80,20 +79,24 @@ def grid_jobs(words: Sequence[str]) -> list[list[str]]:
     return [list(job) for job in product(*choices.values())]
 
 
-def _carry_out_run(folder: Path, words: Sequence[str], commands: Commands) -> None:
+def _carry_out_run(folder: Path, words: Sequence[str], commands: Commands, *, in_grid: bool = False) -> None:
     """Run a training, go on with it, or leave it as it is."""
-    if _status(folder) in _ENDED:
+    if _has_ended(folder, in_grid=in_grid):
         return
     if (folder / "checkpoints" / "last.ckpt").exists():
-        commands.run(["train.py", f"resume={quoted(folder)}"])
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    command = [*words, f"hydra.run.dir={quoted(folder)}"]
-    # A network that cannot exist is a single run's mistake, but a grid's result.
-    if (code := commands.run(command, accept=(0, 2))) and _status(folder) != "impossible":
+        command = ["train.py", f"resume={quoted(folder)}"]
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [*words, f"hydra.run.dir={quoted(folder)}"]
+    code = commands.run(command, accept=(0, 1, 2) if in_grid else (0,))
+    if code and not _has_ended(folder, in_grid=in_grid):
         commands.fail(command, code)
 
 
-def _status(folder: Path) -> str | None:
+def _has_ended(folder: Path, *, in_grid: bool) -> bool:
+    """Tell whether a run came to its end; a network that cannot exist, or that diverges, is a result of a grid."""
     summary = read_summary(folder)
-    return None if summary is None else summary["status"]
+    if summary is None:
+        return False
+    diverged = summary["status"] == "failed" and str(summary.get("reason")).startswith(DIVERGED)
+    return summary["status"] == "finished" or (in_grid and (summary["status"] == "impossible" or diverged))

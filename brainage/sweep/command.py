@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from sqlalchemy.exc import SQLAlchemyError
 
-from brainage.config import refuse_ids
+from brainage.config import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
 from brainage.interrupts import Interruption, interruptible
 from brainage.sweep.options import Options
@@ -39,9 +39,7 @@ def run(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     command = list(sys.argv)
     try:
-        for word in words:
-            if word.startswith("cohort.include="):
-                refuse_ids(word)
+        refuse_ids_in(words)
         options = _options(given)
         composed = without_password(composed, options.storage)
         if composed.hydra.runtime.choices.get("hydra/launcher") != "basic":

@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from brainage.console import log
-from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
+from brainage.errors import DIVERGED, BrainageError, CheckpointError, ConfigError, DivergedError
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
@@ -202,7 +202,7 @@ def _check_validated(progress: Progress) -> None:
         return
     if progress.n_validated:
         raise DivergedError(
-            "Training diverged: the validation loss was never a finite number. Lower optimizer.lr, or set "
+            f"{DIVERGED}: the validation loss was never a finite number. Lower optimizer.lr, or set "
             "trainer.gradient_clip_val=1."
         )
     raise ConfigError(
