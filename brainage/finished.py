@@ -26,6 +26,7 @@ from brainage.data.tables import (
 )
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.instances import check_targets
+from brainage.run import read_summary
 
 PARTS = ("train", "val", "test")
 
@@ -104,6 +105,70 @@ def read_run(folder: Path, key: str) -> Run:
     config = config_reading.parse(composed)
     predictions, _ = read_predictions(folder / "predictions.csv", key)
     return Run(folder, config, path.read_text(), summary, predictions)
+
+
+def run_folders(given: list[str] | str) -> list[Path]:
+    """Return the folders of several runs.
+
+    Parameters
+    ----------
+    given : list of str, or str
+        ``runs=``: folders of runs, or one folder of a multirun, of which those count that left predictions.
+
+    Raises
+    ------
+    MissingPathError, EvaluationError
+        There is no such folder, or it holds fewer than two finished runs; or a run is named twice.
+    """
+    parent = _multirun(given)
+    if parent is None:
+        found = [Path(run) for run in given]
+    elif not parent.is_dir():
+        raise MissingPathError(f"`runs={parent}` must be a multirun's folder, or a list of runs: it does not exist.")
+    elif (parent / "predictions.csv").is_file():
+        found = [parent]
+    else:
+        found = [job for job in _jobs(parent) if (job / "predictions.csv").is_file()]
+    if len(found) < 2:
+        raise EvaluationError(
+            f"`runs` must name two finished runs or more, or a multirun's folder that holds them, but got "
+            f"{len(found)}. Use runs=[FOLDER,FOLDER]."
+        )
+    if len({path.resolve() for path in found}) < len(found):
+        raise EvaluationError("`runs` must name different runs, but one is named twice. Remove it.")
+    return found
+
+
+def jobs_left_out(given: list[str] | str) -> list[str]:
+    """Return the jobs of a multirun that left no predictions, with what became of each.
+
+    Parameters
+    ----------
+    given : list of str, or str
+        See `run_folders`.
+    """
+    parent = _multirun(given)
+    jobs = [] if parent is None else [job for job in _jobs(parent) if job.name.isdigit()]
+    return [
+        f"job {job.name}, which {_became(read_summary(job))}" for job in jobs if not (job / "predictions.csv").is_file()
+    ]
+
+
+def _multirun(given: list[str] | str) -> Path | None:
+    if isinstance(given, str):
+        return Path(given)
+    return Path(given[0]) if len(given) == 1 else None
+
+
+def _jobs(parent: Path) -> list[Path]:
+    return sorted(
+        (path for path in parent.iterdir() if path.is_dir()),
+        key=lambda path: (not path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path.name),
+    )
+
+
+def _became(summary: dict[str, Any] | None) -> str:
+    return "has not ended" if summary is None else f"is {summary['status']}"
 
 
 def _summary(folder: Path, key: str) -> dict[str, Any]:

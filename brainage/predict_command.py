@@ -77,7 +77,7 @@ def _predict(config: PredictCommandConfig, folder: Path, ids: set[str]) -> None:
 
 def _sources(config: PredictCommandConfig) -> list[tuple[str, Path]]:
     """Return what names each network on the command line, and where it lies."""
-    from brainage.compare_command import run_folders
+    from brainage.finished import run_folders
 
     if config.runs is not None:
         return [("runs", path) for path in run_folders(config.runs)]

@@ -247,6 +247,33 @@ def test_compare_answers_in_one_page(study: Study, tmp_path: Path) -> None:
     assert "Paired differences" in html
 
 
+def test_seeds_of_one_model_are_told_apart_and_jobs_without_predictions_are_named(
+    study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = study.run(0)
+    for job, seed in (("0", 43), ("1", 44), ("10", 45)):
+        folder = tmp_path / "seeds" / job
+        folder.mkdir(parents=True)
+        for name in ("summary.json", "predictions.csv"):
+            (folder / name).write_bytes((source / name).read_bytes())
+        config = (source / "config.yaml").read_text()
+        assert "\nseed: 43\n" in config
+        (folder / "config.yaml").write_text(config.replace("\nseed: 43\n", f"\nseed: {seed}\n"))
+    (tmp_path / "seeds" / "2").mkdir()
+    (tmp_path / "seeds" / "3").mkdir()
+    (tmp_path / "seeds" / "3" / "summary.json").write_text('{"status": "failed"}')
+    code, folder = invoke("compare", f"runs={tmp_path / 'seeds'}", "ensemble=true", "report.n_resamples=100")
+    said = capsys.readouterr().out
+    assert code == 0
+    names = [row["run"] for row in read(folder / "comparison.csv")]
+    assert [name.rpartition(", ")[2] for name in names] == ["seed 43", "seed 44", "seed 45", "mean of all"]
+    assert names[2].startswith("3: ")
+    for job in ("job 2, which has not ended", "job 3, which is failed"):
+        assert f"Left out: {job}" in said and job in (folder / "report.html").read_text()
+    assert json.loads((folder / "comparison.json").read_text())["left_out"][1] == "job 3, which is failed"
+    assert f"{folder / 'predictions.csv'}" in said
+
+
 # --- Mistakes ---
 
 
@@ -295,20 +322,21 @@ def test_what_report_refuses(study: Study, table: Path, invoke: Invoke, capsys: 
 def test_what_compare_refuses(study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
     words = (f"cohort.n_participants={PEOPLE}", "model=mean_age", "report.n_resamples=100", "split.seed=1")
     one, run = train_here(tmp_path / "other" / "0", *words), study.run(0)
-    leaking = tmp_path / "leaking"
-    leaking.mkdir()
-    for name in ("config.yaml", "summary.json"):
-        (leaking / name).write_bytes((run / name).read_bytes())
     people = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
     first = people.index[people["split"] == "test"][0]
-    people.assign(split=people["split"].where(people.index != first, "train")).to_csv(
-        leaking / "predictions.csv", index=False
-    )
+    for part in ("train", "val"):
+        leaking = tmp_path / part
+        leaking.mkdir()
+        for name in ("config.yaml", "summary.json"):
+            (leaking / name).write_bytes((run / name).read_bytes())
+        known = people.assign(split=people["split"].where(people.index != first, part))
+        known.to_csv(leaking / "predictions.csv", index=False)
     cases = [
-        ((f"runs=[{run}]",), r"must name two finished runs or more"),
+        ((f"runs=[{run}]",), r"must name two finished runs or more, .* but got 1\."),
         ((f"runs=[{run},{run}]",), r"one is named twice"),
         ((f"runs=[{run},{one}]",), r"must share 90% of their test participants, but all share \d+ of the 30"),
-        ((f"runs=[{run},{leaking}]",), r"was trained on 1 of the test participants of 1:"),
+        ((f"runs=[{run},{tmp_path / 'train'}]",), r"was trained or validated on 1 of the test participants of 1:"),
+        ((f"runs=[{run},{tmp_path / 'val'}]",), r"was trained or validated on 1 of the test participants of 1:"),
         ((f"runs={tmp_path / 'none'}",), r"must be a multirun's folder, or a list of runs: it does not exist"),
         ((f"runs=[{run},{tmp_path / 'none'}]",), r"must be the folder of a finished run"),
         ((), r"`runs` must be given, but got nothing"),

@@ -91,8 +91,8 @@ def side_by_side(members: Sequence[Member], *, n_resamples: int, seed: int, ense
     Raises
     ------
     EvaluationError
-        They share under 90 % of their test participants; one was trained on another's test participant; or they know
-        different ages of somebody.
+        They share under 90 % of their test participants; one was trained or validated on another's test participant;
+        or they know different ages of somebody.
     """
     tests = [member.predictions[member.predictions["split"] == "test"] for member in members]
     shared = _shared(members, tests)
@@ -153,12 +153,12 @@ def _shared(members: Sequence[Member], tests: Sequence[pd.DataFrame]) -> pd.Data
                 f"{len(tested)} of {member.name}. Train them with the same cohort and split (split.seed)."
             )
     for (member, tested), other in itertools.product(zip(members, people, strict=True), members):
-        learned = other.predictions.loc[other.predictions["split"] == "train", "participant_id"]
+        learned = other.predictions.loc[other.predictions["split"].isin(["train", "val"]), "participant_id"]
         n_leaked = int(learned.isin(tested).sum())
         if n_leaked:
             raise EvaluationError(
-                f"`runs`: {other.name} was trained on {n_leaked} of the test participants of {member.name}: its error "
-                "on them says nothing. Train them with the same split (split.seed)."
+                f"`runs`: {other.name} was trained or validated on {n_leaked} of the test participants of "
+                f"{member.name}: its error on them says nothing. Train them with the same split (split.seed)."
             )
     if len(common) < MIN_RESAMPLED:
         raise EvaluationError(

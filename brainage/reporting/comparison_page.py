@@ -70,7 +70,12 @@ def _estimate(row: Mapping[Any, Any]) -> Estimate:
 
 
 def comparison_page(
-    found: SideBySide, places: Sequence[tuple[str, str]], parameters: Sequence[int | None], *, points: str
+    found: SideBySide,
+    places: Sequence[tuple[str, str]],
+    parameters: Sequence[int | None],
+    left_out: Sequence[str] = (),
+    *,
+    points: str,
 ) -> Page:
     """Return the report.
 
@@ -82,12 +87,15 @@ def comparison_page(
         Each run's name and folder.
     parameters : sequence of int or None
         Of each run's model.
+    left_out : sequence of str
+        Jobs of the multirun that are not compared.
     points : {"all", "none"}
         ``report.points``.
     """
     gaps = {name: (found.predicted[name] - found.predicted["age"]).to_numpy(float) for name in found.names}
     drawn = [figures.agreement(gaps[a], gaps[b], (a, b), points=points) for a, b in list(found.agreement)[:_MOST_DRAWN]]
     agreement = [[f"{a} and {b}", figures.text_of(r if r == r else None)] for (a, b), r in found.agreement.items()]
+    missing = [("left out", job) for job in left_out]
     sections = [
         Section(
             "Accuracy",
@@ -105,7 +113,7 @@ def comparison_page(
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
-        Section("What was compared", tables=[Table((), [*places, *made_with()], text=True)]),
+        Section("What was compared", tables=[Table((), [*places, *missing, *made_with()], text=True)]),
     ]
     n_runs = len(found.n_test)
     return Page(f"Comparison of {n_runs} runs", _lead(found), sections)

@@ -59,3 +59,12 @@ def test_only_what_is_asked_for_is_drawn() -> None:
     assert {start for mix in both for start in mix.starts.tolist()} == set(range(N_TIMES))
     assert {mix.n_kept for mix in both} == set(range(N_TIMES + 1))
     assert all(sorted(mix.partners.tolist()) == list(range(len(ROWS))) for mix in both)
+
+
+@pytest.mark.parametrize(("parameter", "near_the_ends"), [(0.1, (0.6, 1.0)), (1.0, (0.15, 0.25)), (10.0, (0.0, 0.02))])
+def test_the_share_is_of_a_beta_distribution(parameter: float, near_the_ends: tuple[float, float]) -> None:
+    rng, n_times = np.random.default_rng(5), 1000
+    mixes = [Augmentation(cutmix=parameter).draw(rng, 2, n_times) for _ in range(2000)]
+    shares = np.array([mix.n_kept / n_times for mix in mixes if mix is not None])
+    low, high = near_the_ends
+    assert low <= np.mean((shares < 0.1) | (shares > 0.9)) <= high
