@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import yaml
 
 from brainage.config import Config
+from brainage.config_reading import training_words
 from brainage.console import printable, show_table
 from brainage.evaluation.findings import Findings, Options
+from brainage.models import ESTIMATORS
 from brainage.models.estimator import Inputs
 from brainage.reporting.findings_page import (
     METRICS,
@@ -104,7 +107,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
             f"{cohort['name']}, {_thousands(cohort['n_participants'])} participants, store {cohort['fingerprint']}",
         ),
         ("participants", ", ".join(f"{part} {n}" for part, n in summary["n"].items())),
-        ("epochs", f"{summary['epochs']}, kept {summary['best_epoch']}"),
+        *([] if model["name"] in ESTIMATORS else _training(summary, config)),
         ("seed", str(summary["seed"])),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if value is not None)),
         ("commit", summary["commit"] or "unknown"),
@@ -112,6 +115,14 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
     ]
     title = f"{model['name']}, cohort {cohort['name']}"
     return About(title, facts, config, curves, summary["best_epoch"], dict(Counter(kinds).most_common()), points)
+
+
+def _training(summary: Mapping[str, Any], config: str) -> list[tuple[str, str]]:
+    """Return how a network was trained; a baseline is fitted at once."""
+    return [
+        ("training", training_words(yaml.safe_load(config))),
+        ("epochs", f"{summary['epochs']}, of which number {summary['best_epoch']}, from 0, was kept"),
+    ]
 
 
 def _read(path: Path) -> pd.DataFrame | None:
@@ -167,7 +178,9 @@ def show_findings(findings: Findings) -> None:
     ]
     if findings.against_ridge is not None:
         difference = findings.against_ridge
-        rows.append(["MAE less the ridge's", signed_interval(difference.mae), p_phrase(difference.p)])
+        rows.append(
+            [f"MAE less the ridge's (n = {difference.n:,})", signed_interval(difference.mae), p_phrase(difference.p)]
+        )
     if (truth := findings.truth) is not None:
         best = f"best possible {number(truth.best_r)}, 1.00"
         rows.append(["r with true gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])

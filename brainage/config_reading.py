@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -213,3 +213,31 @@ def refers_elsewhere(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(refers_elsewhere, value))
     return isinstance(value, str) and "${" in value
+
+
+def training_words(config: Mapping[str, Any]) -> str:
+    """Return how a network was trained, in one line, from its run's ``config.yaml``.
+
+    Parameters
+    ----------
+    config : mapping
+        Plain values.
+    """
+    recipe, optimizer, scheduler = (dict(config.get(group) or {}) for group in ("recipe", "optimizer", "scheduler"))
+    parts = [
+        _with_values(f"recipe {recipe.pop('name', 'none')}", recipe),
+        _with_values(_class_name(optimizer), optimizer),
+        _with_values(_class_name(scheduler), scheduler) if scheduler else "no scheduler",
+        f"batches of {config.get('batch_size')}",
+        f"last bias from {str((config.get('model') or {}).get('output_bias')).replace('_', ' ')}",
+    ]
+    return ", ".join(parts)
+
+
+def _class_name(values: Mapping[str, Any]) -> str:
+    return str(values.get("_target_")).rpartition(".")[2]
+
+
+def _with_values(name: str, values: Mapping[str, Any]) -> str:
+    said = [f"{key}={value}" for key, value in values.items() if not key.startswith("_")]
+    return f"{name} ({', '.join(said)})" if said else name

@@ -175,7 +175,7 @@ def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
         if sweep is not None and not multirun:
             raise SweepError(
                 f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: python train.py "
-                f"--multirun {' '.join(words)}"
+                f"--multirun {' '.join(word for word in words if not word.startswith('hydra.mode='))}"
             )
         with resolved():
             folder = Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir)

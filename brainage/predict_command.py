@@ -68,7 +68,7 @@ def _predict(config: PredictCommandConfig, folder: Path, ids: set[str]) -> None:
     people = _who_can_be_predicted(list(met.values()))
     values = _ages_by_network(networks, met, people, device, config.batch_size)
     table = _table(people, values, networks if config.match_ids else [])
-    notes = [*_outside(networks, met, people), *_seen(table)]
+    notes = [*_outside(networks, met, people), *_seen(table), *_unknown(networks)]
     corrected = _corrected(table, values, networks, config, notes)
     findings = _find(config, table, corrected, met, notes)
     _write(config, folder, table, findings, networks, met, notes)
@@ -204,6 +204,16 @@ def _seen(table: pd.DataFrame) -> list[str]:
     return [
         f"{n_learned:,} of {len(table):,} participants were trained or validated on: they are in predictions.csv with "
         "their `split`, and in nothing that is measured here. If ids are those of another study, use match_ids=false."
+    ]
+
+
+def _unknown(networks: Sequence[Trained]) -> list[str]:
+    """Say of whom it cannot be told whether they were learned from."""
+    if all(trained.people is not None for trained in networks):
+        return []
+    return [
+        "A bundle names nobody: whether people here are among those from whom its network learned cannot be told. "
+        "Accuracy on them would say nothing of new people."
     ]
 
 

@@ -110,17 +110,22 @@ def test_a_report_is_one_file_that_loads_nothing(study: Study) -> None:
     assert len(images) == len(list((study.run(0) / "figures").glob("*.png"))) > 5
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
     assert "The best possible is a line from true brain age to age." in html
+    assert "<td>training</td>" not in html  # a baseline has no optimizer
 
 
 def test_a_network_stands_beside_the_connectivity_ridge(tmp_path: Path) -> None:
     small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "trainer=cpu", "report.n_resamples=100")
     ended = run_command(tmp_path, "train.py", f"cohort.n_participants={PEOPLE}", *small, "hydra.run.dir=run")
     assert ended.code == 0, ended.text
-    assert re.search(r"MAE less the ridge's +[+-]\d", ended.out)
+    assert re.search(r"MAE less the ridge's \(n = \d+\) +[+-]\d", ended.out)
     assert re.search(r"r with true gap, corrected .*best possible 0\.\d\d, 1\.00", ended.out)
     assert "Report: " in ended.out
     against = json.loads((tmp_path / "run" / "findings.json").read_text())["against_ridge"]
     assert against["n"] == 30
+    trained = (
+        "recipe modern (circular_shift=True, cutmix=1.0, weight_averaging=0.98), AdamW (lr=0.001, weight_decay=0.01)"
+    )
+    assert f"<td>training</td><td>{trained}" in (tmp_path / "run" / "report.html").read_text()
     kept = list((tmp_path / "outputs" / "store").glob("*/connectivity-*.npz"))
     assert len(kept) == 1  # cached with the store
 

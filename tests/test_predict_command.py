@@ -136,6 +136,8 @@ def test_a_bundle_gives_what_its_run_gives(place: Place, predict: Predict) -> No
     with_run = predict(f"run={place['runs/0']}", *bids(place))
     with_bundle = predict(f"bundle={place['bundle']}", *bids(place))
     pd.testing.assert_frame_equal(table(with_run), table(with_bundle))
+    said = "whether people here are among those from whom its network learned cannot be told"
+    assert [said in (folder / "report.html").read_text() for folder in (with_run, with_bundle)] == [False, True]
 
 
 def test_several_runs_predict_their_mean_with_the_spread(place: Place, predict: Predict) -> None:

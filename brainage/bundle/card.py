@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brainage.config_reading import training_words
+
 if TYPE_CHECKING:
     from brainage.bundle.trained import Trained
 
@@ -50,6 +52,8 @@ def _data(trained: Trained, config: dict[str, Any]) -> str:
         )
     else:
         lines.append("- training participants: not known")
+    if config.get("optimizer"):
+        lines.append(f"- training: {training_words(config)}")
     lines += [
         f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}, {spread.low:.3f} to {spread.high:.3f}"
         for name, spread in trained.series.items()

@@ -131,8 +131,8 @@ def lead(findings: Findings) -> list[str]:
 
 def _against(difference: Difference) -> str:
     return (
-        f"MAE less that of the ridge on functional connectivity, on the same participants: "
-        f"{signed_interval(difference.mae)} years ({p_phrase(difference.p)}, n = {difference.n:,}; below 0 is better "
+        f"MAE less that of the ridge on functional connectivity, on the same {difference.n:,} participants, from whom "
+        f"neither has learned: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}; below 0 is better "
         "than the ridge)."
     )
 
