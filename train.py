@@ -2,10 +2,12 @@
 
 import sys
 
-from brainage.help import answer_help
+from brainage.help import answer_help, refuse_unknown_experiment
 
 if __name__ == "__main__":
-    answer_help(sys.argv)  # before anything is imported that takes a moment
+    # Before anything is imported that takes a moment.
+    answer_help(sys.argv)
+    refuse_unknown_experiment(sys.argv)
 
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402

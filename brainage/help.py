@@ -1,4 +1,4 @@
-"""The text of ``python train.py --help``: every group's choices, with the line that each config begins with."""
+"""What ``train.py`` answers first: ``--help``, with the line that each config begins with, and misspelt experiments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+
+from brainage.errors import nearest
 
 _CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -45,6 +47,25 @@ def answer_help(words: Sequence[str]) -> None:
         sys.exit(0)
 
 
+def refuse_unknown_experiment(words: Sequence[str]) -> None:
+    """Exit with a message where an experiment is named that is none of the project's.
+
+    Hydra's own answer lists one folder of choices, and most experiments lie in folders of that folder.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line. If it names another place of configs, the experiment may be there.
+    """
+    elsewhere = any(word.startswith(("--config-", "-cd", "-cp", "hydra.searchpath")) for word in words)
+    name = next((word.removeprefix("experiment=") for word in words if word.startswith("experiment=")), None)
+    known = _names(_CONFIGS / "experiment")
+    if elsewhere or name in (None, "null", *known) or "," in str(name):
+        return
+    print(f"error: `experiment={name}` does not exist. {nearest(str(name), known)}", file=sys.stderr)
+    sys.exit(2)
+
+
 def help_text() -> str:
     """Return the help, read from the configs themselves."""
     defaults = _defaults()
@@ -55,6 +76,10 @@ def help_text() -> str:
         lines.append(f"  {name}")
         lines += [_choice(path, group, defaults.get(name)) for path in sorted(group.rglob("*.yaml"))]
     return _TEXT.format(choices="\n".join(lines))
+
+
+def _names(group: Path) -> list[str]:
+    return [path.relative_to(group).with_suffix("").as_posix() for path in sorted(group.rglob("*.yaml"))]
 
 
 def _choice(path: Path, group: Path, default: str | None) -> str:

@@ -498,6 +498,7 @@ def other_study(folder: Path) -> None:
 SWEEPS = [
     Case("a sweep in one run", r"`sweep=variable1dcnn` .* needs --multirun. The command is: python train.py --multirun sweep=variable1dcnn model.depth=2", ("sweep=variable1dcnn", "model.depth=2")),
     Case("a sweep's experiment in one run", r"The command is: python train.py --multirun experiment=hyperparameter_sweep/ica25_good seed=1\n", ("experiment=hyperparameter_sweep/ica25_good", "hydra.mode=RUN", "seed=1")),
+    Case("an experiment that is none", r"error: `experiment=manual_search/dept` does not exist. Choose one of .*demo.*ica100_all.* Did you mean `manual_search/depth`\?", ("experiment=manual_search/dept",)),
     Case("a sweep that is none", r"Could not find 'sweep/variable'\s+Available options[^/]*variable1dcnn", ("--multirun", "sweep=variable"), code=1),
     Case("a sampler that is none", r"Could not find 'hydra/sweeper/sampler/nothing'\s+Available options[\s\S]*\ttpe", (*SWEEP, "hydra/sweeper/sampler=nothing"), code=1),
     Case("a pruner that is none", r"Could not find 'hydra/sweeper/pruner/nothing'\s+Available options[\s\S]*\thyperband", (*SWEEP, "hydra/sweeper/pruner=nothing"), code=1),
