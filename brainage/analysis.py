@@ -96,7 +96,8 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
     points : {"all", "none"}
         ``report.points``.
     """
-    curves = _read(folder / "metrics.csv")
+    curves, values = _read(folder / "metrics.csv"), yaml.safe_load(config)
+    recipe = values.get("recipe") or {}
     excluded = _read(folder / "exclusions.csv")
     kinds = [] if excluded is None else [str(reason).partition(":")[0] for reason in excluded["reason"]]
     model, cohort, seconds = summary["model"], summary["cohort"], summary["seconds"]
@@ -107,20 +108,29 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
             f"{cohort['name']}, {_thousands(cohort['n_participants'])} participants, store {cohort['fingerprint']}",
         ),
         ("participants", ", ".join(f"{part} {n}" for part, n in summary["n"].items())),
-        *([] if model["name"] in ESTIMATORS else _training(summary, config)),
+        *([] if model["name"] in ESTIMATORS else _training(summary, values)),
         ("seed", str(summary["seed"])),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if value is not None)),
         ("commit", summary["commit"] or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in summary["versions"].items())),
     ]
     title = f"{model['name']}, cohort {cohort['name']}"
-    return About(title, facts, config, curves, summary["best_epoch"], dict(Counter(kinds).most_common()), points)
+    return About(
+        title,
+        facts,
+        config,
+        curves,
+        summary["best_epoch"],
+        dict(Counter(kinds).most_common()),
+        points,
+        augmented=bool(recipe.get("circular_shift") or recipe.get("cutmix")),
+    )
 
 
-def _training(summary: Mapping[str, Any], config: str) -> list[tuple[str, str]]:
+def _training(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return how a network was trained; a baseline is fitted at once."""
     return [
-        ("training", training_words(yaml.safe_load(config))),
+        ("training", training_words(config)),
         ("epochs", f"{summary['epochs']}, of which number {summary['best_epoch']}, from 0, was kept"),
     ]
 
@@ -183,7 +193,7 @@ def show_findings(findings: Findings) -> None:
         )
     if (truth := findings.truth) is not None:
         best = f"best possible {number(truth.best_r)}, 1.00"
-        rows.append(["r with true gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])
+        rows.append(["r with true gap: gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])
     show_table(f"Accuracy of raw predictions, {rows_name(findings)}", ("", "", "95 % interval"), rows)
     table = findings.associations.table
     if len(table):

@@ -342,10 +342,10 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
     rows = [
         ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
         ("  of the mean predictor", f"{baseline:.2f} years"),
-        ("  lower by", f"{1 - error / baseline:.0%}"),
+        ("  skill, 1 less their ratio", f"{1 - error / baseline:.0%}"),
         ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
         ("parameters", f"{summary['model']['parameters']:,}"),
-        ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best {best}")),
+        ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best number {best}, from 0")),
         ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)

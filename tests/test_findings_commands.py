@@ -118,14 +118,15 @@ def test_a_network_stands_beside_the_connectivity_ridge(tmp_path: Path) -> None:
     ended = run_command(tmp_path, "train.py", f"cohort.n_participants={PEOPLE}", *small, "hydra.run.dir=run")
     assert ended.code == 0, ended.text
     assert re.search(r"MAE less the ridge's \(n = \d+\) +[+-]\d", ended.out)
-    assert re.search(r"r with true gap, corrected .*best possible 0\.\d\d, 1\.00", ended.out)
+    assert re.search(r"r with true gap: gap, corrected .*best possible 0\.\d\d, 1\.00", ended.out)
     assert "Report: " in ended.out
     against = json.loads((tmp_path / "run" / "findings.json").read_text())["against_ridge"]
     assert against["n"] == 30
     trained = (
         "recipe modern (circular_shift=True, cutmix=1.0, weight_averaging=0.98), AdamW (lr=0.001, weight_decay=0.01)"
     )
-    assert f"<td>training</td><td>{trained}" in (tmp_path / "run" / "report.html").read_text()
+    html = (tmp_path / "run" / "report.html").read_text()
+    assert f"<td>training</td><td>{trained}" in html
     kept = list((tmp_path / "outputs" / "store").glob("*/connectivity-*.npz"))
     assert len(kept) == 1  # cached with the store
 

@@ -43,7 +43,7 @@ def test_the_phenotype_that_the_gap_causes_is_found_and_no_other(
         truth = findings["true_gap"]
         assert 0.3 < truth["r"] < truth["best_r"]
         assert truth["r"] < truth["r_corrected"] < 1
-        assert "r with true gap, corrected" in capsys.readouterr().out
+        assert "r with true gap: gap, corrected" in capsys.readouterr().out
     assert n_right >= 17
 
 

@@ -53,8 +53,8 @@ def ages(table: pd.DataFrame) -> Figure | None:
     return draw("ages", f"Smoothed distribution of age in each part of the split: {text} years.", plot, size=(6, 3.6))
 
 
-def training(curves: pd.DataFrame, best_epoch: int | None) -> Figure | None:
-    """Draw the loss of both parts by epoch, with the epoch that was kept."""
+def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
+    """Draw the loss of both parts by epoch, with the epoch that was kept; `augmented` if batches were changed."""
     if len(curves) < 2:
         return None
 
@@ -72,7 +72,8 @@ def training(curves: pd.DataFrame, best_epoch: int | None) -> Figure | None:
         axes.legend()
 
     alt = f"Training and validation error over {len(curves)} epochs; the kept one is {best_epoch}."
-    return draw("training", alt, plot, size=(6, 3.6))
+    caption = "Training error is that of the series as the recipe changed them: harder than those that are validated."
+    return draw("training", alt, plot, size=(6, 3.6), caption=caption if augmented else "")
 
 
 def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure | None:
@@ -183,7 +184,7 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
     gaps = {gap: look for gap, look in GAPS.items() if gap in rows and rows[gap].notna().all()}
     known = values.notna()
     x = values[known].to_numpy(float)
-    if len(x) < MIN_SHOWN or not gaps:
+    if len(x) < MIN_SHOWN or not gaps or (kind != "continuous" and len(_categories(x)) < 2):
         return None
 
     def plot(canvas: Canvas) -> None:
@@ -250,9 +251,14 @@ def line(axes: Axes, x: _Array, y: _Array, colour: str, label: str) -> None:
     axes.plot(ends, intercept + slope * ends, color=colour, linewidth=2, label=label)
 
 
+def _categories(x: _Array) -> list[float]:
+    """Return the values that enough people have to be drawn."""
+    return [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
+
+
 def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
     """Draw a box a category: quartiles and 5 to 95 %, no single people."""
-    categories = [value for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
+    categories = _categories(x)
     if not categories:
         return
     parts = axes.boxplot(

@@ -61,6 +61,8 @@ class About:
         Reasons and how many participants each left out; None where this is not known.
     points : {"all", "none"}
         ``report.points``.
+    augmented : bool
+        Whether training batches were changed.
     """
 
     title: str
@@ -70,6 +72,7 @@ class About:
     best_epoch: int | None = None
     exclusions: Mapping[str, int] | None = field(default_factory=dict)
     points: str = "all"
+    augmented: bool = False
 
 
 def findings_page(findings: Findings, about: About) -> Page:
@@ -183,7 +186,7 @@ def _accuracy(findings: Findings, about: About) -> Section:
 def _course(findings: Findings, about: About) -> Section | None:
     drawn = [figures.ages(findings.predictions)]
     if about.curves is not None:
-        drawn.append(figures.training(about.curves, about.best_epoch))
+        drawn.append(figures.training(about.curves, about.best_epoch, augmented=about.augmented))
     return Section("Participants and training", figures=_some(drawn)) if _some(drawn) else None
 
 
