@@ -23,7 +23,6 @@ from brainage.training.module import AgeRegressor
 
 # What this project adds to Lightning's checkpoint.
 _KEY = "brainage"
-# There: the last layer gives years, whatever the scale that the network was trained with.
 
 
 @dataclass
