@@ -1,9 +1,18 @@
 """Predict the age of new participants with trained networks."""
 
-import hydra
-from omegaconf import DictConfig
+import sys
 
-from brainage import command_configs, config_reading, predict_command
+from brainage.help import answer_help, refuse_bare_words
+
+if __name__ == "__main__":
+    # Before anything is imported that takes a moment.
+    answer_help(sys.argv, __doc__)
+    refuse_bare_words(sys.argv)
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+from brainage import command_configs, config_reading, predict_command  # noqa: E402
 
 command_configs.register()
 
@@ -15,7 +24,5 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    import sys
-
     sys.argv = config_reading.quote_query(sys.argv)
     main()

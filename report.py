@@ -1,9 +1,18 @@
 """Tell again what predictions mean: of a finished run, of pooled folds, or of a table made elsewhere."""
 
-import hydra
-from omegaconf import DictConfig
+import sys
 
-from brainage import command_configs, report_command
+from brainage.help import answer_help, refuse_bare_words
+
+if __name__ == "__main__":
+    # Before anything is imported that takes a moment.
+    answer_help(sys.argv, __doc__)
+    refuse_bare_words(sys.argv)
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+from brainage import command_configs, report_command  # noqa: E402
 
 command_configs.register()
 

@@ -2,11 +2,12 @@
 
 import sys
 
-from brainage.help import answer_help, refuse_unknown_experiment
+from brainage.help import answer_help, refuse_bare_words, refuse_unknown_experiment
 
 if __name__ == "__main__":
     # Before anything is imported that takes a moment.
     answer_help(sys.argv)
+    refuse_bare_words(sys.argv)
     refuse_unknown_experiment(sys.argv)
 
 import hydra  # noqa: E402

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from brainage.console import printable
 from brainage.errors import nearest
 
 _CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -32,7 +33,7 @@ Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 traine
 """
 
 
-def answer_help(words: Sequence[str]) -> None:
+def answer_help(words: Sequence[str], about: str | None = None) -> None:
     """Print the help and exit, where the command line asks for it.
 
     Hydra's own answer would first look for every choice of every group of its own: seconds for what is not shown.
@@ -41,10 +42,31 @@ def answer_help(words: Sequence[str]) -> None:
     ----------
     words : sequence of str
         The command line.
+    about : str or None
+        What the command does; None is ``train.py``.
     """
     if {"--help", "-h"} & set(words[1:]):
-        print(help_text(), end="")
+        print(help_text() if about is None else command_help(Path(words[0]).stem, about), end="")
         sys.exit(0)
+
+
+def refuse_bare_words(words: Sequence[str]) -> None:
+    """Exit with a message where a word is no ``KEY=VALUE``, such as a folder; Hydra's own tells of its grammar.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line.
+    """
+    for before, word in zip(words, words[1:], strict=False):
+        of_flag = before.startswith("-") and before not in ("--multirun", "-m")
+        if "=" not in word and not word.startswith(("-", "~")) and not of_flag:
+            print(
+                f"error: `{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(words[0])}; "
+                "--help lists the keys.",
+                file=sys.stderr,
+            )
+            sys.exit(2)
 
 
 def refuse_unknown_experiment(words: Sequence[str]) -> None:
@@ -76,6 +98,41 @@ def help_text() -> str:
         lines.append(f"  {name}")
         lines += [_choice(path, group, defaults.get(name)) for path in sorted(group.rglob("*.yaml"))]
     return _TEXT.format(choices="\n".join(lines))
+
+
+def command_help(name: str, about: str) -> str:
+    """Return the help of a command beside ``train.py``, which is its config, with the comments there.
+
+    Parameters
+    ----------
+    name : str
+        The command's and its config's.
+    about : str
+        What it does.
+    """
+    text = (_CONFIGS / f"{name}.yaml").read_text()
+    values = text.partition("\n\n")[2].partition("\nhydra:")[0].strip()
+    lines = [
+        about,
+        "",
+        f"  {_example(name)}",
+        "",
+        "Values, as they are unless given as KEY=VALUE (report.points=none):",
+        "",
+    ]
+    lines += [f"  {line}".rstrip() for line in values.splitlines()]
+    if "- cohort:" in text:
+        group = _CONFIGS / "cohort"
+        lines += ["", "Whose series, cohort=NAME and its values, as of train.py:", ""]
+        lines += [_choice(path, group, None) for path in sorted(group.glob("*.yaml"))]
+    lines += ["", f"What it writes is in outputs/{name}/DATE/TIME, which it names, or in hydra.run.dir=DIR."]
+    return "\n".join(lines) + "\n"
+
+
+def _example(script: str) -> str:
+    """Return the command with which the config of a script begins."""
+    first = (_CONFIGS / f"{Path(script).stem}.yaml").read_text().splitlines()[0]
+    return first.removeprefix("# ") if "python " in first else "python train.py modality=ica100"
 
 
 def _names(group: Path) -> list[str]:

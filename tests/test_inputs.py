@@ -276,7 +276,7 @@ CONFIG = [
     Case("a choice that is none", r"Could not find 'model/cnn'\s+Available options[^/]*variable1dcnn", ("model=cnn",), code=1),
     Case("no choice", r"Could not find 'split/null'\s+Available options[^/]*kfold", ("split=null",), code=1),
     Case("a number as a choice", r"Could not find 'optimizer/3'\s+Available options[^/]*adamw", ("optimizer=3",), code=1),
-    Case("words without a value", r"Error parsing override 'nonsense'", ("nonsense",), code=1),
+    Case("words without a value", r"`nonsense` must be KEY=VALUE, but has no `=`", ("nonsense",)),
     Case("an option that is none", r"unrecognized arguments: --nonsense", ("--nonsense",)),
     Case("a group left out", r"`model` must be given, but got nothing", ("~model",)),
     Case("a mistake beside a relative reference", r"`optimizer.lr` must be a number above 0", ("model.stride=${.depth}", "optimizer.lr=-1")),

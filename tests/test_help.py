@@ -1,0 +1,30 @@
+"""What commands answer before anything else."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, Command
+
+
+@pytest.mark.parametrize("name", ["compare", "report", "predict", "explain"])
+def test_a_commands_help_has_every_key_of_its_config(name: str, command: Command) -> None:
+    ended = command(f"{name}.py", "--help")
+    assert ended.code == 0 and not ended.err
+    keys = set(yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())) - {"defaults", "hydra"}
+    assert all(f"\n  {key}:" in ended.out for key in keys)
+    assert f"python {name}.py " in ended.out and f"outputs/{name}/" in ended.out
+    assert ("  bids " in ended.out) == (name in ("predict", "explain"))
+
+
+@pytest.mark.parametrize("script", ["train.py", "compare.py", "report.py", "predict.py", "explain.py"])
+def test_a_folder_without_a_key_is_answered_with_an_example(script: str, command: Command) -> None:
+    ended = command(script, "outputs/first")
+    assert ended.code == 2
+    assert f"`outputs/first` must be KEY=VALUE, but has no `=`. For example: python {script} " in ended.err
+
+
+def test_flags_keep_their_words(command: Command) -> None:
+    ended = command("train.py", "--config-dir", str(ROOT / "configs"), "-m", "--cfg", "job", "~scheduler")
+    assert "must be KEY=VALUE" not in ended.err
