@@ -46,6 +46,7 @@ def experiment_text(compose: Compose, words: list[str], title: str) -> str:
 
 def _values(config: DictConfig) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(config, resolve=False)
+    values["trainer"].pop("enable_progress_bar", None)  # trials are silent
     return {key: value for key, value in values.items() if key not in ("hydra", *_OWN_KEYS)}
 
 

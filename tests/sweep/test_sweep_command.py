@@ -116,6 +116,7 @@ def test_the_best_trains_as_it_stands_to_the_same_error_and_is_tested(swept: tup
     words = ("--config-dir", str(sweep), "experiment=best", "hydra.run.dir=best")
     ended = run_command(folder, "train.py", *words)
     assert ended.code == 0, ended.text
+    assert "epoch 0: MAE train" in ended.out  # trials are silent, this is not one
     summary = json.loads((folder / "best" / "summary.json").read_text())
     assert summary["objective"]["value"] == float(best["value"])
     assert summary["metrics"]["test"]["mae"] is not None
