@@ -23,6 +23,9 @@ from brainage.evaluation.motion import Motion, measure_motion
 # Columns that tell who people are, or what the simulation made of them.
 _NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
 
+# Predictions whose SD is a smaller share of that of age tell next to nothing.
+_LITTLE = 0.1
+
 
 @dataclass(frozen=True)
 class Options:
@@ -229,6 +232,12 @@ def _said_of_rows(rows: pd.DataFrame, table: pd.DataFrame, options: Options) -> 
     n_unlabelled = int(table["split"].isna().sum()) if labelled and options.rows != "all" else 0
     if n_unlabelled:
         notes.append(f"{n_unlabelled} of {len(table)} rows are of no part of the split, and are left out.")
+    spread, of_ages = float(rows["predicted_age"].std(ddof=0)), float(rows["age"].std(ddof=0))
+    if spread < _LITTLE * of_ages:
+        notes.append(
+            f"Predictions hardly differ between people (SD {spread:.2f} years, that of their ages {of_ages:.2f}): the gap "
+            "is age turned round, and a corrected gap is noise. Train longer, or look at the curves of training."
+        )
     if len(rows) < MIN_RESAMPLED:
         notes.append(
             f"No intervals of accuracy: {len(rows)} participants are analysed, and {MIN_RESAMPLED} are needed."

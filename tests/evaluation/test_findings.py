@@ -492,3 +492,12 @@ def test_tables_that_are_analysed_stay_as_they_are() -> None:
     analysed(predictions, phenotypes)
     pd.testing.assert_frame_equal(predictions, before[0], check_exact=True)
     pd.testing.assert_frame_equal(phenotypes, before[1], check_exact=True)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.0, True), (0.08, True), (0.12, False), (1.0, False)])
+def test_predictions_that_hardly_differ_are_told(factor: float, said: bool) -> None:
+    predictions, phenotypes = tables()
+    # Of these people's ages, so that the ratio of the two SDs is the factor.
+    flat = predictions.assign(predicted_age=62 + factor * (predictions["age"] - 62))
+    notes = [note for note in analysed(flat, phenotypes).notes if note.startswith("Predictions hardly differ")]
+    assert bool(notes) == said
