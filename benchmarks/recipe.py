@@ -75,10 +75,11 @@ def main() -> None:
 
 
 def _write(measured: pd.DataFrame, target: Path) -> None:
-    """Write the table; arms that were measured before, and not now, keep their rows, with their commit."""
+    """Write the table; arms that were measured before, with the same seeds, and not now, keep their rows."""
     if target.exists():
         before = pd.read_csv(target)
-        measured = pd.concat([measured, before[~before["recipe"].isin(measured["recipe"])]])
+        seeds, others = measured["seeds"].iloc[0], set(ARMS) - set(measured["recipe"])
+        measured = pd.concat([measured, before[before["recipe"].isin(others) & (before["seeds"] == seeds)]])
     measured = measured.sort_values("recipe", key=lambda names: names.map(list(ARMS).index))
     target.parent.mkdir(exist_ok=True)
     measured.to_csv(target, index=False, float_format="%.3f")
@@ -126,7 +127,7 @@ def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, 
         row: dict[str, object] = {
             "recipe": arm,
             "seeds": " ".join(map(str, seeds)),
-            "commit": " ".join(sorted({str(summary["commit"])[:7] for summary in summaries})),
+            "commit": " ".join(sorted({_short(str(summary["commit"])) for summary in summaries})),
             "test_mae": float(np.mean([error.mean() for error in errors[arm]])),
             "val_mae": float(np.mean([summary["metrics"]["val"]["mae"] for summary in summaries])),
             "epochs": float(np.mean([summary["epochs"] for summary in summaries])),
@@ -136,6 +137,11 @@ def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, 
             pairs = zip(errors[arm], errors[reference], strict=True)
             row.update(compared_with=reference, **_difference([own - other for own, other in pairs]))
         yield row
+
+
+def _short(commit: str) -> str:
+    number, _, mark = commit.partition("-")
+    return number[:7] + (f"-{mark}" if mark else "")
 
 
 def _difference(differences: list[pd.Series]) -> dict[str, object]:

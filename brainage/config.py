@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from brainage.config_rules import at_least, is_number, one_of, positive, require, within
-from brainage.errors import ConfigError
+from brainage.errors import NamedParticipantError
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
 
@@ -713,11 +713,11 @@ def refuse_ids(query: str) -> None:
 
     Raises
     ------
-    ConfigError
+    NamedParticipantError
         The message does not repeat the query.
     """
     if re.search(r"\b(participant_id|eid|family_id)\b", query, flags=re.IGNORECASE):
-        raise ConfigError(
+        raise NamedParticipantError(
             "`cohort.include` must not name participants or families, but compares participant_id, eid or family_id: a "
             "config is copied into every run's folder, where nobody's id belongs. List people to leave out in a file, "
             "one id a line, with cohort.exclude_ids=FILE."
@@ -734,7 +734,7 @@ def refuse_ids_in(words: Iterable[str]) -> None:
 
     Raises
     ------
-    ConfigError
+    NamedParticipantError
         See `refuse_ids`.
     """
     for word in words:

@@ -78,6 +78,10 @@ class DeviceError(BrainageError, RuntimeError):
     """The hardware or software that the run asks for is not here."""
 
 
+class NamedParticipantError(ConfigError):
+    """A config names participants, and nothing of it may be kept."""
+
+
 # How the reason of a run begins that diverged.
 DIVERGED = "Training diverged"
 

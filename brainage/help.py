@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ def refuse_bare_words(words: Sequence[str]) -> None:
         if "=" not in word and not word.startswith(("-", "~")) and not of_flag:
             print(
                 f"error: `{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(words[0])}; "
-                "--help lists the keys.",
+                "--help tells more.",
                 file=sys.stderr,
             )
             sys.exit(2)
@@ -79,12 +80,13 @@ def refuse_unknown_experiment(words: Sequence[str]) -> None:
     words : sequence of str
         The command line. If it names another place of configs, the experiment may be there.
     """
-    elsewhere = any(word.startswith(("--config-", "-cd", "-cp", "hydra.searchpath")) for word in words)
-    name = next((word.removeprefix("experiment=") for word in words if word.startswith("experiment=")), None)
+    elsewhere = any(word.startswith(("--config-", "-cd", "-cp")) or "hydra.searchpath" in word for word in words)
+    name = next((word.removeprefix("experiment=") for word in words if word.startswith("experiment=")), "null")
     known = _names(_CONFIGS / "experiment")
-    if elsewhere or name in (None, "null", *known) or "," in str(name):
+    # Lists, quotes and the like are Hydra's to read.
+    if elsewhere or name in ("null", *known) or not re.fullmatch(r"\w[\w/]*", name):
         return
-    print(f"error: `experiment={name}` does not exist. {nearest(str(name), known)}", file=sys.stderr)
+    print(f"error: `experiment={name}` does not exist. {nearest(name, known)}", file=sys.stderr)
     sys.exit(2)
 
 

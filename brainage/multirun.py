@@ -170,7 +170,12 @@ def _text(value: object) -> str:
 def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
     # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
     words = given_words(config.hydra.overrides)
+    # Of an experiment that is a grid.
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    params = sweeper.get("params") or {}
     try:
+        # Before Hydra, or a message, copies them. What an experiment of several says is refused by its job.
+        refuse_ids_in([*words, *(f"{key}={value}" for key, value in params.items())])
         sweep = config.hydra.runtime.choices.get("sweep")
         if sweep is not None and not multirun:
             raise SweepError(
@@ -184,8 +189,6 @@ def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
             check_resume(Path(resume), words, multirun=multirun)
             ensure_writable(folder)
             return
-        # Before Hydra copies them into the folder.
-        refuse_ids_in(words)
         refuse_ids(str(query))
         ensure_unused(folder)
         ensure_writable(folder)

@@ -6,6 +6,7 @@ Rooms that import torch or pandas are imported where they are needed: a mistake 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 import traceback
@@ -21,7 +22,13 @@ from brainage import config_reading, models
 from brainage.command import say, without_ids
 from brainage.config import Config
 from brainage.console import log, show_table
-from brainage.errors import DIVERGED, BrainageError, DivergedError, ImpossibleArchitectureError
+from brainage.errors import (
+    DIVERGED,
+    BrainageError,
+    DivergedError,
+    ImpossibleArchitectureError,
+    NamedParticipantError,
+)
 from brainage.instances import instance, open_loggers
 from brainage.interrupts import Interruption, interruptible
 from brainage.models import geometry
@@ -109,6 +116,8 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         end("pruned", str(error))
         return None
     except BrainageError as error:
+        if isinstance(error, NamedParticipantError):  # which Hydra has copied, before a job of a multirun
+            shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
         # A run that is not taken up stays as it is.
         if composed.resume is None or not folder.give_summary_back():
             end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", str(error))

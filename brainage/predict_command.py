@@ -68,7 +68,7 @@ def _predict(config: PredictCommandConfig, folder: Path, ids: set[str]) -> None:
     people = _who_can_be_predicted(list(met.values()))
     values = _ages_by_network(networks, met, people, device, config.batch_size)
     table = _table(people, values, networks if config.match_ids else [])
-    notes = [*_outside(networks, met, people), *_seen(table), *_unknown(networks)]
+    notes = [*_outside(networks, met, people), *_seen(table), *_unknown(networks), *_left_out(config)]
     corrected = _corrected(table, values, networks, config, notes)
     findings = _find(config, table, corrected, met, notes)
     _write(config, folder, table, findings, networks, met, notes)
@@ -205,6 +205,13 @@ def _seen(table: pd.DataFrame) -> list[str]:
         f"{n_learned:,} of {len(table):,} participants were trained or validated on: they are in predictions.csv with "
         "their `split`, and in nothing that is measured here. If ids are those of another study, use match_ids=false."
     ]
+
+
+def _left_out(config: PredictCommandConfig) -> list[str]:
+    """Say which jobs of a multirun are not among the networks."""
+    from brainage.finished import jobs_left_out
+
+    return [] if config.runs is None else [f"Left out: {job}." for job in jobs_left_out(config.runs)]
 
 
 def _unknown(networks: Sequence[Trained]) -> list[str]:

@@ -15,11 +15,11 @@ import psutil
 import pytest
 import yaml
 
-from brainage.errors import StudyStepError
+from brainage.errors import ConfigError, StudyStepError
 from brainage.study import commands, running, taking_up
 from brainage.study.__main__ import main
 from brainage.study.index import write_index
-from brainage.study.overrides import checked_overrides
+from brainage.study.overrides import check_composes, checked_overrides
 from brainage.study.plan import Plan
 from brainage.study.steps import FINALS, GRIDS, SWEEPS, steps
 from brainage.study.taking_up import grid_jobs
@@ -102,15 +102,15 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, capsys
         ("cohort={include: 'eid > 7'}", "`cohort.include` must not name participants or families"),
         ("seed=1,2", "`seed=1,2` must have one value"),
         ("batch_size=range(8,10)", "must have one value"),
-        ("modality=ica100", "each step sets its own `modality`"),
-        ("optimizer.lr=1e-3", "each step sets its own `optimizer.lr`"),
-        ("model.depth=8", "each step sets its own `model.depth`"),
-        ("objective=val/r2", "each step sets its own `objective`"),
+        ("modality=ica100", "those of its experiments"),
+        ("optimizer.lr=1e-3", "those of its experiments"),
+        ("model.depth=8", "those of its experiments"),
+        ("objective=val/r2", "those of its experiments"),
         ("cohort.n_participant=100", "Could not override 'cohort.n_participant'"),
         ("seed=-3", "step manual_search/learning_rate: `seed` must be 0 or more, but got -3."),
         ("cohort=ukb", "`cohort.phenotypes`, `cohort.root` must be given"),
-        ("hydra.sweeper.n_trials=9", "each step sets its own `hydra.sweeper.n_trials`"),
-        ("experiment=demo", "each step sets its own `experiment`"),
+        ("hydra.sweeper.n_trials=9", "those of its experiments"),
+        ("experiment=demo", "those of its experiments"),
         ("nonsense", "`nonsense` must be an override, KEY=VALUE"),
     ],
 )
@@ -120,6 +120,34 @@ def test_what_no_training_could_be_given_is_refused_before_it_is_noted(
     assert main(["--out", str(tmp_path / "study"), word]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("logger", ["tensorboard", "wandb", "[wandb,tensorboard]"])
+def test_loggers_may_be_given(logger: str, tmp_path: Path) -> None:
+    check_composes(steps("full", tmp_path, checked_overrides([f"logger={logger}"])))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("~split", "step manual_search/learning_rate: `split` must be given"),
+        ("modality.n_times=20", "step final_models/ica100: "),
+    ],
+)
+def test_what_some_training_could_not_do_is_said_before_any_is_begun(word: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_composes(steps("full", tmp_path, checked_overrides([word])))
+
+
+def test_a_study_of_the_version_before_is_taken_up(tmp_path: Path) -> None:
+    todo = steps("small", tmp_path, ())
+    todo[0].folder.mkdir(parents=True)
+    todo[0].result.write_text("overrides,status,val/mse,val/mae,test/mae\n")
+    label = todo[0].label
+    (tmp_path / "study.json").write_text(json.dumps({"size": "small", "overrides": [], "done": {label: 7.5}}))
+    plan = Plan("small", [])
+    plan.take_up(tmp_path, todo)
+    assert plan.done == {label: None} and plan.seconds == {label: 7.5}
 
 
 def test_queries_may_stand_as_a_shell_leaves_them() -> None:

@@ -236,7 +236,7 @@ def _said_of_rows(rows: pd.DataFrame, table: pd.DataFrame, options: Options) -> 
     if spread < _LITTLE * of_ages:
         notes.append(
             f"Predictions hardly differ between people (SD {spread:.2f} years, that of their ages {of_ages:.2f}): the "
-            "gap is age turned round, and a corrected gap is noise. Train longer, or look at the curves of training."
+            "gap is age turned round, and a corrected gap is noise."
         )
     if len(rows) < MIN_RESAMPLED:
         notes.append(

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from brainage import config_reading
-from brainage.config import refuse_ids_in
-from brainage.errors import ConfigError, StudyError
+from brainage.config import Config, refuse_ids_in
+from brainage.errors import BrainageError, ConfigError, StudyError
+from brainage.models import geometry
 from brainage.study.commands import ROOT
 from brainage.study.steps import Step
 
-# Each step has its own of these, or the page says what they are.
+# Experiments say what these are, and the page says it after them.
 _OWN = frozenset(
     {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
     | {"modality.name", "modality.dimension", "modality.components", "modality.n_channels"}
@@ -68,12 +71,26 @@ def check_composes(steps: Iterable[Step]) -> None:
         for step in steps:
             if step.stage == "comparison":
                 continue
-            # What the step itself varies has no place in a single run's config.
-            words = [word for word in step.words if "=" in word and not _is_of_sweep(word)]
             try:
-                config_reading.parse(compose("train", words))
-            except (HydraException, OmegaConfBaseException, ConfigError) as error:
+                config = _composed([word for word in step.words[1:] if not word.startswith("--")])
+                if step.stage == "final_models":  # in a grid, a network that cannot exist is a result
+                    geometry.check(config.model_value("name"), config.model)
+            except (HydraException, OmegaConfBaseException, BrainageError) as error:
                 raise ConfigError(f"step {step.label}: {' '.join(str(error).split())}") from None
+
+
+def _composed(words: Sequence[str]) -> Config:
+    """Compose a single training's config, without what a step varies."""
+    plain = [word for word in words if not _is_of_sweep(word)]
+    job = compose("train", plain, return_hydra_config=True)
+    with open_dict(job):
+        job.hydra.runtime.output_dir = "."
+        HydraConfig.instance().set_config(job)  # loggers refer to it
+        del job["hydra"]
+    try:
+        return config_reading.parse(job)
+    finally:
+        HydraConfig.instance().cfg = None
 
 
 def _is_of_sweep(word: str) -> bool:
@@ -90,8 +107,8 @@ def _check(word: str) -> None:
     key = override.key_or_group
     if key in _OWN or key.startswith(_OWN_BEGINNINGS):
         raise StudyError(
-            f"`{word}` cannot be given to a study: each step sets its own `{key}`. Leave it out, or run that step's "
-            "command by itself."
+            f"`{word}` cannot be given to a study: components, models, optimizers, objectives and Hydra's settings are "
+            "those of its experiments. Leave it out, or run a step's command by itself."
         )
     if override.is_sweep_override():
         raise StudyError(

@@ -71,6 +71,8 @@ class Plan:
         path = out / "study.json"
         try:
             noted = json.loads(path.read_text())
+            if "seconds" not in noted:  # of a version that noted no commits
+                noted |= {"seconds": noted["done"], "done": dict.fromkeys(noted["done"])}
             begun = Plan(str(noted["size"]), list(noted["overrides"]))
             done = {str(label): None if commit is None else str(commit) for label, commit in noted["done"].items()}
             seconds = {str(label): float(number) for label, number in noted["seconds"].items()}
