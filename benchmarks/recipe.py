@@ -42,9 +42,8 @@ ARMS = {
 
 
 def _reference(arm: str) -> str | None:
-    """Return the arm with which one is compared: the whole recipe, or the published one."""
-    whole, _, part = arm.partition(", ")
-    return whole if part else {"modern": "published"}.get(arm)
+    """Return the arm with which one is compared."""
+    return {"published": None, "modern": "published"}.get(arm, "modern")
 
 
 COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")
