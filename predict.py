@@ -2,12 +2,10 @@
 
 import sys
 
-from brainage.help import answer_help, refuse_bare_words
+from brainage.help import answer_first
 
 if __name__ == "__main__":
-    # Before anything is imported that takes a moment.
-    answer_help(sys.argv, __doc__)
-    refuse_bare_words(sys.argv)
+    answer_first(sys.argv, __doc__)
 
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402

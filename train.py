@@ -2,13 +2,10 @@
 
 import sys
 
-from brainage.help import answer_help, refuse_bare_words, refuse_unknown_experiment
+from brainage.help import answer_first
 
 if __name__ == "__main__":
-    # Before anything is imported that takes a moment.
-    answer_help(sys.argv)
-    refuse_bare_words(sys.argv)
-    refuse_unknown_experiment(sys.argv)
+    answer_first(sys.argv)
 
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402

@@ -57,8 +57,13 @@ def _compare(config: CompareCommandConfig, folder: Path, ids: set[str]) -> None:
         write_whole(folder / "predictions.csv", lambda path: path.write_text(ensemble))
     write_whole(folder / "comparison.csv", lambda path: found.metrics.to_csv(path, index=False))
     write_whole(folder / "differences.csv", lambda path: found.differences.to_csv(path, index=False))
-    facts = {"runs": dict(places), "n_shared": found.n_shared, "n_test": found.n_test, "seed": config.seed}
-    facts["left_out"] = left_out
+    facts = {
+        "runs": dict(places),
+        "left_out": left_out,
+        "n_shared": found.n_shared,
+        "n_test": found.n_test,
+        "seed": config.seed,
+    }
     write_whole(folder / "comparison.json", lambda path: path.write_text(json.dumps(facts, indent=2) + "\n"))
     write_report(folder, page)
     print(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")

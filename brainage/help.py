@@ -1,4 +1,4 @@
-"""What ``train.py`` answers first: ``--help``, with the line that each config begins with, and misspelt experiments."""
+"""What commands answer before anything is imported that takes a moment: ``--help``, and words that cannot be meant."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
@@ -34,59 +35,48 @@ Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 traine
 """
 
 
-def answer_help(words: Sequence[str], about: str | None = None) -> None:
-    """Print the help and exit, where the command line asks for it.
-
-    Hydra's own answer would first look for every choice of every group of its own: seconds for what is not shown.
+def answer_first(words: Sequence[str], about: str | None = None) -> None:
+    """Print the help, or what is wrong with the words, and exit; or do nothing.
 
     Parameters
     ----------
     words : sequence of str
         The command line.
-    about : str or None
-        What the command does; None is ``train.py``.
+    about : str or None, default=None
+        What a command beside ``train.py`` does.
     """
     if {"--help", "-h"} & set(words[1:]):
+        # Hydra's own would first look for every choice of every group of its own: seconds for what is not shown.
         print(help_text() if about is None else command_help(Path(words[0]).stem, about), end="")
         sys.exit(0)
+    _refuse_bare_words(words)
+    _refuse_unknown_experiment(words)
 
 
-def refuse_bare_words(words: Sequence[str]) -> None:
-    """Exit with a message where a word is no ``KEY=VALUE``, such as a folder; Hydra's own tells of its grammar.
-
-    Parameters
-    ----------
-    words : sequence of str
-        The command line.
-    """
+def _refuse_bare_words(words: Sequence[str]) -> None:
+    """Refuse a word that is no ``KEY=VALUE``, such as a folder; Hydra's own message tells of its grammar."""
     for before, word in zip(words, words[1:], strict=False):
         of_flag = before.startswith("-") and before not in ("--multirun", "-m")
         if "=" not in word and not word.startswith(("-", "~")) and not of_flag:
-            print(
-                f"error: `{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(words[0])}; "
-                "--help tells more.",
-                file=sys.stderr,
+            _refuse(
+                f"`{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(words[0])}; "
+                "--help tells more."
             )
-            sys.exit(2)
 
 
-def refuse_unknown_experiment(words: Sequence[str]) -> None:
-    """Exit with a message where an experiment is named that is none of the project's.
-
-    Hydra's own answer lists one folder of choices, and most experiments lie in folders of that folder.
-
-    Parameters
-    ----------
-    words : sequence of str
-        The command line. If it names another place of configs, the experiment may be there.
-    """
+def _refuse_unknown_experiment(words: Sequence[str]) -> None:
+    """Refuse an experiment that is none of the project's; Hydra's own message lists one folder of several."""
     elsewhere = any(word.startswith(("--config-", "-cd", "-cp")) or "hydra.searchpath" in word for word in words)
     name = next((word.removeprefix("experiment=") for word in words if word.startswith("experiment=")), "null")
-    known = _names(_CONFIGS / "experiment")
+    group = _CONFIGS / "experiment"
+    known = [_name(path, group) for path in group.rglob("*.yaml")]
     # Lists, quotes and the like are Hydra's to read.
-    if elsewhere or name in ("null", *known) or not re.fullmatch(r"\w[\w/]*", name):
-        return
-    print(f"error: `experiment={name}` does not exist. {nearest(name, known)}", file=sys.stderr)
+    if not elsewhere and name not in ("null", *known) and re.fullmatch(r"\w[\w/]*", name):
+        _refuse(f"`experiment={name}` does not exist. {nearest(name, known)}")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -137,12 +127,12 @@ def _example(script: str) -> str:
     return first.removeprefix("# ") if "python " in first else "python train.py modality=ica100"
 
 
-def _names(group: Path) -> list[str]:
-    return [path.relative_to(group).with_suffix("").as_posix() for path in sorted(group.rglob("*.yaml"))]
+def _name(path: Path, group: Path) -> str:
+    return path.relative_to(group).with_suffix("").as_posix()
 
 
 def _choice(path: Path, group: Path, default: str | None) -> str:
-    name = path.relative_to(group).with_suffix("").as_posix()
+    name = _name(path, group)
     comments = [line for line in path.read_text().splitlines() if line.startswith("# ") and "@package" not in line]
     mark = "*" if name == default else " "
     return f"  {mark} {name:<22} {comments[0][2:] if comments else ''}".rstrip()

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from hydra.core.hydra_config import HydraConfig
 
-from brainage.errors import ConfigError, StudyStepError
+from brainage.errors import ConfigError, StudyError, StudyStepError
 from brainage.study import commands, running, taking_up
 from brainage.study.__main__ import main
 from brainage.study.index import write_index
@@ -73,7 +74,7 @@ def test_depths_6_and_8_come_out_as_impossible(command: Command, tmp_path: Path)
 def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "study"
     out.mkdir()
-    plan = {"size": "small", "overrides": ["seed=3"], "seconds": {}, "done": {}}
+    plan = {"size": "small", "overrides": ["seed=3"], "seconds": {}, "done": {"manual_search/depth": "abc"}}
     (out / "study.json").write_text(json.dumps(plan))
     before = (out / "study.json").read_bytes()
     assert main(["seed=3", "--out", str(out), "--size", "full"]) == 2
@@ -84,6 +85,22 @@ def test_another_size_or_other_overrides_are_refused(tmp_path: Path, capsys: pyt
     (out / "study.json").write_text("{")
     assert main(["--out", str(out)]) == 2
     assert "must tell what was begun, but cannot be read" in capsys.readouterr().err
+
+
+def test_what_was_wrong_may_be_mended_while_nothing_was_trained(tmp_path: Path) -> None:
+    todo = steps("small", tmp_path, ())
+    Plan("small", ["cohort.root=wrong"], {todo[0].label: 2.0}).write(tmp_path)
+    (todo[0].folder / "0").mkdir(parents=True)
+    (todo[0].folder / "multirun.yaml").touch()
+    mended = Plan("small", ["cohort.root=right"])
+    mended.take_up(tmp_path, todo)
+    assert not todo[0].folder.exists() and mended.seconds == {}
+    assert json.loads((tmp_path / "study.json").read_text())["overrides"] == ["cohort.root=right"]
+    (todo[0].folder / "0").mkdir(parents=True)
+    (todo[0].folder / "0" / "metrics.csv").touch()
+    with pytest.raises(StudyError, match="holds a study of size small with cohort.root=right"):
+        Plan("small", ["cohort.root=other"]).take_up(tmp_path, todo)
+    assert todo[0].folder.exists()
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,6 +142,7 @@ def test_what_no_training_could_be_given_is_refused_before_it_is_noted(
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb", "[wandb,tensorboard]"])
 def test_loggers_may_be_given(logger: str, tmp_path: Path) -> None:
     check_composes(steps("full", tmp_path, checked_overrides([f"logger={logger}"])))
+    assert HydraConfig.instance().cfg is None  # nothing is left of what was composed
 
 
 @pytest.mark.parametrize(

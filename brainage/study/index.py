@@ -7,7 +7,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,7 +55,7 @@ def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
         *made_with(),
         ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
         ("every training", plan.words()),
-        *((f"{step.label} at commit", done[step.label] or "unknown") for step in steps if step.label in done),
+        *_commits(done, steps),
     ]
     lead = [
         f"{len(done)} of {len(steps)} steps are done, in {sum(plan.seconds.values()) / 60:.1f} minutes.",
@@ -65,6 +65,17 @@ def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
     target, html = out / "index.html", page.html()
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
+
+
+def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:
+    """Return which steps were finished with which commit."""
+    by_commit: dict[str, list[str]] = {}
+    for step in steps:
+        if step.label in done:
+            by_commit.setdefault(done[step.label] or "an unknown commit", []).append(step.label)
+    if len(by_commit) == 1:
+        return [("all of these at", next(iter(by_commit)))]
+    return [(f"finished at {commit}", ", ".join(labels)) for commit, labels in by_commit.items()]
 
 
 def _link(out: Path, step: Step) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +50,20 @@ class Plan:
         StudyError
             The folder holds another study, or something else.
         """
-        if (out / "study.json").exists():
-            done, self.seconds = self._noted(out)
-            there = {step.label for step in steps if step.label in done and step.has_result()}
-            self.done = {step.label: done[step.label] for step in steps if _stands(step, steps, there)}
-            if lost := [step.label for step in steps if step.label in done and step.label not in self.done]:
+        noted = _noted(out)
+        if noted is not None and (noted.size, noted.overrides) != (self.size, self.overrides):
+            if noted.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
+                raise StudyError(
+                    f"`--out {out}` holds a study of size {noted.size} with {noted.words()}, but got size {self.size} "
+                    f"with {self.words()}. Repeat the first, or use another folder."
+                )
+            for step in steps:  # nothing was trained: what was wrong may be mended
+                shutil.rmtree(step.folder, ignore_errors=True)
+        elif noted is not None:
+            there = {step.label for step in steps if step.label in noted.done and step.has_result()}
+            self.done = {step.label: noted.done[step.label] for step in steps if _stands(step, steps, there)}
+            self.seconds = noted.seconds
+            if lost := [step.label for step in steps if step.label in noted.done and step.label not in self.done]:
                 log.info("Done again, for results are gone: %s", ", ".join(lost))
         elif used := next((step.folder for step in steps if step.folder.exists()), None):
             raise StudyError(
@@ -67,27 +77,28 @@ class Plan:
         text = json.dumps(vars(self), indent=2) + "\n"
         write_whole(out / "study.json", lambda path: path.write_text(text))
 
-    def _noted(self, out: Path) -> tuple[dict[str, str | None], dict[str, float]]:
-        path = out / "study.json"
-        try:
-            noted = json.loads(path.read_text())
-            if "seconds" not in noted:  # of a version that noted no commits
-                noted |= {"seconds": noted["done"], "done": dict.fromkeys(noted["done"])}
-            begun = Plan(str(noted["size"]), list(noted["overrides"]))
-            done = {str(label): None if commit is None else str(commit) for label, commit in noted["done"].items()}
-            seconds = {str(label): float(number) for label, number in noted["seconds"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise StudyError(f"`{path}` must tell what was begun, but cannot be read. Use another folder.") from None
-        if (begun.size, begun.overrides) != (self.size, self.overrides):
-            raise StudyError(
-                f"`--out {out}` holds a study of size {begun.size} with {begun.words()}, but got size {self.size} with "
-                f"{self.words()}. Repeat the first, or use another folder."
-            )
-        return done, seconds
-
     def words(self) -> str:
         """Return the overrides as they are shown."""
         return " ".join(self.overrides) or "no overrides"
+
+
+def _noted(out: Path) -> Plan | None:
+    """Return what a folder's ``study.json`` tells, if it has one."""
+    path = out / "study.json"
+    if not path.exists():
+        return None
+    try:
+        noted = json.loads(path.read_text())
+        if "seconds" not in noted:  # of a version that noted no commits
+            noted |= {"seconds": noted["done"], "done": dict.fromkeys(noted["done"])}
+        return Plan(
+            str(noted["size"]),
+            list(noted["overrides"]),
+            {str(label): float(seconds) for label, seconds in noted["seconds"].items()},
+            {str(label): None if commit is None else str(commit) for label, commit in noted["done"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise StudyError(f"`{path}` must tell what was begun, but cannot be read. Use another folder.") from None
 
 
 def _stands(step: Step, steps: Sequence[Step], there: set[str]) -> bool:

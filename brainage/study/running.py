@@ -41,8 +41,7 @@ def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
     plan, out = Plan(size, checked_overrides(overrides)), out.absolute()
     todo = steps(size, out, plan.overrides)
     now = commit()
-    if not (out / "study.json").exists():
-        check_composes(todo)
+    check_composes(todo)
     with _owned(out):
         plan.take_up(out, todo)
         if others := sorted(label for label, of in plan.done.items() if of != now):

@@ -163,8 +163,10 @@ def test_a_fit_set_that_shares_a_participant_with_test_rows_is_refused(method: s
 
 
 def test_in_sample_may_share_participants() -> None:
-    fit = fit_correction("in_sample", people(30, "test"), "the rows that are analysed")
-    refuse_shared(fit, people(30, "test"), people(30, "test"))
+    rows = people(30, "test")
+    refuse_shared(fit_correction("in_sample", rows, "the rows that are analysed"), rows, rows)
+    with pytest.raises(EvaluationError, match="30 of 30 are in both"):
+        refuse_shared(fit_correction("linear", rows, "validation"), rows, rows)
 
 
 def test_a_refusal_counts_who_is_shared_and_names_nobody() -> None:

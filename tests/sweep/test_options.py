@@ -58,7 +58,9 @@ def test_a_search_for_the_worst_is_refused(objective: str, objectives: Any, dire
     ],
 )
 def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction: Any) -> None:
-    options(direction, objectives=objectives).refuse_wrong_direction(objective)
+    given = options(direction, objectives=objectives)
+    given.refuse_wrong_direction(objective)
+    assert given.objectives == objectives  # as it was asked for
 
 
 @pytest.mark.parametrize(
