@@ -2,7 +2,7 @@
 
 import sys
 
-from brainage.help import answer_first
+from brainage.commands.startup import answer_first
 
 if __name__ == "__main__":
     answer_first(sys.argv, __doc__)
@@ -10,7 +10,9 @@ if __name__ == "__main__":
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from brainage import command_configs, config_reading, explain_command  # noqa: E402
+from brainage.commands import explain as explain_command  # noqa: E402
+from brainage.config import commands as command_configs
+from brainage.config import hydra as config_reading
 
 command_configs.register()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from brainage.help import answer_first
+from brainage.commands.startup import answer_first
 
 if __name__ == "__main__":
     answer_first(sys.argv, __doc__)
@@ -10,7 +10,8 @@ if __name__ == "__main__":
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from brainage import command_configs, report_command  # noqa: E402
+from brainage.commands import report as report_command  # noqa: E402
+from brainage.config import commands as command_configs
 
 command_configs.register()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from brainage.help import answer_first
+from brainage.commands.startup import answer_first
 
 if __name__ == "__main__":
     answer_first(sys.argv)
@@ -10,7 +10,8 @@ if __name__ == "__main__":
 import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from brainage import config_reading, pipeline  # noqa: E402
+from brainage.config import hydra as config_reading
+from brainage.runs import train as pipeline  # noqa: E402
 
 config_reading.register()
 

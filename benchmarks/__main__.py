@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measure import ROOT, Result
-from brainage.console import show_table
+from brainage.system.console import show_table
 
 _NAMES = ("startup", "epoch", "ingestion", "scale", "findings", "inference")
 _HEADER = ("measured", "median", "limit", "kept", "repetitions")

@@ -15,9 +15,9 @@ import json, sys, time
 from pathlib import Path
 import numpy as np, torch
 sys.path.insert(0, sys.argv[1])
-from brainage.bundle.trained import read_trained
-from brainage.data.store_files import list_stores, load_store
-from brainage.newcomers import predicted_ages
+from brainage.trained.load import read_trained
+from brainage.data.store.layout import list_stores, load_store
+from brainage.trained.newcomers import predicted_ages
 trained = read_trained(Path(sys.argv[2]), "run")
 network, channels, n = trained.network(), trained.modality.channel_indices, int(sys.argv[5])
 store = next(found for path in list_stores(Path(sys.argv[3])) if len((found := load_store(path)).participant_ids) == n)

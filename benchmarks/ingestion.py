@@ -16,9 +16,9 @@ N_PARTICIPANTS = 1000
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
     """Ingest 1,000 participants x ICA100."""
-    from brainage.data.bids import BidsCohort
-    from brainage.data.simulated_files import main as write_files
-    from brainage.data.store import open_store
+    from brainage.data.cohorts.bids import BidsCohort
+    from brainage.data.cohorts.simulated_files import main as write_files
+    from brainage.data.store.open import open_store
 
     tree = folder / "tree100"
     words = ["--layout", "bids", "--out", str(tree), "--participants", str(N_PARTICIPANTS)]

@@ -21,9 +21,9 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.measure import ROOT
-from brainage.console import show_table
 from brainage.evaluation.intervals import percentile_interval, resampled_counts
-from brainage.run import read_summary
+from brainage.runs.folder import read_summary
+from brainage.system.console import show_table
 
 # The published learning rates, which the final models leave with any other recipe.
 _RATES = {"ica25": 5.7194389964362656e-05, "ica100": 0.00020177405202416644}

@@ -18,7 +18,7 @@ import torch, pandas, pytorch_lightning, train
 from hydra import compose, initialize_config_dir
 from brainage import config_reading, preparation
 from brainage.data import cohort, datamodule, draws, simulated, split_file, store
-from brainage.run import RunFolder, empty_summary
+from brainage.runs.folder import RunFolder, empty_summary
 from pathlib import Path
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
     parsed = config_reading.parse(compose("train", sys.argv[3:]))

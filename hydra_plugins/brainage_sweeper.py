@@ -16,7 +16,7 @@ class BrainageSweeper(Sweeper):
     Parameters
     ----------
     **options : Any
-        The keys of ``hydra.sweeper``; see `brainage.sweep.options.Options`.
+        The keys of ``hydra.sweeper``; see `brainage.sweep.settings.Options`.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -18,7 +18,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from brainage import command_configs, pipeline
+from brainage.config import commands as command_configs
+from brainage.runs import train as pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,8 +9,8 @@ import pytest
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
-from brainage import config_reading
-from brainage.config import TrainerConfig
+from brainage.config import hydra as config_reading
+from brainage.config.schema import TrainerConfig
 from brainage.errors import ConfigError, ImpossibleArchitectureError
 from tests.conftest import FAST, ROOT
 

@@ -24,8 +24,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from brainage import command_configs, config_reading
-from brainage.config import Config
+from brainage.config import commands as command_configs
+from brainage.config import hydra as config_reading
+from brainage.config.schema import Config
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage import explain_command
-from brainage.bundle.__main__ import main as bundle
+from brainage.commands import explain as explain_command
+from brainage.commands.bundle import main as bundle
 from tests.conftest import FAST, run_command, run_here, train_here
 
 OUTPUTS = ["components.csv", "explanation.json", "figures", "map.csv", "maps.npz", "participants.csv", "report.html"]

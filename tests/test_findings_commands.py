@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage import compare_command, report_command
+from brainage.commands import compare as compare_command
+from brainage.commands import report as report_command
 from brainage.evaluation.associations import COLUMNS
 from tests.conftest import Ended, run_command, run_here, train_here
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from brainage.folds import close_folds
-from brainage.multirun import close, collect
+from brainage.runs.folds import close_folds
+from brainage.runs.multirun import close, collect
 from tests.conftest import FAST, Ended, run_command
 
 

@@ -20,8 +20,11 @@ import pytest
 import torch
 import yaml
 
-from brainage import compare_command, explain_command, predict_command, report_command
-from brainage.bundle.__main__ import main as bundle
+from brainage.commands import compare as compare_command
+from brainage.commands import explain as explain_command
+from brainage.commands import predict as predict_command
+from brainage.commands import report as report_command
+from brainage.commands.bundle import main as bundle
 from tests.conftest import ROOT, run_here, train_here
 
 COMMANDS = {

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from brainage.interrupts import Interruption, interruptible, uninterrupted
+from brainage.system.signals import Interruption, interruptible, uninterrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

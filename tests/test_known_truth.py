@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from brainage.data.simulated import PHENOTYPE_CAUSES
+from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES
 
 SEEDS = range(20)
 COMMON = ("model=ridge_connectivity", "trainer=cpu", "associations.rows=val+test", "cohort.n_participants=1500")

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainage import pipeline, preparation
-from brainage.data.series import checked_series
-from brainage.data.simulated_files import main as write_files
-from brainage.sweep.report import trial
+from brainage.data.cohorts.simulated_files import main as write_files
+from brainage.data.store.series import checked_series
+from brainage.runs import prepare as preparation
+from brainage.runs import train as pipeline
+from brainage.training.pruning import trial
 from tests.conftest import FAST
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage import predict_command
-from brainage.bundle.__main__ import main as bundle
-from brainage.data.simulated_files import main as write_files
+from brainage.commands import predict as predict_command
+from brainage.commands.bundle import main as bundle
+from brainage.data.cohorts.simulated_files import main as write_files
 from tests.conftest import run_command, run_here, train_here
 
 SMALL = ("model.start_out=4", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100")

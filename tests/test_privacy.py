@@ -16,9 +16,9 @@ import torch
 from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from brainage.command import without_ids
-from brainage.data.simulated import SimulatedCohort
-from brainage.data.simulated_files import main as write_files
+from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated_files import main as write_files
+from brainage.system.redaction import without_ids
 from tests.conftest import ROOT, Ended, run_command
 
 N_PEOPLE = 40
@@ -110,11 +110,11 @@ STEPS = (
     ),
     # Trained networks.
     Step(("predict.py", "run=outputs/train/first", *UKB, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt")),
-    Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
+    Step(("brainage.commands.bundle", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/ageless.tsv")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/repeated.tsv"), 2),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, "cohort.max_excluded_fraction=0"), 2),
-    Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
+    Step(("brainage.commands.bundle", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
     Step(("explain.py", "run=outputs/train/first", "participants=3", "report.n_resamples=100")),
     # Mistakes.
     train(*UKB, EVERY_LOGGER, "cohort.max_excluded_fraction=0", code=2),
@@ -130,10 +130,10 @@ STEPS = (
         code=1,
     ),
     # Stores.
-    Step(("brainage.data.store", "list")),
-    Step(("brainage.data.store", "verify")),
-    Step(("brainage.data.store", "purge", "--ids", "../data/withdrawn.txt")),
-    Step(("brainage.data.store", "purge", "--ids", "../data/two_words.txt"), 2),
+    Step(("brainage.data.store.open", "list")),
+    Step(("brainage.data.store.open", "verify")),
+    Step(("brainage.data.store.open", "purge", "--ids", "../data/withdrawn.txt")),
+    Step(("brainage.data.store.open", "purge", "--ids", "../data/two_words.txt"), 2),
     Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 1),
     Step(
         (
@@ -142,7 +142,7 @@ STEPS = (
         ),
         2,
     ),
-    Step(("brainage.data.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
+    Step(("brainage.data.cohorts.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
     Step(("train.py", "--help")),
     train(*UKB, "--cfg", "job"),
 )

@@ -21,8 +21,9 @@ from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from brainage import config_reading, pipeline
+from brainage.config import hydra as config_reading
 from brainage.errors import ConfigError
+from brainage.runs import train as pipeline
 from brainage.training.callbacks import EpochTable
 from tests.conftest import ROOT, run_command
 

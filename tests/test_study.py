@@ -17,13 +17,15 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 
 from brainage.errors import ConfigError, StudyError, StudyStepError
-from brainage.study import commands, running, taking_up
+from brainage.study import processes as commands
+from brainage.study import resuming as taking_up
+from brainage.study import runner as running
 from brainage.study.__main__ import main
 from brainage.study.index import write_index
 from brainage.study.overrides import check_composes, checked_overrides
 from brainage.study.plan import Plan
-from brainage.study.steps import FINALS, GRIDS, SWEEPS, steps
-from brainage.study.taking_up import grid_jobs
+from brainage.study.resuming import grid_jobs
+from brainage.study.stages import FINALS, GRIDS, SWEEPS, steps
 from tests.conftest import ROOT, Command
 
 # The smallest that goes through every stage.

@@ -125,7 +125,7 @@ def ukb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def simulate(folder: Path, layout: str, name: str, *more: str) -> Ended:
-    words = ["-m", "brainage.data.simulated", "--layout", layout, "--out", name, "--participants", "60", *more]
+    words = ["-m", "brainage.data.cohorts.simulated", "--layout", layout, "--out", name, "--participants", "60", *more]
     return run_command(folder, *words)
 
 

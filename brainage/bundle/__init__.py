@@ -1,1 +1,1 @@
-"""Trained networks on their way: read from a run or a bundle, handed on as one, imported as one."""
+"""The old place of ``brainage bundle``."""

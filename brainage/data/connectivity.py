@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.console import track
-from brainage.data.store_files import Store, verify
-from brainage.run import write_whole
+from brainage.data.store.layout import Store, verify
+from brainage.system.console import track
+from brainage.system.files import write_whole
 
 KINDS = ("correlation", "partial correlation")
 

@@ -15,10 +15,10 @@ import pandas as pd
 from brainage.errors import EvaluationError, nearest
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import MIN_ROWS, Associations, associate, pearson, variables_of
-from brainage.evaluation.comparison import Difference, paired_difference
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.motion import Motion, measure_motion
+from brainage.evaluation.paired import Difference, paired_difference
 
 # Columns that tell who people are, or what the simulation made of them.
 _NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")

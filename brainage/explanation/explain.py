@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainage.console import log
 from brainage.errors import EvaluationError
-from brainage.explanation.findings import Explanation, found_in
-from brainage.explanation.maps import Maps, window_edges
+from brainage.explanation.effects import Maps, window_edges
 from brainage.explanation.series import Series
+from brainage.explanation.summary import Explanation, found_in
+from brainage.system.console import log
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,7 +58,7 @@ def explain(
     EvaluationError
         A prediction is not finite.
     """
-    from brainage.explanation.attribution import integrated_gradients
+    from brainage.explanation.gradients import integrated_gradients
     from brainage.explanation.occlusion import occlude
     from brainage.explanation.randomisation import check_randomised
     from brainage.explanation.series import for_network, predict

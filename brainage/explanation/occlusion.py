@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.console import track
-from brainage.explanation.maps import Effects
+from brainage.explanation.effects import Effects
 from brainage.explanation.series import TOGETHER, Series, for_network, predict
+from brainage.system.console import track
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +34,7 @@ def occlude(network: nn.Module, series: Series, edges: NDArray[np.intp]) -> Effe
     series : array of shape (n_participants, n_channels, n_times)
         z-scored.
     edges : array of shape (n_windows + 1,)
-        See `brainage.explanation.maps.window_edges`.
+        See `brainage.explanation.effects.window_edges`.
 
     Returns
     -------

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.explanation.likeness import Randomisation, likeness_of, mean_of_known, rank_correlation
-from brainage.explanation.maps import Maps, spread
+from brainage.explanation.effects import Maps, spread
 from brainage.explanation.series import Series
+from brainage.explanation.similarity import Randomisation, likeness_of, mean_of_known, rank_correlation
 
 if TYPE_CHECKING:
     from torch import Generator, nn
@@ -58,7 +58,7 @@ def check_randomised(
     """
     import torch
 
-    from brainage.explanation.attribution import integrated_gradients
+    from brainage.explanation.gradients import integrated_gradients
     from brainage.explanation.occlusion import occlude_components
 
     generator = torch.Generator().manual_seed(seed)

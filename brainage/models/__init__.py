@@ -16,19 +16,20 @@ from brainage.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from torch import nn
 
-    from brainage.models.estimator import Estimator
+    from brainage.models.baselines.base import Estimator
 
 
 # Those that are fitted at once, without epochs.
 ESTIMATORS = ("mean_age", "ridge_connectivity", "ridge_motion")
 
 # Modules that hold no model of their own.
-_HELPERS = ("estimator", "geometry", "ridge")
+_HELPERS = ("baselines", "geometry")
 
 
 def names() -> list[str]:
     """Return the names of the networks and baselines that exist."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS)
+    networks = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS]
+    return sorted([*networks, *ESTIMATORS])
 
 
 def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
@@ -80,7 +81,8 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
 
 def _made(name: str, kind: type, arguments: dict[str, Any]) -> Any:
     """Make the one class of its kind that a model's module defines."""
-    module = importlib.import_module(f"{__name__}.{name}")
+    folder = f"{__name__}.baselines" if name in ESTIMATORS else __name__
+    module = importlib.import_module(f"{folder}.{name}")
     classes = [
         item
         for item in vars(module).values()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brainage.config import Simple1DCNNConfig, Variable1DCNNConfig
+from brainage.config.schema import Simple1DCNNConfig, Variable1DCNNConfig
 from brainage.errors import ImpossibleArchitectureError
 
 SIMPLE_CHANNELS = (32, 64, 128, 256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from brainage.config import Simple1DCNNConfig
+from brainage.config.schema import Simple1DCNNConfig
 from brainage.models.geometry import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE, check_simple1dcnn
 
 

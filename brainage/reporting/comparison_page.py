@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from brainage.evaluation.compare_runs import ENSEMBLE, SideBySide
 from brainage.evaluation.intervals import Estimate
-from brainage.evaluation.side_by_side import ENSEMBLE, SideBySide
-from brainage.reporting import findings_figures as figures
-from brainage.reporting.findings_page import METRICS, p_phrase, percent, signed_interval, with_interval
+from brainage.reporting import run_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
+from brainage.reporting.run_page import METRICS, p_phrase, percent, signed_interval, with_interval
 
 # Pairs of runs whose gaps are drawn.
 _MOST_DRAWN = 6

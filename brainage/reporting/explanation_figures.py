@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
-from brainage.explanation.findings import Explanation, Summary
-from brainage.explanation.maps import spread
+from brainage.explanation.effects import spread
+from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting.figure import BLUE, ORANGE, Figure, draw
 
 # Looks of the methods, everywhere.

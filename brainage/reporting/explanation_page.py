@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brainage.evaluation.intervals import Estimate
-from brainage.explanation.findings import Explanation, Summary
-from brainage.explanation.likeness import ALIKE, Likeness
+from brainage.explanation.similarity import ALIKE, Likeness
+from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
-from brainage.reporting.findings_page import number, signed_interval, with_interval
 from brainage.reporting.page import Page, Section, Table, made_with
+from brainage.reporting.run_page import number, signed_interval, with_interval
 
 Rows = tuple[Sequence[str], list[list[str]]]
 

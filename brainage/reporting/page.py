@@ -11,7 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from brainage.reporting.figure import Figure
-from brainage.run import commit, versions, write_whole
+from brainage.system.files import write_whole
+from brainage.system.provenance import commit, versions
 
 
 @dataclass(frozen=True)

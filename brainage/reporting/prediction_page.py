@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from brainage.data.aggregates import Spread
+from brainage.data.training_stats import Spread
 from brainage.evaluation.gap import MIN_SHOWN
 from brainage.reporting.figure import BLUE, GREEN, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with

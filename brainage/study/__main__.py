@@ -1,44 +1,8 @@
-"""The three stages of the study, one after the other: ``python -m brainage.study``."""
+"""The old name of ``brainage study``; it works for this version."""
 
-from __future__ import annotations
-
-import argparse
-import logging
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from brainage.command import exit_code_of
-from brainage.study.running import run_study
-from brainage.study.steps import SIZES
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a study.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        The command line without the program's name; None takes the process's own.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if done, 1 if a step failed, 2 for another mistake of the user's, 130 or 143 if interrupted.
-    """
-    parser = argparse.ArgumentParser(prog="python -m brainage.study", description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
-    parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
-    options = parser.parse_intermixed_args(arguments)  # options may stand behind overrides
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-
-    def work() -> int:
-        run_study(options.size, options.out, options.overrides)
-        return 0
-
-    return exit_code_of(work, "the same command goes on, and keeps what is finished.")
-
+from brainage.commands.study import main
 
 if __name__ == "__main__":
     sys.exit(main())

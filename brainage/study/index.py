@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 import psutil
 
-from brainage.console import bytes_text
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.run import write_whole
 from brainage.study.plan import Plan
-from brainage.study.steps import SIZES, Step
+from brainage.study.stages import SIZES, Step
+from brainage.system.console import bytes_text
+from brainage.system.files import write_whole
 
 
 def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:

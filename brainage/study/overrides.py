@@ -11,12 +11,12 @@ from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from brainage import config_reading
-from brainage.config import Config, refuse_ids_in
+from brainage.config import hydra as config_reading
+from brainage.config.schema import Config, refuse_ids_in
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
-from brainage.study.commands import ROOT
-from brainage.study.steps import Step
+from brainage.study.stages import Step
+from brainage.system.files import CONFIGS
 
 # Experiments say what these are, and the page says it after them.
 _OWN = frozenset(
@@ -67,7 +67,7 @@ def check_composes(steps: Iterable[Step]) -> None:
         A training's cannot.
     """
     config_reading.register()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         for step in steps:
             if step.stage == "comparison":
                 continue

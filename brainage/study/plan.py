@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brainage.console import log
 from brainage.errors import StudyError
-from brainage.run import write_whole
-from brainage.study.steps import Step
+from brainage.study.stages import Step
+from brainage.system.console import log
+from brainage.system.files import write_whole
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Plan:
     Parameters
     ----------
     size : str
-        See `brainage.study.steps.SIZES`.
+        See `brainage.study.stages.SIZES`.
     overrides : list of str
         Given to every training.
     seconds : dict of str to float

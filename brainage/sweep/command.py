@@ -12,13 +12,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from sqlalchemy.exc import SQLAlchemyError
 
-from brainage.config import refuse_ids_in
+from brainage.config.schema import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
-from brainage.interrupts import Interruption, interruptible
-from brainage.sweep.options import Options
-from brainage.sweep.study import shown_url
+from brainage.sweep.processes import is_worker
+from brainage.sweep.settings import Options
+from brainage.sweep.storage import shown_url
 from brainage.sweep.sweeper import Sweep, without_password
-from brainage.sweep.workers import is_worker
+from brainage.system.signals import Interruption, interruptible
 
 
 def run(

@@ -17,11 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
-from brainage.sweep.options import Options
-from brainage.sweep.study import fixed_values, searched_values, tells_its_values
+from brainage.sweep.settings import Options
+from brainage.sweep.storage import fixed_values, searched_values, tells_its_values
 
 if TYPE_CHECKING:
-    from brainage.sweep.ending import Result
+    from brainage.sweep.results import Result
 
 # Complete trials below which importances would be noise.
 _FEWEST = 10

@@ -12,9 +12,9 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.space import Point
-from brainage.sweep.study import note_point
+from brainage.sweep.storage import note_point
 
 # Proposals of the other sampler that cannot exist, before a possible point is drawn at random.
 _PROPOSALS = 50

@@ -20,19 +20,18 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage import config_reading
-from brainage.console import log
+from brainage.config import hydra as config_reading
+from brainage.config.instantiate import instance
 from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
-from brainage.instances import instance
 from brainage.models import geometry
-from brainage.run import ensure_writable, write_whole
-from brainage.sweep.best import experiment_text
-from brainage.sweep.ending import LOCK, end
-from brainage.sweep.options import Options
-from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.best_config import experiment_text
+from brainage.sweep.feasible import PossibleSpace
+from brainage.sweep.processes import is_worker, run_workers
+from brainage.sweep.results import LOCK, end
 from brainage.sweep.sampler import PossibleSampler
+from brainage.sweep.settings import Options
 from brainage.sweep.space import Point, as_words, corners, parse_space
-from brainage.sweep.study import (
+from brainage.sweep.storage import (
     OBJECTIVES,
     Plan,
     counted,
@@ -43,7 +42,8 @@ from brainage.sweep.study import (
     shown_url,
 )
 from brainage.sweep.worker import Task, Worker
-from brainage.sweep.workers import is_worker, run_workers
+from brainage.system.console import log
+from brainage.system.files import ensure_writable, write_whole
 
 # What may differ between commands that work on one study: where things lie, what is shown, what it runs on.
 _FREE = re.compile(r"(logger|store|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)")

@@ -13,13 +13,13 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from brainage.console import log
 from brainage.errors import SweepError
-from brainage.interrupts import Interruption, interruptible, uninterrupted
-from brainage.sweep.possible import PossibleSpace
-from brainage.sweep.report import trial as as_trial
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.space import Point
-from brainage.sweep.study import REASON, Undertaker, counted, drop_waiting, retry, running
+from brainage.sweep.storage import REASON, Undertaker, counted, drop_waiting, retry, running
+from brainage.system.console import log
+from brainage.system.signals import Interruption, interruptible, uninterrupted
+from brainage.training.pruning import trial as as_trial
 
 # Between two looks at the study, in seconds, while others finish its last trials.
 _PAUSE = 0.5

@@ -14,8 +14,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from brainage.console import bar, log
-from brainage.run import write_whole
+from brainage.system.console import bar, log
+from brainage.system.files import write_whole
 from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
 

@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from brainage.errors import CheckpointError
-from brainage.interrupts import uninterrupted
+from brainage.system.signals import uninterrupted
 from brainage.training.module import AgeRegressor
 
 # What this project adds to Lightning's checkpoint.

@@ -17,8 +17,8 @@ from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from brainage.console import log
 from brainage.errors import DIVERGED, BrainageError, CheckpointError, ConfigError, DivergedError
+from brainage.system.console import log
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint

@@ -14,9 +14,9 @@ import yaml
 from safetensors.torch import load_file
 from torch import nn
 
-from brainage.bundle.__main__ import main
-from brainage.bundle.trained import read_trained
+from brainage.commands.bundle import main
 from brainage.models.variable1dcnn import Variable1DCNN
+from brainage.trained.load import read_trained
 
 ARCHITECTURE: dict[str, Any] = {
     "in_channels": 21,

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data.bids import BidsCohort
-from brainage.data.series import FileScan
+from brainage.data.cohorts.bids import BidsCohort
+from brainage.data.store.series import FileScan
 from brainage.errors import CohortError, ConfigError, MissingPathError
 
 IDS = ("CC110033", "01", "x7")

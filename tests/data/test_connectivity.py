@@ -11,7 +11,7 @@ from sklearn.covariance import ledoit_wolf
 
 from brainage.data import connectivity as module
 from brainage.data.connectivity import connectivity
-from brainage.data.store_files import DamagedStoreError, Store
+from brainage.data.store.layout import DamagedStoreError, Store
 
 CHANNELS = (0, 2, 3)
 ROWS = np.array([4, 0, 2])

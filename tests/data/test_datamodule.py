@@ -7,7 +7,7 @@ import torch
 
 from brainage.data.augmentation import Augmentation
 from brainage.data.datamodule import AgeDataModule, BatchOrder, People
-from brainage.data.store_files import DamagedStoreError, Store
+from brainage.data.store.layout import DamagedStoreError, Store
 
 N_ROWS, N_COMPONENTS, N_TIMES = 11, 5, 13
 CHANNELS = [0, 3, 4]

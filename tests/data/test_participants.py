@@ -4,17 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainage.data.participants import ROW, check_ages_of_scanned, read_ids, usable_people
-from brainage.data.query import columns_of_query
-from brainage.data.tables import (
-    ages,
-    numbers,
-    participant_ids,
-    phenotype,
-    read_columns,
-    read_header,
-    sex_codes,
-)
+from brainage.data.cohorts.checks import ROW, check_ages_of_scanned, read_ids, usable_people
+from brainage.data.cohorts.query import columns_of_query
+from brainage.data.cohorts.tables import ages, numbers, participant_ids, phenotype, read_columns, read_header, sex_codes
 from brainage.errors import CohortError, MissingPathError
 
 IDS = ("1000044", "1000011", "1000033", "1000022")

@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from brainage.data.bids import BidsCohort
-from brainage.data.participants import read_ids, usable_people
-from brainage.data.series import FileScan, Scan, ZipScan, checked_series, parse_text
-from brainage.data.split import PARTS
-from brainage.data.split_file import fixed_split
-from brainage.data.tables import read_columns, read_header
-from brainage.data.ukb import UkbCohort
+from brainage.data.cohorts.bids import BidsCohort
+from brainage.data.cohorts.checks import read_ids, usable_people
+from brainage.data.cohorts.tables import read_columns, read_header
+from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.splits.checks import PARTS
+from brainage.data.splits.fixed import fixed_split
+from brainage.data.store.series import FileScan, Scan, ZipScan, checked_series, parse_text
 from brainage.errors import BrainageError, CohortError, MissingPathError, SeriesError, SplitError
 
 # The same examples every time, so that a change that breaks nothing never fails.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data.series import FileScan, ZipScan, checked_series, parse_text
+from brainage.data.store.series import FileScan, ZipScan, checked_series, parse_text
 from brainage.errors import SeriesError
 
 N_COMPONENTS, N_TIMES = 3, 490

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.series import FileScan, ZipScan, checked_series
-from brainage.data.simulated import (
+from brainage.data.cohorts.simulated import (
     GENERATOR_VERSION,
     GOOD_COMPONENTS,
     PHENOTYPE_CAUSES,
@@ -23,7 +22,8 @@ from brainage.data.simulated import (
     SimulatedScan,
     age_components,
 )
-from brainage.data.simulated_files import main
+from brainage.data.cohorts.simulated_files import main
+from brainage.data.store.series import FileScan, ZipScan, checked_series
 from brainage.errors import ConfigError
 
 N_TIMES = 490
@@ -330,7 +330,7 @@ def test_a_ridge_on_connectivity_is_as_good_as_designed_and_better_at_100() -> N
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "brainage.data.simulated", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "brainage.data.cohorts.simulated", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -404,7 +404,7 @@ def test_every_value_of_the_dash_style_is_quoted(tmp_path: Path) -> None:
 def test_missing_answers_are_codes_in_uk_biobank_and_na_in_bids(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("brainage.data.simulated_files._write_series", lambda cohort, write: None)
+    monkeypatch.setattr("brainage.data.cohorts.simulated_files._write_series", lambda cohort, write: None)
     for layout in ("ukb", "bids"):
         main(["--layout", layout, "--out", str(tmp_path / layout), "--participants", "300"])
     missing = SimulatedCohort(n_participants=300).read_table()["restlessness"].isna().to_numpy()
@@ -503,7 +503,7 @@ def test_wrong_options_exit_with_2_before_anything_is_written(
 
 
 def test_the_simulation_does_not_import_torch() -> None:
-    code = "import sys, brainage.data.simulated, brainage.data.simulated_files; sys.exit('torch' in sys.modules)"
+    code = "import sys, brainage.data.cohorts.simulated_files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

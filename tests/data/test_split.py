@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.draws import kfold_split, leave_site_out_split, random_split
-from brainage.data.split import PARTS, check_disjoint
-from brainage.data.split_file import fixed_split
+from brainage.data.splits.checks import PARTS, check_disjoint
+from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split
+from brainage.data.splits.fixed import fixed_split
 from brainage.errors import CohortError, MissingPathError, SplitError
 
 

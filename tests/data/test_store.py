@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data import reading, store_files
-from brainage.data.series import FileScan
-from brainage.data.store import open_store
-from brainage.data.store_files import DamagedStoreError, Store
+from brainage.data.store import ingest as reading
+from brainage.data.store import layout as store_files
+from brainage.data.store.layout import DamagedStoreError, Store
+from brainage.data.store.open import open_store
+from brainage.data.store.series import FileScan
 from brainage.errors import SeriesError, StoreError
 
 N_COMPONENTS, N_TIMES = 3, 7

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data import store_files
-from brainage.data.store import open_store
-from brainage.data.store_files import DamagedStoreError, Store, load_store
-from brainage.data.store_writing import locked
+from brainage.data.store import layout as store_files
+from brainage.data.store.layout import DamagedStoreError, Store, load_store
+from brainage.data.store.open import open_store
+from brainage.data.store.write import locked
 from tests.conftest import FAST, Command, Ended
 from tests.data.test_store import N_COMPONENTS, N_TIMES, CountedScan, FakeScan, flip_a_byte, truncate_the_index
 
@@ -38,7 +38,7 @@ def store_command(command: Command) -> Command:
     """Run the command; whatever it says, it names nobody and shows no traceback."""
 
     def run(*arguments: str, **environment: str) -> Ended:
-        ended = command("-W", "error", "-m", "brainage.data.store", *arguments, **environment)
+        ended = command("-W", "error", "-m", "brainage.data.store.open", *arguments, **environment)
         assert "secret" not in ended.text
         assert "Traceback" not in ended.text
         return ended
@@ -365,7 +365,7 @@ def test_people_are_purged_from_a_real_run_and_the_next_run_takes_up_the_store(
 ) -> None:
     assert command("train.py", *FAST).code == 0
     (tmp_path / "withdrawn").write_text("sim000003\nsim000011\n")
-    ended = command("-m", "brainage.data.store", "purge", "--ids", "withdrawn")
+    ended = command("-m", "brainage.data.store.open", "purge", "--ids", "withdrawn")
     assert (ended.code, ended.err) == (0, "")
     files = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
     assert not any(b"sim000003" in path.read_bytes() for path in files)

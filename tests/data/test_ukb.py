@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.series import FileScan, ZipScan
-from brainage.data.simulated_files import main
-from brainage.data.ukb import UkbCohort
+from brainage.data.cohorts.simulated_files import main
+from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.store.series import FileScan, ZipScan
 from brainage.errors import CohortError, MissingPathError, SeriesError
 
 IDS = ("1000011", "1000022", "1000033")

@@ -13,10 +13,10 @@ from statsmodels.stats.multitest import multipletests
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.associations import associate, covariates, kind_of, partial_correlation
-from brainage.evaluation.comparison import paired_difference
 from brainage.evaluation.findings import Options, analyse
 from brainage.evaluation.gap import corrected_gaps, fit_correction, gap_by_age
 from brainage.evaluation.intervals import correlation_estimate
+from brainage.evaluation.paired import paired_difference
 
 N = 140
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error
 
 from brainage.evaluation import intervals
-from brainage.evaluation.comparison import paired_difference
 from brainage.evaluation.intervals import Estimate
+from brainage.evaluation.paired import paired_difference
 
 _Array = NDArray[np.float64]
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainage.errors import ConfigError
-from brainage.explanation.attribution import integrated_gradients
+from brainage.explanation.effects import window_edges
 from brainage.explanation.explain import explain
-from brainage.explanation.findings import Explanation, summarise
-from brainage.explanation.likeness import rank_correlation
-from brainage.explanation.maps import window_edges
+from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude, occlude_components
 from brainage.explanation.randomisation import redrawn
+from brainage.explanation.similarity import rank_correlation
+from brainage.explanation.summary import Explanation, summarise
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page, lead
 from brainage.reporting.page import write_report
 

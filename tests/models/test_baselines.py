@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from brainage import models
-from brainage.baselines import MIN_TRAINING, fit_baseline, ridge_beside
 from brainage.errors import CohortError, ConfigError
-from brainage.models.estimator import Inputs
-from brainage.models.ridge import Ridge
+from brainage.models.baselines.base import Inputs
+from brainage.models.baselines.ridge import Ridge
+from brainage.training.baseline import MIN_TRAINING, fit_baseline, ridge_beside
 
 NOBODY: Any = None  # a store that is not looked at
 

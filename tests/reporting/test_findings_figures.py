@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.reporting.findings_figures import phenotype
+from brainage.reporting.run_figures import phenotype
 
 
 @pytest.mark.parametrize(("n_of_each", "drawn"), [((12, 12, 3), True), ((20, 9), False), ((9, 9, 9), False)])

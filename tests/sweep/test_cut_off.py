@@ -14,11 +14,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from brainage.interrupts import Interruption, interruptible, uninterrupted
-from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import parse_space
-from brainage.sweep.study import REASON, open_storage, open_study, point_of, retry, retry_orphans
+from brainage.sweep.storage import REASON, open_storage, open_study, point_of, retry, retry_orphans
+from brainage.system.signals import Interruption, interruptible, uninterrupted
 from tests.sweep.test_study import PLAN, SPACE
 
 
@@ -82,7 +82,7 @@ def test_who_failed_without_a_reason_and_without_a_successor_is_tried_again_once
 
 def test_several_processes_may_make_one_study_at_the_same_moment(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from brainage.sweep.study import *;"
+        "import sys, time; from pathlib import Path; from brainage.sweep.storage import *;"
         "from tests.sweep.test_study import SPACE, PLAN\n"
         "Path(sys.argv[2]).touch()\n"
         "while not Path(sys.argv[3]).exists(): time.sleep(0.001)\n"

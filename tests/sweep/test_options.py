@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brainage.errors import SweepError
-from brainage.sweep.options import Options
+from brainage.sweep.settings import Options
 
 
 def options(direction: Any = "minimize", **given: Any) -> Options:

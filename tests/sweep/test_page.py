@@ -24,11 +24,11 @@ from optuna.trial import TrialState, create_trial
 
 from brainage.reporting.figure import ORANGE
 from brainage.sweep import figures
-from brainage.sweep.ending import end
-from brainage.sweep.options import Options
 from brainage.sweep.page import _importances
+from brainage.sweep.results import end
+from brainage.sweep.settings import Options
 from brainage.sweep.space import Space
-from brainage.sweep.study import OBJECTIVES, REASON, Plan, open_study
+from brainage.sweep.storage import OBJECTIVES, REASON, Plan, open_study
 
 SCRIPT = "<script>alert(1)</script>"
 SPACE = {

@@ -15,7 +15,7 @@ from scipy.stats import chisquare, ks_2samp
 
 from brainage.errors import SweepError
 from brainage.models import geometry
-from brainage.sweep.possible import PossibleSpace
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import Space, parse_space
 from tests.conftest import ROOT

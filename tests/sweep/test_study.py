@@ -12,11 +12,11 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from brainage.errors import SweepError
-from brainage.sweep import study as studies
-from brainage.sweep.possible import PossibleSpace
+from brainage.sweep import storage as studies
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import parse_space
-from brainage.sweep.study import (
+from brainage.sweep.storage import (
     Plan,
     Undertaker,
     counted,

@@ -11,12 +11,12 @@ import pytest
 from optuna.pruners import MedianPruner
 from optuna.samplers import RandomSampler
 
-from brainage.sweep.possible import PossibleSpace
-from brainage.sweep.report import current_report
+from brainage.sweep.feasible import PossibleSpace
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.space import Point, parse_space
-from brainage.sweep.study import REASON, Plan, open_storage, open_study
+from brainage.sweep.storage import REASON, Plan, open_storage, open_study
 from brainage.sweep.worker import Task, TooManyFailuresError, Worker
+from brainage.training.pruning import current_report
 
 SPACE = parse_space({"a": "range(0,9)"}, [])
 

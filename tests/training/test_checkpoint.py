@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from brainage.interrupts import Interruption, interruptible
+from brainage.system.signals import Interruption, interruptible
 from brainage.training.checkpoint import WholeCheckpoints
 
 

@@ -1,0 +1,66 @@
+"""Hand a trained network on, or take one in: ``python -m brainage.bundle export | import``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainage.system.session import exit_code_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export or import.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        The command line without the program's name; None takes the process's own.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if done, 2 for a user's mistake, 130 or 143 if interrupted.
+    """
+    options = _parse(arguments)
+    return exit_code_of(lambda: _export(options) if options.verb == "export" else _import(options), "try again")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m brainage.bundle", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
+    exporting = verbs.add_parser("export", help="make a bundle of a finished run")
+    exporting.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
+    importing = verbs.add_parser("import", help="make a bundle of a published Lightning checkpoint")
+    importing.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the checkpoint")
+    importing.add_argument("--modality", required=True, help="what it was trained on: ica25 or ica100")
+    for verb in (exporting, importing):
+        verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for the bundle")
+    return parser.parse_args(arguments)
+
+
+def _export(options: argparse.Namespace) -> int:
+    import yaml
+
+    from brainage.trained.bundle import write_bundle
+    from brainage.trained.load import read_network_of_run
+
+    trained = read_network_of_run(options.run, "--run")
+    assert trained.run is not None
+    write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
+    return _tell(options.out)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from brainage.trained.bundle import write_bundle
+    from brainage.trained.published import read_published
+
+    write_bundle(options.out, *read_published(options.checkpoint, options.modality))
+    return _tell(options.out)
+
+
+def _tell(folder: Path) -> int:
+    print(
+        f"Bundle: {folder} (its README.md is the model card). Use it with: python predict.py bundle={folder} cohort=..."
+    )
+    return 0

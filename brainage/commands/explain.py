@@ -1,0 +1,236 @@
+"""``explain.py``: what a trained network's predictions rest on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from brainage.config import hydra as config_reading
+from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
+from brainage.config.schema import Config
+from brainage.errors import EvaluationError, StoreError
+from brainage.system.console import log, show_table
+from brainage.system.files import write_whole
+from brainage.system.session import carry_out
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from brainage.data.cohorts.select import Selection
+    from brainage.data.store.layout import Store
+    from brainage.explanation.summary import Explanation
+    from brainage.trained.load import Trained
+
+# Components that are printed at most; all are in the report.
+_N_SHOWN = 12
+
+# Years by which a prediction may differ from the run's own, which another device may have made.
+_SAME = 0.05
+
+_PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val", "test")}
+
+
+@dataclass(frozen=True)
+class _People:
+    """Those who may be explained.
+
+    Parameters
+    ----------
+    rows : array of shape (n_participants,)
+        Theirs in the store.
+    store : Store
+        Their series.
+    name : str
+        What they are called.
+    predicted : Series or None
+        What the run predicted of each, by row of the store; None where it did not.
+    """
+
+    rows: NDArray[np.intp]
+    store: Store
+    name: str
+    predicted: pd.Series[float] | None = None
+
+
+def explain(composed: DictConfig) -> None:
+    """Explain; see `carry_out`.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        Of ``configs/explain.yaml``.
+    """
+
+    def work(folder: Path, ids: set[str]) -> None:
+        config = config_reading.parse_any(composed)
+        assert isinstance(config, ExplainCommandConfig)
+        _explain(config, folder, ids)
+
+    carry_out(work)
+
+
+def _explain(config: ExplainCommandConfig, folder: Path, ids: set[str]) -> None:
+    from brainage.explanation.explain import explain
+    from brainage.trained.load import read_trained
+
+    key = "run" if config.run is not None else "bundle"
+    trained = read_trained(Path(str(getattr(config, key))), key)
+    people = _people(config, trained, ids)
+    rows = _drawn(people.rows, config)
+    notes = []
+    if len(rows) < config.participants:
+        notes.append(
+            f"There are {len(rows):,} {people.name}, fewer than participants={config.participants}: all are explained."
+        )
+    channels = trained.modality.channel_indices
+    found = explain(
+        trained.network(),
+        _series(people.store, rows, channels),
+        components=[channel + 1 for channel in channels],
+        t_r=trained.modality.t_r,
+        n_windows=config.n_windows,
+        n_steps=config.n_steps,
+        n_resamples=config.report.n_resamples,
+        seed=config.seed,
+    )
+    notes += _differing(people, rows, found)
+    found = replace(found, notes=[*notes, *found.notes])
+    _write(config, folder, trained, people, found)
+    _show(found, folder)
+
+
+def _people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _People:
+    """Return the people of the cohort that is given, or the run's own."""
+    from brainage.trained.newcomers import people_of
+
+    if config.cohort is None:
+        return _own_people(config, trained, ids)
+    newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
+    ids.update(newcomers.selection.table["participant_id"])
+    rows = newcomers.people["row"].to_numpy(int)
+    return _People(rows, newcomers.store, f"participants of cohort {config.cohort.name}")
+
+
+def _own_people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _People:
+    """Return people of the run's split who still are in its cohort."""
+    from brainage.runs.prepare import select, used_people
+
+    if trained.run is None:
+        raise EvaluationError(
+            f"`run={trained.folder}` is a bundle, which holds nobody. Say whose predictions are to be explained, with "
+            "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
+        )
+    own = replace(trained.run.config, evaluate=False)
+    ids.update(trained.run.predictions["participant_id"])
+    selection = select(own)
+    ids.update(selection.table["participant_id"])
+    store = _store_of(own, selection, config.store.root)
+    known = trained.run.predictions.set_index("participant_id")
+    people = used_people(selection, known["split"], store)
+    asked = config.rows or "test"
+    rows = people.loc[people["split"].isin(_PARTS[asked]), "row"].to_numpy(int)
+    name = f"{asked} participants of the run" if asked != "all" else "participants of the run"
+    if not len(rows):
+        raise EvaluationError(
+            f"`run={trained.folder}` has no {name} any more whose series can be read. Restore its cohort, or explain "
+            "others with cohort=..."
+        )
+    predicted = people["participant_id"].map(known["predicted_age"]).set_axis(people["row"])
+    return _People(rows, store, name, predicted)
+
+
+def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
+    """Open the run's store; if it is gone, make one in this command's place, never where a run's config says."""
+    from brainage.runs.prepare import found_store_of, open_store_of
+
+    if given is None:
+        try:
+            return found_store_of(own, selection)
+        except StoreError as error:
+            log.info("%s It is made in %s.", error, DEFAULT_STORE)
+    return open_store_of(selection, own.modality, given or DEFAULT_STORE)
+
+
+def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> list[str]:
+    """Say where series are not those that the run predicted."""
+    if people.predicted is None:
+        return []
+    n_other = int((abs(people.predicted[rows].to_numpy(float) - found.maps.predicted) > _SAME).sum())
+    if not n_other:
+        return []
+    return [
+        f"{n_other:,} of {len(rows):,} predictions are not those of the run's predictions.csv: the series are others "
+        "now."
+    ]
+
+
+def _drawn(rows: NDArray[np.intp], config: ExplainCommandConfig) -> NDArray[np.intp]:
+    """Return as many as are asked for, in a random order: a row's number tells nothing of an id."""
+    import numpy as np
+
+    return np.random.default_rng(config.seed).permutation(rows)[: config.participants]
+
+
+def _series(store: Store, rows: NDArray[np.intp], channels: list[int]) -> NDArray[np.float32]:
+    import numpy as np
+
+    from brainage.data.store.layout import verify
+
+    verify(store, rows.tolist())
+    series: NDArray[np.float32] = store.series[rows[:, None], np.array(channels)]
+    store.release()
+    return series
+
+
+def _write(config: ExplainCommandConfig, folder: Path, trained: Trained, people: _People, found: Explanation) -> None:
+    import numpy as np
+
+    from brainage.reporting.explanation_page import explanation_page
+    from brainage.reporting.page import write_report
+
+    n = len(found.maps.predicted)
+    for name, table in (
+        ("components.csv", found.component_table()),
+        ("map.csv", found.map_table()),
+        ("time.csv", found.time_table()),
+        ("participants.csv", found.participants_table()),
+    ):
+        write_whole(folder / name, lambda path, table=table: table.to_csv(path, index=False))  # type: ignore[misc]
+
+    def write_arrays(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez_compressed(file, **found.arrays())  # type: ignore[arg-type]
+
+    write_whole(folder / "maps.npz", write_arrays)
+    record = {"network": str(trained.folder), "people": people.name, "n_available": len(people.rows), **found.facts()}
+    write_whole(folder / "explanation.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    modality = trained.modality
+    numbers = ", ".join(str(number) for number in found.components)
+    facts = [
+        ("network", f"{trained.label}: {trained.folder}"),
+        ("participants", f"{n:,} of {len(people.rows):,} {people.name}, drawn with seed {config.seed}"),
+        ("components", f"{modality.components}, {len(found.components)} of {modality.dimension}: {numbers}"),
+        ("windows, steps, resamples", f"{config.n_windows}, {config.n_steps}, {config.report.n_resamples:,}"),
+    ]
+    title = f"What predictions rest on: {trained.label}"
+    write_report(folder, explanation_page(found, facts, title=title, points=config.report.points))
+
+
+def _show(found: Explanation, folder: Path) -> None:
+    from brainage.reporting.explanation_page import check_rows, component_rows
+
+    header, rows = component_rows(found)
+    shown = rows[:_N_SHOWN]
+    n = len(found.maps.predicted)
+    title = f"Effects on the predictions of {n:,} participants, in years; {len(shown)} of {len(rows)} components"
+    show_table(title, header, shown)
+    show_table("Checks", *check_rows(found))
+    for note in found.notes:
+        log.warning("note: %s", note)
+    print(f"Report: {folder / 'report.html'}")

@@ -1,0 +1,1 @@
+"""Typed config groups: schemas, rules, reading, and what `_target_` names."""

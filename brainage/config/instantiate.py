@@ -1,0 +1,157 @@
+"""Making what a config names by ``_target_``: optimizers, schedulers, loggers, callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from brainage.config.hydra import refers_elsewhere
+from brainage.errors import ConfigError
+from brainage.system.console import log
+from brainage.system.files import CONFIGS
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
+
+
+# Classes that are defined below these may be named by a config that was found in a run's folder.
+_TRUSTED = ("torch.optim.", "pytorch_lightning.")
+
+
+def instance(key: str, value: Any) -> Any:
+    """Make what a config names by ``_target_``; return another value as it is.
+
+    Parameters
+    ----------
+    key : str
+        Where it stands, for messages.
+    value : Any
+        A part of the config.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be made.
+    """
+    if not isinstance(value, dict) or "_target_" not in value:
+        return value
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(value, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise ConfigError(
+            f"`{key}` names {value['_target_']!r}, which cannot be made: {' '.join(str(cause).split())}. Check its "
+            "name, its arguments, and whether its package is installed."
+        ) from error
+
+
+def check_targets(config: Any, source: Path) -> None:
+    """Refuse a config from a folder that would make anything but what a run is made of.
+
+    Parameters
+    ----------
+    config : Any
+        Plain dicts, lists and values.
+    source : Path
+        Where it was found.
+
+    Raises
+    ------
+    ConfigError
+        It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
+        optimizers or schedulers or Lightning's classes; or it is not resolved.
+    """
+    if refers_elsewhere(config):
+        raise ConfigError(
+            f"`{source}` must hold values, as a run leaves them, but one refers to something else (`${{...}}`). "
+            "Restore it, or start a new run."
+        )
+    known = {target for path in CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
+    for target in _targets(config):
+        if target not in known and not _is_trusted(target):
+            raise ConfigError(
+                f"`{source}` must name nothing but this project's own choices, torch's optimizers and schedulers, and "
+                f"Lightning's classes, but it names {target!r}. If it is yours, put it into a YAML file of its group "
+                "below `configs/`."
+            )
+
+
+def _plain(config: Any) -> Any:
+    return OmegaConf.to_container(config, resolve=False)
+
+
+def _targets(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        for value in config.values():
+            yield from _targets(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _targets(value)
+
+
+def _is_trusted(target: str) -> bool:
+    """Tell whether a name leads to a class that is defined where it seems to be, and not to one that is imported."""
+    if not target.startswith(_TRUSTED):
+        return False
+    from hydra.utils import get_class
+
+    try:
+        return f"{get_class(target).__module__}.".startswith(_TRUSTED)
+    except Exception:
+        return False
+
+
+@contextmanager
+def open_loggers(entries: dict[str, Any], composed: DictConfig) -> Iterator[list[Logger]]:
+    """Make the loggers, tell them the config, and close what the next job of a multirun would find open.
+
+    Parameters
+    ----------
+    entries : dict
+        A logger's config a name.
+    composed : DictConfig
+        The whole config.
+
+    Raises
+    ------
+    ConfigError
+        One cannot be opened.
+    """
+    loggers: list[Logger] = []
+    try:
+        for name, entry in entries.items():
+            loggers.append(_opened_logger(name, entry, composed))
+        yield loggers
+    finally:
+        for logger in loggers:
+            if callable(finish := getattr(getattr(logger, "experiment", None), "finish", None)):
+                finish()
+
+
+def _opened_logger(name: str, entry: dict[str, Any], composed: DictConfig) -> Logger:
+    if entry.get("log_model"):
+        raise ConfigError(
+            f"`logger.{name}.log_model` must be false, but got {entry['log_model']!r}: checkpoints stay in the run's "
+            "folder. Upload them from there."
+        )
+    logger: Logger = instance(f"logger.{name}", entry)
+    try:
+        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
+        experiment = getattr(logger, "experiment", None)
+        if not getattr(experiment, "offline", True) and (address := getattr(experiment, "url", None)):
+            log.info("%s", address)
+    except Exception as error:  # each logger has errors of its own
+        raise ConfigError(
+            f"`logger.{name}` cannot be opened: {type(error).__name__}: {str(error).strip().splitlines()[0]} Log in to "
+            f"its service, use it offline (logger.wandb.mode=offline), or leave it out."
+        ) from error
+    return logger

@@ -1,0 +1,1 @@
+"""Cohort readers: from tables and folders to participants and scans."""

@@ -1,0 +1,70 @@
+"""Reading a split that somebody else drew: a table of participants and their parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from brainage.data.cohorts.tables import check_columns, participant_ids, read_columns, read_header, row_list
+from brainage.data.splits.checks import PARTS, check_parts
+from brainage.errors import SplitError
+from brainage.system.console import log
+
+
+def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
+    """Read who trains, who validates and who is tested.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a participant, with `participant_id`.
+    path : Path
+        A table with the columns `participant_id` and `split` (train, val or test), such as a run's ``splits.csv``.
+
+    Returns
+    -------
+    Series of str
+        The part of each participant who is in both tables, indexed by `participant_id`, sorted.
+
+    Raises
+    ------
+    CohortError, MissingPathError
+        The file cannot be read as a table.
+    SplitError
+        It names a participant twice or another part, none of the cohort's participants, or leaves a part empty.
+    """
+    label = f"`split.file={path}`"
+    check_columns(("participant_id", "split"), read_header(path, key="split.file"), label)
+    columns = read_columns(path, ("participant_id", "split"), key="split.file")
+    ids = participant_ids(columns["participant_id"], label)
+    parts = columns["split"].str.casefold()
+    if (wrong := ~parts.isin(PARTS)).any():
+        raise SplitError(
+            f"{label}: `split` must be one of {', '.join(PARTS)}, but {int(wrong.sum())} rows hold something else "
+            f"({row_list(columns.index[wrong])}). Correct them."
+        )
+    if (repeated := ids.duplicated(keep=False)).any():
+        raise SplitError(
+            f"{label}: each participant must be in one row, but {ids[repeated].nunique()} are in several "
+            f"({row_list(columns.index[repeated])}). Remove the others."
+        )
+    people = set(table["participant_id"])
+    known = ids.isin(people)
+    if not known.any():
+        raise SplitError(
+            f"{label}: none of its {len(ids)} participants is in the cohort's table, which has {len(people)}. Look "
+            "whether both name people in the same way."
+        )
+    log.info(
+        "%s: %d of its %d participants are in the cohort's table; the other %d people there are left out",
+        label,
+        int(known.sum()),
+        len(ids),
+        len(people) - int(known.sum()),
+    )
+    split = pd.Series(
+        parts[known].to_numpy(), index=pd.Index(ids[known], name="participant_id"), name="split", dtype=str
+    ).sort_index()
+    check_parts(split)
+    return split

@@ -1,0 +1,143 @@
+"""What training people were like, as numbers that tell of nobody: how old, and how their series look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainage.data.store.layout import Store
+
+# Participants that are read together.
+_TOGETHER = 64
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where values lie.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    mean, sd : float
+        Their mean, and their SD with n - 1.
+    low, high : float
+        The lowest and the highest.
+    """
+
+    n: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+    def n_outside(self, values: _Array) -> int:
+        """Count the values below the lowest or above the highest."""
+        return int(((values < self.low) | (values > self.high)).sum())
+
+    @classmethod
+    def from_json(cls, plain: Any) -> Spread:
+        """Read plain values; raise KeyError, TypeError or ValueError where they are others."""
+        n, numbers = plain["n"], [plain[name] for name in ("mean", "sd", "low", "high")]
+        if type(n) is not int or not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+            raise ValueError("no numbers")
+        return cls(n, *map(float, numbers))
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """What training people were like.
+
+    Parameters
+    ----------
+    ages : Spread
+        In years.
+    series : dict of str to Spread
+        Of each trait of `traits_of`.
+    """
+
+    ages: Spread
+    series: dict[str, Spread]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"ages": asdict(self.ages), "series": {name: asdict(spread) for name, spread in self.series.items()}}
+
+    @classmethod
+    def from_json(cls, plain: Any) -> Aggregates:
+        """Read what `as_json` returned; raise ValueError where it is something else."""
+        try:
+            series = {str(name): Spread.from_json(values) for name, values in dict(plain["series"]).items()}
+            return cls(Spread.from_json(plain["ages"]), series)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("no aggregates") from error
+
+
+def spread_of(values: Iterable[float]) -> Spread:
+    """Return where values lie; there must be one."""
+    array = np.fromiter(values, dtype=np.float64)
+    sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
+    return Spread(len(array), float(array.mean()), sd, float(array.min()), float(array.max()))
+
+
+def aggregates_of(
+    ages: Iterable[float], store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]
+) -> Aggregates:
+    """Describe people.
+
+    Parameters
+    ----------
+    ages : iterable of float
+        In years.
+    store : Store
+        Their series.
+    rows : array of shape (n_participants,)
+        Their rows in it.
+    channels : array of shape (n_channels,)
+        Indices of the components that the network sees.
+    """
+    return Aggregates(spread_of(ages), {name: spread_of(values) for name, values in traits_of(store, rows, channels)})
+
+
+def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
+    """Return what can be told of z-scored series in one number a participant.
+
+    Parameters
+    ----------
+    store, rows, channels
+        See `aggregates_of`. A few participants are in memory at a time.
+
+    Yields
+    ------
+    str, array of shape (n_participants,)
+        A trait's name, and its values: the autocorrelation at one time point and the excess kurtosis, both means over
+        components, and the mean size of a correlation of two components.
+    """
+    blocks = []
+    for begin in range(0, len(rows), _TOGETHER):
+        blocks.append(_traits(store.series[rows[begin : begin + _TOGETHER][:, None], channels]))
+        store.release()
+    found = np.concatenate(blocks)
+    yield "lag-1 autocorrelation", found[:, 0]
+    yield "excess kurtosis", found[:, 1]
+    if len(channels) > 1:
+        yield "mean absolute correlation of components", found[:, 2]
+
+
+def _traits(series: NDArray[np.float32]) -> _Array:
+    """Return the traits of a block, of shape (n_participants, 3)."""
+    n_channels, n_times = series.shape[1:]
+    lagged = np.einsum("pct,pct->pc", series[:, :, :-1], series[:, :, 1:]) / n_times
+    squares = series**2
+    kurtosis = np.einsum("pct,pct->pc", squares, squares) / n_times - 3
+    correlations = np.abs(series @ series.transpose(0, 2, 1) / n_times)
+    total = correlations.sum(axis=(1, 2)) - np.trace(correlations, axis1=1, axis2=2)
+    n_pairs = max(1, n_channels * (n_channels - 1))
+    return np.stack([lagged.mean(axis=1), kurtosis.mean(axis=1), total / n_pairs], axis=1).astype(np.float64)

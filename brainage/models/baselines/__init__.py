@@ -1,0 +1,1 @@
+"""Models that are fitted at once, without epochs; one a file, named as its config."""

@@ -1,0 +1,1 @@
+"""One training run: its steps, its folder, resuming it, multiruns and folds."""

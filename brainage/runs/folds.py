@@ -1,0 +1,159 @@
+"""What the folds, or left-out sites, of a multirun give together: a table, and every participant's one prediction."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from brainage.system.console import show_table
+from brainage.system.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Overrides that tell one fold from another.
+_KEYS = ("split.fold", "split.site")
+
+_METRICS = tuple(f"{part}/{name}" for part in ("val", "test") for name in ("mae", "mse", "rmse", "r2", "pearson_r"))
+_SHOWN = ("n_test", "val/mse", "test/mae", "test/rmse", "test/r2", "test/pearson_r")
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Jobs that differ in their fold only.
+
+    Parameters
+    ----------
+    key : str
+        The override that tells them apart.
+    overrides : tuple of str
+        Those that they share.
+    jobs : dict of str to dict
+        A job's row of the multirun's table, by its fold.
+    """
+
+    key: str
+    overrides: tuple[str, ...]
+    jobs: dict[str, dict[str, Any]]
+
+
+def close_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write and print what the folds of a multirun give together, if it has any.
+
+    In the multirun's folder (in ``folds/0``, ``folds/1``, ... where other choices vary too) stand then ``folds.csv``,
+    a row a fold, their mean and their SD, and ``pooled_predictions.csv`` with the columns of a run's
+    ``predictions.csv``: everybody once, predicted by the network that never saw them. The latter needs all folds.
+
+    Parameters
+    ----------
+    folder : Path
+        The multirun's folder.
+    rows : list of dict
+        The multirun's table.
+    """
+    found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
+    for number, folds in enumerate(found):
+        place = folder if len(found) == 1 else folder / "folds" / str(number)
+        place.mkdir(parents=True, exist_ok=True)
+        _close(folds, folder, place)
+
+
+def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
+    """Put jobs together that differ in their fold only.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The multirun's table.
+    """
+    found: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        for key in _KEYS:
+            own = [word for word in row["overrides"] if word.startswith(f"{key}=")]
+            if own:
+                shared = tuple(word for word in row["overrides"] if word not in own)
+                found.setdefault((key, shared), {})[own[-1].partition("=")[2]] = row
+    return [Folds(key, shared, jobs) for (key, shared), jobs in found.items()]
+
+
+def _close(folds: Folds, folder: Path, place: Path) -> None:
+    import pandas as pd
+
+    label = folds.key.partition(".")[2]
+    finished = {fold: row for fold, row in folds.jobs.items() if row["status"] == "finished"}
+    looked = {fold: row for fold, row in finished.items() if (folder / row["job"] / "predictions.csv").exists()}
+    tested = {fold: _tested(folder / row["job"]) for fold, row in looked.items()}
+    table = [
+        {
+            label: fold,
+            "job": row["job"],
+            "n_test": len(tested[fold]) if fold in tested else None,
+            **{name: row[name] for name in _METRICS},
+        }
+        for fold, row in finished.items()
+    ]
+    if len(table) > 1:
+        table += [
+            {label: name, **{column: _over(how, table, column) for column in ("n_test", *_METRICS)}}
+            for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
+        ]
+        write_whole(place / "folds.csv", lambda path: pd.DataFrame(table).to_csv(path, index=False))
+        cells = [[str(row[label]), *(_text(row[name]) for name in _SHOWN)] for row in table]
+        print()
+        show_table(" ".join(["Folds", *_telling(folds.overrides)]), (label, *_SHOWN), cells)
+        print(f"Folds: {place / 'folds.csv'}")
+    target = place / "pooled_predictions.csv"
+    target.unlink(missing_ok=True)  # of a multirun whose job was taken up again
+    if reason := _incomplete(folds, finished, tested, folder):
+        print(f"{target.name} is not written: {reason}")
+        return
+    pooled = pd.concat(tested.values()).sort_values("participant_id", kind="stable")
+    write_whole(target, lambda path: pooled.to_csv(path, index=False))
+    error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
+    print(f"Pooled: {len(pooled)} participants, each predicted once, MAE {error:.2f} years: {target}")
+
+
+def _tested(job: Path) -> pd.DataFrame:
+    """Read a job's test participants, with every value as it is written."""
+    import pandas as pd
+
+    predictions = pd.read_csv(job / "predictions.csv", dtype=str, keep_default_na=False)
+    return predictions[predictions["split"] == "test"]
+
+
+def _incomplete(
+    folds: Folds, finished: dict[str, dict[str, Any]], tested: dict[str, pd.DataFrame], folder: Path
+) -> str | None:
+    """Return why the folds do not give a prediction for everybody."""
+    if missing := [fold for fold in folds.jobs if fold not in finished]:
+        return f"{folds.key}={','.join(missing)} did not finish. Go on with its job by resume=FOLDER."
+    if len(tested) < len(finished):
+        return "with evaluate=false, nobody was tested."
+    if folds.key == "split.fold":
+        job = next(iter(finished.values()))["job"]
+        n_folds = int(OmegaConf.load(folder / job / "config.yaml").split.n_folds)
+        if missing := [str(fold) for fold in range(n_folds) if str(fold) not in finished]:
+            return f"{folds.key}={','.join(missing)} is missing of {n_folds} folds. Let split.fold be all of them."
+    people = [person for table in tested.values() for person in table["participant_id"]]
+    if len(set(people)) < len(people):
+        return "some participants were tested in more than one fold. Let all jobs have the same split.seed."
+    return None
+
+
+def _telling(overrides: tuple[str, ...]) -> list[str]:
+    return [word for word in overrides if not word.startswith(("split=", "hydra."))]
+
+
+def _over(how: Any, table: list[dict[str, Any]], column: str) -> float | None:
+    values = [row[column] for row in table if row[column] is not None]
+    return float(how(values)) if len(values) == len(table) else None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""Console, signals, sessions, redaction, files, provenance."""

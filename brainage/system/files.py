@@ -1,0 +1,66 @@
+"""Files written whole or not at all, and where this code is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from brainage.errors import OutputError
+
+# The folder that holds the package; in a clone, the repository.
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+
+
+def write_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+    write : callable
+        Writes it under another name in the same folder.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        write(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def ensure_writable(path: Path) -> None:
+    """Make a folder and see whether a file can be written there.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        It cannot.
+    """
+    with as_output_error(path):
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+
+
+@contextmanager
+def as_output_error(path: Path) -> Iterator[None]:
+    """Raise what the file system refuses as an `OutputError`."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"`hydra.run.dir={path}` cannot be written: {error.strerror or error}. Get permission or make room, or "
+            "choose another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun)."
+        ) from None

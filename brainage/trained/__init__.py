@@ -1,0 +1,1 @@
+"""Trained networks: read from a run or a bundle, written as a bundle."""

@@ -1,0 +1,180 @@
+"""A bundle on the disk: a trained network that can be handed on, and nobody whom it was trained on.
+
+It is a folder. It holds ``weights.safetensors``, ``config.yaml`` (the resolved config, without the places of files),
+``bundle.json`` (the training participants in aggregate, the correction's fit, the metrics) and ``README.md``, a model
+card for people.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brainage.data.training_stats import Spread
+from brainage.errors import BundleError, MissingPathError, OutputError
+from brainage.evaluation.gap import METHODS, Correction
+from brainage.system.files import ensure_writable, write_whole
+from brainage.trained.card import model_card
+from brainage.trained.load import Trained, check_weights, checked_architecture
+
+MANIFEST = "bundle.json"
+_WEIGHTS, _CONFIG, _CARD = "weights.safetensors", "config.yaml", "README.md"
+
+# Raise it whenever what a bundle holds changes.
+_FORMAT = 1
+
+# Where somebody's files lie, and accounts, are nobody else's business.
+_PLACES = (
+    *(("cohort", key) for key in ("root", "phenotypes", "exclude_ids")),
+    *(("split", key) for key in ("file",)),
+    *(("trainer", key) for key in ("default_root_dir", "callbacks", "plugins")),
+)
+_DROPPED = ("store", "logger", "resume", "sweep", "experiment")
+
+
+def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
+    """Write a bundle.
+
+    Parameters
+    ----------
+    folder : Path
+        A new or empty one.
+    trained : Trained
+        The network.
+    config : dict
+        The resolved config, plain values; at least its ``modality`` and ``model``.
+
+    Raises
+    ------
+    OutputError
+        There is something in the folder, or it cannot be written.
+    """
+    from safetensors.torch import save
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but there is something. Choose another.")
+    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
+    manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
+    shown = yaml.safe_dump(_without_places(config), sort_keys=False)
+    card = model_card(trained, config)
+    ensure_writable(folder)
+    write_whole(folder / _WEIGHTS, lambda path: path.write_bytes(weights))
+    write_whole(folder / _CONFIG, lambda path: path.write_text(shown))
+    write_whole(folder / _CARD, lambda path: path.write_text(card))
+    write_whole(folder / MANIFEST, lambda path: path.write_text(manifest))  # last: it makes the folder a bundle
+
+
+def _manifest(trained: Trained) -> dict[str, Any]:
+    correction = replace(trained.correction, people="") if trained.correction else None
+    return {
+        "format": _FORMAT,
+        "gap_correction": trained.gap_correction,
+        "correction": asdict(correction) if correction else None,
+        "uncorrected": trained.uncorrected,
+        "ages": asdict(trained.ages) if trained.ages else None,
+        "series": {name: asdict(spread) for name, spread in trained.series.items()},
+        "facts": trained.facts,
+    }
+
+
+def _without_places(config: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
+    for group, key in _PLACES:
+        if isinstance(kept.get(group), dict):
+            kept[group].pop(key, None)
+    return {key: value for key, value in kept.items() if key not in _DROPPED}
+
+
+def read_bundle(folder: Path, key: str) -> Trained:
+    """Read a bundle; nothing but numbers and text is taken from it.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    key : str
+        What names it on the command line.
+
+    Raises
+    ------
+    MissingPathError, BundleError, ConfigError
+        There is none, or it is not what was written.
+    """
+    for name in (MANIFEST, _CONFIG, _WEIGHTS):
+        path = folder / name
+        if not path.is_file():
+            raise MissingPathError(
+                f"`{key}={folder}` must be a bundle, which holds `{name}`, but it "
+                f"{'holds none' if folder.is_dir() else 'does not exist'}. Make one with: python -m brainage.bundle "
+                "export --run DIR --out DIR"
+            )
+        if path.is_symlink():
+            raise BundleError(f"`{path}` must be a file of its own, but it is a link to another place. Copy it there.")
+    manifest = _parsed(folder / MANIFEST, json.loads)
+    if manifest.get("format") != _FORMAT:
+        raise BundleError(
+            f"`{folder / MANIFEST}` must be of format {_FORMAT}, but is of {manifest.get('format')!r}. Export the run "
+            "again with this version."
+        )
+    config = _parsed(folder / _CONFIG, yaml.safe_load)
+    modality, model, arguments = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
+    weights = _weights(folder / _WEIGHTS)
+    check_weights(model, arguments, weights, folder / _WEIGHTS)
+    try:
+        facts = manifest["facts"]
+        series = {str(name): Spread.from_json(values) for name, values in manifest["series"].items()}
+        ages: Spread | None = Spread.from_json(manifest["ages"]) if manifest["ages"] is not None else None
+        correction = _correction(manifest["correction"])
+        method, reason = manifest["gap_correction"], manifest["uncorrected"]
+        if method not in METHODS or not isinstance(reason, str) or not isinstance(facts, dict):
+            raise ValueError("kinds")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(
+            f"`{folder / MANIFEST}` must hold what was written there, but cannot be read ({type(error).__name__}). "
+            "Export the run again."
+        ) from None
+    return Trained(folder, modality, model, arguments, weights, method, correction, reason, ages, series, facts)
+
+
+def _parsed(path: Path, parse: Any) -> dict[str, Any]:
+    try:
+        found = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise BundleError(f"`{path}` cannot be read ({type(error).__name__}). Copy the bundle again.") from None
+    if not isinstance(found, dict):
+        raise BundleError(f"`{path}` must hold keys and values, but holds something else. Copy the bundle again.")
+    return found
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        # Copied: mapped ones lie unaligned, which changes the last bits of what a network gives.
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise BundleError(
+            f"`{path}` must hold tensors in the safetensors format, but cannot be read ({type(error).__name__}). Copy "
+            "the bundle again."
+        ) from None
+
+
+def _correction(plain: Any) -> Correction | None:
+    if plain is None:
+        return None
+    fit = Correction(**{field.name: plain[field.name] for field in fields(Correction)})
+    texts = (fit.method, fit.fitted_on, fit.people)
+    numbers = (fit.intercept, fit.slope)
+    if not all(isinstance(text, str) for text in texts) or fit.method not in METHODS or type(fit.n) is not int:
+        raise ValueError("correction")
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers) or (
+        fit.method == "cole" and fit.slope == 0
+    ):
+        raise ValueError("correction")
+    return fit

@@ -1,0 +1,120 @@
+"""The model card of a bundle: what a person must know before using a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brainage.config.hydra import training_words
+
+if TYPE_CHECKING:
+    from brainage.trained.load import Trained
+
+_UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": "r"}
+
+
+def model_card(trained: Trained, config: dict[str, Any]) -> str:
+    """Return the card, in Markdown.
+
+    Parameters
+    ----------
+    trained : Trained
+        The network.
+    config : dict
+        Its config; see `brainage.trained.bundle.write_bundle`.
+    """
+    parts = (_head(trained), _data(trained, config), _accuracy(trained), _correction(trained), _LIMITS, _use(trained))
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(trained: Trained) -> str:
+    modality = trained.modality
+    seen = f"{modality.n_channels} of {modality.dimension} components ({modality.components})"
+    n_weights = sum(
+        tensor.numel() for name, tensor in trained.weights.items() if not name.endswith("num_batches_tracked")
+    )
+    origin = trained.facts.get("imported_from")
+    whence = f"\n\nImported from a checkpoint, `{origin}`; what is not said below is not known here." if origin else ""
+    return (
+        f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {seen} of "
+        f"resting-state fMRI, {modality.n_times} time points at a repetition time of {modality.t_r} s, each component "
+        f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{whence}"
+    )
+
+
+def _data(trained: Trained, config: dict[str, Any]) -> str:
+    cohort = (config.get("cohort") or {}).get("name", "not known")
+    include = (config.get("cohort") or {}).get("include")
+    lines = [f"- cohort: {cohort}{f', chosen by `{include}`' if include else ''}"]
+    if (ages := trained.ages) is not None:
+        lines.append(
+            f"- training participants: N = {ages.n:,}, age {ages.mean:.1f} ± {ages.sd:.1f} years, {ages.low:.1f} to "
+            f"{ages.high:.1f}"
+        )
+    else:
+        lines.append("- training participants: not known")
+    if config.get("optimizer"):
+        lines.append(f"- training: {training_words(config)}")
+    lines += [
+        f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}, {spread.low:.3f} to {spread.high:.3f}"
+        for name, spread in trained.series.items()
+    ]
+    return "## Data\n\n" + "\n".join(lines) + "\n\nNobody of them is named in this folder."
+
+
+def _accuracy(trained: Trained) -> str:
+    metrics, n = trained.facts.get("metrics"), trained.facts.get("n") or {}
+    if not metrics:
+        return "## Accuracy\n\nNot known. Measure it on people whose age you know before you use the network."
+    rows = ["| | N | " + " | ".join(_UNITS.values()) + " |", "|---|---|" + "---|" * len(_UNITS)]
+    for part in ("train", "val", "test"):
+        values = metrics.get(part) or {}
+        cells = ["-" if values.get(key) is None else f"{values[key]:.2f}" for key in _UNITS]
+        rows.append(f"| {part} | {n.get(part, '-')} | " + " | ".join(cells) + " |")
+    of_mean = ((trained.facts.get("baseline") or {}).get("test") or {}).get("mae")
+    beside = (
+        f" Saying the training participants' mean age to everybody has a test MAE of {of_mean:.2f} years."
+        if of_mean
+        else ""
+    )
+    return (
+        "## Accuracy\n\nOf raw predictions.\n\n" + "\n".join(rows) + "\n\n"
+        "The test participants were drawn from the same cohort: elsewhere, with another scanner, another processing or "
+        f"other ages, errors are larger.{beside}"
+    )
+
+
+def _correction(trained: Trained) -> str:
+    fit = trained.correction
+    if fit is None:
+        return f"## Correction of the gap for age\n\nNone. {trained.uncorrected}".rstrip()
+    formula = (
+        f"(predicted age - {fit.intercept:.3f}) / {fit.slope:.4f} - age"
+        if fit.method == "cole"
+        else f"gap - ({fit.intercept:.3f} + {fit.slope:.4f} x age)"
+    )
+    return (
+        f"## Correction of the gap for age\n\n`{fit.method}`, fitted on {fit.n:,} validation participants: corrected "
+        f"gap = {formula}. It belongs to people like these."
+    )
+
+
+_LIMITS = """## Intended use, and limits
+
+For research on groups. A brain-age gap is a difference between a prediction and an age: it is no diagnosis, and says
+nothing reliable about one person. Errors of single people are far larger than their mean suggests.
+
+- Only for series that were made in the same way: the same decomposition (the same group maps), the same length and
+  repetition time, comparable cleaning. `predict.py` warns where series or ages lie outside what training saw.
+- Predictions draw towards the mean age: young people look older, old people younger. Compare gaps only once they are
+  freed of age.
+- Head motion, site and sex go along with age and can be part of what a network reads."""
+
+
+def _use(trained: Trained) -> str:
+    facts = trained.facts
+    versions = ", ".join(f"{name} {version}" for name, version in (facts.get("versions") or {}).items())
+    made = [f"- commit: {facts['commit']}"] if facts.get("commit") else []
+    made += [f"- versions: {versions}"] if versions else []
+    return "## Use\n\n    python predict.py bundle=DIR cohort=bids cohort.root=DIR" + (
+        "\n\n" + "\n".join(made) if made else ""
+    )

@@ -1,0 +1,103 @@
+"""People whom a trained network meets: a cohort's table and series, whether or not their ages are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from brainage.config.schema import CohortConfig, ModalityConfig
+from brainage.system.console import track
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from brainage.data.cohorts.select import Selection
+    from brainage.data.store.layout import Store
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """People and their series.
+
+    Parameters
+    ----------
+    selection : Selection
+        The cohort's table, with every phenotype, and the scans.
+    store : Store
+        Their series; who could not be used stands there too.
+    people : DataFrame
+        Who can be used, sorted by id: ``participant_id``, ``age`` (NaN where unknown), ``row`` in the store.
+    """
+
+    selection: Selection
+    store: Store
+    people: pd.DataFrame
+
+
+def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Newcomers:
+    """Read a cohort for a network that is trained already.
+
+    Parameters
+    ----------
+    cohort : CohortConfig
+        Of whatever kind.
+    modality : ModalityConfig
+        What the network sees.
+    store_root : str
+        Folder of all stores; theirs is made there if need be.
+
+    Raises
+    ------
+    ConfigError, CohortError, MissingPathError, StoreError
+        It cannot be read; or nobody has a scan.
+    """
+    from brainage.runs.prepare import open_store_of, scanned_people, select_from
+
+    selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
+    store = open_store_of(selection, modality, store_root)
+    return Newcomers(selection, store, scanned_people(selection, store))
+
+
+def predicted_ages(
+    network: nn.Module, store: Store, rows: NDArray[np.intp], channels: list[int], *, batch_size: int
+) -> NDArray[np.float64]:
+    """Predict people, a batch in memory at a time.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on any device; it gives years.
+    store : Store
+        Everybody's series.
+    rows : array of shape (n_participants,)
+        Their rows in it.
+    channels : list of int
+        Indices of the components that the network sees.
+    batch_size : int
+        Participants a batch.
+
+    Returns
+    -------
+    array of shape (n_participants,)
+        In years.
+    """
+    from brainage.training.fit import predict
+
+    return predict(network, _batches(store, rows, channels, batch_size))
+
+
+def _batches(
+    store: Store, rows: NDArray[np.intp], channels: list[int], batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    import numpy as np
+
+    from brainage.data.datamodule import Draw, SeriesDataset
+
+    everybody = SeriesDataset(store.series, rows, np.array(channels), np.zeros(len(rows)), store.release)
+    begins = range(0, len(rows), batch_size)
+    for begin in track(begins, len(begins), "Batches predicted"):
+        yield everybody[Draw(np.arange(begin, min(begin + batch_size, len(rows))))]

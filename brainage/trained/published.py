@@ -1,0 +1,206 @@
+"""Making a bundle of a checkpoint that was published elsewhere."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainage.errors import BundleError, MissingPathError, nearest
+from brainage.system.files import CONFIGS
+from brainage.trained.load import Trained, check_weights, checked_architecture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+# The arguments of the network that a checkpoint's `hyper_parameters` may hold, with their kinds.
+_ARGUMENTS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"), (int,)),
+    **dict.fromkeys(("conv_dropout", "final_dropout"), (int, float)),
+    **dict.fromkeys(("double_conv", "batch_norm"), (bool,)),
+}
+_NEEDED = ("in_channels", "kernel_size", "depth", "start_out", "stride")
+
+
+def trusted_classes() -> list[Any]:
+    """Return the classes that a checkpoint may hold beyond tensors and plain values: what was trained with."""
+    from torch import nn
+
+    return [
+        nn.ReLU,
+        nn.LeakyReLU,
+        nn.ELU,
+        nn.GELU,
+        nn.SiLU,
+        nn.Tanh,
+        nn.MSELoss,
+        nn.L1Loss,
+        nn.SmoothL1Loss,
+        nn.HuberLoss,
+    ]
+
+
+def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
+    """Read a Lightning checkpoint of the study: ``state_dict`` and ``hyper_parameters``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    modality : str
+        A choice of ``configs/modality``: what the network was trained on.
+
+    Returns
+    -------
+    Trained, dict
+        The network, and a config with ``modality`` and ``model``.
+
+    Raises
+    ------
+    MissingPathError, BundleError, ConfigError
+        It cannot be read, holds more than tensors, plain values and `trusted_classes`, or its weights do not fit its
+        architecture.
+    """
+    from torch import nn
+
+    checkpoint = _unpickled(path)
+    parts = {name: checkpoint.get(name) for name in ("state_dict", "hyper_parameters")}
+    lacking = [f"`{name}`" for name, value in parts.items() if not isinstance(value, dict)]
+    if lacking:
+        raise BundleError(
+            f"`{path}` must hold `state_dict` and `hyper_parameters`, as Lightning writes them, but lacks "
+            f"{' and '.join(lacking)}. Name a checkpoint of the study's networks."
+        )
+    state, given = parts["state_dict"] or {}, parts["hyper_parameters"] or {}
+    activation = given.get("activation")
+    if activation is not None and type(activation) is not nn.ReLU:
+        raise BundleError(
+            f"`{path}`: `activation` must be ReLU, as the network here has it, but is {type(activation).__name__}."
+        )
+    seen = _modality(modality, given.get("in_channels"), path)
+    model = {"name": "variable1dcnn", "output_bias": "zero", **_arguments(given, seen, path)}
+    checked, name, arguments = checked_architecture(seen, model, path)
+    weights = _weights(state, path)
+    check_weights(name, arguments, weights, path)
+    facts = {"imported_from": path.name, **_facts(path, checkpoint, given)}
+    trained = Trained(
+        folder=path.parent,
+        modality=checked,
+        model=name,
+        arguments=arguments,
+        weights=weights,
+        gap_correction="none",
+        correction=None,
+        uncorrected="The checkpoint that this was imported from holds no predictions to fit one on.",
+        ages=None,
+        series={},
+        facts=facts,
+    )
+    return trained, {"modality": seen, "model": model}
+
+
+def _unpickled(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without making anything of it but tensors, plain values and a few of torch's classes."""
+    import torch
+
+    if not path.is_file():
+        raise MissingPathError(f"`--checkpoint {path}` must be a file, but there is none. Name an existing one.")
+    try:
+        with torch.serialization.safe_globals(trusted_classes()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's protocol; whatever cannot be read is an error
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        names = _refused(path, str(error))
+        raise BundleError(
+            f"`{path}` must hold tensors, plain values and a few of torch's classes only, but it wants "
+            f"{names or 'something else'}, which could run anything on this machine. It was not read. Ask for the "
+            "weights alone, from someone whom you trust."
+        ) from None
+    except Exception as error:  # torch's reader raises many kinds
+        raise BundleError(
+            f"`{path}` must be a checkpoint that torch has written, but cannot be read as one "
+            f"({type(error).__name__}). Download it again."
+        ) from None
+    if not isinstance(checkpoint, dict):
+        raise BundleError(f"`{path}` must hold a Lightning checkpoint, but holds a {type(checkpoint).__name__}.")
+    return checkpoint
+
+
+def _refused(path: Path, message: str) -> str:
+    """Return the names of what a checkpoint asks for and does not get."""
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(trusted_classes()):
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # a file of the older format, which that function does not read
+        names = re.findall(r"GLOBAL ([\w.]+)", message)
+    return ", ".join(f"`{name}`" for name in sorted(set(names))[:5])
+
+
+def _modality(name: str, in_channels: Any, path: Path) -> dict[str, Any]:
+    import yaml
+
+    known = {file.stem: file for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
+    if name not in known:
+        raise BundleError(f"`--modality` got {name!r}. {nearest(name, known)}")
+    plain = yaml.safe_load(known[name].read_text())
+    plain.pop("defaults", None)
+    widths = {"good": len(plain["good_components"]), "all": plain["dimension"]}
+    components = next((kind for kind, n in widths.items() if n == in_channels), None)
+    if components is None:
+        raise BundleError(
+            f"`{path}`: `in_channels` must be {widths['good']} (good components) or {widths['all']} (all) for "
+            f"--modality {name}, but is {in_channels!r}. Name the modality that it was trained on."
+        )
+    return {**plain, "components": components, "n_channels": in_channels}
+
+
+def _arguments(given: dict[Any, Any], seen: dict[str, Any], path: Path) -> dict[str, Any]:
+    missing = [key for key in _NEEDED if key not in given]
+    if missing:
+        raise BundleError(
+            f"`{path}`: `hyper_parameters` must hold {', '.join(_NEEDED)}, but lacks {', '.join(missing)}."
+        )
+    arguments: dict[str, Any] = {"n_times": seen["n_times"]}
+    for key, kinds in _ARGUMENTS.items():
+        if key not in given:
+            continue
+        value = given[key]
+        if isinstance(value, float) and int in kinds and float not in kinds and value.is_integer():
+            value = int(value)
+        if type(value) not in kinds:
+            raise BundleError(
+                f"`{path}`: `{key}` must be {' or '.join(kind.__name__ for kind in kinds)}, but is a "
+                f"{type(value).__name__}."
+            )
+        arguments[key] = value
+    return arguments
+
+
+def _weights(state: dict[Any, Any], path: Path) -> dict[str, Tensor]:
+    from torch import Tensor
+
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise BundleError(f"`{path}`: `state_dict` must hold tensors, but `{key}` is a {type(value).__name__}.")
+    return {
+        str(key): value.detach().float().contiguous() if value.is_floating_point() else value.detach().contiguous()
+        for key, value in state.items()
+        if str(key).startswith(("encoder.", "decoder."))
+    }
+
+
+def _facts(path: Path, checkpoint: dict[str, Any], given: dict[Any, Any]) -> dict[str, Any]:
+    """Return what a checkpoint and its name tell of the training."""
+    facts: dict[str, Any] = {}
+    if type(epoch := checkpoint.get("epoch")) is int:
+        facts["epoch"] = epoch
+    if found := re.search(r"val_loss=(\d+(?:\.\d+)?)", path.name):
+        facts["val_loss"] = float(found[1])
+    if (loss := given.get("loss")) is not None:
+        facts["loss"] = type(loss).__name__
+    return facts
