@@ -18,7 +18,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_files import main as write_files
-from brainage.system.redaction import without_ids
 from tests.conftest import ROOT, Ended, run_command
 
 N_PEOPLE = 40
@@ -315,17 +314,3 @@ def test_every_command_that_exists_is_among_those_that_ran() -> None:
     ]
     commands = {*(path.name for path in ROOT.glob("*.py")), *modules}
     assert commands == {step.words[0] for step in STEPS}
-
-
-@pytest.mark.parametrize(
-    ("text", "ids", "expected"),
-    [
-        ("KeyError: 'sub-a1'", {"a1"}, "KeyError: '<participant>'"),
-        ("1000011_20227_2_0.zip: 1000011.0", {"1000011", "1000012"}, "<participant>_20227_2_0.zip: <participant>.0"),
-        ("line 1 of 101", {"1", "01"}, "line <participant> of 101"),
-        ("a.b and a.bc", {"a.b", "a.bc"}, "<participant> and <participant>"),
-        ("nobody", {"x"}, "nobody"),
-    ],
-)
-def test_a_text_without_ids(text: str, ids: set[str], expected: str) -> None:
-    assert without_ids(text, ids) == expected

@@ -28,15 +28,15 @@ def compare(composed: DictConfig) -> None:
         Of ``configs/compare.yaml``.
     """
 
-    def work(folder: Path, ids: set[str]) -> None:
+    def work(folder: Path) -> None:
         config = config_reading.parse_any(composed)
         assert isinstance(config, CompareCommandConfig)
-        _compare(config, folder, ids)
+        _compare(config, folder)
 
     carry_out(work)
 
 
-def _compare(config: CompareCommandConfig, folder: Path, ids: set[str]) -> None:
+def _compare(config: CompareCommandConfig, folder: Path) -> None:
     from brainage.evaluation.compare_runs import Member, side_by_side
     from brainage.reporting.comparison_page import comparison_page, difference_rows, metric_rows
     from brainage.reporting.page import write_report
@@ -44,7 +44,6 @@ def _compare(config: CompareCommandConfig, folder: Path, ids: set[str]) -> None:
 
     runs = [read_run(path, "runs") for path in run_folders(config.runs)]
     for run in runs:
-        ids.update(run.predictions["participant_id"])
     left_out = jobs_left_out(config.runs)
     members = [Member(name, run.predictions) for name, run in zip(_names(runs), runs, strict=True)]
     found = side_by_side(members, n_resamples=config.report.n_resamples, seed=config.seed, ensemble=config.ensemble)

@@ -67,21 +67,21 @@ def explain(composed: DictConfig) -> None:
         Of ``configs/explain.yaml``.
     """
 
-    def work(folder: Path, ids: set[str]) -> None:
+    def work(folder: Path) -> None:
         config = config_reading.parse_any(composed)
         assert isinstance(config, ExplainCommandConfig)
-        _explain(config, folder, ids)
+        _explain(config, folder)
 
     carry_out(work)
 
 
-def _explain(config: ExplainCommandConfig, folder: Path, ids: set[str]) -> None:
+def _explain(config: ExplainCommandConfig, folder: Path) -> None:
     from brainage.explanation.explain import explain
     from brainage.trained.load import read_trained
 
     key = "run" if config.run is not None else "bundle"
     trained = read_trained(Path(str(getattr(config, key))), key)
-    people = _people(config, trained, ids)
+    people = _people(config, trained)
     rows = _drawn(people.rows, config)
     notes = []
     if len(rows) < config.participants:
@@ -105,19 +105,18 @@ def _explain(config: ExplainCommandConfig, folder: Path, ids: set[str]) -> None:
     _show(found, folder)
 
 
-def _people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _People:
+def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
     """Return the people of the cohort that is given, or the run's own."""
     from brainage.trained.newcomers import people_of
 
     if config.cohort is None:
-        return _own_people(config, trained, ids)
+        return _own_people(config, trained)
     newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
-    ids.update(newcomers.selection.table["participant_id"])
     rows = newcomers.people["row"].to_numpy(int)
     return _People(rows, newcomers.store, f"participants of cohort {config.cohort.name}")
 
 
-def _own_people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -> _People:
+def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
     """Return people of the run's split who still are in its cohort."""
     from brainage.runs.prepare import select, used_people
 
@@ -127,9 +126,7 @@ def _own_people(config: ExplainCommandConfig, trained: Trained, ids: set[str]) -
             "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
         )
     own = replace(trained.run.config, evaluate=False)
-    ids.update(trained.run.predictions["participant_id"])
     selection = select(own)
-    ids.update(selection.table["participant_id"])
     store = _store_of(own, selection, config.store.root)
     known = trained.run.predictions.set_index("participant_id")
     people = used_people(selection, known["split"], store)

@@ -41,23 +41,22 @@ def predict(composed: DictConfig) -> None:
         Of ``configs/predict.yaml``.
     """
 
-    def work(folder: Path, ids: set[str]) -> None:
+    def work(folder: Path) -> None:
         config = config_reading.parse_any(composed)
         assert isinstance(config, PredictCommandConfig)
-        _predict(config, folder, ids)
+        _predict(config, folder)
 
     carry_out(work)
 
 
-def _predict(config: PredictCommandConfig, folder: Path, ids: set[str]) -> None:
+def _predict(config: PredictCommandConfig, folder: Path) -> None:
     from brainage.runs.prepare import check_excluded
     from brainage.trained.load import read_trained
 
     device = _device(config.device)
     networks = [read_trained(path, key) for key, path in _sources(config)]
     for trained in networks:
-        ids.update([] if trained.people is None else trained.people["participant_id"])
-    met: dict[_Shape, Newcomers] = _meet(config, networks, ids)
+    met: dict[_Shape, Newcomers] = _meet(config, networks)
     try:
         for newcomers in met.values():
             store, n_scanned = newcomers.store, len(newcomers.selection.scans)
@@ -89,7 +88,7 @@ def _shape(trained: Trained) -> _Shape:
     return trained.modality.dimension, trained.modality.n_times
 
 
-def _meet(config: PredictCommandConfig, networks: Sequence[Trained], ids: set[str]) -> dict[_Shape, Newcomers]:
+def _meet(config: PredictCommandConfig, networks: Sequence[Trained]) -> dict[_Shape, Newcomers]:
     """Read the people's series, once for all networks that see the same."""
     from brainage.trained.newcomers import people_of
 
@@ -97,7 +96,6 @@ def _meet(config: PredictCommandConfig, networks: Sequence[Trained], ids: set[st
     for trained in networks:
         if _shape(trained) not in met:
             newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
-            ids.update(newcomers.selection.table["participant_id"])
             met[_shape(trained)] = newcomers
     return met
 

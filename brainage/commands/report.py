@@ -33,28 +33,27 @@ def report(composed: DictConfig) -> None:
         Of ``configs/report.yaml``.
     """
 
-    def work(folder: Path, ids: set[str]) -> None:
+    def work(folder: Path) -> None:
         config = config_reading.parse_any(composed)
         assert isinstance(config, ReportCommandConfig)
         if config.predictions is not None:
-            _report_table(config, Path(config.predictions), folder, ids)
+            _report_table(config, Path(config.predictions), folder)
         elif (Path(str(config.run)) / "pooled_predictions.csv").is_file():
-            _report_pooled(config, Path(str(config.run)), folder, ids)
+            _report_pooled(config, Path(str(config.run)), folder)
         else:
-            _report_run(config, Path(str(config.run)), folder, ids)
+            _report_run(config, Path(str(config.run)), folder)
         print(f"Report: {folder / 'report.html'}")
 
     carry_out(work)
 
 
-def _report_run(config: ReportCommandConfig, source: Path, folder: Path, ids: set[str]) -> None:
+def _report_run(config: ReportCommandConfig, source: Path, folder: Path) -> None:
     from brainage.evaluation.findings import analyse
     from brainage.runs.analyse import about_run, show_findings, write_findings
     from brainage.runs.read import read_run
 
     run = read_run(source, "run")
-    ids.update(run.predictions["participant_id"])
-    phenotypes, ridge, notes = _beside(run, ids)
+    phenotypes, ridge, notes = _beside(run)
     options = _without_unknown(_options(config, run.config), phenotypes)
     findings = analyse(run.predictions, phenotypes, options, ridge)
     findings.notes.extend(notes)
@@ -63,7 +62,7 @@ def _report_run(config: ReportCommandConfig, source: Path, folder: Path, ids: se
     show_findings(findings)
 
 
-def _report_pooled(config: ReportCommandConfig, source: Path, folder: Path, ids: set[str]) -> None:
+def _report_pooled(config: ReportCommandConfig, source: Path, folder: Path) -> None:
     """Report everybody once: each fold's gaps are corrected by a fit on that fold's own validation participants."""
     import pandas as pd
 
@@ -81,13 +80,12 @@ def _report_pooled(config: ReportCommandConfig, source: Path, folder: Path, ids:
     options = _options(config, runs[0].config)
     tested = [run.predictions[run.predictions["split"] == "test"] for run in runs]
     pooled = pd.concat(tested, ignore_index=True)
-    ids.update(pooled["participant_id"])
     if pooled["participant_id"].duplicated().any():
         raise EvaluationError(
             f"`run={source}` must hold folds that test everybody once, but some people are tested in several of its "
             f"{len(runs)} runs. Report one run at a time."
         )
-    phenotypes, notes = _phenotypes(runs[0], ids)
+    phenotypes, notes = _phenotypes(runs[0])
     options = replace(_without_unknown(options, phenotypes), rows="all")
     corrected = None
     if options.gap_correction in ("linear", "cole"):
@@ -132,7 +130,7 @@ def _corrected_by_fold(runs: Sequence[Run], options: Options) -> tuple[pd.Series
     return pd.concat(gaps, ignore_index=True), fits
 
 
-def _report_table(config: ReportCommandConfig, path: Path, folder: Path, ids: set[str]) -> None:
+def _report_table(config: ReportCommandConfig, path: Path, folder: Path) -> None:
     from brainage.evaluation.findings import Options, analyse
     from brainage.reporting.run_page import About
     from brainage.runs.analyse import show_findings, write_findings
@@ -143,7 +141,6 @@ def _report_table(config: ReportCommandConfig, path: Path, folder: Path, ids: se
             f"`predictions={path}` must be a table, but there is no such file. Name an existing one."
         )
     predictions, notes = read_predictions(path, "predictions")
-    ids.update(predictions["participant_id"])
     options = Options(
         rows=config.associations.rows or "test",
         gap_correction=config.gap_correction or "linear",
@@ -191,13 +188,13 @@ def _without_unknown(options: Options, phenotypes: pd.DataFrame) -> Options:
     return options if len(phenotypes.columns) > 1 else replace(options, variables=None)
 
 
-def _phenotypes(run: Run, ids: set[str]) -> tuple[pd.DataFrame, list[str]]:
+def _phenotypes(run: Run) -> tuple[pd.DataFrame, list[str]]:
     """Return what the cohort's table knows of people, and what is to be said where it is not there any more."""
-    phenotypes, _, notes = _beside(run, ids, with_ridge=False)
+    phenotypes, _, notes = _beside(run, with_ridge=False)
     return phenotypes, notes
 
 
-def _beside(run: Run, ids: set[str], *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
+def _beside(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
     """Return phenotypes, the ridge's predictions, and what is to be said of either."""
     from brainage.runs.analyse import inputs_of, phenotypes_of
     from brainage.runs.prepare import found_store_of, select, used_people
@@ -211,7 +208,6 @@ def _beside(run: Run, ids: set[str], *, with_ridge: bool = True) -> tuple[pd.Dat
             "The cohort cannot be read any more: there are no associations, and there is no comparison with the ridge."
         )
         return run.predictions[["participant_id"]], None, [note]
-    ids.update(selection.table["participant_id"])
     ridge, note = None, ""
     if with_ridge:
         try:

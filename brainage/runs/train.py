@@ -35,7 +35,7 @@ from brainage.runs.multirun import close
 from brainage.runs.prepare import Prepared, draw, prepare, select
 from brainage.runs.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.system.console import log, show_table
-from brainage.system.redaction import without_ids
+from brainage.system.redaction import redacted
 from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
 from brainage.training.pruning import PrunedError, current_report, is_trial
@@ -96,7 +96,6 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
     started = time.monotonic()
     summary = empty_summary()
     multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-    ids: set[str] = set()
 
     def end(status: str, reason: str | None = None) -> None:
         summary.update(status=status, reason=reason)
@@ -105,7 +104,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
 
     try:
         with interruptible():
-            _train(composed, folder, summary, ids)
+            _train(composed, folder, summary)
     except Interruption as stop:
         end("interrupted", str(stop))
         if is_trial():
@@ -127,7 +126,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:  # a mistake of this project, or of what it stands on
         end("failed", f"{type(error).__name__}; see the log")
-        log.error(without_ids(traceback.format_exc(), ids))
+        log.error(redacted(traceback.format_exc()))
         return None if multirun else sys.exit(1)
     end("finished")
     value: float = summary["objective"]["value"]
@@ -136,8 +135,8 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
     return value
 
 
-def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids: set[str]) -> None:
-    """Take every step of a run and note its results in the summary; add to `ids` everybody who is known by then."""
+def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Take every step of a run and note its results in the summary."""
     config = config_reading.parse(composed)
     model_name = config.model_value("name")
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
@@ -149,7 +148,6 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any], ids
         _write_config(composed, folder)
 
     selection = select(config)
-    ids.update(selection.table["participant_id"])
     if config.evaluate and config.associations.variables:
         from brainage.evaluation.findings import check_variables
         from brainage.runs.analyse import phenotypes_of

@@ -1,20 +1,21 @@
-"""Texts without participant ids."""
+"""Remove participant ids from texts that other libraries wrote, such as tracebacks."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+# Ids of every table that this process has read.
+_registered: set[str] = set()
 
 
-def without_ids(text: str, ids: set[str]) -> str:
-    """Return a text in which nobody is named: the errors of libraries may quote what they were given.
+def register(ids: Iterable[str]) -> None:
+    """Register participant ids; call it where a table is read."""
+    _registered.update(ids)
 
-    Parameters
-    ----------
-    text : str
-        Such as a traceback.
-    ids : set of str
-        Of everybody whom it may name.
-    """
-    for person in sorted((person for person in ids if person in text), key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9])(sub-)?{re.escape(person)}(?![A-Za-z0-9])", "<participant>", text)
+
+def redacted(text: str) -> str:
+    """Return a text with ``<participant>`` in place of every registered id."""
+    for participant in sorted((one for one in _registered if one in text), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9])(sub-)?{re.escape(participant)}(?![A-Za-z0-9])", "<participant>", text)
     return text

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from brainage.errors import BrainageError
 from brainage.system.console import log
-from brainage.system.redaction import without_ids
+from brainage.system.redaction import redacted
 from brainage.system.signals import Interruption, interruptible
 
 
@@ -45,13 +45,13 @@ def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
         return error.exit_code
 
 
-def carry_out(work: Callable[[Path, set[str]], None]) -> None:
+def carry_out(work: Callable[[Path], None]) -> None:
     """Do a command's work in its folder.
 
     Parameters
     ----------
     work : callable
-        Takes the folder, and a set to which it adds everybody whom it comes to know.
+        Takes the folder.
 
     Raises
     ------
@@ -59,10 +59,9 @@ def carry_out(work: Callable[[Path, set[str]], None]) -> None:
         It did not end well; its message was printed.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    ids: set[str] = set()
     try:
         with interruptible():
-            work(folder, ids)
+            work(folder)
         return
     except Interruption as stop:
         print(f"\n{stop}", file=sys.stderr)
@@ -71,7 +70,7 @@ def carry_out(work: Callable[[Path, set[str]], None]) -> None:
         say(error)
         code = error.exit_code
     except Exception:  # a mistake of this project, or of what it stands on
-        log.error(without_ids(traceback.format_exc(), ids))
+        log.error(redacted(traceback.format_exc()))
         code = 1
     for empty in (folder, folder.parent):  # Hydra has made them
         with suppress(OSError):

@@ -14,6 +14,7 @@ from brainage.data.cohorts.query import columns_of_query
 from brainage.data.store.series import Scan
 from brainage.errors import CohortError
 from brainage.system.console import log
+from brainage.system.redaction import register
 
 
 class CohortReader(Protocol):
@@ -131,7 +132,9 @@ def select_participants(
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     columns = columns_of_query(include) if include is not None else set()
     asked = [*sorted(columns), *(reader.phenotype_names() if phenotypes else ())]
-    people = usable_people(reader.read_table(asked), include=include, label=reader.label)
+    table = reader.read_table(asked)
+    register(table["participant_id"])
+    people = usable_people(table, include=include, label=reader.label)
     scans = reader.find_scans(people["participant_id"], dimension)
     kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
     if need_ages:

@@ -19,6 +19,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brainage.errors import CohortError, MissingPathError, nearest
 from brainage.system.console import printable
+from brainage.system.redaction import register
 
 STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id")
 """Names that mean the same in every cohort; every other column is a phenotype."""
@@ -215,6 +216,7 @@ def participant_ids(column: pd.Series, label: str) -> pd.Series:
             f"{label}, column `{column.name}`: a spreadsheet or R has made numbers with a point or an exponent of the "
             f"ids in {row_list(column.index[rounded])}. Export the table again with the ids as text."
         )
+    register(ids)
     return ids
 
 
