@@ -43,7 +43,6 @@ def _compare(config: CompareCommandConfig, folder: Path) -> None:
     from brainage.runs.read import jobs_left_out, read_run, run_folders
 
     runs = [read_run(path, "runs") for path in run_folders(config.runs)]
-    for run in runs:
     left_out = jobs_left_out(config.runs)
     members = [Member(name, run.predictions) for name, run in zip(_names(runs), runs, strict=True)]
     found = side_by_side(members, n_resamples=config.report.n_resamples, seed=config.seed, ensemble=config.ensemble)

@@ -55,7 +55,6 @@ def _predict(config: PredictCommandConfig, folder: Path) -> None:
 
     device = _device(config.device)
     networks = [read_trained(path, key) for key, path in _sources(config)]
-    for trained in networks:
     met: dict[_Shape, Newcomers] = _meet(config, networks)
     try:
         for newcomers in met.values():
