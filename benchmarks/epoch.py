@@ -58,7 +58,7 @@ def over_a_bare_loop(folder: Path, repetitions: int) -> list[Result]:
 
 def over_the_plain_way(folder: Path, repetitions: int) -> list[Result]:
     """Compare an epoch of the plain way with one of ``train.py``, summed over the panel."""
-    from brainage.data.cohorts.simulated_files import main as write_files
+    from brainage.commands.simulate import main as write_files
 
     tree = folder / "tree"
     write_files(["--layout", "bids", "--out", str(tree), "--participants", "600"])

@@ -16,8 +16,8 @@ N_PARTICIPANTS = 1000
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
     """Ingest 1,000 participants x ICA100."""
+    from brainage.commands.simulate import main as write_files
     from brainage.data.cohorts.bids import BidsCohort
-    from brainage.data.cohorts.simulated_files import main as write_files
     from brainage.data.store.open import open_store
 
     tree = folder / "tree100"

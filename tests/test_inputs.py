@@ -458,8 +458,8 @@ ENVIRONMENT = [
     ),
 ]  # fmt: skip
 
-STORE = ("-m", "brainage.data.store.open")
-SIMULATED = ("-m", "brainage.data.cohorts.simulated", "--layout", "bids", "--participants", "2", "--out")
+STORE = ("-m", "brainage.data.store")
+SIMULATED = ("-m", "brainage.data.simulated", "--layout", "bids", "--participants", "2", "--out")
 COMMANDS = [
     Case("stores that are not there", r"`--root nowhere` must be an existing folder", (*STORE, "verify", "--root", "nowhere")),
     Case("a file for stores", r"`--root ukb.csv` must be an existing folder", (*STORE, "list", "--root", "ukb.csv")),
@@ -472,7 +472,7 @@ COMMANDS = [
     Case("a file to simulate into", r"`--out ukb.csv` cannot be made into a folder: File exists", (*SIMULATED, "ukb.csv")),
     Case("a full folder to simulate into", r"`--out full` must be a new or an empty folder, but it holds files", (*SIMULATED, "full"), put("full/notes.txt", "")),
     Case("a simulation of nobody", r"`--participants` must be at least 1, but got 0", (*SIMULATED, "new", "--participants", "0")),
-    Case("a simulation of no layout", r"the following arguments are required: --layout", ("-m", "brainage.data.cohorts.simulated", "--out", "new", "--participants", "3")),
+    Case("a simulation of no layout", r"the following arguments are required: --layout", ("-m", "brainage.data.simulated", "--out", "new", "--participants", "3")),
 ]  # fmt: skip
 
 FINDINGS = [

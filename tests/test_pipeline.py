@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainage.data.cohorts.simulated_files import main as write_files
+from brainage.commands.simulate import main as write_files
 from brainage.data.store.series import checked_series
 from brainage.runs import prepare as preparation
 from brainage.runs import train as pipeline

@@ -14,7 +14,7 @@ import pytest
 
 from brainage.commands import predict as predict_command
 from brainage.commands.bundle import main as bundle
-from brainage.data.cohorts.simulated_files import main as write_files
+from brainage.commands.simulate import main as write_files
 from tests.conftest import run_command, run_here, train_here
 
 SMALL = ("model.start_out=4", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100")

@@ -16,8 +16,8 @@ import torch
 from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from brainage.commands.simulate import main as write_files
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated_files import main as write_files
 from tests.conftest import ROOT, Ended, run_command
 
 N_PEOPLE = 40
@@ -129,10 +129,10 @@ STEPS = (
         code=1,
     ),
     # Stores.
-    Step(("brainage.data.store.open", "list")),
-    Step(("brainage.data.store.open", "verify")),
-    Step(("brainage.data.store.open", "purge", "--ids", "../data/withdrawn.txt")),
-    Step(("brainage.data.store.open", "purge", "--ids", "../data/two_words.txt"), 2),
+    Step(("brainage.data.store", "list")),
+    Step(("brainage.data.store", "verify")),
+    Step(("brainage.data.store", "purge", "--ids", "../data/withdrawn.txt")),
+    Step(("brainage.data.store", "purge", "--ids", "../data/two_words.txt"), 2),
     Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 1),
     Step(
         (
@@ -141,7 +141,7 @@ STEPS = (
         ),
         2,
     ),
-    Step(("brainage.data.cohorts.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
+    Step(("brainage.data.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
     Step(("train.py", "--help")),
     train(*UKB, "--cfg", "job"),
 )

@@ -50,7 +50,7 @@ def predict(composed: DictConfig) -> None:
 
 
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
-    from brainage.runs.prepare import check_excluded
+    from brainage.data.store.exclusions import check_excluded
     from brainage.trained.load import read_trained
 
     device = _device(config.device)
@@ -102,7 +102,7 @@ def _meet(config: PredictCommandConfig, networks: Sequence[Trained]) -> dict[_Sh
 def _write_exclusions(folder: Path, met: dict[_Shape, Newcomers]) -> None:
     import pandas as pd
 
-    from brainage.runs.prepare import exclusions_of
+    from brainage.data.store.exclusions import exclusions_of
 
     tables = [exclusions_of(newcomers.store) for newcomers in met.values()]
     exclusions = pd.concat(tables).drop_duplicates().sort_values("participant_id", kind="stable")

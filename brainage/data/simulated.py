@@ -2,7 +2,7 @@
 
 import sys
 
-from brainage.data.cohorts.simulated_files import main
+from brainage.commands.simulate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainage.config.schema import (
-    BidsCohortConfig,
-    CohortConfig,
-    Config,
-    FixedSplitConfig,
-    KFoldSplitConfig,
-    LeaveSiteOutSplitConfig,
-    ModalityConfig,
-    RandomSplitConfig,
-    SimulatedCohortConfig,
-    UkbCohortConfig,
-)
-from brainage.errors import CohortError, ConfigError, StoreError
+from brainage.config.schema import Config, ModalityConfig
+from brainage.data.cohorts.select import Selection, select_from
+from brainage.data.splits.choose import choose_split
+from brainage.data.store.exclusions import check_excluded, exclusions_of
+from brainage.data.store.open import find_store, open_store
+from brainage.errors import ConfigError
 from brainage.runs.folder import RunFolder
 from brainage.system.console import log
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brainage.data.cohorts.select import CohortReader, Selection
     from brainage.data.datamodule import AgeDataModule, People
     from brainage.data.store.layout import Store
 
@@ -56,96 +47,9 @@ def select(config: Config) -> Selection:
     return select_from(config.cohort, config.modality, phenotypes=config.evaluate)
 
 
-def select_from(
-    cohort: CohortConfig, modality: ModalityConfig, *, phenotypes: bool, need_ages: bool = True
-) -> Selection:
-    """Return who of a cohort takes part; see `brainage.data.cohorts.select.select_participants`."""
-    from brainage.data.cohorts.select import select_participants
-
-    return select_participants(
-        reader_of(cohort, modality, need_ages=need_ages),
-        dimension=modality.dimension,
-        include=cohort.include,
-        exclude_ids=Path(cohort.exclude_ids) if cohort.exclude_ids is not None else None,
-        phenotypes=phenotypes,
-        need_ages=need_ages,
-    )
-
-
-def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool = True) -> CohortReader:
-    """Return the reader of the cohort that is asked for.
-
-    Parameters
-    ----------
-    cohort, modality
-        What is asked for.
-    need_ages : bool, default=True
-        Whether everybody's age must be known.
-
-    Raises
-    ------
-    ConfigError
-        There is no such reader, or this cohort needs more to be read.
-    """
-    if isinstance(cohort, SimulatedCohortConfig):
-        from brainage.data.cohorts.simulated import GENERATOR_VERSION, SimulatedCohort
-
-        if cohort.version != GENERATOR_VERSION:
-            raise ConfigError(
-                f"`cohort.version` must be {GENERATOR_VERSION}, the version of this generator, but got "
-                f"{cohort.version}. Other versions make other people; use the release that had it."
-            )
-        return SimulatedCohort(
-            n_participants=cohort.n_participants,
-            seed=cohort.seed,
-            signal=cohort.signal,
-            good_components=tuple(modality.good_components),
-            n_times=modality.n_times,
-            t_r=modality.t_r,
-        )
-    if isinstance(cohort, UkbCohortConfig):
-        from brainage.data.cohorts.ukb import UkbCohort
-
-        if cohort.phenotypes is None and need_ages:
-            raise ConfigError(
-                "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
-                "cohort.phenotypes=FILE; without ages, people can only be predicted (predict.py)."
-            )
-        return UkbCohort(
-            root=Path(cohort.root),
-            phenotypes=Path(cohort.phenotypes) if cohort.phenotypes is not None else None,
-            instance=cohort.instance,
-            member=cohort.member,
-            need_ages=need_ages,
-        )
-    if isinstance(cohort, BidsCohortConfig):
-        from brainage.data.cohorts.bids import BidsCohort
-
-        phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
-        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
-    raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
-
-
 def draw(config: Config, selection: Selection) -> pd.Series[str]:
-    """Draw the split over the table's people, whoever has files; a fixed one is read."""
-    from brainage.data.splits import draw as draws
-    from brainage.data.splits.fixed import fixed_split
-
-    split, table = config.split, selection.table
-    if isinstance(split, FixedSplitConfig):
-        return fixed_split(table, Path(split.file))
-    arguments = {key: value for key, value in vars(split).items() if key != "name"}
-    if isinstance(split, RandomSplitConfig):
-        return draws.random_split(table, **arguments)
-    if isinstance(split, KFoldSplitConfig):
-        return draws.kfold_split(table, **arguments)
-    if isinstance(split, LeaveSiteOutSplitConfig):
-        drawn = draws.leave_site_out_split(table, **arguments)
-        n_left_out = len(table) - len(drawn)
-        if n_left_out:
-            log.info("%d people without a site, or with a relative at the tested one, are left out", n_left_out)
-        return drawn
-    raise ConfigError(f"`split` got a config without a draw: {split!r}. Use one of configs/split.")
+    """Return the split that the config asks for."""
+    return choose_split(config.split, selection.table)
 
 
 def prepare(
@@ -170,30 +74,15 @@ def prepare(
 
 def open_store_of(selection: Selection, modality: ModalityConfig, root: str) -> Store:
     """Open the store of these scans, or make it."""
-    from brainage.data.store.open import open_store
-
     return open_store(Path(root), selection.scans, n_components=modality.dimension, n_times=modality.n_times)
 
 
 def found_store_of(config: Config, selection: Selection) -> Store:
-    """Open the store of these scans where a run's config says; none is made there, whoever wrote that config.
-
-    Raises
-    ------
-    StoreError
-        There is none.
-    """
-    from brainage.data.store.layout import load_store
-    from brainage.data.store.open import fingerprint_of
-
-    shape = {"n_components": config.modality.dimension, "n_times": config.modality.n_times}
-    folder = Path(config.store.root) / fingerprint_of(selection.scans, **shape)
-    try:
-        return load_store(folder)
-    except FileNotFoundError:
-        raise StoreError(
-            f"The store {folder} is not there any more. Any run on the same people makes it again."
-        ) from None
+    """Open the store that a run's config names; write nothing."""
+    modality = config.modality
+    return find_store(
+        Path(config.store.root), selection.scans, n_components=modality.dimension, n_times=modality.n_times
+    )
 
 
 def _open_store(config: Config, selection: Selection, summary: dict[str, Any]) -> Store:
@@ -254,31 +143,6 @@ def scanned_people(selection: Selection, store: Store) -> pd.DataFrame:
     table = selection.table
     people = table.loc[table["participant_id"].isin(rows.index), ["participant_id", "age"]].reset_index(drop=True)
     return people.assign(row=people["participant_id"].map(rows))
-
-
-def exclusions_of(store: Store) -> pd.DataFrame:
-    """Return who is left out, and why: participant_id, reason."""
-    import pandas as pd
-
-    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
-    return pd.DataFrame(reasons, columns=["participant_id", "reason"])
-
-
-def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
-    """Warn of excluded participants, with counts; stop where they are too many."""
-    if not store.excluded:
-        return
-    counts = Counter(kind for kind, _ in store.excluded.values()).most_common()
-    listed = ", ".join(f"{count} x {kind}" for kind, count in counts)
-    n_excluded = len(store.excluded)
-    fraction = n_excluded / n_scanned
-    if fraction > max_fraction or n_excluded == n_scanned:
-        raise CohortError(
-            f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
-            f"a file ({fraction:.1%}) cannot be used: {listed}. Who and why is in {folder / 'exclusions.csv'}; mend "
-            "the files, or raise the limit."
-        )
-    log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
 
 
 def _datamodule(config: Config, people: pd.DataFrame, store: Store) -> AgeDataModule:

@@ -55,7 +55,8 @@ def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -
     ConfigError, CohortError, MissingPathError, StoreError
         It cannot be read; or nobody has a scan.
     """
-    from brainage.runs.prepare import open_store_of, scanned_people, select_from
+    from brainage.data.cohorts.select import select_from
+    from brainage.runs.prepare import open_store_of, scanned_people
 
     selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
     store = open_store_of(selection, modality, store_root)

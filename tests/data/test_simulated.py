@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.commands.simulate import main
 from brainage.data.cohorts.simulated import (
     GENERATOR_VERSION,
     GOOD_COMPONENTS,
@@ -22,7 +23,6 @@ from brainage.data.cohorts.simulated import (
     SimulatedScan,
     age_components,
 )
-from brainage.data.cohorts.simulated_files import main
 from brainage.data.store.series import FileScan, ZipScan, checked_series
 from brainage.errors import ConfigError
 
@@ -330,7 +330,7 @@ def test_a_ridge_on_connectivity_is_as_good_as_designed_and_better_at_100() -> N
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "brainage.data.cohorts.simulated", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "brainage.data.simulated", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -503,7 +503,7 @@ def test_wrong_options_exit_with_2_before_anything_is_written(
 
 
 def test_the_simulation_does_not_import_torch() -> None:
-    code = "import sys, brainage.data.cohorts.simulated_files; sys.exit('torch' in sys.modules)"
+    code = "import sys, brainage.commands.simulate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

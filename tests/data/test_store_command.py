@@ -38,7 +38,7 @@ def store_command(command: Command) -> Command:
     """Run the command; whatever it says, it names nobody and shows no traceback."""
 
     def run(*arguments: str, **environment: str) -> Ended:
-        ended = command("-W", "error", "-m", "brainage.data.store.open", *arguments, **environment)
+        ended = command("-W", "error", "-m", "brainage.data.store", *arguments, **environment)
         assert "secret" not in ended.text
         assert "Traceback" not in ended.text
         return ended
@@ -365,7 +365,7 @@ def test_people_are_purged_from_a_real_run_and_the_next_run_takes_up_the_store(
 ) -> None:
     assert command("train.py", *FAST).code == 0
     (tmp_path / "withdrawn").write_text("sim000003\nsim000011\n")
-    ended = command("-m", "brainage.data.store.open", "purge", "--ids", "withdrawn")
+    ended = command("-m", "brainage.data.store", "purge", "--ids", "withdrawn")
     assert (ended.code, ended.err) == (0, "")
     files = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
     assert not any(b"sim000003" in path.read_bytes() for path in files)

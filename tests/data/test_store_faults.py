@@ -50,7 +50,7 @@ def whole(store: Store) -> bool:
 
 def ask(root: str, log: str, looks: int) -> None:
     """Look at the folder again and again, then ask for the store: it must never be there by half."""
-    fingerprint = stores.fingerprint_of(counted(log), n_components=N_COMPONENTS, n_times=N_TIMES)
+    fingerprint = stores.store_fingerprint(counted(log), n_components=N_COMPONENTS, n_times=N_TIMES)
     for _ in range(looks):
         try:
             assert whole(load_store(Path(root) / fingerprint))
@@ -234,7 +234,7 @@ def test_who_has_mapped_a_store_keeps_it_while_it_is_purged_or_made_again(
     assert isinstance(used.series, np.memmap)
     if removal == "purge":
         (tmp_path / "ids").write_text("p3\n")
-        ended = command("-m", "brainage.data.store.open", "purge", "--root", "store", "--ids", "ids")
+        ended = command("-m", "brainage.data.store", "purge", "--root", "store", "--ids", "ids")
         assert "1 purged of 1 rows" in ended.out
         assert not used.folder.exists()
     else:
@@ -328,7 +328,7 @@ def test_a_damaged_store_makes_room_for_its_successor(small_disk: Path) -> None:
 def test_a_purge_without_room_leaves_the_store_as_it_was_and_can_be_repeated(small_disk: Path, tmp_path: Path) -> None:
     store = open_store(small_disk / "store", large_scans(15), **SHAPE)
     (tmp_path / "ids").write_text("secret04\n")
-    words = ("-m", "brainage.data.store.open", "purge", "--root", str(small_disk / "store"), "--ids", "ids")
+    words = ("-m", "brainage.data.store", "purge", "--root", str(small_disk / "store"), "--ids", "ids")
     ended = run_command(tmp_path, *words)
     assert ended.code == 1
     assert "needs 1.4 MB, but 589.8 kB are free there" in ended.err

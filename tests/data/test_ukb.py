@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.cohorts.simulated_files import main
+from brainage.commands.simulate import main
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.store.series import FileScan, ZipScan
 from brainage.errors import CohortError, MissingPathError, SeriesError

@@ -30,7 +30,7 @@ _EXTENSIONS = (".tsv", ".csv", ".csv.gz", ".npy")
 
 @dataclass(frozen=True, kw_only=True)
 class BidsCohort:
-    """A BIDS-like tree; see `brainage.data.cohorts.select.CohortReader`.
+    """A BIDS-like tree; see `brainage.data.cohorts.readers.CohortReader`.
 
     Parameters
     ----------

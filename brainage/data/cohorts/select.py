@@ -1,79 +1,20 @@
-"""What every cohort offers, whatever its source: a table of people and their scans."""
+"""Which participants of a cohort take part, and their scans."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
+from brainage.config.schema import CohortConfig, ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, read_ids, usable_people
 from brainage.data.cohorts.query import columns_of_query
+from brainage.data.cohorts.readers import CohortReader, reader_of
 from brainage.data.store.series import Scan
 from brainage.errors import CohortError
 from brainage.system.console import log
 from brainage.system.redaction import register
-
-
-class CohortReader(Protocol):
-    """A source of participants. One module of this folder implements it, named as in ``configs/cohort/``."""
-
-    @property
-    def label(self) -> str:
-        """What messages call the table."""
-        ...
-
-    def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
-        """Read the people.
-
-        Parameters
-        ----------
-        columns : collection of str
-            Columns wanted beyond the standard ones, by their own names; the others may be left unread.
-
-        Returns
-        -------
-        DataFrame
-            One row a row of the source, in its order; the index is the row's line number in the file. Columns:
-            ``participant_id`` (text, no ``sub-`` prefix), ``age`` (years; NaN where empty), then where the source has
-            them ``sex`` (0 female, 1 male, NaN unknown), ``site``, ``head_motion`` (mm), ``family_id``, and phenotypes
-            under their own names.
-
-        Raises
-        ------
-        CohortError, MissingPathError
-            The table is missing or lacks what is needed.
-        """
-        ...
-
-    def phenotype_names(self) -> list[str]:
-        """Return the columns that are phenotypes: all that `read_table` does not give another name, or leave out.
-
-        Raises
-        ------
-        CohortError, MissingPathError
-            See `read_table`.
-        """
-        ...
-
-    def find_scans(self, participant_ids: Iterable[str], dimension: int) -> Mapping[str, Scan]:
-        """Find the scans of these participants; those without one are absent from the result.
-
-        Parameters
-        ----------
-        participant_ids : iterable of str
-            As in the table.
-        dimension : int
-            Dimensionality of the decomposition: 25 or 100.
-
-        Raises
-        ------
-        MissingPathError
-            The cohort's folder does not exist.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -91,6 +32,20 @@ class Selection:
 
     table: pd.DataFrame
     scans: dict[str, Scan]
+
+
+def select_from(
+    cohort: CohortConfig, modality: ModalityConfig, *, phenotypes: bool, need_ages: bool = True
+) -> Selection:
+    """Return the participants that a config selects; see `select_participants`."""
+    return select_participants(
+        reader_of(cohort, modality, need_ages=need_ages),
+        dimension=modality.dimension,
+        include=cohort.include,
+        exclude_ids=Path(cohort.exclude_ids) if cohort.exclude_ids is not None else None,
+        phenotypes=phenotypes,
+        need_ages=need_ages,
+    )
 
 
 def select_participants(

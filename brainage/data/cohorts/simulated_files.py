@@ -1,18 +1,12 @@
-"""Write a simulated cohort as the files that real cohorts come in.
-
-It is the command ``python -m brainage.data.simulated``.
-"""
+"""Write a simulated cohort as the files that real cohorts come in; the command ``brainage simulate``."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import os
-import shlex
-import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +16,7 @@ from numpy.typing import NDArray
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, PHENOTYPE_CAUSES, SimulatedCohort, SimulatedScan
 from brainage.data.cohorts.simulated_series import RECRUITMENT
-from brainage.errors import BrainageError, OutputError
+from brainage.errors import OutputError
 
 # Real participants of UK Biobank have numbers below this.
 _FIRST_EID = 9_000_001
@@ -50,65 +44,40 @@ class _Column:
         return pattern.format(self.field, self.instance or 0)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write a simulated cohort.
+def write_cohort(
+    cohort: SimulatedCohort, folder: Path, layout: str, *, style: str = "dash", extracted: bool = False
+) -> list[str]:
+    """Write a cohort into an empty folder, and return the overrides that read it.
 
     Parameters
     ----------
-    arguments : sequence of str or None, default=None
-        The command line without the program's name; None takes the process's own.
+    cohort : SimulatedCohort
+        The participants.
+    folder : Path
+        A new or an empty folder.
+    layout : {"ukb", "bids"}
+        How the files are laid out.
+    style : {"dash", "dot", "rap"}
+        How UK Biobank's columns are named.
+    extracted : bool, default=False
+        UK Biobank: folders instead of zip archives.
 
-    Returns
-    -------
-    int
-        The exit code: 0 if written, 2 if the folder cannot be written into.
+    Raises
+    ------
+    OutputError
+        The folder is not empty or cannot be written.
     """
-    options = _parse(arguments)
-    cohort = SimulatedCohort(n_participants=options.participants, seed=options.seed, signal=options.signal)
-    try:
-        _make_empty_folder(options.out)
-        if options.layout == "ukb":
-            _write_ukb(cohort, options.out, options.columns or "dash", options.extracted)
-            phenotypes = options.out / "phenotypes.csv"
-            sources = ["cohort=ukb", f"cohort.root={options.out / 'bulk'}", f"cohort.phenotypes={phenotypes}"]
-        else:
-            _write_bids(cohort, options.out)
-            sources = ["cohort=bids", f"cohort.root={options.out}"]
-    except BrainageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    dimensions = " and ".join(map(str, GOOD_COMPONENTS))
-    print(f"Wrote {cohort.n_participants} participants with {dimensions} components to {options.out}")
-    print(f"Train on them with: {shlex.join(['python', 'train.py', *sources])}")
-    return 0
+    _make_empty_folder(folder)
+    if layout == "bids":
+        _write_bids(cohort, folder)
+        return ["cohort=bids", f"cohort.root={folder}"]
+    _write_ukb(cohort, folder, style, extracted)
+    return ["cohort=ukb", f"cohort.root={folder / 'bulk'}", f"cohort.phenotypes={folder / 'phenotypes.csv'}"]
 
 
 def long_scan(index: int) -> bool:
     """Tell whether the files of person number `index` (from 0) hold 523 time points: one person in a hundred."""
     return index % 100 == 7
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m brainage.data.simulated", description="Write a simulated cohort as files."
-    )
-    parser.add_argument("--layout", choices=("ukb", "bids"), required=True, help="how the files are laid out")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")
-    parser.add_argument("--participants", type=int, required=True, metavar="N", help="people with a scan")
-    parser.add_argument("--seed", type=int, default=0, help="which people (default: 0)")
-    parser.add_argument("--signal", type=float, default=1.0, help="strength of age in the series (default: 1)")
-    parser.add_argument("--columns", choices=("dash", "dot", "rap"), help="names of the columns, ukb (default: dash)")
-    parser.add_argument("--extracted", action="store_true", help="folders in place of zip archives, ukb")
-    options = parser.parse_args(arguments)
-    if options.participants < 1:
-        parser.error(f"`--participants` must be at least 1, but got {options.participants}.")
-    if options.seed < 0:
-        parser.error(f"`--seed` must not be negative, but got {options.seed}.")
-    if not 0 <= options.signal < math.inf:
-        parser.error(f"`--signal` must be 0 or more, but got {options.signal}.")
-    if options.layout != "ukb" and (options.columns or options.extracted):
-        parser.error("`--columns` and `--extracted` need `--layout ukb`.")
-    return options
 
 
 def _make_empty_folder(folder: Path) -> None:

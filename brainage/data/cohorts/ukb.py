@@ -61,7 +61,7 @@ _STYLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class UkbCohort:
-    """UK Biobank's bulk files and table; see `brainage.data.cohorts.select.CohortReader`.
+    """UK Biobank's bulk files and table; see `brainage.data.cohorts.readers.CohortReader`.
 
     Parameters
     ----------

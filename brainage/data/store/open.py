@@ -68,7 +68,24 @@ def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_ti
     )
 
 
-def fingerprint_of(scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> str:
+def find_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
+    """Open the store of these scans; unlike `open_store`, write nothing.
+
+    Raises
+    ------
+    StoreError
+        There is no such store.
+    """
+    folder = root / store_fingerprint(scans, n_components=n_components, n_times=n_times)
+    try:
+        return load_store(folder)
+    except FileNotFoundError:
+        raise StoreError(
+            f"The store {folder} does not exist any more. Any run on the same participants writes it."
+        ) from None
+
+
+def store_fingerprint(scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> str:
     """Return 16 hexadecimal characters that change whenever a store of these scans would.
 
     Parameters
@@ -87,7 +104,7 @@ def fingerprint_of(scans: Mapping[str, Scan], *, n_components: int, n_times: int
 
 
 def fingerprint_of_stamps(stamps: Stamps, *, n_components: int, n_times: int) -> str:
-    """Return the fingerprint of scans that have these stamps; see `fingerprint_of`.
+    """Return the fingerprint of scans that have these stamps; see `store_fingerprint`.
 
     Parameters
     ----------
@@ -114,7 +131,7 @@ def _make(folder: Path, scans: Mapping[str, Scan], stamps: Stamps, n_components:
     """Read every scan and write the store; tell whether no scan changed meanwhile. The caller holds the lock."""
 
     def unchanged() -> bool:
-        return fingerprint_of(scans, n_components=n_components, n_times=n_times) == folder.name
+        return store_fingerprint(scans, n_components=n_components, n_times=n_times) == folder.name
 
     rows = rows_of(folder, len(stamps), n_components, n_times)
 

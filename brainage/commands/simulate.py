@@ -1,0 +1,51 @@
+"""Write a simulated cohort as files: ``brainage simulate``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
+from brainage.data.cohorts.simulated_files import write_cohort
+from brainage.system.session import exit_code_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the cohort; return 0, 2 for a user's mistake, or 130 or 143 if interrupted."""
+    options = _parse(arguments)
+    return exit_code_of(lambda: _write(options), f"remove `{options.out}`, and run the command again.")
+
+
+def _write(options: argparse.Namespace) -> int:
+    cohort = SimulatedCohort(n_participants=options.participants, seed=options.seed, signal=options.signal)
+    overrides = write_cohort(
+        cohort, options.out, options.layout, style=options.columns or "dash", extracted=options.extracted
+    )
+    dimensions = " and ".join(map(str, GOOD_COMPONENTS))
+    print(f"Wrote {cohort.n_participants} participants with {dimensions} components to {options.out}")
+    print(f"Train on them with: {shlex.join(['python', 'train.py', *overrides])}")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="brainage simulate", description="Write a simulated cohort as files.")
+    parser.add_argument("--layout", choices=("ukb", "bids"), required=True, help="how the files are laid out")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")
+    parser.add_argument("--participants", type=int, required=True, metavar="N", help="people with a scan")
+    parser.add_argument("--seed", type=int, default=0, help="which people (default: 0)")
+    parser.add_argument("--signal", type=float, default=1.0, help="strength of age in the series (default: 1)")
+    parser.add_argument("--columns", choices=("dash", "dot", "rap"), help="names of the columns, ukb (default: dash)")
+    parser.add_argument("--extracted", action="store_true", help="folders in place of zip archives, ukb")
+    options = parser.parse_args(arguments)
+    if options.participants < 1:
+        parser.error(f"`--participants` must be at least 1, but got {options.participants}.")
+    if options.seed < 0:
+        parser.error(f"`--seed` must not be negative, but got {options.seed}.")
+    if not 0 <= options.signal < math.inf:
+        parser.error(f"`--signal` must be 0 or more, but got {options.signal}.")
+    if options.layout != "ukb" and (options.columns or options.extracted):
+        parser.error("`--columns` and `--extracted` need `--layout ukb`.")
+    return options

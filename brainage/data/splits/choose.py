@@ -1,0 +1,36 @@
+"""The split that a config asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from brainage.config.schema import (
+    FixedSplitConfig,
+    KFoldSplitConfig,
+    LeaveSiteOutSplitConfig,
+    RandomSplitConfig,
+    SplitConfig,
+)
+from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split
+from brainage.data.splits.fixed import fixed_split
+from brainage.errors import ConfigError
+from brainage.system.console import log
+
+
+def choose_split(config: SplitConfig, table: pd.DataFrame) -> pd.Series[str]:
+    """Draw the split over the table's participants, or read a fixed one."""
+    if isinstance(config, FixedSplitConfig):
+        return fixed_split(table, Path(config.file))
+    arguments = {key: value for key, value in vars(config).items() if key != "name"}
+    if isinstance(config, RandomSplitConfig):
+        return random_split(table, **arguments)
+    if isinstance(config, KFoldSplitConfig):
+        return kfold_split(table, **arguments)
+    if isinstance(config, LeaveSiteOutSplitConfig):
+        split = leave_site_out_split(table, **arguments)
+        if n_left_out := len(table) - len(split):
+            log.info("%d people without a site, or with a relative at the tested one, are left out", n_left_out)
+        return split
+    raise ConfigError(f"`split` got a config without a draw: {config!r}. Use one of configs/split.")
