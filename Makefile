@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
 
 study: $(VENV)/.installed
-	$(BIN)/python -m brainage.study --size $(SIZE) $(COHORT)
+	$(BIN)/python -m brainage study --size $(SIZE) $(COHORT)
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

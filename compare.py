@@ -1,26 +1,8 @@
-"""Compare finished runs on the test participants that they share."""
+"""Compare finished runs: the same as ``brainage compare``. ``python compare.py --help`` describes it."""
 
 import sys
 
-from brainage.commands.startup import answer_first
+from brainage.__main__ import main
 
 if __name__ == "__main__":
-    answer_first(sys.argv, __doc__)
-
-import hydra  # noqa: E402
-from omegaconf import DictConfig  # noqa: E402
-
-from brainage.commands import compare as compare_command  # noqa: E402
-from brainage.config import commands as command_configs
-
-command_configs.register()
-
-
-@hydra.main(version_base="1.3", config_path="configs", config_name="compare")
-def main(composed: DictConfig) -> None:
-    """Compare."""
-    compare_command.compare(composed)
-
-
-if __name__ == "__main__":
-    main()
+    sys.exit(main(["compare", *sys.argv[1:]]))

@@ -1,28 +1,8 @@
-"""Predict the age of new participants with trained networks."""
+"""Predict the age of new participants: the same as ``brainage predict``. ``python predict.py --help`` describes it."""
 
 import sys
 
-from brainage.commands.startup import answer_first
+from brainage.__main__ import main
 
 if __name__ == "__main__":
-    answer_first(sys.argv, __doc__)
-
-import hydra  # noqa: E402
-from omegaconf import DictConfig  # noqa: E402
-
-from brainage.commands import predict as predict_command  # noqa: E402
-from brainage.config import commands as command_configs
-from brainage.config import hydra as config_reading
-
-command_configs.register()
-
-
-@hydra.main(version_base="1.3", config_path="configs", config_name="predict")
-def main(composed: DictConfig) -> None:
-    """Predict."""
-    predict_command.predict(composed)
-
-
-if __name__ == "__main__":
-    sys.argv = config_reading.quote_query(sys.argv)
-    main()
+    sys.exit(main(["predict", *sys.argv[1:]]))

@@ -1,26 +1,8 @@
-"""Tell again what predictions mean: of a finished run, of pooled folds, or of a table made elsewhere."""
+"""Evaluate and report predictions: the same as ``brainage report``. ``python report.py --help`` describes it."""
 
 import sys
 
-from brainage.commands.startup import answer_first
+from brainage.__main__ import main
 
 if __name__ == "__main__":
-    answer_first(sys.argv, __doc__)
-
-import hydra  # noqa: E402
-from omegaconf import DictConfig  # noqa: E402
-
-from brainage.commands import report as report_command  # noqa: E402
-from brainage.config import commands as command_configs
-
-command_configs.register()
-
-
-@hydra.main(version_base="1.3", config_path="configs", config_name="report")
-def main(composed: DictConfig) -> None:
-    """Report."""
-    report_command.report(composed)
-
-
-if __name__ == "__main__":
-    main()
+    sys.exit(main(["report", *sys.argv[1:]]))

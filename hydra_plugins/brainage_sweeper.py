@@ -1,4 +1,4 @@
-"""Where Hydra finds the sweeper: it looks into this package only, and at every start."""
+"""Hydra's hook for the sweeper. Hydra imports it at every start of every app, so it imports Hydra only."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from omegaconf import DictConfig
 
 
 class BrainageSweeper(Sweeper):
-    """Optuna over the same entrypoint; `brainage.sweep` does the work.
+    """Optuna over the jobs of ``train``; `brainage.sweep` has the implementation.
 
     Parameters
     ----------
-    **options : Any
-        The keys of ``hydra.sweeper``; see `brainage.sweep.settings.Options`.
+    **settings : Any
+        The keys of ``hydra.sweeper``.
     """
 
-    def __init__(self, **options: Any) -> None:
-        self._options = options
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra hands over."""
-        self._given = (hydra_context, task_function, config)
+        """Keep what Hydra passes."""
+        self._job = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search."""
+        """Run the sweep, and exit with its code."""
         from brainage.sweep.command import run
 
-        sys.exit(run(*self._given, self._options, arguments))
+        sys.exit(run(*self._job, self._settings, arguments))

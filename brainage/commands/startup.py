@@ -1,27 +1,44 @@
-"""What commands answer before anything is imported that takes a moment: ``--help``, and words that cannot be meant."""
+"""Start of the commands that Hydra composes: ``--help`` and wrong words, answered before slow imports; then Hydra."""
 
 from __future__ import annotations
 
+import functools
+import importlib
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import hydra
 import yaml
+from omegaconf import DictConfig
 
+from brainage.config.commands import register
+from brainage.config.hydra import quote_query
 from brainage.errors import nearest
 from brainage.system.console import printable
-from brainage.system.files import CONFIGS
+from brainage.system.files import CONFIGS, OWN_CONFIGS
+from brainage.system.invocation import command_text
 
-_TEXT = """\
+# The commands with a config, and what each does.
+WITH_HYDRA = {
+    "train": "Train networks: one, a grid of them, or a sweep.",
+    "report": "Evaluate and report predictions: of a finished run, of pooled folds, or of a table.",
+    "predict": "Predict the age of new participants with trained networks.",
+    "compare": "Compare finished runs on the test participants that they share.",
+    "explain": "Explain a trained network: the components and times that its predictions depend on.",
+}
+
+_TRAIN_HELP = """\
 brainage: brain age from resting-state fMRI component time series.
 
-  python train.py modality=ica100 model=variable1dcnn
-  python train.py cohort=ukb cohort.root=DIR cohort.phenotypes=FILE
-  python train.py --multirun model.kernel_size=3,5,7,10,15
-  python train.py --multirun sweep=variable1dcnn
-  python report.py run=FOLDER                 python compare.py 'runs=[FOLDER,FOLDER]'
+  {train} modality=ica100 model=variable1dcnn
+  {train} cohort=ukb cohort.root=DIR cohort.phenotypes=FILE
+  {train} --multirun model.kernel_size=3,5,7,10,15
+  {train} --multirun sweep=variable1dcnn
+  {train} --config-dir my_study experiment=mine code=my_study/networks.py
+  {report} run=FOLDER                 {compare} 'runs=[FOLDER,FOLDER]'
 
 Choices, GROUP=NAME (* is the default):
 
@@ -30,46 +47,57 @@ Choices, GROUP=NAME (* is the default):
 Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 trainer.max_epochs=50 seed=1.
   --cfg job              show the composed config and stop
   --multirun             run every combination of KEY=A,B,...
+  --config-dir FOLDER    choices of your own, FOLDER/GROUP/NAME.yaml
   --hydra-help           Hydra's own help
 """
 
 
-def answer_first(words: Sequence[str], about: str | None = None) -> None:
-    """Print the help, or what is wrong with the words, and exit; or do nothing.
+def run_with_hydra(name: str, words: Sequence[str]) -> int:
+    """Compose a command's config from its words, and run it.
 
     Parameters
     ----------
+    name : str
+        One of `WITH_HYDRA`.
     words : sequence of str
-        The command line.
-    about : str or None, default=None
-        What a command beside ``train.py`` does.
+        The command line after the command's name.
     """
-    if {"--help", "-h"} & set(words[1:]):
-        # Hydra's own would first look for every choice of every group of its own: seconds for what is not shown.
-        print(help_text() if about is None else command_help(Path(words[0]).stem, about), end="")
-        sys.exit(0)
-    _refuse_bare_words(words)
+    if {"--help", "-h"} & set(words):
+        # Hydra's own help would search every group of Hydra first, which takes seconds.
+        print(_train_help() if name == "train" else _command_help(name), end="")
+        return 0
+    _refuse_bare_words(name, words)
     _refuse_unknown_experiment(words)
+    register()
+    work = getattr(importlib.import_module(f"brainage.commands.{name}"), name)
+
+    @functools.wraps(work)
+    def task(composed: DictConfig) -> Any:
+        return work(composed)
+
+    sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+    return 0
 
 
-def _refuse_bare_words(words: Sequence[str]) -> None:
-    """Refuse a word that is no ``KEY=VALUE``, such as a folder; Hydra's own message tells of its grammar."""
-    for before, word in zip(words, words[1:], strict=False):
+def _refuse_bare_words(name: str, words: Sequence[str]) -> None:
+    """Refuse a word that is not ``KEY=VALUE``, such as a folder; Hydra's own message is about its grammar."""
+    for before, word in zip(["", *words], words, strict=False):
         of_flag = before.startswith("-") and before not in ("--multirun", "-m")
         if "=" not in word and not word.startswith(("-", "~")) and not of_flag:
             _refuse(
-                f"`{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(words[0])}; "
-                "--help tells more."
+                f"`{printable(word)}` must be KEY=VALUE, but has no `=`. For example: {_example(name)}; "
+                "--help describes all."
             )
 
 
 def _refuse_unknown_experiment(words: Sequence[str]) -> None:
-    """Refuse an experiment that is none of the project's; Hydra's own message lists one folder of several."""
+    """Refuse an experiment that does not exist; Hydra's own message lists only one of several folders."""
     elsewhere = any(word.startswith(("--config-", "-cd", "-cp")) or "hydra.searchpath" in word for word in words)
     name = next((word.removeprefix("experiment=") for word in words if word.startswith("experiment=")), "null")
-    group = CONFIGS / "experiment"
-    known = [_name(path, group) for path in group.rglob("*.yaml")]
-    # Lists, quotes and the like are Hydra's to read.
+    groups = [folder / "experiment" for folder in (CONFIGS, OWN_CONFIGS)]
+    known = [_name(path, group) for group in groups for path in group.rglob("*.yaml")]
+    # Hydra parses lists and quotes.
     if not elsewhere and name not in ("null", *known) and re.fullmatch(r"\w[\w/]*", name):
         _refuse(f"`experiment={name}` does not exist. {nearest(name, known)}")
 
@@ -79,8 +107,8 @@ def _refuse(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def help_text() -> str:
-    """Return the help, read from the configs themselves."""
+def _train_help() -> str:
+    """Return the help of ``train``: every choice of every group, as the configs have them."""
     defaults = _defaults()
     lines = []
     groups = [path for path in CONFIGS.iterdir() if path.is_dir() and path.name not in ("local", "hydra")]
@@ -88,42 +116,29 @@ def help_text() -> str:
         name = group.relative_to(CONFIGS).as_posix()
         lines.append(f"  {name}")
         lines += [_choice(path, group, defaults.get(name)) for path in sorted(group.rglob("*.yaml"))]
-    return _TEXT.format(choices="\n".join(lines))
+    texts = {name: command_text(name) for name in ("train", "report", "compare")}
+    return _TRAIN_HELP.format(choices="\n".join(lines), **texts)
 
 
-def command_help(name: str, about: str) -> str:
-    """Return the help of a command beside ``train.py``, which is its config, with the comments there.
-
-    Parameters
-    ----------
-    name : str
-        The command's and its config's.
-    about : str
-        What it does.
-    """
+def _command_help(name: str) -> str:
+    """Return the help of another command: its config, with the comments there."""
     text = (CONFIGS / f"{name}.yaml").read_text()
     values = text.partition("\n\n")[2].partition("\nhydra:")[0].strip()
-    lines = [
-        about,
-        "",
-        f"  {_example(name)}",
-        "",
-        "Values, as they are unless given as KEY=VALUE (report.points=none):",
-        "",
-    ]
+    lines = [WITH_HYDRA[name], "", f"  {_example(name)}", "", "Values and their defaults, KEY=VALUE changes one:", ""]
     lines += [f"  {line}".rstrip() for line in values.splitlines()]
     if "- cohort:" in text:
         group = CONFIGS / "cohort"
-        lines += ["", "Whose series, cohort=NAME and its values, as of train.py:", ""]
+        lines += ["", f"The cohort, cohort=NAME and its values, as of {command_text('train')}:", ""]
         lines += [_choice(path, group, None) for path in sorted(group.glob("*.yaml"))]
-    lines += ["", f"What it writes is in outputs/{name}/DATE/TIME, which it names, or in hydra.run.dir=DIR."]
+    lines += ["", f"Results are written to outputs/{name}/DATE/TIME, or to hydra.run.dir=DIR."]
     return "\n".join(lines) + "\n"
 
 
-def _example(script: str) -> str:
-    """Return the command with which the config of a script begins."""
-    first = (CONFIGS / f"{Path(script).stem}.yaml").read_text().splitlines()[0]
-    return first.removeprefix("# ") if "python " in first else "python train.py modality=ica100"
+def _example(name: str) -> str:
+    """Return the command in the first line of a command's config."""
+    first = (CONFIGS / f"{name}.yaml").read_text().splitlines()[0].removeprefix("# ")
+    script, command = f"python {name}.py", command_text(name)
+    return first.replace(script, command) if script in first else f"{command} modality=ica100"
 
 
 def _name(path: Path, group: Path) -> str:

@@ -19,6 +19,7 @@ from yaml import YAMLError
 
 from brainage.config.schema import SCHEMAS, Config, ModalityConfig
 from brainage.errors import ConfigError
+from brainage.system.files import OWN_CONFIGS
 
 _GROUPS = (
     *("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "recipe"),
@@ -71,6 +72,7 @@ def register() -> None:
         "brainage.first": lambda *values: next((value for value in values if value is not None), None),
         "brainage.unless": lambda given, value: value if given is None else None,
         "brainage.if_equal": lambda one, other, value, otherwise: value if one == other else otherwise,
+        "brainage.own_configs": lambda: [f"file://{OWN_CONFIGS}"] if OWN_CONFIGS.is_dir() else [],
         "brainage.hash": lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:12],
     }
     for name, resolver in resolvers.items():

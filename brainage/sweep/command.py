@@ -18,6 +18,7 @@ from brainage.sweep.processes import is_worker
 from brainage.sweep.settings import Options
 from brainage.sweep.storage import shown_url
 from brainage.sweep.sweeper import Sweep, without_password
+from brainage.system.invocation import same_command
 from brainage.system.signals import Interruption, interruptible
 
 
@@ -37,7 +38,7 @@ def run(
     """
     # Its own lines would name trials a second time, and quote what failed.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    command = list(sys.argv)
+    command = same_command("train", sys.argv[1:])
     try:
         refuse_ids_in(words)
         options = _options(given)

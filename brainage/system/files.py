@@ -9,9 +9,13 @@ from pathlib import Path
 
 from brainage.errors import OutputError
 
-# The folder that holds the package; in a clone, the repository.
+# The folder that contains the package; in a clone, the repository.
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
+_PACKAGED = ROOT / "brainage" / "configs"
+# The configs of this project: in a wheel they are part of the package.
+CONFIGS = _PACKAGED if _PACKAGED.is_dir() else ROOT / "configs"
+# A user's own configs, for every command: local/default.yaml has a machine's settings.
+OWN_CONFIGS = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "brainage"
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
