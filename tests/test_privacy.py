@@ -109,11 +109,11 @@ STEPS = (
     ),
     # Trained networks.
     Step(("predict.py", "run=outputs/train/first", *UKB, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt")),
-    Step(("brainage.commands.bundle", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
+    Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/ageless.tsv")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/repeated.tsv"), 2),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, "cohort.max_excluded_fraction=0"), 2),
-    Step(("brainage.commands.bundle", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
+    Step(("brainage.__main__", "bundle", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
     Step(("explain.py", "run=outputs/train/first", "participants=3", "report.n_resamples=100")),
     # Mistakes.
     train(*UKB, EVERY_LOGGER, "cohort.max_excluded_fraction=0", code=2),
@@ -129,10 +129,10 @@ STEPS = (
         code=1,
     ),
     # Stores.
-    Step(("brainage.data.store", "list")),
-    Step(("brainage.data.store", "verify")),
-    Step(("brainage.data.store", "purge", "--ids", "../data/withdrawn.txt")),
-    Step(("brainage.data.store", "purge", "--ids", "../data/two_words.txt"), 2),
+    Step(("brainage.data.store.__main__", "list")),
+    Step(("brainage.__main__", "store", "verify")),
+    Step(("brainage.__main__", "store", "purge", "--ids", "../data/withdrawn.txt")),
+    Step(("brainage.__main__", "store", "purge", "--ids", "../data/two_words.txt"), 2),
     Step(("brainage.study.__main__", "--out", "outputs/study", *BIDS, "cohort.phenotypes=../data/repeated.tsv"), 1),
     Step(
         (
@@ -307,10 +307,10 @@ def test_what_was_searched_is_what_loggers_and_checkpoints_write(planted: Plante
 
 
 def test_every_command_that_exists_is_among_those_that_ran() -> None:
-    modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in (ROOT / "brainage").rglob("*.py")
+    started = [
+        path.relative_to(ROOT)
+        for path in (*ROOT.glob("*.py"), *(ROOT / "brainage").rglob("*.py"))
         if '__name__ == "__main__"' in path.read_text()
     ]
-    commands = {*(path.name for path in ROOT.glob("*.py")), *modules}
+    commands = {path.name if len(path.parts) == 1 else ".".join(path.with_suffix("").parts) for path in started}
     assert commands == {step.words[0] for step in STEPS}
