@@ -1,0 +1,96 @@
+"""Participants with their rows in a store: what networks and baselines are trained on, tested on and applied to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brainage.data.store.layout import Store
+
+# Columns that this project adds to a cohort's table; a cohort's own columns of these names are dropped.
+RESERVED_COLUMNS = ("table_row", "row", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+
+
+@dataclass(frozen=True)
+class Participants:
+    """Participants of a cohort whose series are in a store.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a participant, sorted by id: ``participant_id``, ``age`` (years; NaN where unknown), ``row`` (in the
+        store), ``split`` where one was drawn, and the cohort's other columns.
+    store : Store
+        The time series.
+    channels : tuple of int
+        Indices of the components that a network sees.
+    """
+
+    table: pd.DataFrame
+    store: Store
+    channels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Rows in the store, of shape (n_participants,)."""
+        return self.table["row"].to_numpy(np.intp)
+
+    @property
+    def ages(self) -> NDArray[np.float64]:
+        """Ages in years, of shape (n_participants,)."""
+        return self.table["age"].to_numpy(np.float64)
+
+    def part(self, *parts: str) -> Participants:
+        """Return the participants of these parts of the split."""
+        return self.where(self.table["split"].isin(parts).to_numpy())
+
+    def where(self, chosen: NDArray[np.bool_]) -> Participants:
+        """Return the participants for whom `chosen`, of shape (n_participants,), is true."""
+        return replace(self, table=self.table[chosen].reset_index(drop=True))
+
+    def data_fingerprint(self) -> str:
+        """Return 16 hexadecimal characters that change with the split, any age or any series of its parts."""
+        content = hashlib.sha256()
+        for part, group in self.table.groupby("split"):  # sorted by name
+            content.update(f"{part} {len(group)} ".encode())
+            content.update(self.store.checksums[group["row"].to_numpy(np.intp)].tobytes())
+            content.update(group["age"].to_numpy(np.float64).tobytes())
+        return content.hexdigest()[:16]
+
+
+def participants_of(
+    table: pd.DataFrame, store: Store, channels: Sequence[int], split: pd.Series[str] | None = None
+) -> Participants:
+    """Return the participants of a cohort's table who are in the store and, if there is a split, in one of its parts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A cohort's table, sorted by ``participant_id``.
+    store : Store
+        The time series.
+    channels : sequence of int
+        Indices of the components that a network sees.
+    split : Series or None
+        Part by ``participant_id``.
+    """
+    rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
+    known = table.loc[table["participant_id"].isin(rows.index), without_reserved(table)].reset_index(drop=True)
+    known = known.assign(row=known["participant_id"].map(rows))
+    if split is not None:
+        known = known.assign(split=known["participant_id"].map(split))
+        known = known[known["split"].notna()].reset_index(drop=True)
+    return Participants(known, store, tuple(channels))
+
+
+def without_reserved(table: pd.DataFrame) -> list[str]:
+    """Return the names of a table's columns without those in `RESERVED_COLUMNS`."""
+    return [name for name in map(str, table.columns) if name not in RESERVED_COLUMNS]
