@@ -1,0 +1,151 @@
+"""Folders written by commit 2a22c97 are still read, resumed and continued (see `written_at_2a22c97/README.md`)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_class
+from safetensors.torch import load_file
+
+from brainage.commands.bundle import main as bundle_command
+from brainage.commands.compare import compare
+from brainage.commands.predict import predict
+from brainage.commands.report import report
+from brainage.commands.store import main as store_command
+from brainage.runs.train import train
+from tests.conftest import ROOT, run_command, run_here
+
+WRITTEN = ROOT / "tests" / "written_at_2a22c97"
+COHORT = ("cohort.n_participants=40", "modality.n_times=120")
+SWEEP = (*COHORT, "batch_size=8", "trainer=cpu", "trainer.max_epochs=1", "sweep=variable1dcnn", "seed=1")
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
+    """The folders as `outputs/`, below the working directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(WRITTEN, tmp_path / "outputs")
+    return tmp_path / "outputs"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def summary(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("run", ["train/finished", "train/ridge"])
+def test_a_run_is_reported(run: str, outputs: Path, tmp_path: Path) -> None:
+    assert run_here(report, "report", tmp_path / "new", f"run=outputs/{run}") == 0
+    assert (tmp_path / "new" / "report.html").is_file()
+    assert rows(tmp_path / "new" / "gap.csv") == rows(outputs / run / "gap.csv")
+
+
+def test_folds_are_reported_together(outputs: Path, tmp_path: Path) -> None:
+    assert run_here(report, "report", tmp_path / "new", "run=outputs/multirun/folds") == 0
+    pooled = rows(outputs / "multirun" / "folds" / "pooled_predictions.csv")
+    predicted = {row["participant_id"]: row["predicted_age"] for row in rows(tmp_path / "new" / "predictions.csv")}
+    assert predicted == {row["participant_id"]: row["predicted_age"] for row in pooled}
+
+
+def test_two_runs_are_compared(outputs: Path, tmp_path: Path) -> None:
+    for name in ("finished", "ridge"):  # four test participants are too few to compare
+        predictions = outputs / "train" / name / "predictions.csv"
+        predictions.write_text(predictions.read_text().replace(",train,", ",test,"))
+    words = ("runs=[outputs/train/finished,outputs/train/ridge]",)
+    assert run_here(compare, "compare", tmp_path / "new", *words) == 0
+    assert (tmp_path / "new" / "report.html").is_file()
+
+
+def test_an_interrupted_run_resumes_after_its_last_epoch(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = outputs / "train" / "interrupted"
+    before = rows(run / "metrics.csv")
+    with caplog.at_level(logging.INFO):
+        assert run_here(train, "train", run, f"resume={run}", "trainer.max_epochs=25") == 0
+    after = rows(run / "metrics.csv")
+    assert [int(row["epoch"]) for row in after] == list(range(25))
+    assert after[: len(before)] == before[: len(after)]
+    assert len(before) == 23
+    assert summary(run)["status"] == "finished"
+    assert len(list((run / "tensorboard").glob("events.*"))) == 2
+    assert "Reading" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "source", ["run=outputs/train/finished", "bundle=outputs/bundles/finished", "runs=outputs/multirun/folds"]
+)
+def test_networks_predict_new_participants(source: str, outputs: Path, tmp_path: Path) -> None:
+    words = (source, "cohort=simulated", "cohort.n_participants=6", "cohort.seed=7", "report.n_resamples=100")
+    assert run_here(predict, "predict", tmp_path / "new", *words) == 0
+    assert len(rows(tmp_path / "new" / "predictions.csv")) == 6
+
+
+def test_a_run_and_its_bundle_predict_what_the_run_predicted(outputs: Path, tmp_path: Path) -> None:
+    expected = {row["participant_id"]: row for row in rows(outputs / "train" / "finished" / "predictions.csv")}
+    for number, source in enumerate(("run=outputs/train/finished", "bundle=outputs/bundles/finished")):
+        new = tmp_path / f"new{number}"
+        assert run_here(predict, "predict", new, source, "cohort=simulated", "cohort.n_participants=40") == 0
+        found = {row["participant_id"]: float(row["predicted_age"]) for row in rows(new / "predictions.csv")}
+        assert found == pytest.approx({name: float(row["predicted_age"]) for name, row in expected.items()}, abs=1e-3)
+
+
+def test_a_run_is_exported_as_the_same_bundle(outputs: Path, tmp_path: Path) -> None:
+    assert bundle_command(["export", "--run", "outputs/train/finished", "--out", "new"]) == 0
+    former = WRITTEN / "bundles" / "finished"
+    tensors, expected = load_file(tmp_path / "new" / "weights.safetensors"), load_file(former / "weights.safetensors")
+    assert tensors.keys() == expected.keys()
+    assert all((tensors[name] == expected[name]).all() for name in expected)
+    assert (tmp_path / "new" / "config.yaml").read_text() == (former / "config.yaml").read_text()
+    made, noted = (json.loads((folder / "bundle.json").read_text()) for folder in (tmp_path / "new", former))
+    assert made == noted
+
+
+def test_the_store_verifies_and_is_opened_without_reading_series(
+    outputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    series = outputs / "store" / "2cc77494c08b8b5c" / "series.npy"
+    before = series.stat().st_mtime_ns
+    assert store_command(["verify"]) == 0
+    with caplog.at_level(logging.INFO):
+        words = (*COHORT, "model=ridge_connectivity", "report.n_resamples=100")
+        assert run_here(train, "train", tmp_path / "new", *words) == 0
+    assert "Reading" not in caplog.text
+    assert series.stat().st_mtime_ns == before
+    assert rows(tmp_path / "new" / "splits.csv") == rows(outputs / "train" / "ridge" / "splits.csv")
+    found = [float(row["predicted_age"]) for row in rows(tmp_path / "new" / "predictions.csv")]
+    expected = [float(row["predicted_age"]) for row in rows(outputs / "train" / "ridge" / "predictions.csv")]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("target", ["brainage.multirun.JobFolders", "hydra_plugins.brainage_sweeper.BrainageSweeper"])
+def test_saved_targets_are_found(target: str) -> None:
+    assert get_class(target).__name__ == target.rpartition(".")[2]
+
+
+def test_the_best_trial_of_a_sweep_trains(outputs: Path, tmp_path: Path) -> None:
+    folder = "outputs/sweeps/variable1dcnn-ica25"
+    ended = run_command(tmp_path, "train.py", "--config-dir", folder, "experiment=best", "hydra.run.dir=new")
+    assert ended.code == 0, ended.text
+    found = summary(tmp_path / "new")
+    assert (found["status"], found["seed"]) == ("finished", 1)
+
+
+@pytest.mark.slow
+def test_a_sweep_continues(outputs: Path, tmp_path: Path) -> None:
+    ended = run_command(tmp_path, "train.py", "--multirun", *SWEEP, "hydra.sweeper.n_trials=3")
+    assert ended.code == 0, ended.text
+    sweep = outputs / "sweeps" / "variable1dcnn-ica25"
+    former = rows(WRITTEN / "sweeps" / "variable1dcnn-ica25" / "trials.csv")
+    trials = rows(sweep / "trials.csv")
+    assert len([row for row in trials if row["state"] in ("COMPLETE", "PRUNED")]) == 3
+    assert [row["value"] for row in trials[: len(former)]] == [row["value"] for row in former]
+    assert (sweep / "experiment" / "best.yaml").is_file()
