@@ -16,12 +16,13 @@ import json, sys, time
 sys.path.insert(0, sys.argv[1])
 import torch, pandas, pytorch_lightning, train
 from hydra import compose, initialize_config_dir
-from brainage import config_reading, preparation
+from brainage.config.hydra import parse
+from brainage.runs import prepare as preparation
 from brainage.data import cohort, datamodule, draws, simulated, split_file, store
 from brainage.runs.folder import RunFolder, empty_summary
 from pathlib import Path
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
-    parsed = config_reading.parse(compose("train", sys.argv[3:]))
+    parsed = parse(compose("train", sys.argv[3:]))
 started = time.perf_counter()
 selection = preparation.select(parsed)
 table = time.perf_counter()

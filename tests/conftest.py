@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from brainage.config import commands as command_configs
+from brainage.config.hydra import register
 from brainage.runs import train as pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A run that is over in a moment: a few people, one small batch.
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")
 
-command_configs.register()
+register()
 
 
 @dataclass(frozen=True)

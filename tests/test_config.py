@@ -9,7 +9,7 @@ import pytest
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse, quote_query
 from brainage.config.schema import TrainerConfig
 from brainage.errors import ConfigError, ImpossibleArchitectureError
 from tests.conftest import FAST, ROOT
@@ -51,7 +51,7 @@ def test_there_are_configs_of_every_group() -> None:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)
 def test_every_config_composes_and_passes_its_schema(group: str, choice: str, composed: Compose) -> None:
-    parsed = config_reading.parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
+    parsed = parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
     if group not in ("experiment", "logger", "scheduler", "optimizer", "sweep"):
         names = {"trainer": lambda: parsed.trainer.accelerator, "model": lambda: parsed.model_value("name")}
         assert names.get(group, lambda: getattr(parsed, group).name)() == choice
@@ -107,16 +107,16 @@ def test_the_trainer_takes_whatever_lightnings_takes() -> None:
 def test_components_decide_the_channels_everywhere(
     modality: str, components: str, n_channels: int, first: int, last: int, composed: Compose
 ) -> None:
-    parsed = config_reading.parse(composed(f"modality={modality}", f"modality.components={components}"))
+    parsed = parse(composed(f"modality={modality}", f"modality.components={components}"))
     indices = parsed.modality.channel_indices
     assert (len(indices), indices[0], indices[-1]) == (n_channels, first, last)
     assert parsed.modality.n_channels == parsed.model.in_channels == n_channels
 
 
 def test_the_good_components_are_all_but_the_artefacts(composed: Compose) -> None:
-    d25 = config_reading.parse(composed("modality=ica25")).modality.good_components
+    d25 = parse(composed("modality=ica25")).modality.good_components
     assert set(range(1, 26)) - set(d25) == {4, 23, 24, 25}
-    d100 = config_reading.parse(composed("modality=ica100")).modality.good_components
+    d100 = parse(composed("modality=ica100")).modality.good_components
     assert d100 == [*range(2, 44), 45, 46, 48, 49, 50, 52, 53, 57, 58, 60, 63, 64, 93]
 
 
@@ -124,7 +124,7 @@ def test_the_final_models_have_the_published_hyperparameters(composed: Compose) 
     for name, parameters in (("ica25", 73_025), ("ica100", 383_489)):
         from brainage import models
 
-        parsed = config_reading.parse(composed(f"experiment=final_models/{name}"))
+        parsed = parse(composed(f"experiment=final_models/{name}"))
         network = models.build(parsed.model.name, parsed.network_arguments)
         assert sum(p.numel() for p in network.parameters()) == parameters
         assert parsed.optimizer["weight_decay"] == 0.1
@@ -187,7 +187,7 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
 )
 def test_a_value_that_breaks_a_rule_is_refused(override: str, match: str, composed: Compose) -> None:
     with pytest.raises(ConfigError, match=match):
-        config_reading.parse(composed(override))
+        parse(composed(override))
 
 
 def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,4 +212,4 @@ def test_an_impossible_network_is_a_mistake_in_the_config() -> None:
     ],
 )
 def test_texts_that_hydra_cannot_read_are_quoted(word: str, expected: str) -> None:
-    assert config_reading.quote_query([word]) == [expected]
+    assert quote_query([word]) == [expected]

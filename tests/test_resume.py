@@ -21,7 +21,7 @@ from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from brainage.config import hydra as config_reading
+from brainage.config.saved import read_config
 from brainage.errors import ConfigError
 from brainage.runs import train as pipeline
 from brainage.training.callbacks import EpochTable
@@ -449,4 +449,4 @@ def test_fewer_epochs_than_there_are_cannot_be_asked_for(
 
 def test_a_config_that_is_not_there_is_a_mistake_of_the_users(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read as one: "):
-        config_reading.read(tmp_path / "missing.yaml")
+        read_config(tmp_path / "missing.yaml")

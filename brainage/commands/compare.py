@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brainage.config import hydra as config_reading
 from brainage.config.commands import CompareCommandConfig
+from brainage.config.hydra import parse_as
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
 from brainage.system.session import carry_out
@@ -29,8 +29,7 @@ def compare(composed: DictConfig) -> None:
     """
 
     def work(folder: Path) -> None:
-        config = config_reading.parse_any(composed)
-        assert isinstance(config, CompareCommandConfig)
+        config = parse_as(composed, CompareCommandConfig)
         _compare(config, folder)
 
     carry_out(work)

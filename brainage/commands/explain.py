@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brainage.config import hydra as config_reading
 from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
+from brainage.config.hydra import parse_as
 from brainage.config.schema import Config
 from brainage.errors import EvaluationError, StoreError
 from brainage.system.console import log, show_table
@@ -68,8 +68,7 @@ def explain(composed: DictConfig) -> None:
     """
 
     def work(folder: Path) -> None:
-        config = config_reading.parse_any(composed)
-        assert isinstance(config, ExplainCommandConfig)
+        config = parse_as(composed, ExplainCommandConfig)
         _explain(config, folder)
 
     carry_out(work)

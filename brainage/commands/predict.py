@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brainage.config import hydra as config_reading
 from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
+from brainage.config.hydra import parse_as
 from brainage.errors import CohortError, DeviceError, EvaluationError
 from brainage.system.console import log, show_table
 from brainage.system.files import write_whole
@@ -42,8 +42,7 @@ def predict(composed: DictConfig) -> None:
     """
 
     def work(folder: Path) -> None:
-        config = config_reading.parse_any(composed)
-        assert isinstance(config, PredictCommandConfig)
+        config = parse_as(composed, PredictCommandConfig)
         _predict(config, folder)
 
     carry_out(work)

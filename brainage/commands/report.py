@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from brainage.config import hydra as config_reading
 from brainage.config.commands import ReportCommandConfig
+from brainage.config.hydra import parse_as
 from brainage.config.schema import Config
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.system.console import log
@@ -34,8 +34,7 @@ def report(composed: DictConfig) -> None:
     """
 
     def work(folder: Path) -> None:
-        config = config_reading.parse_any(composed)
-        assert isinstance(config, ReportCommandConfig)
+        config = parse_as(composed, ReportCommandConfig)
         if config.predictions is not None:
             _report_table(config, Path(config.predictions), folder)
         elif (Path(str(config.run)) / "pooled_predictions.csv").is_file():

@@ -14,8 +14,7 @@ import hydra
 import yaml
 from omegaconf import DictConfig
 
-from brainage.config.commands import register
-from brainage.config.hydra import quote_query
+from brainage.config.hydra import quote_query, register
 from brainage.errors import nearest
 from brainage.system.console import printable
 from brainage.system.files import CONFIGS, OWN_CONFIGS

@@ -1,14 +1,12 @@
-"""Schemas of the commands beside ``train.py``, and their registration with Hydra."""
+"""Schemas of ``report``, ``compare``, ``predict`` and ``explain``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from brainage.config import hydra as config_reading
 from brainage.config.rules import at_least, one_of, require
 from brainage.config.schema import GAP_CORRECTIONS, AssociationsConfig, CohortConfig, ReportConfig
 from brainage.errors import ConfigError
@@ -235,14 +233,10 @@ class ExplainCommandConfig:
         at_least("seed", self.seed, 0)
 
 
-def register() -> None:
-    """Make all schemas and resolvers known to Hydra; call before it composes."""
-    config_reading.register()
-    store = ConfigStore.instance()
-    for verb, node in (
-        ("report", ReportCommandConfig),
-        ("compare", CompareCommandConfig),
-        ("predict", PredictCommandConfig),
-        ("explain", ExplainCommandConfig),
-    ):
-        store.store(name=f"schema_{verb}", node=node)
+# Name of the command, and its schema.
+COMMAND_SCHEMAS: dict[str, Any] = {
+    "report": ReportCommandConfig,
+    "compare": CompareCommandConfig,
+    "predict": PredictCommandConfig,
+    "explain": ExplainCommandConfig,
+}

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.config.hydra import refers_elsewhere
+from brainage.config.saved import has_interpolation
 from brainage.errors import ConfigError
 from brainage.system.console import log
 from brainage.system.files import CONFIGS
@@ -39,9 +41,6 @@ def instance(key: str, value: Any) -> Any:
     """
     if not isinstance(value, dict) or "_target_" not in value:
         return value
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
     try:
         return instantiate(value, _convert_="all")
     except InstantiationException as error:
@@ -68,7 +67,7 @@ def check_targets(config: Any, source: Path) -> None:
         It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
         optimizers or schedulers or Lightning's classes; or it is not resolved.
     """
-    if refers_elsewhere(config):
+    if has_interpolation(config):
         raise ConfigError(
             f"`{source}` must hold values, as a run leaves them, but one refers to something else (`${{...}}`). "
             "Restore it, or start a new run."
@@ -102,8 +101,6 @@ def _is_trusted(target: str) -> bool:
     """Tell whether a name leads to a class that is defined where it seems to be, and not to one that is imported."""
     if not target.startswith(_TRUSTED):
         return False
-    from hydra.utils import get_class
-
     try:
         return f"{get_class(target).__module__}.".startswith(_TRUSTED)
     except Exception:

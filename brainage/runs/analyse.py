@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from brainage.config.hydra import training_words
+from brainage.config.saved import training_summary
 from brainage.config.schema import Config
 from brainage.evaluation.findings import Findings, Options
 from brainage.models import ESTIMATORS
@@ -130,7 +130,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
 def _training(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return how a network was trained; a baseline is fitted at once."""
     return [
-        ("training", training_words(config)),
+        ("training", training_summary(config)),
         ("epochs", f"{summary['epochs']}, of which number {summary['best_epoch']}, from 0, was kept"),
     ]
 

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse
 from brainage.config.instantiate import check_targets
+from brainage.config.saved import read_config
 from brainage.config.schema import Config
 from brainage.data.cohorts.checks import MAX_AGE
 from brainage.data.cohorts.tables import (
@@ -100,9 +101,9 @@ def read_run(folder: Path, key: str) -> Run:
             "again with evaluate=true."
         )
     path = folder / "config.yaml"
-    composed = config_reading.read(path)
+    composed = read_config(path)
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
-    config = config_reading.parse(composed)
+    config = parse(composed)
     predictions, _ = read_predictions(folder / "predictions.csv", key)
     return Run(folder, config, path.read_text(), summary, predictions)
 

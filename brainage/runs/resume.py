@@ -9,8 +9,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse
 from brainage.config.instantiate import check_targets
+from brainage.config.saved import read_config
 from brainage.errors import ConfigError, ResumeError
 from brainage.system.console import log
 
@@ -89,9 +90,9 @@ def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
         It is not a config of this version, or it names what a run is not made of.
     """
     path = folder / "config.yaml"
-    config = config_reading.read(path)
+    config = read_config(path)
     check_targets(OmegaConf.to_container(config, resolve=False), path)
-    config_reading.parse(config)
+    parse(config)
     _move_loggers(config, folder)
     config.resume = str(folder)
     if max_epochs is not None and max_epochs != config.trainer.max_epochs:

@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brainage import models
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse
 from brainage.config.instantiate import instance, open_loggers
 from brainage.config.schema import Config
 from brainage.errors import (
@@ -137,7 +137,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
 
 def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
     """Take every step of a run and note its results in the summary."""
-    config = config_reading.parse(composed)
+    config = parse(composed)
     model_name = config.model_value("name")
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name

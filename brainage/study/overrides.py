@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse, quote_query, register
 from brainage.config.schema import Config, refuse_ids_in
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
@@ -47,7 +47,7 @@ def checked_overrides(words: Sequence[str]) -> list[str]:
         A query names participants.
     """
     refuse_ids_in(words)
-    quoted = config_reading.quote_query(list(words))
+    quoted = quote_query(list(words))
     for word in quoted:
         _check(word)
     return quoted
@@ -66,7 +66,7 @@ def check_composes(steps: Iterable[Step]) -> None:
     ConfigError
         A training's cannot.
     """
-    config_reading.register()
+    register()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         for step in steps:
             if step.stage == "comparison":
@@ -88,7 +88,7 @@ def _composed(words: Sequence[str]) -> Config:
         HydraConfig.instance().set_config(job)  # loggers refer to it
         del job["hydra"]
     try:
-        return config_reading.parse(job)
+        return parse(job)
     finally:
         HydraConfig.instance().cfg = None
 

@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage.config import hydra as config_reading
+from brainage.config.hydra import parse
 from brainage.config.instantiate import instance
 from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
 from brainage.models import geometry
@@ -217,7 +217,7 @@ class Sweep:
                 with open_dict(config):
                     del config["hydra"]
                     config.logger = {}  # it refers to a run's folder
-                config_reading.parse(config)
+                parse(config)
             except ImpossibleArchitectureError:
                 continue  # others may be possible
             except (HydraException, OmegaConfBaseException) as error:

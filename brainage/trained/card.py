@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brainage.config.hydra import training_words
+from brainage.config.saved import training_summary
 
 if TYPE_CHECKING:
     from brainage.trained.load import Trained
@@ -53,7 +53,7 @@ def _data(trained: Trained, config: dict[str, Any]) -> str:
     else:
         lines.append("- training participants: not known")
     if config.get("optimizer"):
-        lines.append(f"- training: {training_words(config)}")
+        lines.append(f"- training: {training_summary(config)}")
     lines += [
         f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}, {spread.low:.3f} to {spread.high:.3f}"
         for name, spread in trained.series.items()

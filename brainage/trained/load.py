@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainage import models
-from brainage.config import hydra as config_reading
+from brainage.config.saved import typed_parts
 from brainage.config.schema import ModalityConfig, ModelConfig
 from brainage.data.training_stats import Aggregates, Spread, spread_of
 from brainage.errors import BundleError, EvaluationError
@@ -193,7 +193,7 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> tuple[Modal
     BundleError, ConfigError
         They are not of this version, or no network of this project.
     """
-    seen, described = config_reading.typed_parts(modality, model, source)
+    seen, described = typed_parts(modality, model, source)
     name = str(described.get("name") if isinstance(described, dict) else described.name)
     if name in models.ESTIMATORS or name not in models.names():
         raise BundleError(f"`{source}` must describe a network of this project, but its model is called {name!r}.")

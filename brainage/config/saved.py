@@ -1,0 +1,99 @@
+"""Reading back the configs of runs and bundles: only values, with the types of this version's schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from brainage.config.hydra import to_object
+from brainage.config.schema import SCHEMAS, Config, ModalityConfig
+from brainage.errors import ConfigError
+
+
+def read_config(path: Path) -> DictConfig:
+    """Read a run's ``config.yaml``, with the types of its schemas.
+
+    Raises
+    ------
+    ConfigError
+        It is not a config of this version.
+    """
+    try:
+        loaded = OmegaConf.load(path)
+        if not isinstance(loaded, DictConfig):
+            raise ValueError("it has no keys")
+        typed = OmegaConf.structured(Config)
+        for place, node in SCHEMAS.items():
+            group, _, name = place.partition("/")
+            if not name or loaded[group].get("name") == name:
+                typed[group] = OmegaConf.structured(node)
+        return OmegaConf.merge(typed, loaded)  # type: ignore[return-value]
+    except (OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ConfigError(
+            f"`{path}` must be the config of a run of this version, but cannot be read as one: {_reason(error)} "
+            "Restore it, or start a new run."
+        ) from None
+
+
+def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig, Any]:
+    """Return the modality and the model of a bundle as checked objects; a model without a schema stays a dict.
+
+    Raises
+    ------
+    ConfigError
+        They are not of this version, or refer to other values.
+    """
+    try:
+        if has_interpolation([modality, model]):
+            raise ValueError("a value refers to another one")
+        typed = OmegaConf.merge(OmegaConf.structured(ModalityConfig), modality)
+        node, given = SCHEMAS.get(f"model/{model.get('name')}"), OmegaConf.create(model)
+        described = OmegaConf.merge(OmegaConf.structured(node), given) if node is not None else given
+        return cast("ModalityConfig", to_object(typed)), to_object(described)
+    except ConfigError:
+        raise
+    except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"`{source}` must describe a modality and a model of this version, but cannot be read so: {_reason(error)} "
+            "Restore it, or export it again."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def has_interpolation(value: Any) -> bool:
+    """Return whether plain values contain an interpolation (``${...}``); a run writes none."""
+    if isinstance(value, dict):
+        return any(has_interpolation(item) for pair in value.items() for item in pair)
+    if isinstance(value, list):
+        return any(map(has_interpolation, value))
+    return isinstance(value, str) and "${" in value
+
+
+def training_summary(config: Mapping[str, Any]) -> str:
+    """Return in one line how a network was trained, from the plain values of its run's ``config.yaml``."""
+    recipe, optimizer, scheduler = (dict(config.get(group) or {}) for group in ("recipe", "optimizer", "scheduler"))
+    parts = [
+        _with_values(f"recipe {recipe.pop('name', 'none')}", recipe),
+        _with_values(_class_name(optimizer), optimizer),
+        _with_values(_class_name(scheduler), scheduler) if scheduler else "no scheduler",
+        f"batches of {config.get('batch_size')}",
+        f"last bias from {str((config.get('model') or {}).get('output_bias')).replace('_', ' ')}",
+    ]
+    return ", ".join(parts)
+
+
+def _class_name(values: Mapping[str, Any]) -> str:
+    return str(values.get("_target_")).rpartition(".")[2]
+
+
+def _with_values(name: str, values: Mapping[str, Any]) -> str:
+    shown = [f"{key}={value}" for key, value in values.items() if not key.startswith("_")]
+    return f"{name} ({', '.join(shown)})" if shown else name
