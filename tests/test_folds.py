@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from brainage.runs.folds import close_folds
-from brainage.runs.multirun import close, collect
+from brainage.runs.folds import finish_folds
+from brainage.runs.multirun_table import collect, finish_multirun
 from tests.conftest import FAST, Ended, run_command
 
 
@@ -67,7 +67,7 @@ def test_without_all_folds_nothing_is_pooled(
 ) -> None:
     folder = copied(folds, tmp_path)
     shutil.rmtree(folder / "2")
-    close(folder)
+    finish_multirun(folder)
     assert "pooled_predictions.csv is not written: split.fold=2 is missing of 3 folds" in capsys.readouterr().out
     assert not (folder / "pooled_predictions.csv").exists()
     assert [row["fold"] for row in read(folder / "folds.csv")] == ["0", "1", "mean", "sd"]
@@ -78,7 +78,7 @@ def test_a_fold_that_failed_is_named(
 ) -> None:
     folder = copied(folds, tmp_path)
     (folder / "1" / "summary.json").unlink()
-    close(folder)
+    finish_multirun(folder)
     assert "split.fold=1 did not finish. Go on with its job by resume=FOLDER" in capsys.readouterr().out
     assert not (folder / "pooled_predictions.csv").exists()
 
@@ -88,7 +88,7 @@ def test_folds_of_different_draws_are_not_pooled(
 ) -> None:
     folder = copied(folds, tmp_path)
     shutil.copy(folder / "0" / "predictions.csv", folder / "1" / "predictions.csv")
-    close(folder)
+    finish_multirun(folder)
     assert "some participants were tested in more than one fold" in capsys.readouterr().out
     assert not (folder / "pooled_predictions.csv").exists()
 
@@ -99,7 +99,7 @@ def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, Ende
         shutil.copytree(folder / str(job), folder / str(job + 3))
         path = folder / str(job + 3) / ".hydra" / "overrides.yaml"
         path.write_text(path.read_text() + "- seed=5\n")
-    close_folds(folder, collect(folder))
+    finish_folds(folder, collect(folder))
     for number in range(2):
         assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
 
@@ -145,7 +145,7 @@ def test_folds_that_did_not_look_at_the_test_set_end_with_what_was_validated(
         summary = json.loads(path.read_text())
         summary["metrics"]["test"] = dict.fromkeys(summary["metrics"]["test"])
         path.write_text(json.dumps(summary))
-    close(folder)
+    finish_multirun(folder)
     assert "pooled_predictions.csv is not written: with evaluate=false, nobody was tested." in capsys.readouterr().out
     table = read(folder / "folds.csv")
     assert {row["test/mae"] for row in table} == {row["n_test"] for row in table} == {""}

@@ -116,7 +116,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(signum: int, uninterrupt
     else:
         assert process.returncode == 128 + signum
         assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "interrupted"
-        assert f"go on with: python train.py resume={tmp_path / 'run'}" in err
+        assert f"python train.py resume={tmp_path / 'run'}" in err
     assert len(metrics(tmp_path / "run")) < 30
     ended = run_command(tmp_path, "train.py", "resume=run")
     assert ended.code == 0, ended.text

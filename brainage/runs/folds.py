@@ -41,7 +41,7 @@ class Folds:
     jobs: dict[str, dict[str, Any]]
 
 
-def close_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
+def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Write and print what the folds of a multirun give together, if it has any.
 
     In the multirun's folder (in ``folds/0``, ``folds/1``, ... where other choices vary too) stand then ``folds.csv``,
@@ -102,7 +102,7 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
             for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
         ]
         write_whole(place / "folds.csv", lambda path: pd.DataFrame(table).to_csv(path, index=False))
-        cells = [[str(row[label]), *(_text(row[name]) for name in _SHOWN)] for row in table]
+        cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
         print()
         show_table(" ".join(["Folds", *_telling(folds.overrides)]), (label, *_SHOWN), cells)
         print(f"Folds: {place / 'folds.csv'}")
@@ -153,7 +153,8 @@ def _over(how: Any, table: list[dict[str, Any]], column: str) -> float | None:
     return float(how(values)) if len(values) == len(table) else None
 
 
-def _text(value: Any) -> str:
+def cell(value: object) -> str:
+    """Return a value as the printed tables of folds and multiruns show it."""
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,198 +1,193 @@
-"""What Hydra calls around runs: a look at the output folder before, the table of all jobs after a multirun."""
+"""What Hydra calls around runs and multiruns, and how a grid that is started again goes on."""
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from brainage.config.hydra import resolved
+from brainage.config.hydra import read, resolved
+from brainage.config.overrides import as_overrides, leaves
 from brainage.config.schema import refuse_ids, refuse_ids_in
-from brainage.errors import BrainageError, SweepError
+from brainage.errors import DIVERGED, BrainageError, OutputError, ResumeError, SweepError
 from brainage.runs.folder import ensure_unused, read_summary
-from brainage.runs.folds import close_folds
+from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.resume import check_resume, given_words
-from brainage.system.console import show_table
-from brainage.system.files import ensure_writable, write_whole
+from brainage.system.files import as_output_error, ensure_writable
 
-_PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
+# Config groups that may change when a grid is started again.
+_CHANGEABLE = ("resume", "logger")
 
 
 class JobFolders(Callback):
-    """Refuses an output folder that cannot be written or is in use; closes a multirun with ``summary.csv``."""
+    """Checks output folders before Hydra creates them; ends a multirun with its table and page."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look at the run's folder."""
-        _refuse_unusable(config, multirun=False)
+        """Check the run's folder."""
+        with _exit_on_mistake():
+            _check_command(config, multirun=False)
+            folder = _folder(config, "run")
+            if config.resume is None:
+                ensure_unused(folder)
+            ensure_writable(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look at the multirun's folder; a sweep goes on in its own."""
+        """Check the grid's folder, and hold it until this process ends; a sweep checks its own."""
         if _is_sweep(config):
             return
-        _refuse_unusable(config, multirun=True)
+        with _exit_on_mistake():
+            _check_command(config, multirun=True)
+            folder = _folder(config, "sweep")
+            _refuse_other_grid(folder, config)
+            ensure_writable(folder)
+            self._lock = _lock(folder)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write and print the table; exit with 1 where a job failed, other than by being impossible."""
+        """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
         if _is_sweep(config):
             return
-        rows = close(Path(config.hydra.sweep.dir))
+        rows = finish_multirun(Path(config.hydra.sweep.dir))
         if any(row["status"] not in ("finished", "impossible", "pruned") for row in rows):
             sys.exit(1)
 
 
-def close(folder: Path) -> list[dict[str, Any]]:
-    """Write and print the table of a multirun's jobs, finished or not.
-
-    Parameters
-    ----------
-    folder : Path
-        The multirun's folder.
-
-    Returns
-    -------
-    list of dict
-        As collected.
-    """
-    rows = collect(folder)
-    write_summary_csv(folder / "summary.csv", rows)
-    print()
-    show_table(f"{len(rows)} jobs", _SHOWN, _cells(rows))
-    for row in rows:
-        if row["reason"]:
-            print(f"job {row['job']}: {row['reason']}")
-    print(f"Table: {folder / 'summary.csv'}")
-    close_folds(folder, rows)
-    print(f"Report: {_write_report(folder, rows)}")
-    return rows
-
-
-def _write_report(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    from brainage.reporting.multirun_page import Job, write_multirun_report
-
-    own, shared = _varied(rows)
-    jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
-    return write_multirun_report(folder, jobs, shared)
+@contextmanager
+def _exit_on_mistake() -> Iterator[None]:
+    """Print a mistake and exit: Hydra turns what a callback raises into a warning."""
+    try:
+        yield
+    except BrainageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def _is_sweep(config: DictConfig) -> bool:
     return str(config.hydra.sweeper.get("_target_", "")).startswith("hydra_plugins.brainage_sweeper.")
 
 
-_SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
+def _folder(config: DictConfig, mode: str) -> Path:
+    with resolved():
+        return Path(config.hydra[mode].dir)
 
 
-def collect(folder: Path) -> list[dict[str, Any]]:
-    """Read what the jobs of a multirun left.
-
-    Parameters
-    ----------
-    folder : Path
-        The multirun's folder, with one folder a job.
-
-    Returns
-    -------
-    list of dict
-        One a job, by number: job, overrides (a list), status, reason, objective, every metric as ``part/metric``,
-        parameters, epochs, seconds. What a job did not leave is None; one without a summary has the status ``failed``.
-    """
-    found = {path.parent for path in folder.rglob("summary.json")}
-    found |= {path.parents[1] for path in folder.rglob(".hydra/overrides.yaml")}
-    jobs = sorted(found, key=lambda path: (path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path))
-    return [_row(path, path.relative_to(folder).as_posix()) for path in jobs]
-
-
-def _row(job: Path, name: str) -> dict[str, Any]:
-    summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
-    try:
-        overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
-        overrides = []
-    metrics = summary.get("metrics", {})
-    return {
-        "job": name,
-        "overrides": overrides,
-        "status": summary["status"],
-        "reason": summary.get("reason"),
-        "objective": summary.get("objective", {}).get("value"),
-        **{f"{part}/{name}": metrics.get(part, {}).get(name) for part in _PARTS for name in _METRICS},
-        "parameters": summary.get("model", {}).get("parameters"),
-        "epochs": summary.get("epochs"),
-        "best_epoch": summary.get("best_epoch"),
-        "seconds": summary.get("seconds", {}).get("total"),
-    }
-
-
-def write_summary_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the table of a multirun, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    rows : list of dict
-        As collected.
-    """
-    import pandas as pd
-
-    joined = [{**row, "overrides": " ".join(row["overrides"])} for row in rows]
-    # Whole numbers with gaps stay whole numbers.
-    table = pd.DataFrame(joined).convert_dtypes()
-    write_whole(path, lambda partial: table.to_csv(partial, index=False))
-
-
-def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Return what is printed: overrides that all jobs share are left out."""
-    own, _ = _varied(rows)
-    return [
-        [words if name == "overrides" else _text(row[name]) for name in _SHOWN]
-        for row, words in zip(rows, own, strict=True)
-    ]
-
-
-def _varied(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the overrides of each job that not all share, and those that all share."""
-    each = [row["overrides"] for row in rows]
-    shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
-    own = [" ".join(word for word in words if word not in shared) for words in each]
-    return own, [word for word in each[0] if word in shared] if each else []
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _refuse_unusable(config: DictConfig, *, multirun: bool) -> None:
-    # Hydra makes this folder itself and answers with a traceback; and it turns a callback's errors into warnings.
+def _check_command(config: DictConfig, *, multirun: bool) -> None:
+    """Refuse ids in overrides before Hydra or a message copies them, a sweep without --multirun, and a bad resume."""
     words = given_words(config.hydra.overrides)
-    # Of an experiment that is a grid.
-    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
-    params = sweeper.get("params") or {}
-    try:
-        # Before Hydra, or a message, copies them. What an experiment of several says is refused by its job.
-        refuse_ids_in([*words, *(f"{key}={value}" for key, value in params.items())])
-        sweep = config.hydra.runtime.choices.get("sweep")
-        if sweep is not None and not multirun:
-            raise SweepError(
-                f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: python train.py "
-                f"--multirun {' '.join(word for word in words if not word.startswith('hydra.mode='))}"
-            )
-        with resolved():
-            folder = Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir)
-            resume, query = config.resume, OmegaConf.select(config, "cohort.include")
-        if resume is not None:
-            check_resume(Path(resume), words, multirun=multirun)
-            ensure_writable(folder)
-            return
+    refuse_ids_in([*words, *(f"{key}={value}" for key, value in _grid(config)[1].items())])
+    sweep = config.hydra.runtime.choices.get("sweep")
+    if sweep is not None and not multirun:
+        raise SweepError(
+            f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: python train.py "
+            f"--multirun {' '.join(word for word in words if not word.startswith('hydra.mode='))}"
+        )
+    with resolved():
+        resume, query = config.resume, OmegaConf.select(config, "cohort.include")
+    if resume is not None:
+        check_resume(Path(resume), words, multirun=multirun)
+    else:
         refuse_ids(str(query))
+
+
+def _grid(config: Any) -> tuple[list[str], dict[str, Any]]:
+    """Return what defines a grid: the command line's overrides of the job, and the parameters of the experiment."""
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    return list(words), dict(sweeper.get("params") or {})
+
+
+def _refuse_other_grid(folder: Path, config: DictConfig) -> None:
+    """Accept an unused folder, or one with the same grid, which is continued."""
+    try:
         ensure_unused(folder)
-        ensure_writable(folder)
-    except BrainageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    except OutputError:
+        try:
+            former = _grid(OmegaConf.load(folder / "multirun.yaml"))
+        except (OSError, ValueError, AttributeError, YAMLError, OmegaConfBaseException):
+            former = None
+        if former is None:
+            raise
+        if former != _grid(config):
+            words = " ".join([*former[0], *(f"{key}={value}" for key, value in former[1].items())])
+            raise OutputError(
+                f"`hydra.sweep.dir={folder}` contains another grid: {words}. Repeat its command to continue it, or "
+                "choose another folder with hydra.sweep.dir=DIR."
+            ) from None
+
+
+def _lock(folder: Path) -> FileLock:
+    lock = FileLock(folder / ".lock")
+    with as_output_error(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"`hydra.sweep.dir={folder}` must belong to one process at a time, but another multirun is at work "
+                "there. Wait for its end, or stop it."
+            ) from None
+    return lock
+
+
+@dataclass(frozen=True)
+class PreviousJob:
+    """What an earlier start of the same grid left of a job: the summary of a job that ended, or a checkpoint."""
+
+    summary: dict[str, Any] | None = None
+    resumable: bool = False
+
+    @property
+    def objective(self) -> float | None:
+        """The objective of a finished job; None for one that diverged."""
+        value = (self.summary or {}).get("objective", {}).get("value")
+        return None if value is None else float(value)
+
+
+def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
+    """Return what is left of a job in its folder; it may be skipped, resumed, or must start from the beginning.
+
+    Raises
+    ------
+    ResumeError
+        The folder contains a run with another config.
+    """
+    if not (folder / "config.yaml").is_file():
+        return PreviousJob()
+    saved, now = _values(read(folder / "config.yaml")), _values(composed)
+    for key in sorted({*saved, *now}):
+        if saved.get(key) != now.get(key):
+            raise ResumeError(
+                f"`{folder}` contains a run with `{key}={saved.get(key)}`, but got {now.get(key)}. A grid is continued "
+                "with the same config only: restore it, or choose another folder with hydra.sweep.dir=DIR."
+            )
+    summary = read_summary(folder)
+    if summary is not None and has_ended(summary):
+        return PreviousJob(summary)
+    return PreviousJob(resumable=(folder / "checkpoints" / "last.ckpt").is_file())
+
+
+def has_ended(summary: dict[str, Any]) -> bool:
+    """Return whether training again would give the same: the job finished, diverged, or is infeasible."""
+    diverged = summary["status"] == "failed" and str(summary.get("reason")).startswith(DIVERGED)
+    return diverged or summary["status"] in ("finished", "impossible")
+
+
+def _values(config: DictConfig) -> dict[str, Any]:
+    with resolved():
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+    return leaves({key: value for key, value in plain.items() if key not in _CHANGEABLE})
+
+
+def repeat_command(folder: Path) -> str:
+    """Return the command that continues the multirun of this process in its folder."""
+    given = any(word.startswith("hydra.sweep.dir=") for word in sys.argv)
+    place = [] if given else as_overrides({"hydra.sweep.dir": str(folder)})
+    return shlex.join(["python", "train.py", *sys.argv[1:], *place])

@@ -28,10 +28,12 @@ from brainage.errors import (
     DivergedError,
     ImpossibleArchitectureError,
     NamedParticipantError,
+    ResumeError,
 )
 from brainage.models import geometry
 from brainage.runs.folder import RunFolder, empty_summary
-from brainage.runs.multirun import close
+from brainage.runs.multirun import previous_job, repeat_command
+from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.prepare import Prepared, draw, prepare, select
 from brainage.runs.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.system.console import log, show_table
@@ -81,14 +83,23 @@ def train(composed: DictConfig) -> float | None:
                 _show(summary, path)
                 return float(summary["objective"]["value"])
             composed = resumed_config(Path(composed.resume), max_epochs)
+        elif job.mode == RunMode.MULTIRUN and not is_trial():
+            previous = previous_job(path, composed)
+            if previous.summary is not None:
+                print(f"Job {job.job.num} has ended before; it is kept.")
+                return previous.objective
+            if previous.resumable:
+                composed = composed.copy()
+                composed.resume = str(path)
         with RunFolder(path) as folder:
             objective = _recorded(composed, folder)
-        if composed.resume is not None and (path.parent / "multirun.yaml").is_file():
-            close(path.parent)
+        if job.mode != RunMode.MULTIRUN and composed.resume is not None and (path.parent / "multirun.yaml").is_file():
+            finish_multirun(path.parent)
         return objective
     except BrainageError as error:  # nothing has begun
         say(error)
-        return None if job.mode == RunMode.MULTIRUN else sys.exit(error.exit_code)
+        other_config = isinstance(error, ResumeError)  # the other jobs of this grid would only repeat it
+        return None if job.mode == RunMode.MULTIRUN and not other_config else sys.exit(error.exit_code)
 
 
 def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
@@ -109,9 +120,11 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         end("interrupted", str(stop))
         if is_trial():
             raise
+        again = f"python train.py resume={folder.path}"
         if multirun:
-            close(Path(HydraConfig.get().sweep.dir))
-        print(f"\n{stop}; go on with: python train.py resume={folder.path}", file=sys.stderr)
+            finish_multirun(Path(HydraConfig.get().sweep.dir))
+            again = repeat_command(Path(HydraConfig.get().sweep.dir))
+        print(f"\n{stop}; continue with: {again}", file=sys.stderr)
         sys.exit(stop.exit_code)
     except PrunedError as error:
         end("pruned", str(error))

@@ -12,8 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from brainage.errors import DIVERGED
-from brainage.runs import multirun
 from brainage.runs.folder import read_summary
+from brainage.runs.multirun_table import finish_multirun
 from brainage.study.processes import Commands
 from brainage.study.stages import Step, quoted
 from brainage.system.files import ROOT
@@ -56,7 +56,7 @@ def _carry_out_grid(step: Step, commands: Commands) -> None:
         # The experiment itself says that it is a multirun.
         _carry_out_run(step.folder / str(number), [step.words[0], *words, "hydra.mode=RUN"], commands, in_grid=True)
     with commands.output.open("a", encoding="utf-8") as output, redirect_stdout(output):
-        multirun.close(step.folder)
+        finish_multirun(step.folder)
 
 
 def grid_jobs(words: Sequence[str]) -> list[list[str]]:

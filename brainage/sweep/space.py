@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -175,26 +174,3 @@ def corners(space: Space) -> Iterator[Point]:
     }
     for index in range(max(len(values) for values in extremes.values())):
         yield {key: values[min(index, len(values) - 1)] for key, values in extremes.items()}
-
-
-def as_words(point: Mapping[str, Any]) -> list[str]:
-    """Return a point as overrides.
-
-    Parameters
-    ----------
-    point : mapping of str to value
-        A value a key.
-    """
-    return [f"{key}={_text(value)}" for key, value in point.items()]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    text = str(value)
-    if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and text.casefold() not in ("true", "false", "null", "nan", "inf"):
-        return text
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return f"'{escaped}'"

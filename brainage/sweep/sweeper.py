@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from brainage.config.hydra import parse
 from brainage.config.instantiate import instance
+from brainage.config.overrides import as_overrides, leaves
 from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
 from brainage.models import geometry
 from brainage.sweep.best_config import experiment_text
@@ -30,7 +31,7 @@ from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.results import LOCK, end
 from brainage.sweep.sampler import PossibleSampler
 from brainage.sweep.settings import Options
-from brainage.sweep.space import Point, as_words, corners, parse_space
+from brainage.sweep.space import Point, corners, parse_space
 from brainage.sweep.storage import (
     OBJECTIVES,
     Plan,
@@ -150,7 +151,7 @@ class Sweep:
 
     def _launch(self, number: int, point: Point) -> Mapping[str, Any]:
         """Train at a point; return the run's summary."""
-        words = as_words(point)
+        words = as_overrides(point)
         log.info("Trial %d: %s", number, " ".join(words))
         config = self._compose([*self._space.fixed, *words, *self._grouping()])
         with open_dict(config):
@@ -197,7 +198,7 @@ class Sweep:
         Choices of groups and of the modality change other values, so there is one config for each combination.
         """
         wide = {key: value for key, value in point.items() if "." not in key or key.startswith("modality.")}
-        words = tuple(as_words(wide))
+        words = tuple(as_overrides(wide))
         if words not in self._bases:
             config = self._compose([*self._space.fixed, *words])
             with open_dict(config):
@@ -213,7 +214,7 @@ class Sweep:
                 raise SweepError(f"`{key}` is to be searched, but no config has this key. {_near(key, known)}")
         for point in corners(self._space):
             try:
-                config = self._compose([*self._space.fixed, *as_words(point)])
+                config = self._compose([*self._space.fixed, *as_overrides(point)])
                 with open_dict(config):
                     del config["hydra"]
                     config.logger = {}  # it refers to a run's folder
@@ -223,7 +224,7 @@ class Sweep:
             except (HydraException, OmegaConfBaseException) as error:
                 reasons = [str(error), str(error.__cause__ or "").partition("full_key")[0]]
                 raise SweepError(
-                    f"`hydra.sweeper.params` must hold what the config takes, but at {' '.join(as_words(point))}: "
+                    f"`hydra.sweeper.params` must hold what the config takes, but at {' '.join(as_overrides(point))}: "
                     f"{' '.join(' '.join(reasons).split())} Change its range or choices."
                 ) from None
 
@@ -253,14 +254,7 @@ class Sweep:
     def _best(self, trial: FrozenTrial) -> str:
         values = ", ".join(f"{value:g}" for value in trial.values)
         title = f"Trial {trial.number} of the study {self._options.study_name}: {values}."
-        return experiment_text(self._compose_alone, [*self._space.fixed, *as_words(trial.params)], title)
-
-
-def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Return a config's values by dotted key."""
-    if not isinstance(config, dict) or not config:
-        return {prefix.rstrip("."): config}
-    return {key: value for name, inner in config.items() for key, value in leaves(inner, f"{prefix}{name}.").items()}
+        return experiment_text(self._compose_alone, [*self._space.fixed, *as_overrides(trial.params)], title)
 
 
 def _near(key: str, known: set[str]) -> str:

@@ -2,8 +2,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from brainage.config.overrides import as_overrides
 from brainage.errors import SweepError
-from brainage.sweep.space import as_words, corners, parse_space
+from brainage.sweep.space import corners, parse_space
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from brainage.sweep.space import as_words, corners, parse_space
         ("choice(adam,'a b')", CategoricalDistribution(["adam", "a b"])),
     ],
 )
-def test_hydras_words_are_optunas_distributions(text: str, expected: object) -> None:
+def test_hydras_overrides_are_optunas_distributions(text: str, expected: object) -> None:
     assert parse_space({"a.b": text}, []).distributions == {"a.b": expected}
     assert parse_space({}, [f"a.b={text}"]).distributions == {"a.b": expected}
 
@@ -72,7 +73,7 @@ def test_a_sweep_in_which_all_is_fixed_is_refused() -> None:
 
 @pytest.mark.parametrize("value", [True, False, 3, 1e-05, 0.1, "adam", "a b", "it's", "x=1,2", "true", "3", "a/b"])
 def test_a_value_comes_back_from_hydras_grammar_as_it_was(value: object) -> None:
-    (word,) = as_words({"a.b": value})
+    (word,) = as_overrides({"a.b": value})
     parsed = OverridesParser.create().parse_override(word).value()
     found = getattr(parsed, "text", parsed)
     assert found == value

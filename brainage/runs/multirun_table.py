@@ -1,0 +1,86 @@
+"""The table and the page of a multirun's jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from brainage.runs.folder import read_summary
+from brainage.runs.folds import cell, finish_folds
+from brainage.system.console import show_table
+from brainage.system.files import write_whole
+
+_PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
+_SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
+
+
+def finish_multirun(folder: Path) -> list[dict[str, Any]]:
+    """Write and print the table of all jobs, their folds and the page; return the table's rows."""
+    import pandas as pd
+
+    from brainage.reporting.multirun_page import Job, write_multirun_report
+
+    rows = collect(folder)
+    own, shared = varied_overrides(rows)
+    # Integers stay integers in columns with gaps.
+    table = pd.DataFrame([{**row, "overrides": " ".join(row["overrides"])} for row in rows]).convert_dtypes()
+    write_whole(folder / "summary.csv", lambda path: table.to_csv(path, index=False))
+    print()
+    show_table(f"{len(rows)} jobs", _SHOWN, [_cells(row, words) for row, words in zip(rows, own, strict=True)])
+    for row in rows:
+        if row["reason"]:
+            print(f"job {row['job']}: {row['reason']}")
+    print(f"Table: {folder / 'summary.csv'}")
+    finish_folds(folder, rows)
+    jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
+    print(f"Report: {write_multirun_report(folder, jobs, shared)}")
+    return rows
+
+
+def collect(folder: Path) -> list[dict[str, Any]]:
+    """Return one row per job of a multirun, by job number.
+
+    Keys: job, overrides (a list), status, reason, objective, every metric as ``part/metric``, parameters, epochs,
+    best_epoch, seconds. Missing values are None; a job without a summary has the status ``failed``.
+    """
+    found = {path.parent for path in folder.rglob("summary.json")}
+    found |= {path.parents[1] for path in folder.rglob(".hydra/overrides.yaml")}
+    jobs = sorted(found, key=lambda path: (path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path))
+    return [_row(path, path.relative_to(folder).as_posix()) for path in jobs]
+
+
+def _row(job: Path, name: str) -> dict[str, Any]:
+    summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
+    try:
+        overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
+        overrides = []
+    metrics = summary.get("metrics", {})
+    return {
+        "job": name,
+        "overrides": overrides,
+        "status": summary["status"],
+        "reason": summary.get("reason"),
+        "objective": summary.get("objective", {}).get("value"),
+        **{f"{part}/{name}": metrics.get(part, {}).get(name) for part in _PARTS for name in _METRICS},
+        "parameters": summary.get("model", {}).get("parameters"),
+        "epochs": summary.get("epochs"),
+        "best_epoch": summary.get("best_epoch"),
+        "seconds": summary.get("seconds", {}).get("total"),
+    }
+
+
+def varied_overrides(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return each job's own overrides as text, and the overrides that all jobs share."""
+    each = [row["overrides"] for row in rows]
+    shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
+    own = [" ".join(word for word in words if word not in shared) for words in each]
+    return own, [word for word in each[0] if word in shared] if each else []
+
+
+def _cells(row: dict[str, Any], own_overrides: str) -> list[str]:
+    return [own_overrides if name == "overrides" else cell(row[name]) for name in _SHOWN]

@@ -1,0 +1,202 @@
+"""A grid that is started again: finished jobs are kept, an interrupted one is resumed, another grid is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from omegaconf import DictConfig, OmegaConf
+
+from brainage.errors import DIVERGED, ResumeError
+from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
+from brainage.runs.multirun_table import collect, varied_overrides
+from tests.conftest import FAST, ROOT, Ended, run_command
+
+GRID = ("train.py", "--multirun", "model.depth=1,2,9", *FAST, "hydra.sweep.dir=grid")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    folder = tmp_path_factory.mktemp("grid")
+    return folder, run_command(folder, *GRID)
+
+
+@pytest.fixture
+def copied(grid: tuple[Path, Ended], tmp_path: Path) -> Path:
+    shutil.copytree(grid[0], tmp_path, dirs_exist_ok=True, copy_function=shutil.copy2)
+    return tmp_path
+
+
+def results(job: Path) -> dict[str, int]:
+    """Return when each result of a job was written; Hydra rewrites the same overrides in `.hydra`."""
+    files = (path for path in job.rglob("*") if path.is_file() and ".hydra" not in path.parts)
+    return {str(path.relative_to(job)): path.stat().st_mtime_ns for path in files}
+
+
+def read_table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path, Ended], copied: Path) -> None:
+    assert grid[1].code == 0, grid[1].text
+    before = [results(copied / "grid" / str(job)) for job in range(2)]
+    table = read_table(copied / "grid")
+    ended = run_command(copied, *GRID)
+    assert ended.code == 0, ended.text
+    assert [results(copied / "grid" / str(job)) for job in range(2)] == before
+    again = read_table(copied / "grid")
+    for row in (table[2], again[2]):  # checked again in no time
+        row.pop("seconds")
+    assert again == table
+    assert [row["status"] for row in table] == ["finished", "finished", "impossible"]
+
+
+def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_path: Path) -> None:
+    words = ("--multirun", "seed=1,2,3", *FAST, "trainer.max_epochs=80", "patience=80", "hydra.sweep.dir=grid")
+    command = [sys.executable, str(ROOT / "train.py"), *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:  # the second job is under way
+        if line.startswith("epoch 2:") and (tmp_path / "grid" / "1").exists():
+            break
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=120)[1]
+    assert process.returncode == 130
+    assert f"python train.py {' '.join(words)}" in err
+    first, interrupted = tmp_path / "grid" / "0", tmp_path / "grid" / "1"
+    assert json.loads((interrupted / "summary.json").read_text())["status"] == "interrupted"
+    before = results(first)
+    ended = run_command(tmp_path, "train.py", *words)
+    assert ended.code == 0, ended.text
+    assert "Going on after epoch" in ended.out or "Resuming after epoch" in ended.out
+    assert results(first) == before
+    table = read_table(tmp_path / "grid")
+    assert [(row["job"], row["status"], row["epochs"]) for row in table] == [
+        (str(job), "finished", "80") for job in range(3)
+    ]
+    epochs = [row.split(",")[0] for row in (interrupted / "metrics.csv").read_text().splitlines()[1:]]
+    assert epochs == [str(epoch) for epoch in range(80)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("model.depth=1,2,3", *FAST), ("model.depth=1,2", *FAST), ("model.depth=1,2,9", *FAST, "seed=1")],
+    ids=["another value", "fewer jobs", "another seed"],
+)
+def test_another_grid_in_the_same_folder_is_refused(words: tuple[str, ...], copied: Path) -> None:
+    before = {path: path.read_bytes() for path in (copied / "grid").rglob("*") if path.is_file()}
+    ended = run_command(copied, "train.py", "--multirun", *words, "hydra.sweep.dir=grid")
+    assert ended.code == 2
+    assert ended.err.startswith("error: `hydra.sweep.dir=grid` contains another grid: model.depth=1,2,9 ")
+    assert {path: path.read_bytes() for path in (copied / "grid").rglob("*") if path.is_file()} == before
+
+
+def test_a_grid_whose_config_has_changed_is_refused_at_its_first_job(copied: Path) -> None:
+    saved = copied / "grid" / "0" / "config.yaml"
+    saved.write_text(saved.read_text().replace("patience: 30", "patience: 14"))
+    ended = run_command(copied, *GRID)
+    assert ended.code == 2
+    assert ended.err.count("error: ") == 1 and "`patience=14`, but got 30" in ended.err
+
+
+def test_a_grids_folder_belongs_to_one_process_at_a_time(copied: Path) -> None:
+    with FileLock(copied / "grid" / ".lock"):
+        ended = run_command(copied, *GRID)
+    assert ended.code == 2
+    assert "`hydra.sweep.dir=grid` must belong to one process at a time" in ended.err
+
+
+# --- What is left of one job ---
+
+
+@pytest.fixture
+def job(composed: Callable[..., DictConfig], tmp_path: Path) -> tuple[Path, DictConfig]:
+    config = composed("model.depth=2", "seed=7")
+    folder = tmp_path / "job"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    return folder, config
+
+
+FINISHED = {"status": "finished", "reason": None, "objective": {"value": 41.5}}
+DIVERGED_RUN = {"status": "failed", "reason": f"{DIVERGED}: the loss is NaN", "objective": {"value": None}}
+
+
+@pytest.mark.parametrize(
+    ("summary", "has_checkpoint", "expected"),
+    [
+        (FINISHED, True, PreviousJob(FINISHED)),
+        (DIVERGED_RUN, True, PreviousJob(DIVERGED_RUN)),
+        ({"status": "failed", "reason": "out of memory"}, True, PreviousJob(resumable=True)),
+        ({"status": "failed", "reason": "out of memory"}, False, PreviousJob()),
+        ({"status": "interrupted", "reason": "SIGINT"}, True, PreviousJob(resumable=True)),
+        ({"status": "interrupted", "reason": "SIGINT"}, False, PreviousJob()),
+        (None, True, PreviousJob(resumable=True)),
+        (None, False, PreviousJob()),
+    ],
+)
+def test_a_job_that_ended_is_kept_one_with_a_checkpoint_is_resumed_any_other_starts_again(
+    summary: dict[str, object] | None, has_checkpoint: bool, expected: PreviousJob, job: tuple[Path, DictConfig]
+) -> None:
+    folder, config = job
+    if summary is not None:
+        (folder / "summary.json").write_text(json.dumps(summary))
+    if has_checkpoint:
+        (folder / "checkpoints" / "last.ckpt").touch()
+    assert previous_job(folder, config) == expected
+
+
+def test_the_objective_of_a_kept_job_is_that_of_its_summary() -> None:
+    assert PreviousJob(FINISHED).objective == 41.5
+    assert PreviousJob(DIVERGED_RUN).objective is None
+
+
+def test_a_job_with_another_config_is_refused_with_the_key_and_both_values(job: tuple[Path, DictConfig]) -> None:
+    folder, config = job
+    config.model.depth = 3
+    with pytest.raises(ResumeError, match=r"`model\.depth=2`, but got 3"):
+        previous_job(folder, config)
+
+
+def test_other_loggers_do_not_make_another_config(job: tuple[Path, DictConfig]) -> None:
+    folder, config = job
+    config.logger = {"csv": {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "elsewhere"}}
+    assert previous_job(folder, config) == PreviousJob()
+
+
+def test_the_command_that_continues_names_its_folder_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "--multirun", "seed=1,2"])
+    assert repeat_command(Path("out/grid")) == "python train.py --multirun seed=1,2 hydra.sweep.dir=out/grid"
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "hydra.sweep.dir=mine", "seed=1,2"])
+    assert repeat_command(Path("mine")) == "python train.py -m hydra.sweep.dir=mine seed=1,2"
+
+
+# --- The table ---
+
+
+def test_the_table_has_a_row_for_every_job_in_numerical_order_even_without_a_summary(tmp_path: Path) -> None:
+    for job in (10, 2, 1):
+        (tmp_path / str(job) / ".hydra").mkdir(parents=True)
+        (tmp_path / str(job) / ".hydra" / "overrides.yaml").write_text(f"- seed={job}\n- batch_size=8\n")
+    (tmp_path / "2" / ".hydra" / "overrides.yaml").write_bytes(b"\xff\xfe\x00")  # killed while it was written
+    (tmp_path / "10" / "summary.json").write_text(json.dumps({"status": "finished", "epochs": 3}))
+    rows = collect(tmp_path)
+    assert [row["job"] for row in rows] == ["1", "2", "10"]
+    assert [row["status"] for row in rows] == ["failed", "failed", "finished"]
+    assert rows[0]["overrides"] == ["seed=1", "batch_size=8"] and rows[1]["overrides"] == []
+    assert rows[2]["epochs"] == 3 and rows[2]["test/mae"] is None
+
+
+def test_overrides_that_all_jobs_share_are_told_apart_from_those_that_vary() -> None:
+    rows = [{"overrides": [f"seed={seed}", "batch_size=8"]} for seed in (1, 2)]
+    assert varied_overrides(rows) == (["seed=1", "seed=2"], ["batch_size=8"])
+    assert varied_overrides(rows[:1]) == (["seed=1 batch_size=8"], [])
