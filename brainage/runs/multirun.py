@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +15,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from brainage.config.hydra import read, resolved
+from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
+from brainage.config.saved import read_config
 from brainage.config.schema import refuse_ids, refuse_ids_in
 from brainage.errors import DIVERGED, BrainageError, OutputError, ResumeError, SweepError
 from brainage.runs.folder import ensure_unused, read_summary
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.resume import check_resume, given_words
 from brainage.system.files import as_output_error, ensure_writable
+from brainage.system.invocation import command_text
 
 # Config groups that may change when a grid is started again.
 _CHANGEABLE = ("resume", "logger")
@@ -87,8 +88,8 @@ def _check_command(config: DictConfig, *, multirun: bool) -> None:
     sweep = config.hydra.runtime.choices.get("sweep")
     if sweep is not None and not multirun:
         raise SweepError(
-            f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: python train.py "
-            f"--multirun {' '.join(word for word in words if not word.startswith('hydra.mode='))}"
+            f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: "
+            + command_text("train", "--multirun", *(word for word in words if not word.startswith("hydra.mode=")))
         )
     with resolved():
         resume, query = config.resume, OmegaConf.select(config, "cohort.include")
@@ -161,7 +162,7 @@ def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
     """
     if not (folder / "config.yaml").is_file():
         return PreviousJob()
-    saved, now = _values(read(folder / "config.yaml")), _values(composed)
+    saved, now = _values(read_config(folder / "config.yaml")), _values(composed)
     for key in sorted({*saved, *now}):
         if saved.get(key) != now.get(key):
             raise ResumeError(
@@ -190,4 +191,4 @@ def repeat_command(folder: Path) -> str:
     """Return the command that continues the multirun of this process in its folder."""
     given = any(word.startswith("hydra.sweep.dir=") for word in sys.argv)
     place = [] if given else as_overrides({"hydra.sweep.dir": str(folder)})
-    return shlex.join(["python", "train.py", *sys.argv[1:], *place])
+    return command_text("train", *sys.argv[1:], *place)
