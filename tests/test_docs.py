@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,16 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from brainage.commands.startup import WITH_HYDRA
 from brainage.config.commands import COMMAND_SCHEMAS
 from brainage.config.hydra import parse, parse_as, quote_query
 from brainage.config.schema import Config
+from brainage.system.files import CONFIGS
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-LINKING = [*PAGES, ROOT / "README.md"]
+READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "experiments").rglob("README.md"))]
+# The pages whose commands slow tests run.
 RUN = ("quickstart.md", "your_data.md")
 
 Compose = Callable[..., DictConfig]
@@ -45,15 +47,25 @@ def fenced(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), flags=re.DOTALL | re.MULTILINE)
 
 
-def commands(page: str) -> list[str]:
-    """Return the lines of a page that run Python, of its fenced and of its indented blocks."""
-    lines = [line for block in fenced(page, "bash") for line in block.splitlines()]
-    lines += re.findall(r"^ {4}(python .*)$", text_of(page), flags=re.MULTILINE)
-    return [line for line in lines if line.startswith("python ") and not line.startswith("python - ")]
+def commands(page: Path) -> list[list[str]]:
+    """Return the commands of a page as words, the command's name first; ``python NAME.py`` is ``brainage NAME``."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^(?: {4}|)((?:brainage|python \w+\.py) .*)$", text, flags=re.MULTILINE)
+    split = [shlex.split(line, comments=True) for line in lines]
+    return [
+        [words[1], *words[2:]] if words[0] == "brainage" else [words[1].removesuffix(".py"), *words[2:]]
+        for words in split
+    ]
 
 
-def of_kind(*scripts: str) -> list[str]:
-    return [line for page in RUN for line in commands(page) if line.split()[1] in scripts]
+def composable() -> dict[str, list[str]]:
+    """Return every command with a config that needs no folder of the user's own, by its text."""
+    found = [words for page in (*PAGES, *READMES) for words in commands(page)]
+    return {
+        shlex.join(words): words
+        for words in found
+        if words[0] in WITH_HYDRA and not any(word.startswith("--config-dir") for word in words)
+    }
 
 
 def prose(page: Path) -> str:
@@ -63,7 +75,7 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as they are made of them where Markdown is shown."""
+    """Return the anchors that Markdown viewers make from a page's headings."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     found: set[str] = set()
     seen: Counter[str] = Counter()
@@ -75,7 +87,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def first_of_each(words: list[str]) -> list[str]:
-    """Return a command's overrides, of each list of values the first: what job 0 of a multirun gets."""
+    """Return the overrides of job 0: the first of each list of values."""
     chosen = []
     for word in quote_query([word for word in words if not word.startswith("-")]):
         parsed = OverridesParser.create().parse_override(word)
@@ -85,31 +97,31 @@ def first_of_each(words: list[str]) -> list[str]:
     return chosen
 
 
-def test_there_are_commands_on_the_pages_that_are_run() -> None:
-    assert all(len(commands(page)) > 5 for page in RUN)
+def test_the_pages_that_are_run_have_commands() -> None:
+    assert all(len(commands(ROOT / "docs" / page)) > 5 for page in RUN)
 
 
-@pytest.mark.parametrize("line", of_kind("train.py"))
-def test_every_training_command_composes_and_passes_its_schema(line: str, composed: Compose) -> None:
-    assert isinstance(parse(composed(*first_of_each(shlex.split(line)[2:]))), Config)
+def test_every_command_that_is_named_exists() -> None:
+    named = {words[0] for page in (*PAGES, *READMES) for words in commands(page) if not words[0].startswith("-")}
+    assert {"train", "report", "predict", "compare", "explain", "store", "simulate", "bundle", "study"} <= named
+    assert [name for name in named if not (ROOT / "brainage" / "commands" / f"{name}.py").is_file()] == []
 
 
-@pytest.mark.parametrize("line", of_kind("report.py", "compare.py", "predict.py", "explain.py"))
-def test_every_other_command_composes_and_passes_its_schema(line: str) -> None:
-    _, script, *words = shlex.split(line)
+@pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] == "train"])
+def test_every_training_command_composes_and_passes_its_schema(text: str, composed: Compose) -> None:
+    assert isinstance(parse(composed(*first_of_each(composable()[text][1:]))), Config)
+
+
+@pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] != "train"])
+def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
+    name, *words = composable()[text]
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        name = script.removesuffix(".py")
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         parse_as(compose(name, words), COMMAND_SCHEMAS[name])
 
 
-@pytest.mark.parametrize("line", of_kind("-m"))
-def test_every_module_that_is_run_exists(line: str) -> None:
-    assert importlib.util.find_spec(line.split()[2])
-
-
-@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
-def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     broken = []
     for target in re.findall(r"\[[^\]]+\]\(([^)\s]+)\)", prose(page)):
         if re.match(r"[a-z]+:", target):
@@ -119,6 +131,32 @@ def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
         if not file.exists() or (anchor and anchor not in anchors(file)):
             broken.append(target)
     assert not broken
+
+
+def defined(dotted: str) -> bool:
+    """Return whether a dotted name is a module of the project, or defined at the top of one."""
+    module = Path(*dotted.split("."))
+    if (ROOT / module).is_dir() or (ROOT / module.with_suffix(".py")).is_file():
+        return True
+    parent, name = ROOT / module.parent, re.escape(module.name)
+    source = parent.with_suffix(".py") if parent.with_suffix(".py").is_file() else parent / "__init__.py"
+    return source.is_file() and bool(
+        re.search(rf"^(?:class |def )?{name}\b", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_and_function_that_is_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    dotted = set(re.findall(r"(?<![\w{$./-])((?:brainage|benchmarks)(?:\.(?!md\b|py\b)\w+)+)", text))
+    assert sorted(name for name in dotted if not defined(name)) == []
+
+
+def test_every_path_in_the_architecture_exists() -> None:
+    text = re.sub(r"^```.*?^```$", "", text_of("architecture.md"), flags=re.DOTALL | re.MULTILINE)
+    paths = [path for path in re.findall(r"`([\w./]+)`", text) if "/" in path and not path.startswith("outputs/")]
+    assert len(paths) > 30
+    assert [path for path in paths if not any((root / path).exists() for root in (ROOT, ROOT / "brainage"))] == []
 
 
 def test_the_index_names_every_page() -> None:
@@ -139,11 +177,11 @@ def test_every_piece_of_yaml_parses_and_begins_with_a_line_for_the_help(block: s
     assert [line for line in block.splitlines()[:2] if line.startswith("# ") and "@package" not in line]
 
 
-# From here on, what readers do: every command of a page, in order, in a folder like a clone.
+# From here on, what readers do: every command of a page, in order.
 
 
 def clone(folder: Path) -> Path:
-    """Copy what a page's commands need into a folder."""
+    """Copy the project into a folder."""
     folder.mkdir()
     for name in ("brainage", "configs", "experiments", "hydra_plugins"):
         ignored = shutil.ignore_patterns("__pycache__", "local")
@@ -153,19 +191,20 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def run_blocks(page: str, folder: Path) -> None:
-    """Run a page's commands, block by block, as they stand there."""
+def run_blocks(page: str, folder: Path, project: Path = ROOT) -> None:
+    """Run a page's commands in a folder, block by block, with this project's ``brainage`` and ``python``."""
     programs = folder.parent / "bin"
     programs.mkdir()
-    python = programs / "python"
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    python.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    for name, words in (("python", ""), ("brainage", "-m brainage ")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words}"$@"\n')
+        program.chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     for block in fenced(page, "bash"):
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block],
             cwd=folder,
-            env=environment,
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(project)},
             capture_output=True,
             text=True,
             timeout=900,
@@ -176,7 +215,7 @@ def run_blocks(page: str, folder: Path) -> None:
 
 
 def check_outputs(page: str, folder: Path) -> None:
-    """Look for all that a page says is there: the report of each named run, and each path in backticks."""
+    """Check that the report of each named run, and each path in backticks, exists."""
     named = re.findall(r"hydra\.run\.dir=(\S+)", "\n".join(fenced(page, "bash")))
     assert [name for name in named if not (folder / name / "report.html").is_file()] == []
     paths = re.findall(r"`(outputs/[\w./-]+)`", text_of(page))
@@ -190,11 +229,12 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_the_quickstart_runs_and_leaves_what_it_says(tmp_path: Path) -> None:
-    folder = clone(tmp_path / "clone")
+    folder = tmp_path / "empty"
+    folder.mkdir()
     run_blocks("quickstart.md", folder)
     check_outputs("quickstart.md", folder)
     outputs = folder / "outputs"
-    _, _, after = text_of("quickstart.md").partition("| in `outputs/first/` | holds |")
+    _, _, after = text_of("quickstart.md").partition("| in `outputs/first/` | content |")
     table = after.partition("\n\n")[0]
     files = [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert len(files) > 10
@@ -210,23 +250,24 @@ def test_the_quickstart_runs_and_leaves_what_it_says(tmp_path: Path) -> None:
     chosen = rows(outputs / "first_again" / "associations.csv")
     assert [row["variable"] for row in chosen] == ["processing_speed", "sex"]
     difference = rows(outputs / "compared" / "differences.csv")[0]
-    assert float(difference["low"]) > 0  # "the ridge wins clearly"
+    assert float(difference["low"]) > 0  # "the ridge is clearly better"
 
 
 @pytest.mark.slow
 def test_the_page_on_data_runs_and_leaves_what_it_says(tmp_path: Path) -> None:
-    folder = clone(tmp_path / "clone")
+    folder = tmp_path / "empty"
+    folder.mkdir()
     run_blocks("your_data.md", folder)
     check_outputs("your_data.md", folder)
     outputs = folder / "outputs"
     splits = {path.parent.name: rows(path) for path in outputs.glob("*/splits.csv")}
     ids = {name: {row["participant_id"] for row in run} for name, run in splits.items()}
     assert len(ids["bids"]) == len(ids["mine"]) == 60
-    # Two of 60 withdrew, and were purged from what was there before; the styles are of the same people.
+    # Two of 60 withdrew and were purged from earlier runs; the other styles have the same participants.
     assert len(ids["ukb"]) == 58
     assert ids["ukb"] == ids["ukb_ica100"] == ids["ukb_r"] == ids["ukb_rap"] == ids["ukb_without"]
     assert not {"9000003", "9000004"} & set().union(*ids.values())
-    # Who withdraws changes nobody's part; nor does the layout of one tree's files.
+    # Neither withdrawals nor the layout of the files change anyone's part.
     ages = [
         {row["participant_id"]: (row["split"], row["age"]) for row in rows(outputs / name / "predictions.csv")}
         for name in ("ukb", "ukb_without", "bids", "mine")
@@ -237,16 +278,13 @@ def test_the_page_on_data_runs_and_leaves_what_it_says(tmp_path: Path) -> None:
     assert float(by_itself["grip_strength"]["r_partial"]) == pytest.approx(-1)
 
 
-PLACED = re.compile(r"`([\w/]+\.(?:py|yaml))`:\n\n```(?:python|yaml)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
-
-
-def placed_blocks() -> Iterator[tuple[str, str]]:
-    """Yield the files that extending.md writes, and what goes into them."""
-    yield from PLACED.findall(text_of("extending.md"))
+PLACED = re.compile(
+    r"`(my_study/[\w/]+\.(?:py|yaml))`:\n\n```(?:python|yaml)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE
+)
 
 
 def edit(file: Path, before: str, new: str) -> None:
-    """Put something before a line of a file."""
+    """Insert text before a line of a file."""
     text = file.read_text()
     assert text.count(before) == 1, f"{file.name} has changed: extending.md may have to follow"
     file.write_text(text.replace(before, new + before))
@@ -254,40 +292,33 @@ def edit(file: Path, before: str, new: str) -> None:
 
 @pytest.mark.slow
 def test_what_the_page_on_extending_adds_works(tmp_path: Path) -> None:
-    folder = clone(tmp_path / "clone")
-    placed = dict(placed_blocks())
-    assert len(placed) == 10
+    project, folder = clone(tmp_path / "clone"), tmp_path / "empty"
+    placed = dict(PLACED.findall(text_of("extending.md")))
+    assert len(placed) == 11
     for name, content in placed.items():
-        assert not (folder / name).exists(), f"{name} would be written over"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    pieces = {
-        key: next(block for block in fenced("extending.md", "python") if key in block)
-        for key in ("ESTIMATORS = ", "class StackedCohortConfig", "isinstance(cohort, Stacked", "def _sites")
-    }
-    package = folder / "brainage"
-    models = package / "models" / "__init__.py"
-    models.write_text(re.sub(r"^ESTIMATORS = .*\n", pieces["ESTIMATORS = "], models.read_text(), flags=re.MULTILINE))
-    schema = '"cohort/stacked": StackedCohortConfig,'
+    section = next(block for block in fenced("extending.md", "python") if "def _sites" in block)
     line = "_sites(findings),"
-    assert f"`{schema}`" in text_of("extending.md")
     assert f"`{line}`" in text_of("extending.md")
-    edit(package / "config.py", "@dataclass\nclass SplitConfig:", pieces["class StackedCohortConfig"] + "\n\n")
-    edit(package / "config.py", '    "model/variable1dcnn":', f"    {schema}\n")
-    edit(package / "preparation.py", "    UkbCohortConfig,\n", "    StackedCohortConfig,\n")
-    edit(package / "preparation.py", '    raise ConfigError(f"`cohort` got', pieces["isinstance(cohort, Stacked"])
-    page = package / "reporting" / "findings_page.py"
-    edit(page, "def _truth(", pieces["def _sites"] + "\n\n")
+    page = project / "brainage" / "reporting" / "run_page.py"
+    edit(page, "def _truth(", section + "\n\n")
     edit(page, "        _truth(findings),\n", f"        {line}\n")
     for words in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *words, "brainage"], cwd=folder, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "ruff", *words, str(page), str(folder)],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
-    run_blocks("extending.md", folder)
+    run_blocks("extending.md", folder, project)
     check_outputs("extending.md", folder)
     outputs = folder / "outputs"
     summaries = {path.parent.name: json.loads(path.read_text()) for path in outputs.glob("*/summary.json")}
     assert {name: summary["model"]["name"] for name, summary in summaries.items()} == {
+        "experiment": "variable1dcnn",
         "mine": "mine",
         "ica50": "variable1dcnn",
         "sgd": "variable1dcnn",
@@ -299,7 +330,3 @@ def test_what_the_page_on_extending_adds_works(tmp_path: Path) -> None:
     # 45 channels of a first layer with 32 kernels of 5 points each.
     assert "in_channels: 45" in (outputs / "ica50" / "config.yaml").read_text()
     assert "<h2>Sites</h2>" in re.sub(r"<h2[^>]*>", "<h2>", (outputs / "sites" / "report.html").read_text())
-    help_ = subprocess.run(
-        [sys.executable, "train.py", "--help"], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout
-    assert all(name in help_ for name in ("mine", "ica50", "sgd", "exponential", "ridge_sd", "stacked"))
