@@ -12,13 +12,16 @@ from typing import Any, NoReturn
 
 import hydra
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from brainage.config.code import check_code_files, load_code
 from brainage.config.hydra import quote_query, register
-from brainage.errors import nearest
+from brainage.errors import BrainageError, nearest
 from brainage.system.console import printable
 from brainage.system.files import CONFIGS, OWN_CONFIGS
 from brainage.system.invocation import command_text
+from brainage.system.session import say
 
 # The commands with a config, and what each does.
 WITH_HYDRA = {
@@ -67,11 +70,20 @@ def run_with_hydra(name: str, words: Sequence[str]) -> int:
         return 0
     _refuse_bare_words(name, words)
     _refuse_unknown_experiment(words)
+    try:
+        check_code_files(words)
+    except BrainageError as error:
+        _refuse(str(error))
     register()
     work = getattr(importlib.import_module(f"brainage.commands.{name}"), name)
 
     @functools.wraps(work)
     def task(composed: DictConfig) -> Any:
+        try:
+            load_code(composed.code, HydraConfig.get().overrides.task)
+        except BrainageError as error:
+            say(error)
+            sys.exit(error.exit_code)
         return work(composed)
 
     sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others

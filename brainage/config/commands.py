@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from brainage.config.rules import at_least, one_of, require
-from brainage.config.schema import GAP_CORRECTIONS, AssociationsConfig, CohortConfig, ReportConfig
+from brainage.config.schema import GAP_CORRECTIONS, AssociationsConfig, CohortConfig, ReportConfig, own_cohort
 from brainage.errors import ConfigError
 
 DEFAULT_STORE = "outputs/store"
@@ -40,7 +40,7 @@ class ReportCommandConfig:
         A finished run's folder, or that of a multirun over folds.
     predictions : str or None
         A table made elsewhere.
-    gap_correction, associations, report, seed
+    gap_correction, associations, report, seed, code
         See `Config`.
     """
 
@@ -50,6 +50,7 @@ class ReportCommandConfig:
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
     seed: int | None = None
+    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there is one source, and the values that are given."""
@@ -79,7 +80,7 @@ class CompareCommandConfig:
         Folders of finished runs, or one multirun's folder.
     ensemble : bool
         Have the mean of the runs' predictions beside them, and write it.
-    report, seed
+    report, seed, code
         See `Config`.
     """
 
@@ -87,6 +88,7 @@ class CompareCommandConfig:
     ensemble: bool = False
     report: ReportConfig = field(default_factory=ReportConfig)
     seed: int = 43
+    code: Any = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -131,7 +133,7 @@ class PredictCommandConfig:
         Of torch; ``auto`` takes an accelerator where there is one.
     batch_size : int
         Participants a batch.
-    associations, store, report, seed
+    associations, store, report, seed, code
         See `Config`.
     """
 
@@ -147,6 +149,7 @@ class PredictCommandConfig:
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     seed: int = 43
+    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there is one source and a cohort, and the values that are given."""
@@ -156,6 +159,7 @@ class PredictCommandConfig:
                 f"One of `run`, `runs` and `bundle` must be given, but got {', '.join(given) or 'none'}. Use "
                 "run=FOLDER for a finished run, runs=[FOLDER,FOLDER] for the mean of several, bundle=FOLDER."
             )
+        self.cohort = own_cohort(self.cohort)
         require(
             isinstance(self.cohort, CohortConfig),
             "cohort",
@@ -188,7 +192,7 @@ class ExplainCommandConfig:
         Windows of time.
     n_steps : int
         Steps of the integration of gradients.
-    store, report, seed
+    store, report, seed, code
         See `Config`.
     """
 
@@ -202,6 +206,7 @@ class ExplainCommandConfig:
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     seed: int = 43
+    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there is one network and there are people, and the values that are given."""
@@ -210,6 +215,7 @@ class ExplainCommandConfig:
                 f"`run` or `bundle` must be given, one of them, but got run={self.run}, bundle={self.bundle}. Use "
                 "run=FOLDER for a finished run, bundle=FOLDER for what was exported of one."
             )
+        self.cohort = own_cohort(self.cohort)
         given = isinstance(self.cohort, CohortConfig)
         require(
             given or (self.cohort is None and self.run is not None),

@@ -11,6 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config.code import is_own
 from brainage.config.saved import has_interpolation
 from brainage.errors import ConfigError
 from brainage.system.console import log
@@ -74,11 +75,10 @@ def check_targets(config: Any, source: Path) -> None:
         )
     known = {target for path in CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
     for target in _targets(config):
-        if target not in known and not _is_trusted(target):
+        if target not in known and not is_own(target) and not _is_trusted(target):
             raise ConfigError(
                 f"`{source}` must name nothing but this project's own choices, torch's optimizers and schedulers, and "
-                f"Lightning's classes, but it names {target!r}. If it is yours, put it into a YAML file of its group "
-                "below `configs/`."
+                f"Lightning's classes, but it names {target!r}. If it is yours, load it with code=FILE."
             )
 
 

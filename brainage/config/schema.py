@@ -198,6 +198,21 @@ class BidsCohortConfig(CohortConfig):
 
 
 @dataclass
+class OwnCohortConfig(CohortConfig):
+    """A cohort of the user's own code: a reader with the cohort's name, and the arguments of its constructor."""
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def own_cohort(cohort: Any) -> Any:
+    """Return a cohort without a schema as an `OwnCohortConfig`, and any other as it is."""
+    if not isinstance(cohort, dict):
+        return cohort
+    common = {key: value for key, value in cohort.items() if key in CohortConfig.__dataclass_fields__}
+    return OwnCohortConfig(**common, arguments={key: value for key, value in cohort.items() if key not in common})
+
+
+@dataclass
 class SplitConfig:
     """Training, validation and test people.
 
@@ -607,6 +622,8 @@ class Config:
         See `AssociationsConfig` and `ReportConfig`.
     resume : str or None
         The folder of a run to go on with.
+    code : str, list of str, or None
+        The user's own Python code, from the command line only; see `brainage.config.code`.
     """
 
     modality: ModalityConfig = MISSING
@@ -628,6 +645,7 @@ class Config:
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     resume: str | None = None
+    code: Any = None
 
     def __post_init__(self) -> None:
         """Check the values that belong to no group, and the groups without a schema of their own."""
@@ -638,6 +656,7 @@ class Config:
         at_least("patience", self.patience, 1)
         one_of("objective", self.objective, OBJECTIVES)
         one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
+        self.cohort = own_cohort(self.cohort)
         for name, classes in _CLASSES_OF_GROUPS.items():
             value = getattr(self, name)
             require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")

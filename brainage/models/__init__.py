@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
+from brainage.config.code import own_class, own_classes
 from brainage.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -27,9 +28,14 @@ _HELPERS = ("baselines", "geometry")
 
 
 def names() -> list[str]:
-    """Return the names of the networks and baselines that exist."""
+    """Return the names of the networks and baselines that exist, and of networks in the user's own code."""
     networks = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS]
-    return sorted([*networks, *ESTIMATORS])
+    return sorted({*networks, *ESTIMATORS, *own_classes(_is_network)})
+
+
+def _is_network(kind: type) -> bool:
+    """Return whether a class is an ``nn.Module``, without importing torch."""
+    return any((base.__module__, base.__name__) == ("torch.nn.modules.module", "Module") for base in kind.__mro__)
 
 
 def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
@@ -72,7 +78,7 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
         There is no such network, or it does not take these arguments.
     """
     if name not in names():
-        raise ConfigError(f"`model.name` got {name!r}. {nearest(name, names())}")
+        raise ConfigError(f"`model.name` got {name!r}. {nearest(name, names())} Load your own with code=FILE.")
     from torch import nn
 
     network: nn.Module = _made(name, nn.Module, arguments)
@@ -80,7 +86,15 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
 
 
 def _made(name: str, kind: type, arguments: dict[str, Any]) -> Any:
-    """Make the one class of its kind that a model's module defines."""
+    """Make the user's own network of this name, or else the one class of its kind that a model's module defines."""
+    made = own_class("model.name", name, _is_network) or _packaged(name, kind)
+    try:
+        return made(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"`model`: {made.__name__} cannot be made: {error}. Compare its config.") from error
+
+
+def _packaged(name: str, kind: type) -> type:
     folder = f"{__name__}.baselines" if name in ESTIMATORS else __name__
     module = importlib.import_module(f"{folder}.{name}")
     classes = [
@@ -94,7 +108,4 @@ def _made(name: str, kind: type, arguments: dict[str, Any]) -> Any:
             f"`model.name`: a model's module must hold one {what}, but `{name}` holds {len(classes)}. Move the others "
             "elsewhere."
         )
-    try:
-        return classes[0](**arguments)
-    except TypeError as error:
-        raise ConfigError(f"`model`: {classes[0].__name__} cannot be made: {error}. Compare its config.") from error
+    return classes[0]

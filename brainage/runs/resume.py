@@ -60,7 +60,9 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
             f"`resume={folder}` must be the folder of a run that began, which holds its `config.yaml`, but it {what}. "
             "An interrupted run's last line names its folder."
         )
-    others = [word for word in overrides if not word.startswith(("resume=", f"{_CHANGEABLE}=", "hydra.mode=RUN"))]
+    others = [
+        word for word in overrides if not word.startswith(("resume=", "code=", f"{_CHANGEABLE}=", "hydra.mode=RUN"))
+    ]
     if others:
         raise ResumeError(
             f"`resume={folder}` takes up a run with its own config, so that its numbers can be trusted; only "

@@ -9,7 +9,12 @@ from pathlib import Path
 
 
 def command_text(name: str, *words: str) -> str:
-    """Return a command in the form that the user used: ``python train.py ...`` or ``brainage train ...``."""
+    """Return a command in the form that the user used: ``python train.py ...`` or ``brainage train ...``.
+
+    With words, the user's own code (``code=...``) is among them: what needed it once needs it again.
+    """
+    code = [word for word in sys.argv if word.startswith("code=")] if words else []
+    words = (*words, *code)
     return shlex.join(["brainage", name, *words] if _is_installed_command() else ["python", f"{name}.py", *words])
 
 

@@ -8,10 +8,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from brainage.config.code import own_class
 from brainage.config.schema import (
     BidsCohortConfig,
     CohortConfig,
     ModalityConfig,
+    OwnCohortConfig,
     SimulatedCohortConfig,
     UkbCohortConfig,
 )
@@ -114,7 +116,25 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
     if isinstance(cohort, BidsCohortConfig):
         phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
         return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
+    if isinstance(cohort, OwnCohortConfig):
+        return _own(cohort)
     raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
+
+
+def _own(cohort: OwnCohortConfig) -> CohortReader:
+    """Return the reader of the user's own code that has the cohort's name."""
+    members = ("read_table", "phenotype_names", "find_scans")
+    kind = own_class("cohort.name", cohort.name, lambda item: all(hasattr(item, name) for name in members))
+    if kind is None:
+        raise ConfigError(
+            f"`cohort.name` got {cohort.name!r}, which has no reader. Use cohort=simulated, ukb or bids, or load "
+            "your own reader with code=FILE."
+        )
+    try:
+        reader: CohortReader = kind(**cohort.arguments)
+    except TypeError as error:
+        raise ConfigError(f"`cohort`: {kind.__name__} cannot be made: {error}. Compare its config.") from error
+    return reader
 
 
 def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> SimulatedCohort:
