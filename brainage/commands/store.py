@@ -12,8 +12,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from brainage.data.store.layout import DamagedStoreError, list_stores, load_store, map_store, read_index, stream_rows
-from brainage.data.store.write import list_unfinished, unfinished_folder
+from brainage.data.store.layout import (
+    DamagedStoreError,
+    list_stores,
+    list_unfinished,
+    load_store,
+    map_store,
+    read_index,
+    stream_rows,
+    unfinished_folder,
+)
 from brainage.errors import MissingPathError
 from brainage.runs.withdraw import TABLES, purge
 from brainage.system.console import bytes_text, show_table, track

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from brainage.data.augmentation import Augmentation, Mix
-from brainage.data.splits.checks import PARTS
+from brainage.data.splits import PARTS
 from brainage.data.store.layout import Store, verify
 
 # `store.residency=auto` holds the series in memory when they take less than this share of what is free.

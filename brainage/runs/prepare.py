@@ -102,7 +102,8 @@ def _record(
     summary: dict[str, Any],
 ) -> pd.DataFrame:
     """Return who is used; check it, and write ``exclusions.csv`` and ``splits.csv``."""
-    from brainage.data.splits.checks import PARTS, check_disjoint, check_parts, family_of
+    from brainage.data.splits import PARTS
+    from brainage.data.splits.checks import check_disjoint, check_parts, family_of
 
     people = used_people(selection, split, store)
     if config.resume is not None:  # before anything of the run is written again

@@ -14,18 +14,16 @@ from brainage.config.hydra import parse
 from brainage.config.instantiate import check_targets
 from brainage.config.saved import read_config
 from brainage.config.schema import Config
-from brainage.data.cohorts.checks import MAX_AGE
-from brainage.data.cohorts.tables import (
+from brainage.data.cohorts.checks import check_age_range
+from brainage.data.cohorts.columns import (
     STANDARD_COLUMNS,
     ages,
     numbers,
     participant_ids,
     phenotype,
-    read_columns,
-    read_header,
-    row_list,
     standard_table,
 )
+from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.folder import read_summary
 
@@ -236,12 +234,7 @@ def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
             f"{label} must have one row a participant, but {n_repeated} rows repeat one. Remove them, or pool a "
             "person's predictions first."
         )
-    wrong = table["age"].notna() & ~table["age"].between(0, MAX_AGE)
-    if wrong.any():
-        raise EvaluationError(
-            f"{label}: ages must be 0 to {MAX_AGE} years, but {int(wrong.sum())} are not "
-            f"({row_list(table.index[wrong])}). Correct them, or remove these rows."
-        )
+    check_age_range(table["age"], label, "remove these rows")
     whole = table[table["age"].notna() & table["predicted_age"].notna()].reset_index(drop=True)
     n_left_out = len(table) - len(whole)
     if whole.empty:

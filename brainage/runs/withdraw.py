@@ -17,21 +17,17 @@ from brainage.data.store.ingest import Result
 from brainage.data.store.layout import (
     DamagedStoreError,
     Store,
+    fingerprint_of_stamps,
     list_stores,
+    list_unfinished,
     load_store,
     map_store,
     read_index,
     stream_rows,
-)
-from brainage.data.store.open import fingerprint_of_stamps
-from brainage.data.store.write import (
-    BusyStoreError,
-    list_unfinished,
-    locked,
-    remove_store,
     unfinished_folder,
-    write_store,
 )
+from brainage.data.store.locking import BusyStoreError, locked
+from brainage.data.store.write import remove_store, write_store
 from brainage.errors import BrainageError, OutputError, SeriesError, StoreError
 from brainage.system.console import track
 
@@ -83,7 +79,7 @@ def purge(root: Path, outputs: Path, ids_file: Path) -> int:
     int
         The exit code: 0, or 1 where somebody could not be removed everywhere.
     """
-    from brainage.data.cohorts.checks import read_ids  # imports pandas, which takes a moment
+    from brainage.data.cohorts.ids import read_ids  # imports pandas, which takes a moment
 
     ids = read_ids(ids_file)
     done = _Removed()
@@ -134,7 +130,7 @@ def _tell(done: _Removed, n_ids: int, root: Path, outputs: Path, ids_file: Path)
 def _remove_unfinished(folder: Path, done: _Removed) -> None:
     unfinished = unfinished_folder(folder)
     try:
-        with locked(folder.parent, folder.name, wait=False):
+        with locked(folder, wait=False):
             shutil.rmtree(unfinished)
     except FileNotFoundError:  # finished meanwhile
         return
@@ -153,7 +149,7 @@ def _remove_unfinished(folder: Path, done: _Removed) -> None:
 def _purge_store(folder: Path, ids: Collection[str], done: _Removed) -> None:
     """Replace a store that holds some of these people by one without them; delete it where it is damaged."""
     found: set[str] = set()
-    with locked(folder.parent, folder.name):
+    with locked(folder):
         try:
             index = read_index(folder)
             store = map_store(folder, index)
@@ -185,10 +181,10 @@ def _replace(store: Store, index: Mapping[str, Any], gone: Collection[str]) -> N
     n_components, n_times = index["shape"][1:]
     if stamps:
         name = fingerprint_of_stamps(stamps, n_components=n_components, n_times=n_times)
-        with locked(root, name):
+        with locked(root / name):
             if not _is_whole(root / name):
                 kept = _kept(store, gone)
-                write_store(root / name, stamps, kept, n_components=n_components, n_times=n_times)
+                write_store(root / name, stamps, kept, (n_components, n_times))
     remove_store(store.folder)
 
 
@@ -254,7 +250,7 @@ def _purge_table(path: Path, ids: Collection[str], done: _Removed) -> None:
 
 def _without(path: Path, ids: Collection[str]) -> tuple[bytes, list[str]]:
     """Return a table without the rows of these people, and whose rows were left out."""
-    from brainage.data.cohorts.tables import bare_id
+    from brainage.data.cohorts.ids import bare_id
 
     kept, gone = bytearray(), []
     try:

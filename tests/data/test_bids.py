@@ -129,11 +129,11 @@ def test_an_id_never_leads_out_of_the_root(tmp_path: Path, person: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("sub-{participant_id}/{session}.txt", r"may hold the placeholders \{participant_id\} and \{dimension\} only"),
-        ("sub-{participant_id.__class__}.txt", r"may hold the placeholders"),
-        ("sub-{participant_id}/{}.txt", r"may hold the placeholders"),
-        ("sub-01/{dimension}.txt", r"must hold \{participant_id\}"),
-        ("sub-{participant_id/{dimension}.txt", r"must be a valid format|may hold the placeholders"),
+        ("sub-{participant_id}/{session}.txt", r"may have the placeholders \{participant_id\} and \{dimension\} only"),
+        ("sub-{participant_id.__class__}.txt", r"may have the placeholders"),
+        ("sub-{participant_id}/{}.txt", r"may have the placeholders"),
+        ("sub-01/{dimension}.txt", r"must have \{participant_id\}"),
+        ("sub-{participant_id/{dimension}.txt", r"must be a valid format|may have the placeholders"),
         ("sub-{participant_id:d}.txt", r"must be a valid format"),
         ("sub-{participant_id}}.txt", r"must be a valid format"),
         ("/data/sub-{participant_id}.txt", r"must stay below `cohort.root`"),

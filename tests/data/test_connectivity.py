@@ -70,5 +70,5 @@ def test_what_is_damaged_is_computed_again(damage: str, store: Store) -> None:
 
 def test_series_that_are_damaged_are_refused(store: Store) -> None:
     store.checksums[1] += 1
-    with pytest.raises(DamagedStoreError, match="is damaged in row 1; it must be made again"):
+    with pytest.raises(DamagedStoreError, match="is damaged in row 1; it must be rewritten"):
         connectivity(store, ROWS, CHANNELS, "correlation")

@@ -4,9 +4,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainage.data.cohorts.checks import ROW, check_ages_of_scanned, read_ids, usable_people
+from brainage.data.cohorts.checks import ROW, check_ages_of_scanned, usable_rows
+from brainage.data.cohorts.columns import ages, numbers, participant_ids, phenotype, sex_codes
+from brainage.data.cohorts.ids import read_ids
 from brainage.data.cohorts.query import columns_of_query
-from brainage.data.cohorts.tables import ages, numbers, participant_ids, phenotype, read_columns, read_header, sex_codes
+from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import CohortError, MissingPathError
 
 IDS = ("1000044", "1000011", "1000033", "1000022")
@@ -32,11 +34,11 @@ def refuse_ids(error: BaseException) -> None:
     assert not [person for person in IDS if person in str(error)]
 
 
-# --- usable_people ---
+# --- usable_rows ---
 
 
 def test_people_are_sorted_by_id_and_keep_their_row() -> None:
-    found = usable_people(people(), include=None, label="`t.tsv`")
+    found = usable_rows(people(), include=None, label="`t.tsv`")
     assert found["participant_id"].tolist() == ["1000011", "1000022", "1000033", "1000044"]
     assert found[ROW].tolist() == [3, 5, 4, 2]
     assert found.index.tolist() == [0, 1, 2, 3]
@@ -44,7 +46,7 @@ def test_people_are_sorted_by_id_and_keep_their_row() -> None:
 
 
 def test_ids_are_sorted_as_text() -> None:
-    found = usable_people(people(participant_id=["10", "9", "1", "09"]), include=None, label="t")
+    found = usable_rows(people(participant_id=["10", "9", "1", "09"]), include=None, label="t")
     assert found["participant_id"].tolist() == ["09", "1", "10", "9"]
 
 
@@ -68,7 +70,7 @@ def test_ids_are_sorted_as_text() -> None:
     ],
 )
 def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
-    found = usable_people(people(), include=include, label="`t.tsv`")
+    found = usable_rows(people(), include=include, label="`t.tsv`")
     assert sorted(found[ROW]) == rows
 
 
@@ -96,10 +98,10 @@ def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
         ("agee > 3", r"has no column `agee`.*Did you mean `age`\?"),
         ("`21001-3.0` > 3", r"has no column `21001-3.0`.*Did you mean `21001-2.0`\?"),
         ("index > 3", r"has no column `index`"),
-        ("site > 3", r"`site` holds text: write the value in quotes"),
-        ("site != 11025", r"text with numbers.*`site` holds text: write the value in quotes"),
-        ("sex != '1'", r"`sex` holds numbers: write the value without quotes"),
-        ("site.isin([11025])", r"`site` holds text: write the value in quotes"),
+        ("site > 3", r"`site` has text: write the value in quotes"),
+        ("site != 11025", r"text with numbers.*`site` has text: write the value in quotes"),
+        ("sex != '1'", r"`sex` has numbers: write the value without quotes"),
+        ("site.isin([11025])", r"`site` has text: write the value in quotes"),
         ("site + 1 == '2'", r"failed on `t.tsv` with a TypeError.*`site` is text"),
         ("age + 1", r"must be true or false for each row, but `age \+ 1` is not"),
         ("sex", r"must be true or false"),
@@ -110,7 +112,7 @@ def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
 )
 def test_a_query_that_is_wrong_or_does_more_than_compare_is_refused(include: str, message: str) -> None:
     with pytest.raises(CohortError, match=message) as caught:
-        usable_people(people(), include=include, label="`t.tsv`")
+        usable_rows(people(), include=include, label="`t.tsv`")
     refuse_ids(caught.value)
 
 
@@ -135,14 +137,14 @@ def test_people_who_cannot_be_are_refused_until_left_out(
     columns: dict[str, list[object]], message: str, rest: list[int]
 ) -> None:
     with pytest.raises(CohortError, match=rf"^`t.tsv`: .*{message}.*cohort.include") as caught:
-        usable_people(people(**columns), include=None, label="`t.tsv`")
+        usable_rows(people(**columns), include=None, label="`t.tsv`")
     refuse_ids(caught.value)
-    found = usable_people(people(**columns), include="sex == sex and 0 <= age <= 120", label="`t.tsv`")
+    found = usable_rows(people(**columns), include="sex == sex and 0 <= age <= 120", label="`t.tsv`")
     assert sorted(found[ROW]) == rest
 
 
 def test_people_with_a_scan_need_an_age() -> None:
-    table = usable_people(people(), include=None, label="t")
+    table = usable_rows(people(), include=None, label="t")
     check_ages_of_scanned(table, {"1000011", "1000022"})
     with pytest.raises(
         CohortError, match=r"^1 of 3 participants with a scan have no age: row 4 .*age == age"

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from brainage.data.cohorts.bids import BidsCohort
-from brainage.data.cohorts.checks import read_ids, usable_people
+from brainage.data.cohorts.checks import usable_rows
+from brainage.data.cohorts.ids import read_ids
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.data.cohorts.ukb import UkbCohort
-from brainage.data.splits.checks import PARTS
+from brainage.data.splits import PARTS
 from brainage.data.splits.fixed import fixed_split
 from brainage.data.store.series import FileScan, Scan, ZipScan, checked_series, parse_text
 from brainage.errors import BrainageError, CohortError, MissingPathError, SeriesError, SplitError
@@ -290,7 +291,7 @@ def check_people(table: pd.DataFrame | None) -> None:
     assert table["participant_id"].str.len().min() > 0
     assert not table["participant_id"].str.startswith("sub-").any()
     assert table["age"].dtype == np.float64
-    people = read_or_refused(lambda: usable_people(table, include=None, label="t"), CohortError)
+    people = read_or_refused(lambda: usable_rows(table, include=None, label="t"), CohortError)
     if people is not None:
         assert people["participant_id"].is_unique
         assert people["age"].dropna().between(0, 120).all()

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.splits.checks import PARTS, check_disjoint
+from brainage.data.splits import PARTS
+from brainage.data.splits.checks import check_disjoint
 from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split
 from brainage.data.splits.fixed import fixed_split
 from brainage.errors import CohortError, MissingPathError, SplitError
@@ -67,14 +68,14 @@ def test_a_part_without_people_is_refused(n: int) -> None:
 
 def test_one_person_in_two_parts_is_refused() -> None:
     split = pd.Series(["train", "val", "test", "test"], index=["a", "b", "c", "a"])
-    with pytest.raises(SplitError, match="1 people or families into more than one part"):
+    with pytest.raises(SplitError, match="1 participants or families into more than one part"):
         check_disjoint(split, {})
 
 
 def test_one_family_in_two_parts_is_refused() -> None:
     split = pd.Series(["train", "val", "test"], index=["a", "b", "c"])
     check_disjoint(split, {"a": "x", "b": "y"})
-    with pytest.raises(SplitError, match="1 people or families"):
+    with pytest.raises(SplitError, match="1 participants or families"):
         check_disjoint(split, {"a": "x", "b": "x"})
 
 
@@ -125,7 +126,7 @@ def test_stratified_folds_have_the_same_ages() -> None:
 
 
 def test_more_folds_than_people_are_refused() -> None:
-    with pytest.raises(SplitError, match=r"`split.n_folds=5` needs as many people or more, but 4 take part"):
+    with pytest.raises(SplitError, match=r"`split.n_folds=5` needs as many participants or more, but got 4"):
         kfold_split(people(4), fold=0, n_folds=5, seed=1)
 
 

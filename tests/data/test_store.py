@@ -79,7 +79,7 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
 def test_workers_give_the_same_bits_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scans = {f"p{i:03d}": FakeScan(i if i % 50 else -1) for i in range(140)}
     parallel = make(tmp_path / "parallel", scans)
-    monkeypatch.setattr(reading, "_FEWEST_FOR_WORKERS", 1000)
+    monkeypatch.setattr(reading, "_MIN_SCANS_FOR_WORKERS", 1000)
     alone = make(tmp_path / "alone", scans)
     assert len(parallel.participant_ids) == 137
     assert parallel.excluded == alone.excluded
@@ -134,7 +134,7 @@ def test_a_damaged_store_is_noticed_said_and_made_again(
     harm(before)  # type: ignore[operator]
     again = make(tmp_path, scans)
     np.testing.assert_array_equal(again.series, whole)
-    assert "is damaged; it is made again" in caplog.text
+    assert "is damaged and will be rewritten" in caplog.text
 
 
 def test_a_touched_but_whole_store_is_kept(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import DamagedStoreError, Store, load_store
+from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
-from brainage.data.store.write import locked
 from tests.conftest import FAST, Command, Ended
 from tests.data.test_store import N_COMPONENTS, N_TIMES, CountedScan, FakeScan, flip_a_byte, truncate_the_index
 
@@ -225,7 +225,7 @@ def test_unfinished_leftovers_are_deleted_unless_somebody_is_at_work(
         (root / f".{name}.partial").mkdir(parents=True)
         (root / f".{name}.partial" / "series.npy").write_bytes(b"half")
     ids = withdraw(tmp_path, 1)
-    with locked(root, "fedcba9876543210"):
+    with locked(root / "fedcba9876543210"):
         ended = store_command("purge", "--ids", ids)
     assert ended.code == 1
     assert "0 damaged and 1 unfinished stores" in ended.out

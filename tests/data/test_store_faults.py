@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from brainage.data.store import layout as store_files
-from brainage.data.store import open as stores
 from brainage.data.store.layout import DamagedStoreError, Store, load_store
+from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
-from brainage.data.store.write import discard, locked
+from brainage.data.store.write import discard
 from brainage.errors import StoreError
 from tests.conftest import FAST, Command, run_command
 from tests.data.test_store import (
@@ -50,7 +50,8 @@ def whole(store: Store) -> bool:
 
 def ask(root: str, log: str, looks: int) -> None:
     """Look at the folder again and again, then ask for the store: it must never be there by half."""
-    fingerprint = stores.store_fingerprint(counted(log), n_components=N_COMPONENTS, n_times=N_TIMES)
+    stamps = [[one, *scan.stamp()] for one, scan in sorted(counted(log).items())]
+    fingerprint = store_files.fingerprint_of_stamps(stamps, n_components=N_COMPONENTS, n_times=N_TIMES)
     for _ in range(looks):
         try:
             assert whole(load_store(Path(root) / fingerprint))
@@ -142,7 +143,7 @@ def test_the_workers_of_a_killed_maker_end_and_the_lock_is_free(tmp_path: Path) 
         worker.kill()
     assert alive == []
     [unfinished] = folders(root)
-    with locked(root, unfinished.removeprefix(".").removesuffix(".partial"), wait=False):
+    with locked(root / unfinished.removeprefix(".").removesuffix(".partial"), wait=False):
         pass
 
 

@@ -217,9 +217,7 @@ def test_a_zip_without_the_dimension_is_a_scan_that_cannot_be_read(tmp_path: Pat
     reader = cohort(tmp_path)
     put_zip(reader.root / "1000011_20227_2_0.zip", MEMBER)
     scan = reader.find_scans(IDS, 100)["1000011"]
-    with pytest.raises(
-        SeriesError, match=r"^not in the archive: the zip holds no `fMRI/rfMRI_100\.dr/dr_stage1\.txt`$"
-    ):
+    with pytest.raises(SeriesError, match=r"^not in the archive: the zip has no `fMRI/rfMRI_100\.dr/dr_stage1\.txt`$"):
         scan.read()
 
 

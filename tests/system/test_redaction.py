@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from brainage.data.cohorts.tables import participant_ids
+from brainage.data.cohorts.columns import participant_ids
 from brainage.system import redaction
 
 

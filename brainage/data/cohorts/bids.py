@@ -12,16 +12,9 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from brainage.data.cohorts.tables import (
-    STANDARD_COLUMNS,
-    bare_id,
-    check_columns,
-    people_without_ages,
-    phenotype,
-    read_columns,
-    read_header,
-    standard_table,
-)
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, standard_table, table_without_ages
+from brainage.data.cohorts.ids import bare_id
+from brainage.data.cohorts.tables import check_columns, read_columns, read_header
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
 
@@ -37,13 +30,18 @@ class BidsCohort:
     root : Path
         The folder.
     phenotypes : Path or None, default=None
-        The table, tab or comma separated; ``participants.tsv`` of the root by default.
+        The table, tab or comma separated; by default ``participants.tsv`` in the root.
     pattern : str
-        Path of a participant's series below the root. A file of the same name that ends in ``.tsv``, ``.csv``,
-        ``.csv.gz`` or ``.npy`` is found too, if there is none with the pattern's own extension.
+        Path of a participant's series below the root. If that file does not exist, one of the same name that ends in
+        ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy`` is used.
     need_ages : bool, default=True
-        Whether the table must have ages; otherwise there need not be a ``participants.tsv`` either, and whoever has a
-        file takes part.
+        Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
+        file is then read.
+
+    Raises
+    ------
+    ConfigError
+        The pattern breaks a rule.
     """
 
     root: Path
@@ -53,7 +51,7 @@ class BidsCohort:
 
     def __post_init__(self) -> None:
         """Check the pattern."""
-        rule = self._broken_rule()
+        rule = _broken_rule(self.pattern)
         if rule:
             raise ConfigError(
                 f"`cohort.pattern` {rule}, but got `{self.pattern}`. Write a path below `cohort.root` such as "
@@ -67,35 +65,15 @@ class BidsCohort:
 
     @property
     def label(self) -> str:
-        """What messages call the table."""
+        """The table's name in messages."""
         return f"`{self.table}`"
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
-        """Read the people; ``n/a`` and empty cells are missing.
-
-        Parameters
-        ----------
-        columns : collection of str
-            Columns wanted beyond the standard ones.
-
-        Returns
-        -------
-        DataFrame
-            See `CohortReader.read_table`.
-
-        Raises
-        ------
-        CohortError
-            The table has no ``participant_id``, no ``age``, or no column asked for; or a column cannot be used.
-        MissingPathError
-            The table does not exist or cannot be read.
-        """
-        if self.phenotypes is None:
-            self._check_root()
+        """Read the table; ``n/a`` and empty cells are missing. See CohortReader."""
         asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
-        if self._tableless:
+        if self._has_no_table():
             check_columns(asked, [], f"`{self.root}` has no participants.tsv, which")
-            return people_without_ages(self._people_with_files())
+            return table_without_ages(self._ids_of_files())
         header = read_header(self.table)
         needed = ["participant_id", "age"] if self.need_ages else ["participant_id"]
         check_columns([*needed, *asked], header, self.label)
@@ -106,64 +84,50 @@ class BidsCohort:
         return table if "age" in table else table.assign(age=math.nan)
 
     def phenotype_names(self) -> list[str]:
-        """Return the columns that are phenotypes; see `CohortReader`."""
-        if self.phenotypes is None:
-            self._check_root()
-        if self._tableless:
+        """Return the columns that are phenotypes; see CohortReader."""
+        if self._has_no_table():
             return []
         header = read_header(self.table)
         return [name for name in header if name and name not in STANDARD_COLUMNS and header.count(name) == 1]
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
-        """Find these participants' scans; an id that would lead out of the root has none.
-
-        Parameters
-        ----------
-        participant_ids : iterable of str
-            As in the table.
-        dimension : int
-            Dimensionality of the decomposition: 25 or 100.
-
-        Raises
-        ------
-        MissingPathError
-            The root does not exist or is no folder.
-        """
+        """Find scans; an id that would lead out of the root has none. See CohortReader."""
         self._check_root()
         own = _extension(self.pattern)
         stem = self.pattern.removesuffix(own)
-        # One listing a folder, even if all participants' files lie in the same one.
+        # Each folder is listed once, even if it has the files of all participants.
         listed: dict[Path, frozenset[str]] = {}
         scans: dict[str, Scan] = {}
-        for person in participant_ids:
-            if not _is_file_name(person):
+        for participant in participant_ids:
+            if not _is_file_name(participant):
                 continue
-            base = self.root / stem.format(participant_id=person, dimension=dimension)
+            base = self.root / stem.format(participant_id=participant, dimension=dimension)
             if base.parent not in listed:
                 listed[base.parent] = _files(base.parent)
             for extension in dict.fromkeys((own, *_EXTENSIONS)):
                 if base.name + extension in listed[base.parent]:
-                    scans[person] = FileScan(base.with_name(base.name + extension), self.root)
+                    scans[participant] = FileScan(base.with_name(base.name + extension), self.root)
                     break
         return scans
 
-    @property
-    def _tableless(self) -> bool:
-        return not self.need_ages and self.phenotypes is None and not self.table.exists()
+    def _has_no_table(self) -> bool:
+        if self.phenotypes is not None:
+            return False
+        self._check_root()
+        return not self.need_ages and not self.table.exists()
 
-    def _people_with_files(self) -> list[str]:
-        """Return who has a file of any dimensionality, from the pattern's first level that names people."""
+    def _ids_of_files(self) -> set[str]:
+        """Return the ids of all files, of any dimensionality, from the first level of the pattern that has an id."""
         parts = PurePath(self.pattern).parts
         level = next(number for number, part in enumerate(parts) if "{participant_id}" in part)
         part = parts[level].removesuffix(_extension(self.pattern)) if level == len(parts) - 1 else parts[level]
-        spelled = re.escape(part).replace(r"\{participant_id\}", "(.+?)", 1).replace(r"\{participant_id\}", r"\1")
-        # The file itself may end in another extension, and names its dimension.
-        pattern = re.compile(spelled.replace(r"\{dimension\}", r"\d+") + r"(?:\.[A-Za-z.]+)?")
+        regex = re.escape(part).replace(r"\{participant_id\}", "(.+?)", 1).replace(r"\{participant_id\}", r"\1")
+        # The file may have another extension than the pattern.
+        pattern = re.compile(regex.replace(r"\{dimension\}", r"\d+") + r"(?:\.[A-Za-z.]+)?")
         above = self.root.joinpath(*parts[:level])
         folders = self.root.glob("/".join(parts[:level]).replace("{dimension}", "*")) if level else [above]
         names = {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()}
-        matches = (pattern.fullmatch(name) for name in names)
-        return sorted({bare_id(match[1]) for match in matches if match})
+        return {bare_id(match[1]) for name in names if (match := pattern.fullmatch(name))}
 
     def _check_root(self) -> None:
         if not self.root.is_dir():
@@ -172,23 +136,24 @@ class BidsCohort:
                 "files with `cohort.root=DIR`."
             )
 
-    def _broken_rule(self) -> str | None:
-        """Return the rule that the pattern breaks, if it breaks one."""
-        try:
-            names = {name for _, name, _, _ in string.Formatter().parse(self.pattern) if name is not None}
-            if not names <= {"participant_id", "dimension"}:
-                return "may hold the placeholders {participant_id} and {dimension} only"
-            self.pattern.format(participant_id="01", dimension=25)
-        except (ValueError, LookupError):
-            return "must be a valid format with its braces in pairs"
-        if "participant_id" not in names:
-            return "must hold {participant_id}, or all participants would have the same file"
-        path = PurePath(self.pattern)
-        return "must stay below `cohort.root`" if path.is_absolute() or ".." in path.parts else None
+
+def _broken_rule(pattern: str) -> str | None:
+    """Return the rule that a pattern breaks, or None."""
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
+        if not names <= {"participant_id", "dimension"}:
+            return "may have the placeholders {participant_id} and {dimension} only"
+        pattern.format(participant_id="01", dimension=25)
+    except (ValueError, LookupError):
+        return "must be a valid format with its braces in pairs"
+    if "participant_id" not in names:
+        return "must have {participant_id}, or all participants would have the same file"
+    path = PurePath(pattern)
+    return "must stay below `cohort.root`" if path.is_absolute() or ".." in path.parts else None
 
 
 def _extension(pattern: str) -> str:
-    """Return the pattern's last suffix, two where the last is ``.gz``; none where a placeholder is in it."""
+    """Return the last suffix of a pattern, two if it ends in ``.gz``; none if it contains a placeholder."""
     name = PurePath(pattern)
     suffix = "".join(name.suffixes[-2:]) if name.suffix == ".gz" else name.suffix
     return "" if "{" in suffix or "}" in suffix else suffix
@@ -199,7 +164,7 @@ def _is_file_name(text: str) -> bool:
 
 
 def _files(folder: Path) -> frozenset[str]:
-    """List a folder's files. Links that lead nowhere, as in a tree whose content was not fetched, are none."""
+    """List a folder's files, without broken links such as those of a tree whose content was not fetched."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())

@@ -1,4 +1,4 @@
-"""``cohort.include``: a pandas query that can do nothing but compare columns of its table."""
+"""``cohort.include``: a pandas query restricted to comparisons of the table's columns."""
 
 from __future__ import annotations
 
@@ -23,24 +23,13 @@ _TOKENS = re.compile(r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?P<name
 
 
 def columns_of_query(query: str) -> set[str]:
-    """Return the columns that a query names, so that a reader reads only what is needed.
-
-    Parameters
-    ----------
-    query : str
-        A pandas query; names that are not plain words stand in backticks.
-
-    Raises
-    ------
-    CohortError
-        The query cannot be parsed, or holds more than comparisons of columns.
-    """
+    """Return the columns that a query names; raise CohortError if it is not a restricted query."""
     tree, quoted = _parsed_query(query)
     return {quoted.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _parsed_query(query: str) -> tuple[ast.Expression, dict[str, str]]:
-    """Return the query as a tree that holds nothing but what is allowed, and what its backticked names stand for."""
+    """Return the tree of a query whose nodes are all allowed, and the column of each replaced backticked name."""
     quoted: dict[str, str] = {}
 
     def plain(match: re.Match[str]) -> str:
@@ -48,7 +37,7 @@ def _parsed_query(query: str) -> tuple[ast.Expression, dict[str, str]]:
             identifier = f"BACKTICKED_{len(quoted)}"
             quoted[identifier] = match["name"]
             return f" {identifier} "
-        # In a pandas query & and | bind as loosely as the words do.
+        # In a pandas query, & and | have the precedence of the words.
         return {"&": " and ", "|": " or "}.get(match["operator"], match[0])
 
     try:
@@ -67,27 +56,27 @@ def _check_node(node: ast.AST, query: str) -> None:
         children: list[ast.AST] = [method.value, *node.args, *(keyword.value for keyword in node.keywords)]
     elif isinstance(node, ast.Constant):
         if not isinstance(node.value, bool | int | float | str):
-            _refuse_query(query, f"it holds the constant {node.value!r}")
+            _refuse_query(query, f"it has the constant {node.value!r}")
         children = []
     elif isinstance(node, _PLAIN_NODES):
         children = list(ast.iter_child_nodes(node))
     else:
-        _refuse_query(query, f"it holds something else ({type(node).__name__})")
+        _refuse_query(query, f"it has something else ({type(node).__name__})")
     for child in children:
         _check_node(child, query)
 
 
 def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
-    """Return for each row whether the query is true."""
+    """Return for each row whether the query is true; raise CohortError if it cannot be evaluated."""
     tree, quoted = _parsed_query(query)
     names = columns_of_query(query)
     check_columns(sorted(names), [str(name) for name in table.columns], f"`cohort.include` is `{query}`, but {label}")
-    # Backticked columns get the names that stand for them, so pandas sees exactly the tree that was checked.
+    # Backticked columns are renamed, so that pandas evaluates exactly the tree that was checked.
     frame = table[sorted(names)].assign(**{identifier: table[name] for identifier, name in quoted.items()})
     _check_kinds(tree, frame, quoted, query)
     try:
         result = frame.eval(ast.unparse(tree), engine="python", parser="pandas")
-    except Exception as error:  # pandas has no common error; its text may quote values, so only its type is told
+    except Exception as error:  # pandas has no common class; its message may quote values
         kinds = ", ".join(f"`{name}` is {_kind(table[name])}" for name in sorted(names))
         raise CohortError(
             f"`cohort.include` failed on {label} with a {type(error).__name__}: `{query}`. Compare numbers with "
@@ -102,7 +91,7 @@ def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
 
 
 def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], query: str) -> None:
-    """Refuse to compare text with numbers: pandas finds them merely different, so ``site != 11025`` keeps everybody."""
+    """Refuse comparisons of text with numbers, which pandas finds unequal, so that ``site != 11025`` keeps all rows."""
 
     def kinds(node: ast.expr) -> set[str]:
         if isinstance(node, ast.Constant):
@@ -124,7 +113,7 @@ def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], que
                 name, kind = quoted.get(operand.id, operand.id), _kind(frame[operand.id])
                 raise CohortError(
                     f"`cohort.include` compares text with numbers, which is never equal: `{query}`. Column `{name}` "
-                    f"holds {kind}: write the value {'in' if kind == 'text' else 'without'} quotes."
+                    f"has {kind}: write the value {'in' if kind == 'text' else 'without'} quotes."
                 )
 
 
@@ -134,7 +123,7 @@ def _kind(column: pd.Series) -> str:
 
 def _refuse_query(query: str, reason: str) -> NoReturn:
     raise CohortError(
-        f"`cohort.include` is `{query}`, but {reason}. It may hold comparisons (also `in` and `not in`), and, or, not, "
+        f"`cohort.include` is `{query}`, but {reason}. It may have comparisons (also `in` and `not in`), and, or, not, "
         "arithmetic, column names (in backticks where they are not plain words), numbers, quoted text, lists, and "
         "`.notna()`, `.isna()`, `.isin([...])`, `.between(low, high)` of a column."
     ) from None

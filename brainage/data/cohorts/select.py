@@ -1,4 +1,4 @@
-"""Which participants of a cohort take part, and their scans."""
+"""Select the participants of a cohort, and find their scans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.config.schema import CohortConfig, ModalityConfig
-from brainage.data.cohorts.checks import check_ages_of_scanned, read_ids, usable_people
+from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
+from brainage.data.cohorts.ids import read_ids
 from brainage.data.cohorts.query import columns_of_query
 from brainage.data.cohorts.readers import CohortReader, reader_of
 from brainage.data.store.series import Scan
@@ -19,13 +20,13 @@ from brainage.system.redaction import register
 
 @dataclass(frozen=True)
 class Selection:
-    """Who takes part.
+    """The participants of a cohort that a config selects.
 
     Parameters
     ----------
     table : DataFrame
-        One row a participant whose age is known (or anybody, where ages are not needed), sorted by `participant_id`;
-        the split is drawn over these.
+        One row a participant, sorted by ``participant_id``; only those with an age, where ages are needed. The split
+        is drawn over these.
     scans : dict of str to Scan
         The scans of those who have one and did not withdraw.
     """
@@ -57,7 +58,7 @@ def select_participants(
     phenotypes: bool = False,
     need_ages: bool = True,
 ) -> Selection:
-    """Read a cohort's table, find the scans, and apply the choices of who takes part.
+    """Read a cohort's table, find the scans, and apply inclusion and withdrawals.
 
     Parameters
     ----------
@@ -68,11 +69,11 @@ def select_participants(
     include : str or None
         A pandas query over the table.
     exclude_ids : Path or None
-        A file of ids, one a line: people who withdrew consent.
+        A file of ids, one a line: participants who withdrew consent.
     phenotypes : bool, default=False
-        Whether the table is to hold every phenotype; otherwise those that `include` compares.
+        Whether to read every phenotype; otherwise only the columns in `include`.
     need_ages : bool, default=True
-        Whether people without an age are left out, and one who has a scan but no age is an error.
+        Whether to drop participants without an age; a scan without an age is then an error.
 
     Returns
     -------
@@ -82,40 +83,39 @@ def select_participants(
     Raises
     ------
     CohortError, MissingPathError
-        See the reader and `brainage.data.cohorts.checks`; or nobody has both a file and an age.
+        The table, the query or the list of ids cannot be used, or no participant is left.
     """
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     columns = columns_of_query(include) if include is not None else set()
     asked = [*sorted(columns), *(reader.phenotype_names() if phenotypes else ())]
     table = reader.read_table(asked)
     register(table["participant_id"])
-    people = usable_people(table, include=include, label=reader.label)
-    scans = reader.find_scans(people["participant_id"], dimension)
-    kept = {person: scan for person, scan in scans.items() if person not in withdrawn}
+    table = usable_rows(table, include=include, label=reader.label)
+    scans = reader.find_scans(table["participant_id"], dimension)
+    kept = {participant: scan for participant, scan in scans.items() if participant not in withdrawn}
+    n_aged = int(table["age"].notna().sum())
+    log.info(
+        "%s: %d participants, %d of them with an age, %d with a scan", reader.label, len(table), n_aged, len(scans)
+    )
     if need_ages:
-        check_ages_of_scanned(people, list(kept))
-        people = people[people["age"].notna()].reset_index(drop=True)
-        log.info("%s: %d people with an age, %d of them with a scan", reader.label, len(people), len(scans))
-    else:
-        n_aged = int(people["age"].notna().sum())
-        log.info("%s: %d people, %d of them with an age, %d with a scan", reader.label, len(people), n_aged, len(scans))
+        check_ages_of_scanned(table, kept)
+        table = table[table["age"].notna()].reset_index(drop=True)
     if exclude_ids is not None:
-        _tell_withdrawn(withdrawn, people, exclude_ids)
+        _log_withdrawn(withdrawn, table, exclude_ids)
     if not kept:
         needed = "both an age and a file" if need_ages else "a file"
         raise CohortError(
-            f"`cohort`: nobody in {reader.label} has {needed} of {dimension} components, but somebody must have "
-            f"(got {len(people)} people{' with an age' if need_ages else ''}, {len(scans)} of them with a file, "
-            f"{len(withdrawn)} withdrawn). Look whether the ids in the table and in the file names are the same, and "
-            "whether cohort.root is the right folder."
+            f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
+            f"none has (got {len(table)} participants{' with an age' if need_ages else ''}, {len(scans)} of them with "
+            f"a file, {len(withdrawn)} withdrawn). Check that ids in the table and in the file names are the same, "
+            "and that cohort.root is the right folder."
         )
-    return Selection(people, kept)
+    return Selection(table, kept)
 
 
-def _tell_withdrawn(withdrawn: frozenset[str], people: pd.DataFrame, path: Path) -> None:
-    """Say how many are left out. None of a list usually means that its ids are of another kind."""
-    n_known = len(withdrawn & set(people["participant_id"]))
-    if withdrawn and not n_known:
-        log.warning("None of the %d ids in `%s` is in the table: nobody is left out by it", len(withdrawn), path)
+def _log_withdrawn(withdrawn: frozenset[str], table: pd.DataFrame, path: Path) -> None:
+    n_known = len(withdrawn & set(table["participant_id"]))
+    if withdrawn and not n_known:  # usually ids of another application
+        log.warning("None of the %d ids in `%s` is in the table: no participant is left out", len(withdrawn), path)
     else:
         log.info("%d of the %d ids in `%s` are in the table and left out", n_known, len(withdrawn), path)

@@ -31,6 +31,6 @@ def choose_split(config: SplitConfig, table: pd.DataFrame) -> pd.Series[str]:
     if isinstance(config, LeaveSiteOutSplitConfig):
         split = leave_site_out_split(table, **arguments)
         if n_left_out := len(table) - len(split):
-            log.info("%d people without a site, or with a relative at the tested one, are left out", n_left_out)
+            log.info("%d participants without a site, or with a relative at the test site, are left out", n_left_out)
         return split
-    raise ConfigError(f"`split` got a config without a draw: {config!r}. Use one of configs/split.")
+    raise ConfigError(f"`split` got an unknown config: {config!r}. Use one of configs/split.")

@@ -1,4 +1,4 @@
-"""Drawing splits over a table's people; a draw depends on them and on its seed only."""
+"""Draw splits over the participants of a table; a draw depends on them and on its seed, not on the order of rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.splits.checks import PARTS, check_parts, family_of, group_key
+from brainage.data.splits import PARTS
+from brainage.data.splits.checks import check_parts, family_of, group_key
 from brainage.errors import SplitError, nearest
 
-# Stratification draws within this many bins of age, of equally many people.
+# Stratification draws within so many bins of age, which have equal numbers of participants.
 N_AGE_BINS = 10
 
 
@@ -23,18 +24,18 @@ def random_split(
     val_fraction: float = 0.1,
     stratify: str | None = None,
 ) -> pd.Series[str]:
-    """Draw training, validation and test people.
+    """Draw training, validation and test participants.
 
     Parameters
     ----------
     table : DataFrame
-        One row a participant, with `participant_id` and `age`; the draw depends on these people, never on the order of
-        rows. With a column `family_id`, the members of a family stay together.
+        One row a participant, with `participant_id` and `age`. Participants with the same `family_id`, if there is
+        such a column, are in the same part.
     seed : int
-        Governs the draw.
+        Seed of the draw.
     train_fraction, val_fraction : float
-        Of N people, floor(fraction * N) train and validate; the rest are tested. Families that do not fit in what is
-        left of a part can shift these numbers by less than their size.
+        Of N participants, floor(fraction * N) train and validate; the rest is the test set. Families can change these
+        numbers by less than their size.
     stratify : {None, "age"}
         Draw within bins of age.
 
@@ -48,12 +49,11 @@ def random_split(
     SplitError
         A part would be empty.
     """
-    people = _sorted(table)
-    n_people = len(people)
-    sizes = [_share(train_fraction, n_people), _share(val_fraction, n_people)]
-    sizes.append(n_people - sum(sizes))
-    dealt = _dealt(people, sizes, np.random.default_rng(seed), stratify)
-    return _named(people, np.array(PARTS, dtype=object)[dealt])
+    table = _sorted(table)
+    sizes = [_share(train_fraction, len(table)), _share(val_fraction, len(table))]
+    sizes.append(len(table) - sum(sizes))
+    dealt = _dealt(table, sizes, np.random.default_rng(seed), stratify)
+    return _named(table, np.array(PARTS, dtype=object)[dealt])
 
 
 def kfold_split(
@@ -65,20 +65,20 @@ def kfold_split(
     val_fraction: float = 0.1,
     stratify: str | None = None,
 ) -> pd.Series[str]:
-    """Test one fold of several, and train and validate on the others.
+    """Test on one of several folds; train and validate on the others.
 
     Parameters
     ----------
     table : DataFrame
         See `random_split`.
     fold : int
-        Which fold is tested, from 0.
+        Number of the test fold, from 0.
     n_folds : int
-        How many there are; their sizes differ by one person at most, where families allow it. Everybody is in one.
+        Number of folds. Their sizes differ by one participant at most, where families allow it.
     seed : int
-        Governs who is in which fold, and who validates.
+        Seed of the folds and of the validation participants.
     val_fraction : float
-        Of N people, floor(fraction * N) of the other folds validate.
+        Of N participants, floor(fraction * N) of the other folds validate.
     stratify : {None, "age"}
         Draw within bins of age.
 
@@ -92,44 +92,43 @@ def kfold_split(
     SplitError
         A part would be empty.
     """
-    people = _sorted(table)
-    n_people = len(people)
-    if n_folds > n_people:
+    table = _sorted(table)
+    n = len(table)
+    if n_folds > n:
         raise SplitError(
-            f"`split.n_folds={n_folds}` needs as many people or more, but {n_people} take part. Lower it, or let more "
-            "people take part."
+            f"`split.n_folds={n_folds}` needs as many participants or more, but got {n}. Lower it, or include more "
+            "participants."
         )
-    sizes = [n_people // n_folds + (number < n_people % n_folds) for number in range(n_folds)]
-    tested = _dealt(people, sizes, np.random.default_rng(seed), stratify) == fold
-    parts = np.where(tested, "test", "train").astype(object)
-    _draw_val(people, parts, _share(val_fraction, n_people), np.random.default_rng([seed, fold]), stratify)
-    return _named(people, parts)
+    sizes = [n // n_folds + (number < n % n_folds) for number in range(n_folds)]
+    tested = _dealt(table, sizes, np.random.default_rng(seed), stratify) == fold
+    validating = _drawn_of(table, ~tested, _share(val_fraction, n), np.random.default_rng([seed, fold]), stratify)
+    return _named(table, _part_names(tested, validating))
 
 
 def leave_site_out_split(
     table: pd.DataFrame, *, site: str, seed: int, val_fraction: float = 0.1, stratify: str | None = None
 ) -> pd.Series[str]:
-    """Test the people of one site, and train and validate on those of the others.
+    """Test on the participants of one site; train and validate on those of the others.
 
-    Who has no site may be from that one, and a relative of a tested person tells of them: both are left out.
+    Participants without a site, and relatives of test participants at other sites, are left out.
 
     Parameters
     ----------
     table : DataFrame
         See `random_split`; with `site`.
     site : str
-        The site that is tested, as in the table.
+        The test site, as in the table.
     seed : int
-        Governs who validates.
+        Seed of the validation participants.
     val_fraction : float
-        Of N people of the other sites, floor(fraction * N) validate.
+        Of N participants of the other sites, floor(fraction * N) validate.
     stratify : {None, "age"}
         Draw within bins of age.
 
     Returns
     -------
     Series of str
-        See `random_split`; without those who are left out.
+        See `random_split`.
 
     Raises
     ------
@@ -141,53 +140,57 @@ def leave_site_out_split(
             "`split=leave_site_out` needs the site of every participant, but the table has none. Add a column `site` "
             "(UK Biobank: field 54), or choose another split."
         )
-    people = _sorted(table)
-    if site not in set(people["site"].dropna()):
-        raise SplitError(f"`split.site` got {site!r}. {nearest(site, people['site'].dropna().unique())}")
-    tested = (people["site"] == site).to_numpy()
-    families = family_of(people)
-    keys = [group_key(person, families) for person in people["participant_id"]]
-    tested_keys = {key for key, is_tested in zip(keys, tested, strict=True) if is_tested}
-    related = np.array([key in tested_keys for key in keys]) & ~tested
-    used = people["site"].notna().to_numpy() & ~related
-    people, tested = people[used].reset_index(drop=True), tested[used]
-    parts = np.where(tested, "test", "train").astype(object)
-    _draw_val(people, parts, _share(val_fraction, int((~tested).sum())), np.random.default_rng(seed), stratify)
-    return _named(people, parts)
+    table = _sorted(table)
+    if site not in set(table["site"].dropna()):
+        raise SplitError(f"`split.site` got {site!r}. {nearest(site, table['site'].dropna().unique())}")
+    tested = (table["site"] == site).to_numpy()
+    families = family_of(table)
+    keys = pd.Series([group_key(participant, families) for participant in table["participant_id"]], dtype=object)
+    related = keys.isin(keys[tested]).to_numpy() & ~tested
+    used = table["site"].notna().to_numpy() & ~related
+    table, tested = table[used].reset_index(drop=True), tested[used]
+    size = _share(val_fraction, int((~tested).sum()))
+    validating = _drawn_of(table, ~tested, size, np.random.default_rng(seed), stratify)
+    return _named(table, _part_names(tested, validating))
 
 
-def _draw_val(
-    people: pd.DataFrame, parts: NDArray[np.object_], size: int, rng: np.random.Generator, stratify: str | None
-) -> None:
-    """Let some of those who train validate."""
-    (training,) = np.nonzero(parts == "train")
-    rest = people.iloc[training].reset_index(drop=True)
-    dealt = _dealt(rest, [len(rest) - size, size], rng, stratify)
-    parts[training[dealt == 1]] = "val"
+def _drawn_of(
+    table: pd.DataFrame, among: NDArray[np.bool_], size: int, rng: np.random.Generator, stratify: str | None
+) -> NDArray[np.bool_]:
+    """Draw `size` of the participants for whom `among` is true; return a mask over all."""
+    (candidates,) = np.nonzero(among)
+    rest = table.iloc[candidates].reset_index(drop=True)
+    drawn = np.zeros(len(table), dtype=bool)
+    drawn[candidates] = _dealt(rest, [len(rest) - size, size], rng, stratify) == 1
+    return drawn
+
+
+def _part_names(tested: NDArray[np.bool_], validating: NDArray[np.bool_]) -> NDArray[np.object_]:
+    return np.where(tested, "test", np.where(validating, "val", "train")).astype(object)
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("participant_id", ignore_index=True)
 
 
-def _share(fraction: float, n_people: int) -> int:
+def _share(fraction: float, n: int) -> int:
     # The small term keeps 0.8 * 10 = 8.000...1 and 0.29 * 100 = 28.999...6 on the right side.
-    return math.floor(fraction * n_people + 1e-9)
+    return math.floor(fraction * n + 1e-9)
 
 
-def _named(people: pd.DataFrame, parts: NDArray[np.object_]) -> pd.Series[str]:
-    index = pd.Index(people["participant_id"], name="participant_id")
+def _named(table: pd.DataFrame, parts: NDArray[np.object_]) -> pd.Series[str]:
+    index = pd.Index(table["participant_id"], name="participant_id")
     split = pd.Series(parts, index=index, name="split", dtype=str)
     check_parts(split)
     return split
 
 
-def _dealt(people: pd.DataFrame, sizes: list[int], rng: np.random.Generator, stratify: str | None) -> NDArray[np.intp]:
-    """Deal people to parts of these sizes; return the part's number of each. Families stay together."""
-    families = _families(people)
+def _dealt(table: pd.DataFrame, sizes: list[int], rng: np.random.Generator, stratify: str | None) -> NDArray[np.intp]:
+    """Deal participants to parts of these sizes, families together; return the part's number of each."""
+    families = _families(table)
     order = rng.permutation(len(families))
-    bins = [order] if stratify is None else _age_bins(people["age"].to_numpy(), families, order)
-    parts = np.empty(len(people), dtype=np.intp)
+    bins = [order] if stratify is None else _age_bins(table["age"].to_numpy(), families, order)
+    parts = np.empty(len(table), dtype=np.intp)
     dealt, seen, room = _evenly_dealt(sizes), 0, np.zeros(len(sizes), dtype=int)
     for chosen in bins:
         n_chosen = sum(len(families[f]) for f in chosen)
@@ -200,17 +203,17 @@ def _dealt(people: pd.DataFrame, sizes: list[int], rng: np.random.Generator, str
     return parts
 
 
-def _families(people: pd.DataFrame) -> list[list[int]]:
-    """Return the rows of each family, in the order of their first member; who has no family stands alone."""
-    family = family_of(people)
+def _families(table: pd.DataFrame) -> list[list[int]]:
+    """Return the rows of each family, in the order of first members; without a family, each row is its own."""
+    family = family_of(table)
     groups: dict[object, list[int]] = {}
-    for row, person in enumerate(people["participant_id"]):
-        groups.setdefault(group_key(person, family), []).append(row)
+    for row, participant in enumerate(table["participant_id"]):
+        groups.setdefault(group_key(participant, family), []).append(row)
     return list(groups.values())
 
 
 def _age_bins(ages: np.ndarray, families: list[list[int]], order: np.ndarray) -> list[np.ndarray]:
-    """Return the families in their random order, cut into bins of equally many by mean age."""
+    """Cut the families, in their random order, into bins of equal size by mean age."""
     means = np.array([ages[families[f]].mean() for f in order])
     by_age = order[np.argsort(means, kind="stable")]
     position = {family: rank for rank, family in enumerate(order)}
@@ -219,7 +222,7 @@ def _age_bins(ages: np.ndarray, families: list[list[int]], order: np.ndarray) ->
 
 
 def _evenly_dealt(sizes: list[int]) -> np.ndarray:
-    """Return one part's number a person, each part as evenly spread as can be, so that any stretch is fair."""
+    """Return part numbers in an order in which each part is spread evenly, so that any stretch has fair shares."""
     places = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
     return np.repeat(np.arange(len(sizes)), sizes)[np.argsort(places, kind="stable")]
 

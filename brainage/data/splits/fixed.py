@@ -1,4 +1,4 @@
-"""Reading a split that somebody else drew: a table of participants and their parts."""
+"""Read a split from a table of participants and their parts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.cohorts.tables import check_columns, participant_ids, read_columns, read_header, row_list
-from brainage.data.splits.checks import PARTS, check_parts
+from brainage.data.cohorts.columns import participant_ids
+from brainage.data.cohorts.tables import check_columns, read_columns, read_header, row_list
+from brainage.data.splits import PARTS
+from brainage.data.splits.checks import check_parts
 from brainage.errors import SplitError
 from brainage.system.console import log
 
 
 def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
-    """Read who trains, who validates and who is tested.
+    """Read the part of each participant from a file.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
     CohortError, MissingPathError
         The file cannot be read as a table.
     SplitError
-        It names a participant twice or another part, none of the cohort's participants, or leaves a part empty.
+        It has a participant twice, another part or none of the cohort's participants, or leaves a part empty.
     """
     label = f"`split.file={path}`"
     check_columns(("participant_id", "split"), read_header(path, key="split.file"), label)
@@ -41,7 +43,7 @@ def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
     parts = columns["split"].str.casefold()
     if (wrong := ~parts.isin(PARTS)).any():
         raise SplitError(
-            f"{label}: `split` must be one of {', '.join(PARTS)}, but {int(wrong.sum())} rows hold something else "
+            f"{label}: `split` must be one of {', '.join(PARTS)}, but {int(wrong.sum())} rows have something else "
             f"({row_list(columns.index[wrong])}). Correct them."
         )
     if (repeated := ids.duplicated(keep=False)).any():
@@ -49,22 +51,18 @@ def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
             f"{label}: each participant must be in one row, but {ids[repeated].nunique()} are in several "
             f"({row_list(columns.index[repeated])}). Remove the others."
         )
-    people = set(table["participant_id"])
-    known = ids.isin(people)
-    if not known.any():
+    known = ids.isin(table["participant_id"])
+    n_known, n_cohort = int(known.sum()), len(table)
+    if not n_known:
         raise SplitError(
-            f"{label}: none of its {len(ids)} participants is in the cohort's table, which has {len(people)}. Look "
-            "whether both name people in the same way."
+            f"{label}: none of its {len(ids)} participants is in the cohort's table, which has {n_cohort}. Check that "
+            "both use the same ids."
         )
     log.info(
-        "%s: %d of its %d participants are in the cohort's table; the other %d people there are left out",
-        label,
-        int(known.sum()),
-        len(ids),
-        len(people) - int(known.sum()),
+        f"{label}: {n_known} of its {len(ids)} participants are in the cohort's table; the other "
+        f"{n_cohort - n_known} participants there are left out"
     )
-    split = pd.Series(
-        parts[known].to_numpy(), index=pd.Index(ids[known], name="participant_id"), name="split", dtype=str
-    ).sort_index()
+    index = pd.Index(ids[known], name="participant_id")
+    split = pd.Series(parts[known].to_numpy(), index=index, name="split", dtype=str).sort_index()
     check_parts(split)
     return split

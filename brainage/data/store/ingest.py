@@ -1,4 +1,4 @@
-"""Reading many scans at once. Worker processes import this module, and wait for all that it imports: it is little."""
+"""Reading many scans in parallel. Worker processes import this module at their start, so it imports little."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from numpy.typing import NDArray
 from brainage.data.store.series import Scan, checked_series
 from brainage.errors import SeriesError, StoreError
 
-# Below this many scans, starting worker processes takes longer than the work.
-_FEWEST_FOR_WORKERS = 128
+# With fewer scans, starting worker processes takes longer than reading.
+_MIN_SCANS_FOR_WORKERS = 128
 
-# A participant's series, or the checksum of the row that holds them already, or the reason against them.
+# A participant id with their series, the checksum of their row that is written already, or the reason for exclusion.
 Result = tuple[str, NDArray[np.float32] | int | SeriesError]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """An array on the disk into which several processes write, each its own rows.
+    """Rows of an array file into which several processes write.
 
     Parameters
     ----------
     path : Path
-        The file; it exists when the first row is written.
+        The file; it exists before the first row is written.
     offset : int
-        Where its first row begins, in bytes.
+        Position of the first row, in bytes.
     shape : tuple of int
-        Of one row: (n_components, n_times).
+        Shape of a row: (n_components, n_times).
     """
 
     path: Path
@@ -46,40 +46,23 @@ class Rows:
     shape: tuple[int, int]
 
     def write(self, row: int, series: NDArray[np.float32]) -> int:
-        """Write a row, from 0; return its checksum."""
+        """Write a row, numbered from 0; return its checksum."""
         data = np.ascontiguousarray(series, dtype=np.float32).data
-        with self.path.open("r+b", buffering=0) as file:
+        with self.path.open("r+b") as file:
             file.seek(self.offset + row * data.nbytes)
-            written = 0
-            while written < data.nbytes:  # a disk that is full takes a part, and then refuses the rest
-                written += file.write(data.cast("B")[written:])
+            file.write(data)
         return zlib.crc32(data)
 
 
 def read_all(scans: Mapping[str, Scan], rows: Rows) -> Generator[Result, None, None]:
-    """Read every scan, in parallel over the cores, and write the series into rows: the first id's into the first, ...
+    """Read every scan, write its series to the row of its position among the sorted ids, and yield each result.
 
-    Parameters
-    ----------
-    scans : mapping of str to Scan
-        A scan a `participant_id`.
-    rows : Rows
-        Where the series go; longer ones are cut. The row of a scan that cannot be used stays empty.
-
-    Yields
-    ------
-    tuple of (str, int or SeriesError)
-        A participant's id and their row's checksum, or the reason against them; sorted by id.
-
-    Raises
-    ------
-    StoreError
-        A process that read was killed.
+    The row of an excluded scan stays empty. Raises StoreError if a worker process is killed.
     """
     ids = sorted(scans)
-    read, sorted_scans = partial(_read_one, rows), [scans[person] for person in ids]
+    read, sorted_scans = partial(_read_one, rows), [scans[participant] for participant in ids]
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_cores == 1 or len(ids) < _FEWEST_FOR_WORKERS:
+    if n_cores == 1 or len(ids) < _MIN_SCANS_FOR_WORKERS:
         yield from zip(ids, map(read, range(len(ids)), sorted_scans), strict=True)
         return
     # Spawned, not forked: a job of a multirun may have started torch's threads already.
@@ -97,13 +80,12 @@ def read_all(scans: Mapping[str, Scan], rows: Rows) -> Generator[Result, None, N
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the one that waits for this one; end with it."""
+    """Ignore SIGINT, which the parent handles, and exit when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Wait for the parent's end: nothing else tells a worker that it was killed."""
+def _exit_with_parent() -> None:
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)

@@ -1,8 +1,8 @@
-"""How a store lies on the disk, and how it is read.
+"""A store on disk: its files, opening it, checking it.
 
-A store is a folder. It holds ``series.npy``, float32 of shape (n_participants, n_components, n_times), and
-``index.txt``, sealed with its own checksum: who is in which row, who was excluded and why, the stamps that the
-fingerprint is made of, a checksum of each row. `brainage.data.store.write` makes and removes it.
+A store is a folder with ``series.npy``, float32 of shape (n_participants, n_components, n_times), and ``index.txt``,
+JSON behind its own SHA-256: the participant of each row, exclusions with reasons, the stamps that the fingerprint is
+computed from, and a CRC-32 of each row. `brainage.data.store.write` writes and removes stores.
 """
 
 from __future__ import annotations
@@ -24,16 +24,11 @@ from numpy.typing import NDArray
 
 from brainage.errors import StoreError
 
-# Raise it whenever what a store holds, or how series are checked, changes.
+# Increase it whenever the content of a store, or the checks of a series, change.
 FORMAT = 2
 
-# Who could not be used: the reason's kind and its detail.
-Reasons = dict[str, tuple[str, str]]
-
-# A participant's id and what their scan's `stamp` returned, sorted by id.
+# A participant's id followed by the `stamp` of their scan, sorted by id.
 Stamps = Sequence[Sequence[Any]]
-
-# A participant's series, or the reason against them.
 
 
 @dataclass(frozen=True)
@@ -43,59 +38,55 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Where it lies.
+        Its folder.
     participant_ids : tuple of str
-        Who is in which row, sorted.
+        The participant of each row, sorted.
     excluded : dict of str to (str, str)
-        Who could not be used: the reason's kind and its detail.
+        Participants whose series cannot be used: kind and detail of the reason.
     series : array of shape (n_participants, n_components, n_times)
-        float32, z-scored over time; mapped, not read.
+        float32, z-scored over time; memory-mapped.
     checksums : array of shape (n_participants,)
         CRC-32 of each row.
     """
 
     folder: Path
     participant_ids: tuple[str, ...]
-    excluded: Reasons
+    excluded: dict[str, tuple[str, str]]
     series: NDArray[np.float32]
     checksums: NDArray[np.uint32]
 
     @property
     def fingerprint(self) -> str:
-        """What the store was made of."""
+        """The folder's name: a hash of the scans, their files' times and the settings they were read with."""
         return self.folder.name
 
     def release(self) -> None:
-        """Let go of the rows that were read through the mapping; the system may keep them, this process does not."""
-        mapping = self.series.base
-        if isinstance(mapping, mmap) and hasattr(mapping, "madvise"):
-            mapping.madvise(MADV_DONTNEED)
+        """Drop the mapped pages from this process; the system's cache may keep them."""
+        if isinstance(self.series.base, mmap):
+            self.series.base.madvise(MADV_DONTNEED)
 
 
 class DamagedStoreError(StoreError):
-    """A store that is not what was written."""
+    """The content of a store is not what was written."""
+
+
+def fingerprint_of_stamps(stamps: Stamps, *, n_components: int, n_times: int) -> str:
+    """Return the name of the store of scans with these stamps, 16 hexadecimal characters."""
+    content = json.dumps([FORMAT, n_components, n_times, stamps], separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def load_store(folder: Path) -> Store:
-    """Open a store that exists.
+    """Open a store and check it.
 
-    Parameters
-    ----------
-    folder : Path
-        The store.
-
-    Returns
-    -------
-    Store
-        Its index is checked always; its series are read through only when the file is not the one that was written
-        (another size or modification time).
+    Its index is always checked; its rows only where the size or the modification time of ``series.npy`` changed.
 
     Raises
     ------
     FileNotFoundError
-        There is none.
+        There is no such store.
     DamagedStoreError
-        It is not what was written.
+        Its content is not what was written.
     StoreError
         It cannot be read.
     """
@@ -109,81 +100,55 @@ def load_store(folder: Path) -> Store:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """Read and check a store's index.
-
-    Parameters
-    ----------
-    folder : Path
-        The store.
-
-    Returns
-    -------
-    dict
-        ``participant_ids`` and ``checksums`` (a row each), ``excluded`` (id, kind, detail), ``stamps`` (id, stamp...)
-        of both, ``shape``, and length and checksum of NumPy's ``header``.
-
-    Raises
-    ------
-    FileNotFoundError, DamagedStoreError, StoreError
-        See `load_store`.
-    """
-    if not folder.exists():  # asked first: a store that appears between two questions is not a damaged one
+    """Read and check a store's index; raise as `load_store` does."""
+    # Asked before the file is read: a store that is renamed into place in between is not damaged.
+    if not folder.exists():
         raise FileNotFoundError(folder)
     with _reading(folder):
-        index = _unseal((folder / "index.txt").read_bytes())
+        checksum, _, body = (folder / "index.txt").read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != checksum:
+            raise ValueError("checksum")
+        index: dict[str, Any] = json.loads(body)
         if index.get("format") != FORMAT:
             raise ValueError("format")
         return index
 
 
 def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
-    """Map a store's array, whose rows are not read.
-
-    Parameters
-    ----------
-    folder : Path
-        The store.
-    index : mapping
-        As `read_index` returns it.
-
-    Raises
-    ------
-    FileNotFoundError, DamagedStoreError, StoreError
-        See `load_store`.
-    """
+    """Map a store's array without reading its rows; raise as `load_store` does."""
     path, shape = folder / "series.npy", tuple(index["shape"])
     length, checksum = index["header"]
     with _reading(folder):
         with path.open("rb") as file:
             header = file.read(length)
-        # Compared, not parsed: a parser answers a flipped bit with any of many errors, or with another array.
+        # The header is compared instead of parsed: a flipped bit in it may parse as another array.
         if zlib.crc32(header) != checksum or path.stat().st_size != length + 4 * math.prod(shape):
             raise ValueError("header or size")
-        # Nothing cannot be mapped.
+        # An empty file cannot be mapped.
         series = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
-    excluded = {person: (kind, detail) for person, kind, detail in index["excluded"]}
+    excluded = {participant: (kind, detail) for participant, kind, detail in index["excluded"]}
     checksums = np.array(index["checksums"], dtype=np.uint32)
     return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums)
 
 
 def list_stores(root: Path) -> list[Path]:
-    """Return the stores that are whole or damaged; others are unfinished.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of all stores; it need not exist.
-
-    Raises
-    ------
-    StoreError
-        It cannot be read.
-    """
+    """Return the folders of complete stores, damaged ones included."""
     return sorted(path for path in folders(root) if re.fullmatch("[0-9a-f]{16}", path.name))
 
 
+def list_unfinished(root: Path) -> list[Path]:
+    """Return the folders that unfinished stores would be renamed to."""
+    matches = (re.fullmatch(r"\.([0-9a-f]{16})\.partial", path.name) for path in folders(root))
+    return sorted(root / match[1] for match in matches if match)
+
+
+def unfinished_folder(folder: Path) -> Path:
+    """Return where a store is written before, and renamed to when removed."""
+    return folder.with_name(f".{folder.name}.partial")
+
+
 def folders(root: Path) -> list[Path]:
-    """Return the folders in the folder of all stores; see `list_stores`."""
+    """Return the folders in a folder that need not exist."""
     try:
         return [path for path in root.iterdir() if path.is_dir()]
     except FileNotFoundError:
@@ -192,9 +157,37 @@ def folders(root: Path) -> list[Path]:
         raise StoreError(f"`--root {root}` cannot be read: {error.strerror}. Get permission, and try again.") from None
 
 
+def verify(store: Store, rows: Iterable[int]) -> None:
+    """Compare mapped rows with their checksums; raise DamagedStoreError at the first that differs."""
+    for row in rows:
+        if zlib.crc32(store.series[row].data) != store.checksums[row]:
+            raise _damaged_row(store, row)
+
+
+def verify_all(store: Store) -> None:
+    """Compare every row of the file with its checksum; raise DamagedStoreError at the first that differs."""
+    for row, (_, _, intact) in enumerate(stream_rows(store)):
+        if not intact:
+            raise _damaged_row(store, row)
+
+
+def stream_rows(store: Store) -> Iterator[tuple[str, NDArray[np.float32], bool]]:
+    """Yield (participant id, series, whether its checksum fits) of each row, read from the file to save memory."""
+    path, shape = store.folder / "series.npy", store.series.shape[1:]
+    with _reading(store.folder), path.open("rb") as file:
+        file.seek(path.stat().st_size - store.series.nbytes)
+        for participant, checksum in zip(store.participant_ids, store.checksums, strict=True):
+            series = np.fromfile(file, np.float32, math.prod(shape)).reshape(shape)
+            yield participant, series, zlib.crc32(series.data) == checksum
+
+
+def _damaged_row(store: Store, row: int) -> DamagedStoreError:
+    return DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be rewritten.")
+
+
 @contextmanager
 def _reading(folder: Path) -> Iterator[None]:
-    """Tell a store that is not there from one that is damaged and from one that cannot be read just now."""
+    """Distinguish a missing store (FileNotFoundError), a damaged one, and one that cannot be read now."""
     try:
         yield
     except StoreError:
@@ -206,62 +199,5 @@ def _reading(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"`store.root={folder.parent}`: the store {folder.name} cannot be read: {error.strerror or error}. Get "
-            "permission or see to the disk, or choose another place with store.root=DIR."
+            "permission or check the disk, or choose another place with store.root=DIR."
         ) from None
-
-
-def verify(store: Store, rows: Iterable[int]) -> None:
-    """Compare rows with their checksums.
-
-    Parameters
-    ----------
-    store : Store
-        An opened store.
-    rows : iterable of int
-        The rows to read.
-
-    Raises
-    ------
-    DamagedStoreError
-        A row is not what was written.
-    """
-    for row in rows:
-        if zlib.crc32(store.series[row].data) != store.checksums[row]:
-            raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be made again.")
-
-
-def verify_all(store: Store) -> None:
-    """Compare every row with its checksum, as the file has it; see `verify`."""
-    for row, (_, _, fits) in enumerate(stream_rows(store)):
-        if not fits:
-            raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be made again.")
-
-
-def stream_rows(store: Store) -> Iterator[tuple[str, NDArray[np.float32], bool]]:
-    """Read all rows from the file, one after the other, so that they do not fill memory as mapped ones would.
-
-    Parameters
-    ----------
-    store : Store
-        An opened store.
-
-    Yields
-    ------
-    str, array of shape (n_components, n_times), bool
-        Who is in the row, their series, and whether it fits its checksum.
-    """
-    path, shape = store.folder / "series.npy", store.series.shape[1:]
-    with _reading(store.folder), path.open("rb") as file:
-        file.seek(path.stat().st_size - store.series.nbytes)
-        for person, checksum in zip(store.participant_ids, store.checksums, strict=True):
-            series = np.fromfile(file, np.float32, math.prod(shape)).reshape(shape)
-            yield person, series, zlib.crc32(series.data) == checksum
-
-
-def _unseal(data: bytes) -> dict[str, Any]:
-    """Return sealed content; raise ValueError where the checksum does not fit."""
-    checksum, _, body = data.partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != checksum:
-        raise ValueError("checksum")
-    content: dict[str, Any] = json.loads(body)
-    return content

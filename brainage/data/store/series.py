@@ -1,4 +1,4 @@
-"""One participant's component time series: find it, read it, check it, z-score it."""
+"""One participant's component time series: read, check and z-score."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 class Scan(Protocol):
-    """One participant's scan, wherever its time series come from. Picklable, so that workers can read it."""
+    """One participant's scan. It must be picklable, so that worker processes can read it."""
 
     def read(self) -> FloatArray:
         """Return the raw series, an array of shape (n_times, n_components), or raise SeriesError."""
         ...
 
     def stamp(self) -> tuple[str | int | float, ...]:
-        """Return what changes whenever the content may have changed; the store is keyed by it."""
+        """Return values that change whenever the series may have changed; the store's fingerprint depends on them."""
         ...
 
 
@@ -41,7 +41,7 @@ class FileScan:
     path : Path
         The file: whitespace-separated ``.txt``, ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy``.
     root : Path
-        The cohort's folder; the stamp names the file relative to it, so a moved cohort keeps its store.
+        The cohort's folder. The stamp contains the path relative to it, so a cohort that is moved keeps its store.
     """
 
     path: Path
@@ -75,9 +75,9 @@ class ZipScan:
     root : Path
         The cohort's folder; see FileScan.
     member : str
-        The text file's name inside the archive.
+        Name of the text file inside the archive.
     alternatives : tuple of str, default=()
-        Names that it may have instead; which one is only known once the archive is opened.
+        Other names that it may have; the archive is opened only when it is read.
     """
 
     path: Path
@@ -88,50 +88,34 @@ class ZipScan:
     def read(self) -> FloatArray:
         """Return the raw series; see Scan."""
         with _unreadable_as_series_error(), zipfile.ZipFile(self.path) as archive:
-            present = set(archive.namelist())
+            members = set(archive.namelist())
             for name in (self.member, *self.alternatives):
-                if name in present:
+                if name in members:
                     return parse_text(archive.read(name))
-        raise SeriesError("not in the archive", f"the zip holds no `{self.member}`")
+        raise SeriesError("not in the archive", f"the zip has no `{self.member}`")
 
     def stamp(self) -> tuple[str | int | float, ...]:
-        """Return path, member, size and modification time; see Scan."""
+        """Return path, size, modification time and members; see Scan."""
         return (*_file_stamp(self.path, self.root), self.member, *self.alternatives)
 
 
 def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
-    """Parse numbers, one time point a line.
+    """Parse a text file of numbers, one line a time point, into a float64 array (n_times, n_components).
 
-    Parameters
-    ----------
-    data : bytes
-        The file's content. A ``.csv`` or ``.tsv`` may begin with one line of names.
-    delimiter : str or None, default=None
-        What stands between numbers; None is any white space.
-
-    Returns
-    -------
-    array of shape (n_times, n_components)
-        float64.
-
-    Raises
-    ------
-    SeriesError
-        The content is empty, is not a table of numbers, or its lines differ in length.
+    With a delimiter, the first line may be a header; None splits at any white space. Raises SeriesError.
     """
     if not data.strip():
         raise SeriesError("empty file")
     if delimiter is not None and _is_header(data.split(b"\n", 1)[0], delimiter):
-        data = data.split(b"\n", 1)[1] if b"\n" in data else b""
+        data = data.partition(b"\n")[2]
         if not data.strip():
             raise SeriesError("empty file", "only a header line")
     try:
         text = data.decode("ascii").lstrip()
-        if not text:  # of text, more counts as white space than of bytes
+        if not text:  # str counts more characters as white space than bytes does
             raise SeriesError("empty file")
-        # A list of lines: it is read a little faster than a stream.
-        lines = text.split("\n")
-        return np.loadtxt(lines, ndmin=2, comments=None, delimiter=delimiter)
+        # numpy reads a list of lines slightly faster than a stream.
+        return np.loadtxt(text.split("\n"), ndmin=2, comments=None, delimiter=delimiter)
     except UnicodeDecodeError:
         raise SeriesError("not a text file", "bytes that are not ASCII") from None
     except ValueError as error:
@@ -141,21 +125,12 @@ def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
 
 
 def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
-    """Check one participant's series, crop them to the first `n_times` points and z-score each component.
-
-    Parameters
-    ----------
-    raw : array of shape (n_times_of_the_file, n_components)
-        As read.
-    n_components : int
-        The number of components that the modality has.
-    n_times : int
-        Time points to keep.
+    """Check raw series (n_times_of_the_file, n_components), crop them and z-score each component.
 
     Returns
     -------
     array of shape (n_components, n_times)
-        float32; mean 0 and population SD 1 over time.
+        float32; mean 0 and population SD 1 over the first `n_times` time points.
 
     Raises
     ------
@@ -170,11 +145,11 @@ def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[
     if not np.isfinite(raw).all():
         raise SeriesError("NaN or infinity")
     series = np.ascontiguousarray(raw[:n_times].T, dtype=np.float64)
-    # Scaled first: squares of very large or very small numbers leave the range of a float.
+    # Scaled first, because the square of a very large or small number overflows or underflows.
     series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     series -= series.mean(axis=1, keepdims=True)
     sd = series.std(axis=1, keepdims=True)
-    # A constant like 0.1 has an SD of 1e-17, not 0.
+    # A constant such as 0.1 has an SD of 1e-17, not 0.
     constant = np.flatnonzero(sd[:, 0] < 1e-12)
     if constant.size:
         raise SeriesError("constant component", f"number {', '.join(str(c + 1) for c in constant)}")
@@ -184,17 +159,15 @@ def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[
 
 @contextmanager
 def _unreadable_as_series_error() -> Iterator[None]:
-    """Turn what reading a damaged or foreign file raises into the one error that excludes a participant."""
+    """Raise any error about a damaged or foreign file as SeriesError, which excludes the participant."""
     try:
         yield
+    except SeriesError:
+        raise
     except zipfile.BadZipFile:
         raise SeriesError("not a whole zip archive") from None
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise SeriesError("unreadable file", type(error).__name__) from None
-    except (ValueError, RuntimeError, NotImplementedError) as error:
-        if isinstance(error, SeriesError):
-            raise
-        # RuntimeError: an encrypted archive; NotImplementedError: an unknown compression.
+    # RuntimeError: an encrypted archive; NotImplementedError, one of them: an unknown compression.
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, RuntimeError) as error:
         raise SeriesError("unreadable file", type(error).__name__) from None
 
 
@@ -207,7 +180,7 @@ def _two_dimensional(array: object) -> FloatArray:
 
 
 def _is_header(line: bytes, delimiter: str) -> bool:
-    """Tell a line of names from a line of numbers: no field of it is a number."""
+    """Return whether no field of a line is empty or a number."""
 
     def numeric(field: bytes) -> bool:
         try:
@@ -216,8 +189,7 @@ def _is_header(line: bytes, delimiter: str) -> bool:
             return False
         return True
 
-    fields = line.split(delimiter.encode())
-    return not any(numeric(field.strip()) or not field.strip() for field in fields)
+    return not any(numeric(field.strip()) or not field.strip() for field in line.split(delimiter.encode()))
 
 
 def _file_stamp(path: Path, root: Path) -> tuple[str | int | float, ...]:

@@ -1,0 +1,166 @@
+"""Parsing the columns of a table: ids, ages, sex, numbers and names from their many spellings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from brainage.data.cohorts.ids import bare_id, is_rounded
+from brainage.data.cohorts.tables import row_list
+from brainage.errors import CohortError
+from brainage.system.console import printable
+from brainage.system.redaction import register
+
+STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id")
+"""Names that mean the same in every cohort; every other column is a phenotype."""
+
+_MISSING = frozenset({"", "n/a", "na", "nan"})
+_SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "male": 1.0, "m": 1.0}
+
+
+def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame:
+    """Parse the columns that have the same meaning in every cohort.
+
+    Parameters
+    ----------
+    columns : mapping of str to Series
+        Text, by the name in `STANDARD_COLUMNS`; a Series keeps the name that it has in the table.
+    label : str
+        The table's name in messages, such as its path in backticks.
+
+    Returns
+    -------
+    DataFrame
+        See `brainage.data.cohorts.readers.CohortReader.read_table`.
+
+    Raises
+    ------
+    CohortError
+        A column cannot be used.
+    """
+    parsers: dict[str, Callable[[pd.Series, str], pd.Series]] = {
+        "participant_id": participant_ids,
+        "age": ages,
+        "sex": sex_codes,
+        "head_motion": numbers,
+    }
+    table = {name: parsers[name](column, label) for name, column in columns.items() if name in parsers}
+    for name in ("site", "family_id"):
+        if name in columns:
+            # pandas writes the code 11025 as 11025.0 where a cell of the column is empty.
+            table[name] = labels(columns[name]).str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return pd.DataFrame({name: table[name] for name in STANDARD_COLUMNS if name in table})
+
+
+def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
+    """Return a table of participants of whom only the ids are known."""
+    ids = sorted(ids)
+    table = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str"), "age": math.nan})
+    return table.set_index(pd.RangeIndex(1, len(ids) + 1))
+
+
+def participant_ids(column: pd.Series, label: str) -> pd.Series:
+    """Return ids in their one form, text without ``sub-``, and register them for redaction.
+
+    Raises
+    ------
+    CohortError
+        An id is empty, or has become a rounded number such as ``1.5e+06``.
+    """
+    ids = column.astype("str").str.strip().map(bare_id, na_action="ignore").astype("str")
+    empty = ids.isna() | ids.str.casefold().isin(_MISSING)
+    if empty.any():
+        raise CohortError(
+            f"{label}, column `{column.name}`: the id is empty in {row_list(column.index[empty])}. Every row must name "
+            "its participant: fill the ids in or remove the rows."
+        )
+    rounded = ids.map(is_rounded)
+    if rounded.any():
+        raise CohortError(
+            f"{label}, column `{column.name}`: a spreadsheet or R has made numbers with a point or an exponent of the "
+            f"ids in {row_list(column.index[rounded])}. Export the table again with the ids as text."
+        )
+    register(ids)
+    return ids
+
+
+def ages(column: pd.Series, label: str) -> pd.Series:
+    """Return ages in years, NaN where missing; raise CohortError if a value is not a number.
+
+    Their range is checked once the participants are selected; see `brainage.data.cohorts.checks.check_age_range`.
+    """
+    values, unreadable = _floats(column)
+    _refuse(column, unreadable, label, "a number of years")
+    return values
+
+
+def numbers(column: pd.Series, label: str) -> pd.Series:
+    """Return finite numbers, NaN where missing; raise CohortError if a value is not one."""
+    values, unreadable = _floats(column)
+    _refuse(column, unreadable | values.isin([math.inf, -math.inf]), label, "a finite number")
+    return values
+
+
+def labels(column: pd.Series) -> pd.Series:
+    """Return text, NaN where missing."""
+    text = column.astype("str").str.strip()
+    return text.mask(text.str.casefold().isin(_MISSING))
+
+
+def phenotype(column: pd.Series) -> pd.Series:
+    """Return numbers if all values are numbers, otherwise text; NaN where missing."""
+    values, unreadable = _floats(column)
+    return labels(column) if unreadable.any() else values
+
+
+def sex_codes(column: pd.Series, label: str) -> pd.Series:
+    """Return 0 for female, 1 for male, NaN where missing; raise CohortError for any other value.
+
+    Accepted are 0 and 1 as numbers or text, Female and Male, F and M, in any case.
+    """
+    text = labels(column)
+    codes = text.str.casefold().map(_SEXES).astype("float64")
+    unknown = text[text.notna() & codes.isna()]
+    if unknown.size:
+        raise CohortError(
+            f"{label}, column `{column.name}`: sex must be 0 or 1, Female or Male, or F or M (female is 0), but "
+            f"{row_list(unknown.index)} {'has' if unknown.size == 1 else 'have'} {_values(unknown, 5)}. Recode the "
+            "column, and leave unknown values empty."
+        )
+    return codes
+
+
+def _floats(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the values as numbers, and where a value is text but not a number."""
+    if is_numeric_dtype(column) and not is_bool_dtype(column):
+        return column.astype("float64"), pd.Series(False, index=column.index)
+    text = labels(column)
+    known = {value: _float(value) for value in text.dropna().unique()}
+    values = text.map(known).astype("float64")
+    return values, text.notna() & values.isna()
+
+
+def _float(text: str) -> float:
+    try:
+        return math.nan if "_" in text else float(text)  # Python reads 4_5 as 45
+    except ValueError:
+        return math.nan
+
+
+def _refuse(column: pd.Series, wrong: pd.Series, label: str, rule: str) -> None:
+    if wrong.any():
+        raise CohortError(
+            f"{label}, column `{column.name}`: {int(wrong.sum())} of {len(column)} values are not {rule}, in "
+            f"{row_list(column.index[wrong])}: {_values(column[wrong], 3)}. Write a number there, or leave it empty."
+        )
+
+
+def _values(column: pd.Series, limit: int) -> str:
+    # Digits are hidden: where columns are shifted, these values are ids.
+    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", printable(str(value)[:30])) for value in column))
+    more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
+    return ", ".join(f"`{value}`" for value in distinct[:limit]) + more

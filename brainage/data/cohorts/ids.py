@@ -1,0 +1,50 @@
+"""Participant ids: their one form, and lists of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from brainage.errors import CohortError, MissingPathError
+
+
+def bare_id(text: str) -> str:
+    """Return an id in the one form that it has everywhere: without quotes and without ``sub-``."""
+    bare = text.strip("\"'").strip().removeprefix("sub-")
+    # Spreadsheets and pandas write whole numbers this way where a cell of the column is empty.
+    return bare[: bare.index(".")] if re.fullmatch(r"\d+\.0+", bare) else bare
+
+
+def is_rounded(text: str) -> bool:
+    """Return whether a spreadsheet made a number with a point or an exponent of an id, which may have changed it."""
+    return re.fullmatch(r"[-+]?\d+(\.\d*([eE][-+]?\d+)?|[eE]\+\d+)", text) is not None
+
+
+def read_ids(path: Path) -> frozenset[str]:
+    """Read a list of ids, one a line; a header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored.
+
+    Raises
+    ------
+    CohortError
+        A line has more than one word, or the file is not text.
+    MissingPathError
+        The file does not exist or cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise MissingPathError(
+            f"The list of ids `{path}` cannot be read: {error.strerror}. Name an existing file with one id a line."
+        ) from None
+    except UnicodeDecodeError:
+        raise CohortError(f"The list of ids `{path}` is not UTF-8 text. Save it as text with one id a line.") from None
+    ids = [(number, text) for number, line in enumerate(lines, start=1) if (text := bare_id(line.strip()))]
+    if ids and ids[0][1].casefold() in {"eid", "f.eid", "participant_id"}:
+        del ids[0]
+    for number, text in ids:
+        if len(re.split(r"[\s,;]", text)) > 1 or is_rounded(text):
+            raise CohortError(
+                f"Line {number} of `{path}` is not one id. The file must have one id a line, without other columns, "
+                "and no numbers with a point or an exponent."
+            )
+    return frozenset(text for _, text in ids)
