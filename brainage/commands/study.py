@@ -1,4 +1,4 @@
-"""The three stages of the study, one after the other: ``python -m brainage.study``."""
+"""``brainage study``: the three stages of the published study, one after the other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from brainage.study.plan import SIZES
 from brainage.study.runner import run_study
-from brainage.study.stages import SIZES
 from brainage.system.session import exit_code_of
 
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: 0 if done, 1 if a step failed, 2 for another mistake of the user's, 130 or 143 if interrupted.
     """
-    parser = argparse.ArgumentParser(prog="python -m brainage.study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="brainage study", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
     parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")

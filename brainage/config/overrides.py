@@ -16,10 +16,11 @@ def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
 
 def as_overrides(values: Mapping[str, Any]) -> list[str]:
     """Return values by dotted key as overrides, quoted where Hydra's grammar needs it."""
-    return [f"{key}={_quoted(value)}" for key, value in values.items()]
+    return [f"{key}={quoted(value)}" for key, value in values.items()]
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """Return a value as text for Hydra's grammar."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

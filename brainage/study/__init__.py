@@ -1,1 +1,1 @@
-"""The whole study, stage by stage: ``python -m brainage.study``, or ``make study``."""
+"""The published study, stage by stage: ``brainage study``, or ``make study``."""

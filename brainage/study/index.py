@@ -1,4 +1,4 @@
-"""The study's index: what came out of every stage, and where its report is."""
+"""The index page of a study: the results of every stage, with links to the reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,60 +15,40 @@ from urllib.parse import quote
 import psutil
 
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.study.plan import Plan
-from brainage.study.stages import SIZES, Step
+from brainage.study.plan import SIZES, Step
+from brainage.study.record import StudyRecord
 from brainage.system.console import bytes_text
 from brainage.system.files import write_whole
 
 
-def write_index(out: Path, plan: Plan, steps: Sequence[Step]) -> Path:
-    """Write ``index.html``.
-
-    Parameters
-    ----------
-    out : Path
-        The study's folder.
-    plan : Plan
-        What it was begun with, and what is done.
-    steps : sequence of Step
-        All of them.
-
-    Returns
-    -------
-    Path
-        The page.
-    """
-    done = plan.done
-    by_stage: dict[str, list[Step]] = {}
-    for step in steps:
-        by_stage.setdefault(step.stage, []).append(step)
-    sections = [
-        Section(
-            _TITLES[stage],
-            [_ASKED[stage]],
-            [_TABLES[stage]([step for step in of_stage if step.label in done])],
-            links=[_link(out, step) for step in of_stage if (step.folder / "report.html").is_file()],
-        )
-        for stage, of_stage in by_stage.items()
-    ]
+def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
+    """Write ``index.html`` into the study's folder and return its path."""
+    done = record.done
     about = [
         *made_with(),
         ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
-        ("every training", plan.words()),
+        ("every training", record.shown_overrides()),
         *_commits(done, steps),
     ]
     lead = [
-        f"{len(done)} of {len(steps)} steps are done, in {sum(plan.seconds.values()) / 60:.1f} minutes.",
-        SIZES[plan.size].told(plan.size),
+        f"{len(done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
+        SIZES[record.size].description(record.size),
     ]
+    sections = [_section(out, stage, [step for step in steps if step.stage == stage], done) for stage in _STAGES]
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])
     target, html = out / "index.html", page.html()
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
 
 
+def _section(out: Path, stage: str, steps: Sequence[Step], done: Collection[str]) -> Section:
+    title, question, table = _STAGES[stage]
+    links = [_link(out, step) for step in steps if (step.folder / "report.html").is_file()]
+    return Section(title, [question], [table([step for step in steps if step.label in done])], links=links)
+
+
 def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:
-    """Return which steps were finished with which commit."""
+    """Return rows with the commits at which steps were finished."""
     by_commit: dict[str, list[str]] = {}
     for step in steps:
         if step.label in done:
@@ -84,21 +64,12 @@ def _link(out: Path, step: Step) -> tuple[str, str]:
 
 def _grids(steps: Sequence[Step]) -> Table:
     rows = [
-        [
-            step.name,
-            _own(row["overrides"]),
-            row["status"],
-            *(_text(row[key]) for key in ("val/mse", "val/mae", "test/mae")),
-        ]
+        # The first override of a job is the one that a grid of one parameter varies.
+        [step.name, row["overrides"].split(" ")[0], row["status"], *_numbers(row, "val/mse", "val/mae", "test/mae")]
         for step in steps
         for row in _read_csv(step.result)
     ]
     return Table(("grid", "varied", "status", "best val MSE", "val MAE", "test MAE"), rows)
-
-
-def _own(overrides: str) -> str:
-    """Return the first override, which is the one that a grid of one parameter varies."""
-    return overrides.split(" ")[0]
 
 
 def _sweeps(steps: Sequence[Step]) -> Table:
@@ -106,35 +77,31 @@ def _sweeps(steps: Sequence[Step]) -> Table:
     for step in steps:
         trials = _read_csv(step.result)
         complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
-        best = min(complete, key=lambda trial: float(trial["value"]), default=None)
-        given = "-" if best is None else " ".join(f"{k}={v}" for k, v in best.items() if "." in k)
-        rows.append([step.name, str(len(trials)), str(len(complete)), _text(best and best["value"]), given])
+        best = min(complete, key=lambda trial: float(trial["value"]), default={})
+        given = " ".join(f"{key}={value}" for key, value in best.items() if "." in key)
+        rows.append([step.name, str(len(trials)), str(len(complete)), *_numbers(best, "value"), given or "-"])
     return Table(("sweep", "trials", "complete", "lowest val MSE", "with"), rows)
 
 
 def _finals(steps: Sequence[Step]) -> Table:
     rows = []
     for step in steps:
-        summary = _read_json(step.result)
+        summary = json.loads(step.result.read_text())
         test, val = summary["metrics"]["test"], summary["metrics"]["val"]
-        rows.append(
-            [
-                step.name,
-                *(
-                    _text(value)
-                    for value in (val["mse"], val["mae"], test["mse"], test["mae"], test["pearson_r"], test["r2"])
-                ),
-                _text(summary["baseline"]["test"]["mae"]),
-                f"{summary['best_epoch']} of {summary['epochs']}",
-            ]
-        )
-    return Table(_FINAL_COLUMNS, rows)
+        numbers = [
+            *_numbers(val, "mse", "mae"),
+            *_numbers(test, "mse", "mae", "pearson_r", "r2"),
+            *_numbers(summary["baseline"]["test"], "mae"),
+        ]
+        rows.append([step.name, *numbers, f"{summary['best_epoch']} of {summary['epochs']}"])
+    columns = ("val MSE", "val MAE", "test MSE", "test MAE", "test r", "test R²", "mean predictor", "best epoch")
+    return Table(("model", *columns), rows)
 
 
 def _comparison(steps: Sequence[Step]) -> Table:
     rows = [
         [
-            f"{row['first']} less {row['second']}",
+            f"{row['first']} minus {row['second']}",
             f"{float(row['mae_difference']):+.2f} years ({float(row['low']):+.2f} to {float(row['high']):+.2f})",
         ]
         for step in steps
@@ -143,7 +110,12 @@ def _comparison(steps: Sequence[Step]) -> Table:
     return Table(("", "difference in MAE (95 % interval)"), rows)
 
 
-def _text(value: object) -> str:
+def _numbers(row: Mapping[str, Any], *keys: str) -> list[str]:
+    """Return numbers, or their text in a CSV file, with two decimals."""
+    return [_number(row.get(key)) for key in keys]
+
+
+def _number(value: object) -> str:
     try:
         number = float(str(value))
     except ValueError:
@@ -156,28 +128,22 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
-_FINAL_COLUMNS = (
-    *("model", "val MSE", "val MAE", "test MSE", "test MAE", "test r", "test R²", "mean predictor", "best epoch"),
-)
-_TITLES = {
-    "manual_search": "Stage 1: manual search",
-    "hyperparameter_sweep": "Stage 2: hyperparameter sweep",
-    "final_models": "Stage 3: final models",
-    "comparison": "25 or 100 components?",
-}
-_ASKED = {
-    "manual_search": "Which learning rate, kernel size, depth and components are worth searching around?",
-    "hyperparameter_sweep": "Which architecture has the lowest validation error, by dimensionality and components?",
-    "final_models": "How well do the best architectures tell age in people whom nothing was chosen by?",
-    "comparison": "Both final models on the same test participants.",
-}
-_TABLES = {
-    "manual_search": _grids,
-    "hyperparameter_sweep": _sweeps,
-    "final_models": _finals,
-    "comparison": _comparison,
+# Title, question and table of each stage, in order.
+_STAGES: dict[str, tuple[str, str, Callable[[Sequence[Step]], Table]]] = {
+    "manual_search": (
+        "Stage 1: manual search",
+        "Which learning rate, kernel size, depth and components are worth searching around?",
+        _grids,
+    ),
+    "hyperparameter_sweep": (
+        "Stage 2: hyperparameter sweep",
+        "Which architecture has the lowest validation error, by dimensionality and components?",
+        _sweeps,
+    ),
+    "final_models": (
+        "Stage 3: final models",
+        "Test-set accuracy of the selected architectures.",
+        _finals,
+    ),
+    "comparison": ("25 or 100 components?", "Both final models on the same test participants.", _comparison),
 }

@@ -1,4 +1,4 @@
-"""What may be given to every training of a study."""
+"""The overrides that every training of a study gets."""
 
 from __future__ import annotations
 
@@ -15,36 +15,26 @@ from brainage.config.hydra import parse, quote_query, register
 from brainage.config.schema import Config, refuse_ids_in
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
-from brainage.study.stages import Step
+from brainage.study.plan import Step
 from brainage.system.files import CONFIGS
 
-# Experiments say what these are, and the page says it after them.
+# Keys that the study's experiments set.
 _OWN = frozenset(
     {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
     | {"modality.name", "modality.dimension", "modality.components", "modality.n_channels"}
 )
-_OWN_BEGINNINGS = ("hydra.", "hydra/", "model.", "optimizer.")
+_OWN_PREFIXES = ("hydra.", "hydra/", "model.", "optimizer.")
 
 
 def checked_overrides(words: Sequence[str]) -> list[str]:
-    """Refuse overrides that a study cannot give to every training, before they are noted anywhere.
-
-    Parameters
-    ----------
-    words : sequence of str
-        As the command line has them.
-
-    Returns
-    -------
-    list of str
-        With the quotes that Hydra's grammar wants.
+    """Return the overrides of every training, quoted for Hydra's grammar; nothing is written before they are checked.
 
     Raises
     ------
     StudyError
-        One is no override, has several values, or is set by the study itself.
+        An override has several values, or its key belongs to the study's experiments.
     ConfigError
-        A query names participants.
+        A word is not an override, or a query names participants.
     """
     refuse_ids_in(words)
     quoted = quote_query(list(words))
@@ -54,17 +44,12 @@ def checked_overrides(words: Sequence[str]) -> list[str]:
 
 
 def check_composes(steps: Iterable[Step]) -> None:
-    """See that every training's config can be composed and keeps the rules, before hours of other trainings.
-
-    Parameters
-    ----------
-    steps : iterable of Step
-        Those without trainings are passed over.
+    """Compose and check the config of every training before the first one runs.
 
     Raises
     ------
     ConfigError
-        A training's cannot.
+        A step's config cannot be composed or breaks a rule.
     """
     register()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -73,14 +58,14 @@ def check_composes(steps: Iterable[Step]) -> None:
                 continue
             try:
                 config = _composed([word for word in step.words[1:] if not word.startswith("--")])
-                if step.stage == "final_models":  # in a grid, a network that cannot exist is a result
+                if step.stage == "final_models":  # in a grid, an infeasible network is a result
                     geometry.check(config.model_value("name"), config.model)
             except (HydraException, OmegaConfBaseException, BrainageError) as error:
                 raise ConfigError(f"step {step.label}: {' '.join(str(error).split())}") from None
 
 
 def _composed(words: Sequence[str]) -> Config:
-    """Compose a single training's config, without what a step varies."""
+    """Compose the config of one training, without the values that its step varies."""
     plain = [word for word in words if not _is_of_sweep(word)]
     job = compose("train", plain, return_hydra_config=True)
     with open_dict(job):
@@ -102,16 +87,16 @@ def _check(word: str) -> None:
         override = OverridesParser.create().parse_override(word)
     except HydraException as error:
         raise ConfigError(
-            f"`{word}` must be an override, KEY=VALUE, but {str(error).splitlines()[0]}. Correct it, or leave it out."
+            f"`{word}` must be an override, KEY=VALUE, but {str(error).splitlines()[0]}. Correct or remove it."
         ) from None
     key = override.key_or_group
-    if key in _OWN or key.startswith(_OWN_BEGINNINGS):
+    if key in _OWN or key.startswith(_OWN_PREFIXES):
         raise StudyError(
-            f"`{word}` cannot be given to a study: components, models, optimizers, objectives and Hydra's settings are "
-            "those of its experiments. Leave it out, or run a step's command by itself."
+            f"`{word}` cannot be given to a study: its experiments set components, models, optimizers, objectives and "
+            "Hydra's settings. Leave it out, or run a step's command by itself."
         )
     if override.is_sweep_override():
         raise StudyError(
-            f"`{word}` must have one value, which every training of the study gets, but has several. Choose one, or "
-            "run a multirun of your own."
+            f"`{word}` must have one value for all trainings of the study, but has several. Choose one, or run a "
+            "multirun of your own."
         )

@@ -1,107 +1,125 @@
-"""What a study's folder tells of it: what it was begun with, and which steps are done (``study.json``)."""
+"""The steps of the published study, and how much of it is done at which size."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from brainage.errors import StudyError
-from brainage.study.stages import Step
-from brainage.system.console import log
-from brainage.system.files import write_whole
+from brainage.config.overrides import as_overrides, quoted
+from brainage.runs.folder import read_summary
+
+GRIDS = ("learning_rate", "kernel_size", "depth", "components")
+SWEEPS = ("ica25_good", "ica25_all", "ica100_good", "ica100_all")
+FINALS = ("ica25", "ica100")
+
+# The file with the results of a stage's step, and the key of the folder that it is in.
+_RESULTS = {
+    "manual_search": ("summary.csv", "hydra.sweep.dir"),
+    "hyperparameter_sweep": ("trials.csv", "hydra.sweep.dir"),
+    "final_models": ("summary.json", "hydra.run.dir"),
+    "comparison": ("differences.csv", "hydra.run.dir"),
+}
 
 
-@dataclass
-class Plan:
-    """A study.
+@dataclass(frozen=True)
+class Size:
+    """Participants of a simulated cohort (other cohorts are used whole), and overrides of each stage."""
+
+    n_participants: int
+    grids: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+    finals: tuple[str, ...] = ()
+
+    def description(self, name: str) -> str:
+        """Return what is smaller than in the published study."""
+        stages = enumerate((self.grids, self.sweeps, self.finals), start=1)
+        reduced = [f"stage {number} with {' '.join(words)}" for number, words in stages if words]
+        cohort = f"Size {name}: {self.n_participants:,} participants, if simulated and no other number is given"
+        return f"{cohort}; {'; '.join(reduced) or 'the published size otherwise'}."
+
+
+SIZES = {
+    "small": Size(
+        600,
+        grids=("trainer.max_epochs=12", "batch_size=32"),
+        sweeps=(
+            *("hydra.sweeper.n_trials=4", "trainer.max_epochs=6", "batch_size=32"),
+            *("model.start_out=choice(8,16)", "model.max_parameters=100000"),
+        ),
+        finals=("trainer.max_epochs=20", "batch_size=32"),
+    ),
+    "full": Size(5902),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the study.
 
     Parameters
     ----------
-    size : str
-        See `brainage.study.stages.SIZES`.
-    overrides : list of str
-        Given to every training.
-    seconds : dict of str to float
-        What each step has taken so far, in all processes that were not killed.
-    done : dict of str to str or None
-        The finished steps, and the commit with which each was finished.
+    stage : {"manual_search", "hyperparameter_sweep", "final_models", "comparison"}
+        The stage that the step belongs to.
+    name : str
+        Its name in the stage.
+    folder : Path
+        The folder of its results.
+    words : tuple of str
+        The command's name and its overrides, without the folder.
     """
 
-    size: str
-    overrides: list[str]
-    seconds: dict[str, float] = field(default_factory=dict)
-    done: dict[str, str | None] = field(default_factory=dict)
+    stage: str
+    name: str
+    folder: Path
+    words: tuple[str, ...] = ()
 
-    def take_up(self, out: Path, steps: Sequence[Step]) -> None:
-        """Learn what is done, and note that the study has begun.
+    @property
+    def label(self) -> str:
+        """Stage and name."""
+        return f"{self.stage}/{self.name}"
 
-        Parameters
-        ----------
-        out : Path
-            The study's folder.
-        steps : sequence of Step
-            All of its steps.
+    @property
+    def result(self) -> Path:
+        """The file with the step's results."""
+        return self.folder / _RESULTS[self.stage][0]
 
-        Raises
-        ------
-        StudyError
-            The folder holds another study, or something else.
-        """
-        noted = _noted(out)
-        if noted is not None and (noted.size, noted.overrides) != (self.size, self.overrides):
-            if noted.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
-                raise StudyError(
-                    f"`--out {out}` holds a study of size {noted.size} with {noted.words()}, but got size {self.size} "
-                    f"with {self.words()}. Repeat the first, or use another folder."
-                )
-            for step in steps:  # nothing was trained: what was wrong may be mended
-                shutil.rmtree(step.folder, ignore_errors=True)
-        elif noted is not None:
-            there = {step.label for step in steps if step.label in noted.done and step.has_result()}
-            self.done = {step.label: noted.done[step.label] for step in steps if _stands(step, steps, there)}
-            self.seconds = noted.seconds
-            if lost := [step.label for step in steps if step.label in noted.done and step.label not in self.done]:
-                log.info("Done again, for results are gone: %s", ", ".join(lost))
-        elif used := next((step.folder for step in steps if step.folder.exists()), None):
-            raise StudyError(
-                f"`--out {out}` must be a study's folder or a new one, but it has no study.json, and holds "
-                f"`{used.relative_to(out)}`. Use another folder."
-            )
-        self.write(out)
+    def has_result(self) -> bool:
+        """Return whether there are results; of a final model, whether its training finished."""
+        if self.stage == "final_models":
+            return (read_summary(self.folder) or {}).get("status") == "finished"
+        return self.result.is_file()
 
-    def write(self, out: Path) -> None:
-        """Write ``study.json``."""
-        text = json.dumps(vars(self), indent=2) + "\n"
-        write_whole(out / "study.json", lambda path: path.write_text(text))
+    def can_continue(self) -> bool:
+        """Return whether the folder has something to continue; grids and sweeps continue by themselves."""
+        checkpoint = self.folder / "checkpoints" / "last.ckpt"
+        return "--multirun" in self.words or (self.stage == "final_models" and checkpoint.is_file())
 
-    def words(self) -> str:
-        """Return the overrides as they are shown."""
-        return " ".join(self.overrides) or "no overrides"
+    def command(self) -> list[str]:
+        """Return the command that starts the step, or continues it."""
+        if self.stage == "final_models" and self.can_continue():
+            return ["train", *as_overrides({"resume": str(self.folder)})]
+        return [*self.words, *as_overrides({_RESULTS[self.stage][1]: str(self.folder)})]
 
 
-def _noted(out: Path) -> Plan | None:
-    """Return what a folder's ``study.json`` tells, if it has one."""
-    path = out / "study.json"
-    if not path.exists():
-        return None
-    try:
-        noted = json.loads(path.read_text())
-        if "seconds" not in noted:  # of a version that noted no commits
-            noted |= {"seconds": noted["done"], "done": dict.fromkeys(noted["done"])}
-        return Plan(
-            str(noted["size"]),
-            list(noted["overrides"]),
-            {str(label): float(seconds) for label, seconds in noted["seconds"].items()},
-            {str(label): None if commit is None else str(commit) for label, commit in noted["done"].items()},
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise StudyError(f"`{path}` must tell what was begun, but cannot be read. Use another folder.") from None
+def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
+    """Return the steps of a study in order; `overrides` are added to every training."""
+    chosen = SIZES[size]
+    simulated = not any(word.startswith("cohort=") and word != "cohort=simulated" for word in overrides)
+    given = any(word.startswith("cohort.n_participants=") for word in overrides)
+    shared = ((f"cohort.n_participants={chosen.n_participants}",) if simulated and not given else ()) + (*overrides,)
 
+    def trainings(stage: str, names: Sequence[str], own: Sequence[str], *flags: str) -> list[Step]:
+        return [
+            Step(stage, name, out / stage / name, ("train", *flags, f"experiment={stage}/{name}", *own, *shared))
+            for name in names
+        ]
 
-def _stands(step: Step, steps: Sequence[Step], there: set[str]) -> bool:
-    """Tell whether a step's result is there, and that of everything that it was made of."""
-    sources = [other.label for other in steps if other.stage == "final_models"] if step.stage == "comparison" else []
-    return all(label in there for label in (step.label, *sources))
+    finals = trainings("final_models", FINALS, chosen.finals)
+    runs = ",".join(quoted(str(final.folder)) for final in finals)
+    return [
+        *trainings("manual_search", GRIDS, chosen.grids, "--multirun"),
+        *trainings("hyperparameter_sweep", SWEEPS, chosen.sweeps, "--multirun"),
+        *finals,
+        Step("comparison", "ica25_ica100", out / "comparison", ("compare", f"runs=[{runs}]")),
+    ]

@@ -1,4 +1,4 @@
-"""The project's own commands as processes: each to its end, and none left behind."""
+"""The study's steps as processes: run to their end, and stopped when the study is."""
 
 from __future__ import annotations
 
@@ -7,137 +7,88 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from brainage.errors import StudyStepError
 from brainage.system.console import log
-from brainage.system.files import ROOT, write_whole
+from brainage.system.files import write_whole
 from brainage.system.signals import uninterrupted
 
-# A command that was asked to stop is given this long, in seconds.
+# Seconds that a command has to end after SIGTERM.
 _PATIENCE = 60.0
 
-# Of a command that failed, as many lines are shown.
+# Lines of a failed command that are shown.
 _N_LINES = 3
 
 
-@dataclass(frozen=True)
-class Commands:
-    """The commands of one step.
+def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
+    """Run ``brainage WORDS`` to its end and return its exit code; stop it when this process is stopped.
 
-    Parameters
-    ----------
-    label : str
-        The step's.
-    output : Path
-        Where what they print is added.
-    note : Path
-        Where the one under way is noted, for a process that comes after this one was killed.
+    `log_file` gets what the command prints. `note` identifies the running process for `stop_leftover`.
     """
-
-    label: str
-    output: Path
-    note: Path
-
-    def run(self, words: Sequence[str], *, accept: Sequence[int] = (0,)) -> int:
-        """Run a command to its end; stop it when this process is stopped.
-
-        Parameters
-        ----------
-        words : sequence of str
-            A script of the project, and its arguments.
-        accept : sequence of int, default=(0,)
-            Exit codes that are no failure.
-
-        Returns
-        -------
-        int
-            Its exit code.
-
-        Raises
-        ------
-        StudyStepError
-            It failed.
-        """
-        self.output.parent.mkdir(parents=True, exist_ok=True)
-        with self.output.open("a", encoding="utf-8") as output:
-            output.write(f"$ python {' '.join(words)}\n")
-            output.flush()
-            process = None
-            try:
-                with uninterrupted():  # or it might run without being noted
-                    # In a session of its own: Ctrl-C would reach it twice, from the terminal and from here.
-                    process = subprocess.Popen(
-                        [sys.executable, str(ROOT / words[0]), *words[1:]],
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        start_new_session=True,
-                    )
-                    _note(self.note, process.pid)
-                code = process.wait()
-            except BaseException:
-                if process is not None:
-                    process.terminate()
-                    process.wait()
-                raise
-        self.note.unlink(missing_ok=True)
-        if code not in accept:
-            self.fail(words, code)
-        return code
-
-    def fail(self, words: Sequence[str], code: int) -> None:
-        """Say that a command failed.
-
-        Raises
-        ------
-        StudyStepError
-            Always.
-        """
-        how = f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
-        raise StudyStepError(
-            f"step {self.label}: {words[0]} {how}, and the steps after it were not run. Of its words in "
-            f"`{self.output}`, the last are: {_last_words(self.output)} Mend what they name, and run the same again: "
-            "what is finished is kept."
-        )
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("a", encoding="utf-8") as output:
+        output.write(f"$ brainage {' '.join(words)}\n")
+        output.flush()
+        process = None
+        try:
+            with uninterrupted():  # a process must not run without its note
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "brainage", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,  # Ctrl-C would reach it twice: from the terminal and from here
+                )
+                _write_note(note, process.pid)
+            code = process.wait()
+        except BaseException:
+            if process is not None:
+                process.terminate()
+                process.wait()
+            raise
+    note.unlink(missing_ok=True)
+    return code
 
 
-def _last_words(output: Path) -> str:
-    lines = [line.strip() for line in output.read_text(encoding="utf-8", errors="replace").splitlines()]
-    begun = max(number for number, line in enumerate(lines) if line.startswith("$ python "))
-    # Hydra's errors have several lines, and end with one that tells how to see more.
-    said = [line for line in lines[begun + 1 :] if line and "HYDRA_FULL_ERROR" not in line]
+def step_error(label: str, words: Sequence[str], code: int, log_file: Path) -> StudyStepError:
+    """Return the error of a step whose command failed, with the end of what it printed."""
+    how = f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    return StudyStepError(
+        f"step {label}: brainage {words[0]} {how}, and the steps after it were not run. The last lines in `{log_file}` "
+        f"are: {_last_lines(log_file)} Correct what they name, and run the same command again: finished steps are kept."
+    )
+
+
+def _last_lines(log_file: Path) -> str:
+    lines = [line.strip() for line in log_file.read_text(encoding="utf-8", errors="replace").splitlines()]
+    start = max(number for number, line in enumerate(lines) if line.startswith("$ brainage "))
+    # Hydra's errors end with a line that explains HYDRA_FULL_ERROR.
+    said = [line for line in lines[start + 1 :] if line and "HYDRA_FULL_ERROR" not in line]
     return " ".join(said[-_N_LINES:]) or "none."
 
 
-def _note(path: Path, pid: int) -> None:
+def _write_note(path: Path, pid: int) -> None:
     try:
-        begun = psutil.Process(pid).create_time()
+        started = psutil.Process(pid).create_time()
     except psutil.Error:  # it has ended already
         return
-    text = json.dumps({"pid": pid, "begun": begun}) + "\n"
+    text = json.dumps({"pid": pid, "begun": started}) + "\n"
     write_whole(path, lambda partial: partial.write_text(text))
 
 
-def stop_left_behind(note: Path) -> None:
-    """Stop the command of a process that was killed, which would go on with the folder that is taken up here.
-
-    Parameters
-    ----------
-    note : Path
-        See `Commands`.
-    """
+def stop_leftover(note: Path) -> None:
+    """Stop the command of a study that was killed: it would write into the folder that is continued now."""
     try:
-        noted = json.loads(note.read_text())
-        process = psutil.Process(int(noted["pid"]))
-        same = abs(process.create_time() - float(noted["begun"])) < 1  # and no other one by now
+        saved = json.loads(note.read_text())
+        process = psutil.Process(int(saved["pid"]))
+        same = abs(process.create_time() - float(saved["begun"])) < 1  # another process may have its number by now
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         same = False
     if same:
-        log.info("A command of an earlier process is still at work here; it is stopped, and gone on with.")
+        log.info("A command of an earlier process is still running in this study; it is stopped, and continued here.")
         process.terminate()
         try:
             process.wait(_PATIENCE)

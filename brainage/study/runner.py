@@ -1,7 +1,8 @@
-"""The steps of the study, one by one."""
+"""Run the steps of the study, one after the other."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,25 +10,28 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from brainage.errors import MissingPathError, StudyError
+from brainage.errors import StudyError
+from brainage.runs.folder import read_summary
+from brainage.runs.multirun import has_ended
 from brainage.study.index import write_index
 from brainage.study.overrides import check_composes, checked_overrides
-from brainage.study.plan import Plan
-from brainage.study.processes import Commands, stop_left_behind
-from brainage.study.resuming import carry_out
-from brainage.study.stages import steps
+from brainage.study.plan import Step, study_steps
+from brainage.study.processes import run_command, step_error, stop_leftover
+from brainage.study.record import StudyRecord, open_record
 from brainage.system.console import log
-from brainage.system.files import ROOT
 from brainage.system.provenance import commit
+
+# In the study's folder: the process of the step that is running.
+_NOTE = ".command.json"
 
 
 def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
-    """Do what is left of a study.
+    """Run the steps of a study that are not done, and write its index.
 
     Parameters
     ----------
     size : str
-        See `brainage.study.stages.SIZES`.
+        A key of `brainage.study.plan.SIZES`.
     out : Path
         The study's folder.
     overrides : sequence of str
@@ -36,59 +40,74 @@ def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
     Raises
     ------
     StudyError
-        An override cannot be given, the folder holds another study, somebody is at it, or a step failed.
+        An override is not allowed, the folder contains another study or is in use, or a step failed.
     """
-    _check_root()
-    plan, out = Plan(size, checked_overrides(overrides)), out.absolute()
-    todo = steps(size, out, plan.overrides)
-    now = commit()
-    check_composes(todo)
-    with _owned(out):
-        plan.take_up(out, todo)
-        if others := sorted(label for label, of in plan.done.items() if of != now):
+    words, out = checked_overrides(overrides), out.absolute()
+    steps, now = study_steps(size, out, words), commit()
+    check_composes(steps)
+    with _locked(out):
+        record = open_record(out, size, words, steps)
+        record.write(out)
+        if others := sorted(label for label, finished_at in record.done.items() if finished_at != now):
             log.warning("Finished with another version of the code, and kept: %s", ", ".join(others))
-        stop_left_behind(out / ".command.json")
-        index = write_index(out, plan, todo)
-        for number, step in enumerate(todo, start=1):
-            head = f"{number} of {len(todo)}: {step.label}"
-            if step.label in plan.done:
+        stop_leftover(out / _NOTE)
+        index = write_index(out, record, steps)
+        for number, step in enumerate(steps, start=1):
+            head = f"{number} of {len(steps)}: {step.label}"
+            if step.label in record.done:
                 log.info("%s: finished, kept", head)
                 continue
             log.info("%s ...", head)
-            before, started = plan.seconds.get(step.label, 0.0), time.monotonic()
-            commands = Commands(step.label, out / "logs" / f"{step.stage}-{step.name}.log", out / ".command.json")
-            try:
-                carry_out(step, commands)
-                plan.done[step.label] = now
-            finally:
-                plan.seconds[step.label] = round(before + time.monotonic() - started, 1)
-                plan.write(out)
-            index = write_index(out, plan, todo)
-            log.info("%s: done in %.0f s", head, plan.seconds[step.label])
+            _run_recorded(step, out, record, now)
+            index = write_index(out, record, steps)
+            log.info("%s: done in %.0f s", head, record.seconds[step.label])
     log.info("Study: %s", index)
 
 
+def _run_recorded(step: Step, out: Path, record: StudyRecord, at_commit: str | None) -> None:
+    before, started = record.seconds.get(step.label, 0.0), time.monotonic()
+    try:
+        run_step(step, out / "logs" / f"{step.stage}-{step.name}.log", out / _NOTE)
+        record.done[step.label] = at_commit
+    finally:
+        record.seconds[step.label] = round(before + time.monotonic() - started, 1)
+        record.write(out)
+
+
+def run_step(step: Step, log_file: Path, note: Path) -> None:
+    """Run a step, or continue what an earlier process left of it.
+
+    Raises
+    ------
+    StudyStepError
+        Its command failed. Jobs of a grid that diverged or are infeasible are results.
+    """
+    if not step.can_continue():
+        shutil.rmtree(step.folder, ignore_errors=True)
+    words = step.command()
+    code = run_command(words, log_file, note)
+    if code and not (step.stage == "manual_search" and code == 1 and _all_jobs_ended(step)):
+        raise step_error(step.label, words, code, log_file)
+
+
+def _all_jobs_ended(step: Step) -> bool:
+    summaries = [read_summary(path.parents[1]) for path in step.folder.glob("*/.hydra/overrides.yaml")]
+    return step.has_result() and all(summary is not None and has_ended(summary) for summary in summaries)
+
+
 @contextmanager
-def _owned(out: Path) -> Iterator[None]:
+def _locked(out: Path) -> Iterator[None]:
     lock = FileLock(out / ".lock", timeout=0)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise StudyError(
-            f"`--out {out}`: another process is at this study. Wait for it, or use another folder."
-        ) from None
+        raise StudyError(f"`--out {out}` is in use by another process. Wait for it, or use another folder.") from None
     except OSError as error:
         raise StudyError(
-            f"`--out {out}` must be a folder that can be written, but: {error.strerror or error}. Use another folder."
+            f"`--out {out}` must be a writable folder, but: {error.strerror or error}. Use another folder."
         ) from None
     try:
         yield
     finally:
         lock.release()
-
-
-def _check_root() -> None:
-    """See that the commands of the project are beside the package."""
-    if not (ROOT / "train.py").is_file():
-        raise MissingPathError(f"`{ROOT}` must hold train.py, but does not. Run from a clone, installed with pip -e.")

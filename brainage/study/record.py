@@ -1,0 +1,102 @@
+"""The record of a study in its folder: how it was started, and which steps are done (``study.json``)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brainage.errors import StudyError
+from brainage.study.plan import Step
+from brainage.system.console import log
+from brainage.system.files import write_whole
+
+
+@dataclass
+class StudyRecord:
+    """How a study was started, and what is done.
+
+    Parameters
+    ----------
+    size : str
+        A key of `brainage.study.plan.SIZES`.
+    overrides : list of str
+        The overrides of every training.
+    seconds : dict of str to float
+        Time spent on each step so far, except in processes that were killed.
+    done : dict of str to str or None
+        The commit at which each finished step was finished.
+    """
+
+    size: str
+    overrides: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+    done: dict[str, str | None] = field(default_factory=dict)
+
+    def write(self, out: Path) -> None:
+        """Write ``study.json``."""
+        text = json.dumps(vars(self), indent=2) + "\n"
+        write_whole(out / "study.json", lambda path: path.write_text(text))
+
+    def shown_overrides(self) -> str:
+        """Return the overrides as text."""
+        return " ".join(self.overrides) or "no overrides"
+
+
+def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[Step]) -> StudyRecord:
+    """Return the record of the study in a folder, or a new one; overrides may change until something is trained.
+
+    Raises
+    ------
+    StudyError
+        The folder contains another study, or something else.
+    """
+    asked, found = StudyRecord(size, list(overrides)), _read(out)
+    if found is None:
+        if used := next((step.folder for step in steps if step.folder.exists()), None):
+            raise StudyError(
+                f"`--out {out}` must be a study's folder or a new one, but it contains `{used.relative_to(out)}` and "
+                "no study.json. Use another folder."
+            )
+        return asked
+    if (found.size, found.overrides) == (size, asked.overrides):
+        return _without_lost_steps(found, steps)
+    if found.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
+        raise StudyError(
+            f"`--out {out}` contains a study of size {found.size} with {found.shown_overrides()}, but got size {size} "
+            f"with {asked.shown_overrides()}. Repeat the first, or use another folder."
+        )
+    for step in steps:
+        shutil.rmtree(step.folder, ignore_errors=True)
+    return asked
+
+
+def _read(out: Path) -> StudyRecord | None:
+    path = out / "study.json"
+    if not path.exists():
+        return None
+    try:
+        saved = json.loads(path.read_text())
+        if "seconds" not in saved:  # an earlier version saved no commits
+            saved |= {"seconds": saved["done"], "done": dict.fromkeys(saved["done"])}
+        return StudyRecord(
+            str(saved["size"]),
+            list(saved["overrides"]),
+            {str(label): float(seconds) for label, seconds in saved["seconds"].items()},
+            {str(label): None if commit is None else str(commit) for label, commit in saved["done"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise StudyError(f"`{path}` must be a study's record, but cannot be read. Use another folder.") from None
+
+
+def _without_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> StudyRecord:
+    """Return the record without steps whose results are gone, and without the comparison of such steps."""
+    present = {step.label for step in steps if step.label in record.done and step.has_result()}
+    finals = {step.label for step in steps if step.stage == "final_models"}
+    kept = {label for label in present if not label.startswith("comparison/") or finals <= present}
+    if lost := [step.label for step in steps if step.label in record.done and step.label not in kept]:
+        log.info("Repeated, because their results are gone: %s", ", ".join(lost))
+    done = {label: commit for label, commit in record.done.items() if label in kept}
+    return StudyRecord(record.size, record.overrides, record.seconds, done)
