@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m brainage.bundle", description=__doc__)
+    parser = argparse.ArgumentParser(prog="brainage bundle", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
     exporting = verbs.add_parser("export", help="make a bundle of a finished run")
     exporting.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
@@ -60,7 +61,6 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _tell(folder: Path) -> int:
-    print(
-        f"Bundle: {folder} (its README.md is the model card). Use it with: python predict.py bundle={folder} cohort=..."
-    )
+    use = f"{command_text('predict', f'bundle={folder}')} cohort=..."
+    print(f"Bundle: {folder} (its README.md is the model card). Use it with: {use}")
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
 from brainage.data.cohorts.simulated_files import write_cohort
+from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
 
 
@@ -26,7 +26,7 @@ def _write(options: argparse.Namespace) -> int:
     )
     dimensions = " and ".join(map(str, GOOD_COMPONENTS))
     print(f"Wrote {cohort.n_participants} participants with {dimensions} components to {options.out}")
-    print(f"Train on them with: {shlex.join(['python', 'train.py', *overrides])}")
+    print(f"Train on them with: {command_text('train', *overrides)}")
     return 0
 
 

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m brainage.data.store", description="Manage stores of time series.")
+    parser = argparse.ArgumentParser(prog="brainage store", description="Manage stores of time series.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--root", type=Path, metavar="DIR", help="folder of the stores (default: outputs/store)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|verify|purge")

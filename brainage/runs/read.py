@@ -26,6 +26,7 @@ from brainage.data.cohorts.columns import (
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.folder import read_summary
+from brainage.system.invocation import command_text
 
 PARTS = ("train", "val", "test")
 
@@ -91,7 +92,7 @@ def read_run(folder: Path, key: str) -> Run:
     if summary["status"] != "finished":
         raise EvaluationError(
             f"`{key}={folder}` must be a run that finished, but its status is {summary['status']}. Finish it with: "
-            f"python train.py resume={folder}"
+            f"{command_text('train', f'resume={folder}')}"
         )
     if not (folder / "predictions.csv").is_file():
         raise EvaluationError(
@@ -178,7 +179,7 @@ def _summary(folder: Path, key: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise EvaluationError(
             f"`{key}={folder}` must be a run that finished, but it has no `summary.json`: it still runs, or was "
-            f"killed. Wait for it, or go on with: python train.py resume={folder}"
+            f"killed. Wait for it, or go on with: {command_text('train', f'resume={folder}')}"
         ) from None
     except (OSError, ValueError, KeyError, TypeError):
         raise EvaluationError(

@@ -37,6 +37,7 @@ from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.prepare import Prepared, draw, prepare, select
 from brainage.runs.resume import asked_max_epochs, check_resume, finished_summary, given_words, resumed_config
 from brainage.system.console import log, show_table
+from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
@@ -120,7 +121,7 @@ def _recorded(composed: DictConfig, folder: RunFolder) -> float | None:
         end("interrupted", str(stop))
         if is_trial():
             raise
-        again = f"python train.py resume={folder.path}"
+        again = command_text("train", f"resume={folder.path}")
         if multirun:
             finish_multirun(Path(HydraConfig.get().sweep.dir))
             again = repeat_command(Path(HydraConfig.get().sweep.dir))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from brainage.sweep.settings import Options
 from brainage.sweep.storage import REASON, tells_its_values
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
+from brainage.system.invocation import command_text
 
 # Of the best error, within which the smallest network is named.
 _CLOSE = 0.02
@@ -106,8 +106,8 @@ def _chosen(
     if len(options.objectives) > 1:
         chosen = smallest_of_the_best(study, options)
         sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
-    command = ["python", "train.py", "--config-dir", str(folder), "experiment=best"]
-    sentences.append(f"Train trial {chosen.number}, and test it: {shlex.join(command)}")
+    command = command_text("train", "--config-dir", str(folder), "experiment=best")
+    sentences.append(f"Train trial {chosen.number}, and test it: {command}")
     title, header, rows = _table(best[:_N_SHOWN], options, keys)
     return Result(result.counts, (chosen,), title, header, rows, sentences)
 
