@@ -1,7 +1,4 @@
-"""Look after stores: list them, compare them with their checksums, remove people who withdrew.
-
-It is the command ``python -m brainage.data.store``.
-"""
+"""List stores, verify them, and remove participants who withdrew: ``brainage store list|verify|purge``."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from brainage.data.cohorts.ids import read_ids
 from brainage.data.store.layout import (
     DamagedStoreError,
     list_stores,
@@ -23,7 +21,7 @@ from brainage.data.store.layout import (
     unfinished_folder,
 )
 from brainage.errors import MissingPathError
-from brainage.runs.withdraw import TABLES, purge
+from brainage.runs.withdraw import TABLES, Withdrawal, withdraw
 from brainage.system.console import bytes_text, show_table, track
 from brainage.system.session import exit_code_of
 
@@ -34,26 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str or None, default=None
-        The command line without the program's name; None takes the process's own.
+        The command line without the program's name; None reads it from `sys.argv`.
 
     Returns
     -------
     int
-        The exit code: 0 if done, 1 if a store is damaged or somebody could not be removed everywhere, 2 for a user's
-        mistake, 130 or 143 if interrupted.
+        The exit code: 0 if done, 1 if a store is damaged or a participant could not be removed everywhere, 2 for a
+        user's mistake, 130 or 143 if interrupted.
     """
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-
-    def work() -> int:
-        root = _existing(options.root, "--root", "outputs/store")
-        if options.verb == "list":
-            return _list(root)
-        if options.verb == "verify":
-            return _verify(root)
-        return purge(root, _existing(options.outputs, "--outputs", "outputs"), options.ids)
-
-    return exit_code_of(work, "every store and table is as it was or done. Run the command again.")
+    return exit_code_of(
+        lambda: _run(options), "each store and table is complete, changed or not. Run the command again."
+    )
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -61,19 +52,27 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--root", type=Path, metavar="DIR", help="folder of the stores (default: outputs/store)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|verify|purge")
-    verbs.add_parser("list", parents=[common], help="show what stores there are")
-    verbs.add_parser("verify", parents=[common], help="read every row and compare it with its checksum")
-    purging = verbs.add_parser(
-        "purge", parents=[common], help="remove people who withdrew, from stores and runs' tables"
-    )
+    verbs.add_parser("list", parents=[common], help="list the stores")
+    verbs.add_parser("verify", parents=[common], help="compare every row with its checksum")
+    about = "remove participants who withdrew from stores and from the tables of runs"
+    purging = verbs.add_parser("purge", parents=[common], help=about)
     purging.add_argument("--ids", type=Path, required=True, metavar="FILE", help="who withdrew, one id a line")
-    purging.add_argument("--outputs", type=Path, metavar="DIR", help=f"folder of the runs, whose {', '.join(TABLES)} "
-                       "are purged (default: outputs)")  # fmt: skip
+    about = f"folder of the runs, whose {', '.join(TABLES)} are purged (default: outputs)"
+    purging.add_argument("--outputs", type=Path, metavar="DIR", help=about)
     return parser.parse_args(arguments)
 
 
+def _run(options: argparse.Namespace) -> int:
+    root = _existing(options.root, "--root", "outputs/store")
+    if options.verb == "list":
+        return _list(root)
+    if options.verb == "verify":
+        return _verify(root)
+    return _purge(root, _existing(options.outputs, "--outputs", "outputs"), options.ids)
+
+
 def _existing(folder: Path | None, option: str, default: str) -> Path:
-    """Return a folder; one that was asked for by name must exist."""
+    """Return a folder; unlike the default, one that was given must exist."""
     if folder is None:
         return Path(default)
     if not folder.is_dir():
@@ -82,49 +81,37 @@ def _existing(folder: Path | None, option: str, default: str) -> Path:
 
 
 def _list(root: Path) -> int:
-    rows = [row for folder in list_stores(root) if (row := _listed(folder)) is not None]
-    rows += [
-        (folder.name, "", "", "", _size(unfinished_folder(folder)), _made(unfinished_folder(folder)), "unfinished")
-        for folder in list_unfinished(root)
-    ]
-    if not rows:
+    rows = [_listed(folder) for folder in list_stores(root)]
+    for folder in list_unfinished(root):
+        rows.append((folder.name, "", "", "", *_size_and_time(unfinished_folder(folder)), "unfinished"))
+    if rows:
+        header = ("fingerprint", "participants", "excluded", "shape", "size", "made", "state")
+        show_table(f"Stores in {root}", header, rows)
+    else:
         print(f"There is no store in `{root}`.")
-        return 0
-    header = ("fingerprint", "participants", "excluded", "shape", "size", "made", "state")
-    show_table(f"Stores in {root}", header, rows)
     return 0
 
 
-def _listed(folder: Path) -> tuple[str, ...] | None:
-    """Return a store's line; None where it has just been removed."""
+def _listed(folder: Path) -> tuple[str, ...]:
     counts, state = ("", "", ""), "whole"
     try:
         index = read_index(folder)
         shape = " x ".join(map(str, index["shape"]))
         counts = (str(len(index["participant_ids"])), str(len(index["excluded"])), shape)
         load_store(folder)
-    except FileNotFoundError:
-        return None
     except DamagedStoreError:
         state = "damaged"
-    return (folder.name, *counts, _size(folder), _made(folder), state)
+    except FileNotFoundError:  # another process has removed it
+        state = "removed"
+    return (folder.name, *counts, *_size_and_time(folder), state)
 
 
-def _size(folder: Path) -> str:
-    size = 0
-    for path in folder.glob("*"):
-        try:
-            size += path.stat().st_size
-        except FileNotFoundError:  # removed meanwhile
-            continue
-    return bytes_text(size)
-
-
-def _made(folder: Path) -> str:
+def _size_and_time(folder: Path) -> tuple[str, str]:
     try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
-    except FileNotFoundError:
-        return ""
+        size = sum(path.stat().st_size for path in folder.glob("*"))
+        return bytes_text(size), time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
+    except FileNotFoundError:  # another process has removed or renamed it
+        return "", ""
 
 
 def _verify(root: Path) -> int:
@@ -132,28 +119,71 @@ def _verify(root: Path) -> int:
     for folder in list_stores(root):
         try:
             found = _verified(folder)
-        except FileNotFoundError:  # removed meanwhile
+        except FileNotFoundError:  # another process has removed it
             continue
         n_damaged += found is not None
         print(f"{folder.name}: {found or 'whole'}")
     for folder in list_unfinished(root):
-        print(f"{folder.name}: unfinished; it is being made, or was left by a process that was killed")
+        print(f"{folder.name}: unfinished; a process is writing it, or was killed")
     if n_damaged:
         print(
             f"error: stores must be what was written, but {n_damaged} of those in `{root}` "
-            f"{'is' if n_damaged == 1 else 'are'} damaged. Remove their folders: the next run makes them again.",
+            f"{'is' if n_damaged == 1 else 'are'} damaged. Remove their folders: the next run writes them again.",
             file=sys.stderr,
         )
     return 1 if n_damaged else 0
 
 
 def _verified(folder: Path) -> str | None:
-    """Read every row of a store; return what is wrong."""
+    """Compare every row of a store with its checksum; return the damage, or None."""
     try:
         store = map_store(folder, read_index(folder))
         n_rows = len(store.participant_ids)
         rows = track(stream_rows(store), n_rows, f"{folder.name}: rows compared")
-        n_bad = sum(not fits for _, _, fits in rows)
+        n_bad = sum(not intact for _, _, intact in rows)
     except DamagedStoreError:
         return "damaged: its index or its array is not what was written"
-    return f"damaged: {n_bad} of {n_rows} rows do not fit their checksums" if n_bad else None
+    return f"damaged: {n_bad} of {n_rows} rows do not match their checksums" if n_bad else None
+
+
+def _purge(root: Path, outputs: Path, ids_file: Path) -> int:
+    ids = read_ids(ids_file)
+    done = withdraw(root, outputs, ids)
+    for error in done.errors:
+        print(f"error: {error}", file=sys.stderr)
+    print(f"People: {len(done.participants)} of the {len(ids)} in `{ids_file}` found.")
+    print(f"Stores in `{root}`: {done.n_stores} purged of {done.n_rows} rows and {done.n_excluded} exclusions.")
+    if done.n_damaged or done.n_unfinished:
+        print(
+            f"Deleted there: {done.n_damaged} damaged and {done.n_unfinished} unfinished stores; a run that needs one "
+            "writes it again."
+        )
+    print(f"Tables in `{outputs}`: {done.n_files} files purged of {done.n_lines} rows.")
+    if not done.participants:
+        _warn_of_nothing(root, outputs, len(ids), ids_file)
+    return _end_of_purge(done, ids_file)
+
+
+def _warn_of_nothing(root: Path, outputs: Path, n_ids: int, ids_file: Path) -> None:
+    missing = [f"`{folder}` does not exist" for folder in (root, outputs) if not folder.is_dir()]
+    print(
+        f"warning: no participant was removed, because none of the {n_ids} ids in `{ids_file}` was found. They may be "
+        "of another kind, such as those of another application: compare one of them with a run's `splits.csv`."
+        + (f" Note that {' and '.join(missing)}." if missing else ""),
+        file=sys.stderr,
+    )
+
+
+def _end_of_purge(done: Withdrawal, ids_file: Path) -> int:
+    if done.errors:
+        print(
+            f"error: {len(done.errors)} stores or tables could not be purged and are as they were; see above. Correct "
+            "that, and run the command again.",
+            file=sys.stderr,
+        )
+        return 1
+    print(
+        f"From now on start runs with cohort.exclude_ids={ids_file}. A run that is still in progress writes its "
+        "participants at its end: purge again after it."
+    )
+    return 0

@@ -1,217 +1,95 @@
-"""Remove people who withdrew: from every store, and from the tables of every run."""
+"""Remove participants who withdrew consent from every store and from the tables of every run."""
 
 from __future__ import annotations
 
 import csv
 import os
 import shutil
-import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
-from brainage.data.store.ingest import Result
-from brainage.data.store.layout import (
-    DamagedStoreError,
-    Store,
-    fingerprint_of_stamps,
-    list_stores,
-    list_unfinished,
-    load_store,
-    map_store,
-    read_index,
-    stream_rows,
-    unfinished_folder,
-)
-from brainage.data.store.locking import BusyStoreError, locked
-from brainage.data.store.write import remove_store, write_store
-from brainage.errors import BrainageError, OutputError, SeriesError, StoreError
-from brainage.system.console import track
+from brainage.data.cohorts.ids import bare_id
+from brainage.data.store.layout import list_stores, list_unfinished
+from brainage.data.store.purge import purge_store, remove_unfinished
+from brainage.errors import BrainageError, OutputError
+from brainage.system.files import write_whole
 
-# The files of a run, or of a multirun, that name participants.
+T = TypeVar("T")
+
+# The files of a run, or of a multirun, that contain participant ids.
 TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
 
-# A table that is being written is renamed after a moment; one this old, in seconds, was left by a killed process.
+# A table that is being written is renamed within seconds; an older one, in seconds, was left by a killed process.
 _ABANDONED_AFTER = 60.0
 
 
-@dataclass
-class _Removed:
-    """What a purge has done so far."""
-
-    people: set[str] = field(default_factory=set)
-    stores: int = 0
-    rows: int = 0
-    excluded: int = 0
-    damaged: int = 0
-    unfinished: int = 0
-    files: int = 0
-    lines: int = 0
-    failed: int = 0
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Say what cannot be purged, and go on with the rest."""
-        try:
-            yield
-        except BrainageError as error:
-            self.failed += 1
-            print(f"error: {error}", file=sys.stderr)
-
-
-def purge(root: Path, outputs: Path, ids_file: Path) -> int:
-    """Remove people from every store and every run's tables, and print what was removed.
+@dataclass(frozen=True)
+class Withdrawal:
+    """What was removed.
 
     Parameters
     ----------
-    root : Path
-        Folder of all stores.
-    outputs : Path
-        Folder of the runs.
-    ids_file : Path
-        Who withdrew, one id a line.
-
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 where somebody could not be removed everywhere.
+    participants : frozenset of str
+        Ids that were found anywhere.
+    n_stores, n_rows, n_excluded : int
+        Stores that were rewritten, and the rows and exclusions that they lost.
+    n_damaged, n_unfinished : int
+        Stores that were deleted.
+    n_files, n_lines : int
+        Tables that were rewritten, and the lines that they lost.
+    errors : tuple of str
+        Why stores or tables could not be changed; they are as they were.
     """
-    from brainage.data.cohorts.ids import read_ids  # imports pandas, which takes a moment
 
-    ids = read_ids(ids_file)
-    done = _Removed()
-    for folder in list_unfinished(root):
-        with done.going_on():
-            _remove_unfinished(folder, done)
-    for folder in list_stores(root):
-        with done.going_on():
-            _purge_store(folder, ids, done)
-    for path in _tables(outputs):
-        with done.going_on():
-            _purge_table(path, ids, done)
-    _tell(done, len(ids), root, outputs, ids_file)
-    return 1 if done.failed else 0
+    participants: frozenset[str]
+    n_stores: int
+    n_rows: int
+    n_excluded: int
+    n_damaged: int
+    n_unfinished: int
+    n_files: int
+    n_lines: int
+    errors: tuple[str, ...]
 
 
-def _tell(done: _Removed, n_ids: int, root: Path, outputs: Path, ids_file: Path) -> None:
-    """Say what was removed, in counts."""
-    print(f"People: {len(done.people)} of the {n_ids} in `{ids_file}` found.")
-    print(f"Stores in `{root}`: {done.stores} purged of {done.rows} rows and {done.excluded} excluded participants.")
-    if done.damaged or done.unfinished:
-        print(
-            f"Deleted there: {done.damaged} damaged and {done.unfinished} unfinished stores; a run that needs one "
-            "makes it again."
-        )
-    print(f"Tables in `{outputs}`: {done.files} files purged of {done.lines} rows.")
-    if not done.people:
-        missing = [f"`{folder}` does not exist" for folder in (root, outputs) if not folder.is_dir()]
-        print(
-            f"warning: nobody was removed, for none of the {n_ids} ids in `{ids_file}` was found. They may be of "
-            "another kind, such as those of another application: compare one of them with a run's `splits.csv`."
-            + (f" Mind that {' and '.join(missing)}." if missing else ""),
-            file=sys.stderr,
-        )
-    if done.failed:
-        print(
-            f"error: {done.failed} stores or tables could not be purged and are as they were; see above. Mend that, "
-            "and run the command again.",
-            file=sys.stderr,
-        )
-    else:
-        print(
-            f"From now on start runs with cohort.exclude_ids={ids_file}. A run that is under way writes its people at "
-            "its end: purge again after it."
-        )
+def withdraw(root: Path, outputs: Path, ids: frozenset[str]) -> Withdrawal:
+    """Remove participants from the stores in `root` and from the tables below `outputs`, as far as possible."""
+    unfinished, errors = _each(remove_unfinished, list_unfinished(root))
+    stores, store_errors = _each(partial(purge_store, ids=ids), list_stores(root))
+    tables, table_errors = _each(partial(purge_table, ids=ids), run_tables(outputs))
+    purged = [store for store in stores if store.participants and not store.damaged]
+    n_rows = sum(store.n_rows for store in purged)
+    return Withdrawal(
+        participants=frozenset().union(*(store.participants for store in stores), *tables),
+        n_stores=len(purged),
+        n_rows=n_rows,
+        n_excluded=sum(len(store.participants) for store in purged) - n_rows,
+        n_damaged=sum(store.damaged for store in stores),
+        n_unfinished=sum(unfinished),
+        n_files=sum(bool(removed) for removed in tables),
+        n_lines=sum(map(len, tables)),
+        errors=(*errors, *store_errors, *table_errors),
+    )
 
 
-def _remove_unfinished(folder: Path, done: _Removed) -> None:
-    unfinished = unfinished_folder(folder)
-    try:
-        with locked(folder, wait=False):
-            shutil.rmtree(unfinished)
-    except FileNotFoundError:  # finished meanwhile
-        return
-    except BusyStoreError:
-        raise BusyStoreError(
-            f"The store {folder} is being made by another process, and people who withdrew may be in it. Purge again "
-            "when it is done."
-        ) from None
-    except OSError as error:
-        if isinstance(error, StoreError):
-            raise
-        raise StoreError(f"`{unfinished}` cannot be removed: {error.strerror or error}. Remove it by hand.") from None
-    done.unfinished += 1
-
-
-def _purge_store(folder: Path, ids: Collection[str], done: _Removed) -> None:
-    """Replace a store that holds some of these people by one without them; delete it where it is damaged."""
-    found: set[str] = set()
-    with locked(folder):
+def _each(work: Callable[[Path], T], paths: Iterable[Path]) -> tuple[list[T], list[str]]:
+    """Call `work` with each path; return its results, and the messages of those that failed."""
+    results: list[T] = []
+    errors: list[str] = []
+    for path in paths:
         try:
-            index = read_index(folder)
-            store = map_store(folder, index)
-            found = {stamp[0] for stamp in index["stamps"]}.intersection(ids)
-            if found:
-                _replace(store, index, found)
-        except FileNotFoundError:  # removed meanwhile
-            return
-        except DamagedStoreError:
-            remove_store(folder)
-            done.damaged += 1
-            done.people |= found
-            return
-    if found:
-        n_rows = len(found.intersection(store.participant_ids))
-        done.people |= found
-        done.stores += 1
-        done.rows += n_rows
-        done.excluded += len(found) - n_rows
+            results.append(work(path))
+        except BrainageError as error:
+            errors.append(str(error))
+    return results, errors
 
 
-def _replace(store: Store, index: Mapping[str, Any], gone: Collection[str]) -> None:
-    """Put the store of the remaining scans, under its own fingerprint, in the place of this one, whose lock is held.
-
-    Locks are taken from more people to fewer, so that two purges never wait for each other.
-    """
-    root = store.folder.parent
-    stamps = [stamp for stamp in index["stamps"] if stamp[0] not in gone]
-    n_components, n_times = index["shape"][1:]
-    if stamps:
-        name = fingerprint_of_stamps(stamps, n_components=n_components, n_times=n_times)
-        with locked(root / name):
-            if not _is_whole(root / name):
-                kept = _kept(store, gone)
-                write_store(root / name, stamps, kept, (n_components, n_times))
-    remove_store(store.folder)
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        load_store(folder)
-    except (FileNotFoundError, DamagedStoreError):
-        return False
-    return True
-
-
-def _kept(store: Store, gone: Collection[str]) -> Iterator[Result]:
-    """Yield what the store holds of the others, compared with its checksums."""
-    n_rows = len(store.participant_ids)
-    for person, series, fits in track(stream_rows(store), n_rows, f"{store.fingerprint}: rows copied"):
-        if person in gone:
-            continue
-        if not fits:
-            raise DamagedStoreError(f"The store {store.folder} is damaged.")
-        yield person, series
-    for person, (kind, detail) in store.excluded.items():
-        if person not in gone:
-            yield person, SeriesError(kind, detail)
-
-
-def _tables(outputs: Path) -> list[Path]:
-    """Find runs' tables, also behind links, and the half of a table that a killed process left."""
+def run_tables(outputs: Path) -> list[Path]:
+    """Return the runs' tables below a folder, also behind links, and parts of tables that killed processes left."""
     names = {*TABLES, *(f".{name}.partial" for name in TABLES)}
     found: set[Path] = set()
     seen: set[Path] = set()
@@ -221,37 +99,42 @@ def _tables(outputs: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(folder)
-        # Resolved: to replace a link would leave the file that it leads to as it was.
+        # Resolved, because replacing a link would not change the file that it points to.
         found.update((folder / name).resolve() for name in names.intersection(files))
     return sorted(found)
 
 
-def _purge_table(path: Path, ids: Collection[str], done: _Removed) -> None:
-    """Rewrite a table without the rows of these people; every other byte stays."""
+def purge_table(path: Path, ids: Collection[str]) -> list[str]:
+    """Rewrite a table without the lines of these participants, and return the id of each removed line.
+
+    Every other byte stays. An abandoned part of a table is deleted. Raises OutputError.
+    """
     try:
         if path.suffix == ".partial":
             if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
                 path.unlink()
-            return
+            return []
         kept, gone = _without(path, ids)
         if gone:
-            _rewrite(path, kept)
-    except FileNotFoundError:  # removed meanwhile
-        return
+            write_whole(path, partial(_write_as, path, kept))
+        return gone
+    except FileNotFoundError:  # another process has removed it
+        return []
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"`{path}` cannot be purged: {error.strerror or error}. Get permission or make room, and try again."
         ) from None
-    if gone:
-        done.people.update(gone)
-        done.files += 1
-        done.lines += len(gone)
+
+
+def _write_as(path: Path, content: bytes, partial_path: Path) -> None:
+    partial_path.write_bytes(content)
+    shutil.copymode(path, partial_path)
 
 
 def _without(path: Path, ids: Collection[str]) -> tuple[bytes, list[str]]:
-    """Return a table without the rows of these people, and whose rows were left out."""
-    from brainage.data.cohorts.ids import bare_id
-
+    """Return a table without the lines of these participants, and the id of each such line."""
     kept, gone = bytearray(), []
     try:
         with path.open("rb") as file:
@@ -260,21 +143,21 @@ def _without(path: Path, ids: Collection[str]) -> tuple[bytes, list[str]]:
             position = names.index("participant_id")
             kept += head
             for raw, fields in records:
-                person = bare_id(fields[position].strip()) if position < len(fields) else ""
-                if person in ids:
-                    gone.append(person)
+                participant = bare_id(fields[position].strip()) if position < len(fields) else ""
+                if participant in ids:
+                    gone.append(participant)
                 else:
                     kept += raw
     except (csv.Error, ValueError):
         raise OutputError(
-            f"`{path}` must be a comma separated table with a column `participant_id`, but is not, so that nobody can "
-            "be removed from it. Mend it, or remove it."
+            f"`{path}` must be a comma separated table with a column `participant_id`, but is not, so no participant "
+            "can be removed from it. Correct it, or remove it."
         ) from None
     return bytes(kept), gone
 
 
 def _records(file: BinaryIO) -> Iterator[tuple[bytes, list[str]]]:
-    """Yield the records of a CSV file, each as it stands there and as fields."""
+    """Yield the records of a CSV file, each as its bytes and as fields."""
     raw: list[bytes] = []
 
     def lines() -> Iterator[str]:
@@ -286,14 +169,3 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, list[str]]]:
     for fields in csv.reader(lines(), strict=True):
         yield b"".join(raw), fields
         raw.clear()
-
-
-def _rewrite(path: Path, content: bytes) -> None:
-    """Replace a file at once."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        shutil.copymode(path, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

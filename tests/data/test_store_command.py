@@ -97,10 +97,10 @@ def test_verify_reads_every_row_and_counts_the_bad_ones(root: Path, store_comman
     ended = store_command("verify", "--root", str(root))
     assert ended.code == 1
     assert f"{whole.fingerprint}: whole\n" in ended.out
-    assert f"{damaged.fingerprint}: damaged: 2 of 7 rows do not fit their checksums\n" in ended.out
+    assert f"{damaged.fingerprint}: damaged: 2 of 7 rows do not match their checksums\n" in ended.out
     assert f"{cut.fingerprint}: damaged: its index or its array is not what was written\n" in ended.out
     assert "2 of those in" in ended.err
-    assert "the next run makes them again" in ended.err
+    assert "the next run writes them again" in ended.err
 
 
 def test_verify_notices_every_flipped_bit_of_a_row_and_of_the_header(root: Path) -> None:
@@ -126,7 +126,7 @@ def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
     ended = store_command("purge", "--ids", withdraw(tmp_path, 3, 4, 99))
     assert ended.code == 0, ended.text
     assert "People: 2 of the 3 in `withdrawn.csv` found." in ended.out
-    assert "2 purged of 2 rows and 2 excluded participants." in ended.out
+    assert "2 purged of 2 rows and 2 exclusions." in ended.out
     assert ended.err == ""
     # No store is found under an old name, and what is there is what would be made anew, bit for bit.
     anew = {n_times: make(tmp_path / "anew", without(3, 4), n_times) for n_times in (N_TIMES, 5)}
@@ -165,7 +165,7 @@ def test_a_second_purge_finds_nobody_and_says_so(root: Path, tmp_path: Path, sto
     files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     again = store_command("purge", "--ids", ids)
     assert again.code == 0
-    assert "warning: nobody was removed, for none of the 1 ids in `withdrawn.csv` was found" in again.err
+    assert "warning: no participant was removed, because none of the 1 ids in `withdrawn.csv` was found" in again.err
     assert "of another kind" in again.err
     assert {path: path.read_bytes() for path in files} == files
 
@@ -183,7 +183,7 @@ def test_a_purge_that_was_killed_before_the_old_store_went_is_completed(
 def test_a_store_of_withdrawn_people_only_is_deleted(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, {"secret-p1": FakeScan(1), "secret-p3": FakeScan(-1)})
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1, 3))
-    assert "1 purged of 1 rows and 1 excluded participants." in ended.out
+    assert "1 purged of 1 rows and 1 exclusions." in ended.out
     assert [path for path in root.iterdir() if path.is_dir()] == []
 
 
@@ -229,7 +229,7 @@ def test_unfinished_leftovers_are_deleted_unless_somebody_is_at_work(
         ended = store_command("purge", "--ids", ids)
     assert ended.code == 1
     assert "0 damaged and 1 unfinished stores" in ended.out
-    assert "fedcba9876543210 is being made by another process, and people who withdrew may be in it" in ended.err
+    assert "fedcba9876543210, and it may have participants who withdrew" in ended.err
     assert [path.name for path in root.glob(".*.partial")] == [".fedcba9876543210.partial"]
     assert store_command("purge", "--ids", ids).code == 0
     assert list(root.glob(".*.partial")) == []
@@ -341,7 +341,7 @@ def test_an_empty_list_removes_nobody(root: Path, tmp_path: Path, store_command:
 def test_in_the_wrong_folder_the_warning_says_what_does_not_exist(tmp_path: Path, store_command: Command) -> None:
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
     assert ended.code == 0
-    assert "Mind that `outputs/store` does not exist and `outputs` does not exist." in ended.err
+    assert "Note that `outputs/store` does not exist and `outputs` does not exist." in ended.err
 
 
 @pytest.mark.parametrize("arguments", [(), ("purge",), ("remove",), ("list", "--ids", "x")])
