@@ -1,8 +1,6 @@
-"""The networks and the baselines: one a file, which carries the config's name.
+"""Networks and baselines, one a file; the file's name is the config's name. Importing this package imports no torch.
 
-A network is the only ``nn.Module`` class of its file; a baseline is the only class of one that `ESTIMATORS` names.
-
-Importing this package does not import torch.
+A network is the only ``nn.Module`` class of a file here, a baseline the only class of a file in ``baselines/``.
 """
 
 from __future__ import annotations
@@ -13,38 +11,49 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.config.code import own_class, own_classes
 from brainage.errors import ConfigError, nearest
+from brainage.models import baselines
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from brainage.models.baselines.base import Estimator
+    from brainage.models.baselines.base import Baseline
 
 
-# Those that are fitted at once, without epochs.
-ESTIMATORS = ("mean_age", "ridge_connectivity", "ridge_motion")
+def _modules(path: list[str]) -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(path)} - {"baselines", "geometry", "base", "ridge"}
 
-# Modules that hold no model of their own.
-_HELPERS = ("baselines", "geometry")
+
+_NETWORKS, _BASELINES = _modules(__path__), _modules(baselines.__path__)
 
 
 def names() -> list[str]:
-    """Return the names of the networks and baselines that exist, and of networks in the user's own code."""
-    networks = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS]
-    return sorted({*networks, *ESTIMATORS, *own_classes(_is_network)})
+    """Return the names of all networks and baselines, the user's own included."""
+    own = own_classes(lambda kind: _is_network_class(kind) or _is_baseline_class(kind))
+    return sorted({*_NETWORKS, *_BASELINES, *own})
 
 
-def _is_network(kind: type) -> bool:
+def is_baseline(name: str) -> bool:
+    """Return whether a model is a baseline, which is fitted without epochs."""
+    return name in _BASELINES or (name not in _NETWORKS and name in own_classes(_is_baseline_class))
+
+
+def _is_network_class(kind: type) -> bool:
     """Return whether a class is an ``nn.Module``, without importing torch."""
     return any((base.__module__, base.__name__) == ("torch.nn.modules.module", "Module") for base in kind.__mro__)
 
 
-def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
-    """Make a baseline.
+def _is_baseline_class(kind: type) -> bool:
+    methods = ("features", "fit", "predict", "arrays")
+    return all(hasattr(kind, method) for method in methods) and not _is_network_class(kind)
+
+
+def build_baseline(name: str, arguments: dict[str, Any]) -> Baseline:
+    """Build a baseline.
 
     Parameters
     ----------
     name : str
-        One of `ESTIMATORS`.
+        Its module in ``baselines/``, or its name in the user's own code.
     arguments : dict
         Keyword arguments of its constructor.
 
@@ -53,24 +62,25 @@ def make_estimator(name: str, arguments: dict[str, Any]) -> Estimator:
     ConfigError
         It does not take these arguments.
     """
-    made: Estimator = _made(name, object, arguments)
-    return made
+    found = own_class("model.name", name, _is_baseline_class) or _packaged(f"{baselines.__name__}.{name}", object)
+    built: Baseline = _built(found, arguments)
+    return built
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:
-    """Make a network.
+    """Build a network.
 
     Parameters
     ----------
     name : str
-        Its module in this package.
+        Its module in this package, or its name in the user's own code.
     arguments : dict
         Keyword arguments of its constructor.
 
     Returns
     -------
     nn.Module
-        Freshly initialised, from torch's global generator: seed that first.
+        Initialised from torch's global generator: seed that first.
 
     Raises
     ------
@@ -81,31 +91,31 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
         raise ConfigError(f"`model.name` got {name!r}. {nearest(name, names())} Load your own with code=FILE.")
     from torch import nn
 
-    network: nn.Module = _made(name, nn.Module, arguments)
+    found = own_class("model.name", name, _is_network_class) or _packaged(f"{__name__}.{name}", nn.Module)
+    network: nn.Module = _built(found, arguments)
     return network
 
 
-def _made(name: str, kind: type, arguments: dict[str, Any]) -> Any:
-    """Make the user's own network of this name, or else the one class of its kind that a model's module defines."""
-    made = own_class("model.name", name, _is_network) or _packaged(name, kind)
-    try:
-        return made(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"`model`: {made.__name__} cannot be made: {error}. Compare its config.") from error
-
-
-def _packaged(name: str, kind: type) -> type:
-    folder = f"{__name__}.baselines" if name in ESTIMATORS else __name__
-    module = importlib.import_module(f"{folder}.{name}")
+def _packaged(module_name: str, kind: type) -> type:
+    """Return the one class of its kind that a module of this package defines."""
+    module = importlib.import_module(module_name)
     classes = [
         item
         for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, kind) and item.__module__ == module.__name__
+        if isinstance(item, type) and issubclass(item, kind) and item.__module__ == module_name
     ]
     if len(classes) != 1:
         what = "class" if kind is object else "nn.Module class"
+        name = module_name.rpartition(".")[2]
         raise ConfigError(
-            f"`model.name`: a model's module must hold one {what}, but `{name}` holds {len(classes)}. Move the others "
-            "elsewhere."
+            f"`model.name`: a model's module must define one {what}, but `{name}` defines {len(classes)}. Move the "
+            "others elsewhere."
         )
     return classes[0]
+
+
+def _built(kind: type, arguments: dict[str, Any]) -> Any:
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"`model`: {kind.__name__} cannot be built: {error}. Compare its config.") from error

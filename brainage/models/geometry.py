@@ -1,12 +1,9 @@
-"""What a network's architecture implies - lengths, parameter counts, whether it can exist - in closed form.
-
-No torch here, and nothing is allocated: an impossible network is refused at once, however large it would be.
-"""
+"""Sequence lengths, parameter counts and feasibility of the networks in closed form: no torch, nothing is allocated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from brainage.config.schema import Simple1DCNNConfig, Variable1DCNNConfig
@@ -16,24 +13,15 @@ SIMPLE_CHANNELS = (32, 64, 128, 256)
 SIMPLE_KERNEL_SIZE = 5
 SIMPLE_STRIDE = 2
 
-# Beyond this depth counts are exact no longer, only known to be over the limit: they have thousands of digits.
+# Parameters of deeper encoders are not counted, because the counts have thousands of digits.
 _COUNTED_DEPTH = 64
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step that shortens the sequence.
+    """A convolution or a pooling: `extent` is its receptive field and `step` its stride, in points.
 
-    Parameters
-    ----------
-    layer : int
-        The layer it belongs to, from 1.
-    kind : {"convolution", "pooling"}
-        What it is.
-    extent : int
-        Points that it looks at together.
-    step : int
-        Points between two of its outputs.
+    `layer` counts from 1; `kind` is "convolution" or "pooling".
     """
 
     layer: int
@@ -42,12 +30,12 @@ class Stage:
     step: int
 
     def output_length(self, length: int) -> int:
-        """Return the points that come out of `length` points; 0 or less when it does not fit."""
+        """Return the output length for an input of `length` points; 0 if the input is too short."""
         return (length - self.extent) // self.step + 1 if length >= self.extent else 0
 
 
 def stages(architecture: Variable1DCNNConfig) -> Iterator[Stage]:
-    """Yield what shortens the sequence in a `variable1dcnn`, in order."""
+    """Yield the convolutions and poolings of a `variable1dcnn`, in order."""
     extent = architecture.dilation * (architecture.kernel_size - 1) + 1
     for layer in range(1, architecture.depth + 1):
         for _ in range(1 + architecture.double_conv):
@@ -56,13 +44,13 @@ def stages(architecture: Variable1DCNNConfig) -> Iterator[Stage]:
 
 
 def channels(architecture: Variable1DCNNConfig) -> list[int]:
-    """Return the channels that come out of each convolution of a `variable1dcnn`, in order."""
+    """Return the output channels of each convolution of a `variable1dcnn`, in order."""
     n_convolutions = architecture.depth * (1 + architecture.double_conv)
     return [architecture.start_out * 2**i for i in range(n_convolutions)]
 
 
 def encoder_parameters(architecture: Variable1DCNNConfig) -> int:
-    """Return the number of trainable parameters of a `variable1dcnn`'s encoder."""
+    """Count the trainable parameters of a `variable1dcnn`'s encoder."""
     total, incoming = 0, architecture.in_channels
     for outgoing in channels(architecture):
         total += outgoing * incoming * architecture.kernel_size + outgoing
@@ -72,7 +60,7 @@ def encoder_parameters(architecture: Variable1DCNNConfig) -> int:
 
 
 def flattened_features(architecture: Variable1DCNNConfig) -> int:
-    """Return the width of the last layer's input of a `variable1dcnn` that can exist."""
+    """Return the number of inputs of the linear layer of a feasible `variable1dcnn`."""
     length = architecture.n_times
     for stage in stages(architecture):
         length = stage.output_length(length)
@@ -80,37 +68,31 @@ def flattened_features(architecture: Variable1DCNNConfig) -> int:
 
 
 def multiplications(name: str, model: Mapping[str, Any]) -> int:
-    """Return how many multiplications the convolutions of a network take for one participant.
+    """Count the convolutions' multiplications for one participant; 0 for a network without a geometry here.
 
     Parameters
     ----------
     name : str
-        The network's name; one that has no geometry counts 0.
+        The network's name.
     model : mapping
-        What its config has. The network can exist.
+        Its config; the architecture is feasible.
     """
-    if name == "variable1dcnn":
-        architecture = Variable1DCNNConfig(**model)
-        outgoing = channels(architecture)
-        incoming = [architecture.in_channels, *outgoing]
-        length, total, position = architecture.n_times, 0, 0
-        for stage in stages(architecture):
-            length = stage.output_length(length)
-            if stage.kind == "convolution":
-                total += length * incoming[position] * outgoing[position] * architecture.kernel_size
-                position += 1
-        return total
-    return 0
+    if name != "variable1dcnn":
+        return 0
+    architecture = Variable1DCNNConfig(**model)
+    outgoing = channels(architecture)
+    pairs = zip([architecture.in_channels, *outgoing], outgoing, strict=False)
+    length, total = architecture.n_times, 0
+    for stage in stages(architecture):
+        length = stage.output_length(length)
+        if stage.kind == "convolution":
+            n_in, n_out = next(pairs)
+            total += length * n_in * n_out * architecture.kernel_size
+    return total
 
 
 def check_variable1dcnn(architecture: Variable1DCNNConfig) -> None:
-    """Refuse a `variable1dcnn` that cannot exist or is too large, the limit on parameters first.
-
-    Raises
-    ------
-    ImpossibleArchitectureError
-        The message holds the count and the limit; or the layer that runs out, its points, and the largest depth.
-    """
+    """Raise `ImpossibleArchitectureError` if a `variable1dcnn` has too many parameters or its sequence runs out."""
     _check_size(architecture)
     shortfall = _shortfall(stages(architecture), architecture.n_times)
     if shortfall is None:
@@ -132,18 +114,8 @@ def check_variable1dcnn(architecture: Variable1DCNNConfig) -> None:
 
 
 def check_simple1dcnn(architecture: Simple1DCNNConfig) -> None:
-    """Refuse a `simple1dcnn` whose sequence runs out.
-
-    Raises
-    ------
-    ImpossibleArchitectureError
-        The message holds the layer that runs out and its points.
-    """
-    pairs = (
-        (Stage(layer, "convolution", SIMPLE_KERNEL_SIZE, 1), Stage(layer, "pooling", SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE))
-        for layer in range(1, len(SIMPLE_CHANNELS) + 1)
-    )
-    shortfall = _shortfall((stage for pair in pairs for stage in pair), architecture.n_times)
+    """Raise `ImpossibleArchitectureError` if the sequence of a `simple1dcnn` runs out."""
+    shortfall = _shortfall(_simple1dcnn_stages(), architecture.n_times)
     if shortfall is not None:
         stage, length = shortfall
         raise ImpossibleArchitectureError(
@@ -152,61 +124,42 @@ def check_simple1dcnn(architecture: Simple1DCNNConfig) -> None:
         )
 
 
+def _simple1dcnn_stages() -> Iterator[Stage]:
+    for layer in range(1, len(SIMPLE_CHANNELS) + 1):
+        yield Stage(layer, "convolution", SIMPLE_KERNEL_SIZE, 1)
+        yield Stage(layer, "pooling", SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE)
+
+
+# A network whose arguments can be infeasible: its schema and its check.
+_CHECKS: Mapping[str, tuple[Callable[..., Any], Callable[[Any], None]]] = {
+    "variable1dcnn": (Variable1DCNNConfig, check_variable1dcnn),
+    "simple1dcnn": (Simple1DCNNConfig, check_simple1dcnn),
+}
+
+_ALWAYS_FEASIBLE = frozenset({"conv_dropout", "final_dropout", "output_bias"})
+
+
 def check(name: str, model: object) -> None:
-    """Refuse an impossible network of any kind that has a geometry here.
-
-    Parameters
-    ----------
-    name : str
-        The network's name; one that has no geometry is not checked.
-    model : object
-        Its config.
-
-    Raises
-    ------
-    ImpossibleArchitectureError
-        See the network's own check.
-    """
+    """Raise `ImpossibleArchitectureError` if a network, given by its typed config, is infeasible."""
     if name in _CHECKS:
-        _CHECKS[name](model)
-
-
-def depends_on(key: str) -> bool:
-    """Tell whether what can exist may depend on a value of the config, by its dotted key."""
-    return key.startswith(("model", "modality")) and key.rpartition(".")[2] not in _FREE
-
-
-_FREE = frozenset({"conv_dropout", "final_dropout", "output_bias"})
+        _CHECKS[name][1](model)
 
 
 def check_arguments(model: Mapping[str, Any]) -> None:
-    """Refuse an impossible network; see `check`.
-
-    Parameters
-    ----------
-    model : mapping
-        The network's name, and what else its config has.
-    """
-    schema = _SCHEMAS.get(str(model["name"]))
-    if schema is not None:
-        check(str(model["name"]), schema(**model))
+    """Raise `ImpossibleArchitectureError` if a network, given by its plain config with its name, is infeasible."""
+    name = str(model["name"])
+    if name in _CHECKS:
+        check(name, _CHECKS[name][0](**model))
 
 
-_SCHEMAS: Mapping[str, Callable[..., Any]] = {
-    "variable1dcnn": Variable1DCNNConfig,
-    "simple1dcnn": Simple1DCNNConfig,
-}
-
-_CHECKS: Mapping[str, Callable[[Any], None]] = {
-    "variable1dcnn": check_variable1dcnn,
-    "simple1dcnn": check_simple1dcnn,
-}
+def depends_on(key: str) -> bool:
+    """Return whether feasibility may depend on a config value, given by its dotted key."""
+    return key.startswith(("model", "modality")) and key.rpartition(".")[2] not in _ALWAYS_FEASIBLE
 
 
 def _check_size(architecture: Variable1DCNNConfig) -> None:
     deep = architecture.depth > _COUNTED_DEPTH
-    # Every further layer multiplies the count, so a deep network is over any limit that its first layers are over.
-    counted = architecture if not deep else _shallower(architecture, _COUNTED_DEPTH)
+    counted = replace(architecture, depth=_COUNTED_DEPTH) if deep else architecture
     count = encoder_parameters(counted)
     if count > architecture.max_parameters:
         raise ImpossibleArchitectureError(
@@ -217,12 +170,8 @@ def _check_size(architecture: Variable1DCNNConfig) -> None:
         )
 
 
-def _shallower(architecture: Variable1DCNNConfig, depth: int) -> Variable1DCNNConfig:
-    return Variable1DCNNConfig(**{**vars(architecture), "depth": depth})
-
-
 def _shortfall(path: Iterator[Stage], length: int) -> tuple[Stage, int] | None:
-    """Return the first stage that does not fit and the points that reach it; None where all fit."""
+    """Return the first stage whose input is too short, and that input's length; None if all fit."""
     for stage in path:
         if stage.output_length(length) < 1:
             return stage, length

@@ -1,4 +1,4 @@
-"""The study's first network, of fixed shape."""
+"""A 1D-CNN of fixed architecture."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from brainage.models.geometry import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE
 
 
 class Simple1DCNN(nn.Module):
-    """Four convolutions over 5 points, each with ReLU and maximum pooling, then one linear layer.
+    """Four convolutions over 5 time points, each with ReLU and maximum pooling, then one linear layer.
 
     Parameters
     ----------
     in_channels : int
-        Components that come in.
+        Number of components.
     n_times : int, default=490
-        Time points that come in.
+        Number of time points.
 
     Raises
     ------
     ImpossibleArchitectureError
-        The sequence is too short.
+        There are too few time points.
     """
 
     def __init__(self, *, in_channels: int, n_times: int = 490) -> None:

@@ -1,4 +1,4 @@
-"""The study's lightweight, variable 1D-CNN."""
+"""A lightweight 1D-CNN of variable depth and width."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from brainage.models import geometry
 
 
 class Variable1DCNN(nn.Module):
-    """A stack of convolutions and poolings over time that ends in one linear layer.
+    """Convolutions and poolings over time, followed by one linear layer.
 
     A layer is one convolution (two if `double_conv`), each followed by batch normalisation if `batch_norm`, ReLU, and
-    channel dropout if `conv_dropout` is above 0; then pooling over `kernel_size` points with step `stride`: maximum,
-    but average after the last layer. No padding anywhere.
+    channel dropout if `conv_dropout` > 0; then pooling over `kernel_size` points with stride `stride`: maximum pooling,
+    in the last layer average pooling. There is no padding. Infeasible architectures are refused before any allocation.
 
     Parameters
     ----------
     in_channels : int
-        Components that come in.
+        Number of components.
     kernel_size : int
-        Time points that a convolution and a pooling look at.
+        Kernel size of convolutions and poolings, in time points.
     depth : int
-        Layers.
+        Number of layers.
     start_out : int
-        Channels after the first convolution; every further convolution doubles them.
+        Output channels of the first convolution; each further convolution doubles them.
     stride : int
-        Step of the poolings, in points.
+        Stride of the poolings, in time points.
     dilation : int, default=1
-        Points between a convolution's taps.
+        Dilation of the convolutions, in time points.
     conv_dropout : float, default=0.0
-        Share of channels zeroed after a convolution during training.
+        Dropout probability of channels after each convolution.
     final_dropout : float, default=0.0
-        Share of features zeroed before the last layer during training.
+        Dropout probability of features before the linear layer.
     double_conv : bool, default=False
-        Two convolutions a layer.
+        Use two convolutions per layer.
     batch_norm : bool, default=False
-        Batch normalisation after each convolution.
+        Normalise batches after each convolution.
     n_times : int, default=490
-        Time points that come in.
+        Number of time points.
     max_parameters : int, default=5_000_000
-        Encoders with more parameters are refused.
+        Largest number of encoder parameters.
 
     Raises
     ------
     ConfigError
-        An argument breaks a rule.
+        An argument is out of range.
     ImpossibleArchitectureError
-        The sequence runs out, or the encoder is too large; known before anything is allocated.
+        The sequence runs out, or the encoder has more than `max_parameters`.
     """
 
     def __init__(
@@ -68,22 +68,9 @@ class Variable1DCNN(nn.Module):
         n_times: int = 490,
         max_parameters: int = 5_000_000,
     ) -> None:
+        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        architecture = Variable1DCNNConfig(
-            name="variable1dcnn",
-            in_channels=in_channels,
-            kernel_size=kernel_size,
-            depth=depth,
-            start_out=start_out,
-            stride=stride,
-            dilation=dilation,
-            conv_dropout=conv_dropout,
-            final_dropout=final_dropout,
-            double_conv=double_conv,
-            batch_norm=batch_norm,
-            n_times=n_times,
-            max_parameters=max_parameters,
-        )
+        architecture = Variable1DCNNConfig(name="variable1dcnn", **arguments)
         geometry.check_variable1dcnn(architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*_decoder(architecture))

@@ -15,7 +15,7 @@ import yaml
 from brainage.config.saved import training_summary
 from brainage.config.schema import Config
 from brainage.evaluation.findings import Findings, Options
-from brainage.models import ESTIMATORS
+from brainage.models import is_baseline
 from brainage.models.baselines.base import Inputs
 from brainage.reporting.page import write_report
 from brainage.reporting.run_page import (
@@ -108,7 +108,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
             f"{cohort['name']}, {_thousands(cohort['n_participants'])} participants, store {cohort['fingerprint']}",
         ),
         ("participants", ", ".join(f"{part} {n}" for part, n in summary["n"].items())),
-        *([] if model["name"] in ESTIMATORS else _training(summary, values)),
+        *([] if is_baseline(model["name"]) else _training(summary, values)),
         ("seed", str(summary["seed"])),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if value is not None)),
         ("commit", summary["commit"] or "unknown"),

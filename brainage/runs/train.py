@@ -156,8 +156,8 @@ def _train(composed: DictConfig, folder: RunFolder, summary: dict[str, Any]) -> 
     summary.update(seed=config.seed, objective={"name": config.objective, "value": None})
     summary["model"]["name"], summary["cohort"]["name"] = model_name, config.cohort.name
     geometry.check(model_name, config.model)
-    if model_name in models.ESTIMATORS:
-        models.make_estimator(model_name, config.network_arguments)
+    if models.is_baseline(model_name):
+        models.build_baseline(model_name, config.network_arguments)
     if config.resume is None:  # otherwise it is there, and stays as it is until training goes on
         _write_config(composed, folder)
 
@@ -195,7 +195,7 @@ def _predictions(job: _Job, prepared: Prepared) -> pd.DataFrame:
     config, summary = job.config, job.summary
     name = config.model_value("name")
     parts = ("train", "val", "test") if config.evaluate else ("train", "val")
-    if name in models.ESTIMATORS:
+    if models.is_baseline(name):
         from brainage.runs.analyse import inputs_of
         from brainage.training.baseline import fit_baseline, write_baseline
 

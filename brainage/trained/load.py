@@ -111,7 +111,7 @@ def read_network_of_run(folder: Path, key: str) -> Trained:
 
     run = read_run(folder, key)
     model = str(run.config.model_value("name"))
-    if model in models.ESTIMATORS:
+    if models.is_baseline(model):
         raise EvaluationError(
             f"`{key}={folder}` must be the run of a network, but it is one of the baseline {model}, which is fitted in "
             "seconds: train it on the people that you have. Name a network's run."
@@ -195,7 +195,7 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> tuple[Modal
     """
     seen, described = typed_parts(modality, model, source)
     name = str(described.get("name") if isinstance(described, dict) else described.name)
-    if name in models.ESTIMATORS or name not in models.names():
+    if models.is_baseline(name) or name not in models.names():
         raise BundleError(f"`{source}` must describe a network of this project, but its model is called {name!r}.")
     geometry.check(name, described)
     items = described if isinstance(described, dict) else vars(described)

@@ -50,16 +50,16 @@ def fit_baseline(name: str, arguments: dict[str, Any], inputs: Inputs, parts: Se
     Parameters
     ----------
     name : str
-        One of `brainage.models.ESTIMATORS`.
+        A baseline.
     arguments : dict
         Its constructor's.
     inputs : Inputs
-        Of everybody who is used; `people` has ``split`` and ``age``.
+        Of everybody who is used; with ``split``.
     parts : sequence of str
         Of whom predictions are wanted.
     """
     started = time.perf_counter()
-    estimator, people = models.make_estimator(name, arguments), inputs.people
+    estimator, people = models.build_baseline(name, arguments), inputs.table
     features, age = estimator.features(inputs), people["age"].to_numpy(float)
     training = (people["split"] == "train").to_numpy()
     estimator.fit(features[training], age[training])
@@ -89,9 +89,9 @@ def ridge_beside(model: str, inputs: Inputs) -> tuple[pd.DataFrame | None, str]:
     DataFrame or None, str
         ``participant_id, predicted_age``; and a sentence where there is none.
     """
-    if model in models.ESTIMATORS:
+    if models.is_baseline(model):
         return None, ""
-    counts = inputs.people["split"].value_counts()
+    counts = inputs.table["split"].value_counts()
     n_train, n_test = int(counts.get("train", 0)), int(counts.get("test", 0))
     if n_train < MIN_TRAINING or n_test < MIN_RESAMPLED:
         return None, (

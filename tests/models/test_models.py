@@ -25,7 +25,7 @@ def test_an_unknown_network_gets_the_nearest_name() -> None:
 
 
 def test_an_argument_that_a_network_does_not_take_is_named() -> None:
-    with pytest.raises(ConfigError, match="Simple1DCNN cannot be made.*colour"):
+    with pytest.raises(ConfigError, match="Simple1DCNN cannot be built.*colour"):
         models.build("simple1dcnn", {"in_channels": 3, "colour": "red"})
 
 
@@ -35,7 +35,7 @@ def test_a_module_with_two_networks_is_refused(monkeypatch: pytest.MonkeyPatch) 
         setattr(module, name, type(name, (nn.Module,), {"__module__": module.__name__}))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(models, "names", lambda: ["twins"])
-    with pytest.raises(ConfigError, match="holds 2"):
+    with pytest.raises(ConfigError, match="must define one nn.Module class.* 2"):
         models.build("twins", {})
 
 

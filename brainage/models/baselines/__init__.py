@@ -1,1 +1,1 @@
-"""Models that are fitted at once, without epochs; one a file, named as its config."""
+"""Baselines: models that are fitted in closed form, without epochs; one a file, named as its config."""

@@ -1,52 +1,43 @@
-"""What a baseline offers: it is fitted at once, without epochs."""
+"""The interface of a baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.store.layout import Store
+from brainage.data.participants import Participants
+
+Inputs = Participants
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What an estimator may look at.
+class Baseline(Protocol):
+    """A model without epochs; each module of this folder (but ``base`` and ``ridge``) defines one."""
 
-    Parameters
-    ----------
-    people : DataFrame
-        A row a participant: ``row`` in the store, and the columns of the cohort's table.
-    store : Store
-        Everybody's series.
-    channels : tuple of int
-        Indices of the components.
-    """
+    def features(self, participants: Participants) -> NDArray[np.float64]:
+        """Compute features, without fitting anything.
 
-    people: pd.DataFrame
-    store: Store
-    channels: tuple[int, ...]
+        Parameters
+        ----------
+        participants : Participants
+            Of all parts of the split; the table has the cohort's columns.
 
-
-class Estimator(Protocol):
-    """A baseline; a module of this folder that `ESTIMATORS` names holds one class that offers this."""
-
-    def features(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return what it predicts from, of shape (n_participants, n_features)."""
+        Returns
+        -------
+        array of shape (n_participants, n_features)
+        """
         ...
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
-        """Learn from training participants."""
+        """Fit the training participants' ages, in years."""
         ...
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return predicted ages, in years, of shape (n_participants,)."""
+        """Predict ages, in years, of shape (n_participants,)."""
         ...
 
     def arrays(self) -> Mapping[str, NDArray[np.float64]]:
-        """Return what was learned, as ``model.npz`` holds it."""
+        """Return the fitted values that ``model.npz`` stores; ``weights`` and ``intercept`` count as parameters."""
         ...

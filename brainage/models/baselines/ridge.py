@@ -1,19 +1,27 @@
-"""Ridge regression whose penalty is chosen by leave-one-out, as both ridge baselines use it."""
+"""Ridge regression with a penalty chosen by generalised leave-one-out cross-validation."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Penalties that are tried, on standardised features.
+from brainage.data.participants import Participants
+
+# Penalties to choose from, for standardised features.
 ALPHAS = np.logspace(-1, 6, 29)
 
 
-class Ridge:
-    """Standardises features, and fits scikit-learn's RidgeCV."""
+class Ridge(ABC):
+    """Standardise features and fit scikit-learn's RidgeCV; a subclass computes the features."""
+
+    @abstractmethod
+    def features(self, participants: Participants) -> NDArray[np.float64]:
+        """Compute features, of shape (n_participants, n_features)."""
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
-        """Fit; the penalty is chosen by generalised leave-one-out on these participants alone."""
+        """Fit weights and penalty on training participants."""
         from sklearn.linear_model import RidgeCV
 
         self._center = features.mean(axis=0)
@@ -23,11 +31,11 @@ class Ridge:
         self._weights, self._intercept, self._alpha = fitted.coef_, float(fitted.intercept_), float(fitted.alpha_)
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return predicted ages, in years."""
+        """Predict ages, in years."""
         return np.asarray((features - self._center) / self._scale @ self._weights + self._intercept)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return what was learned."""
+        """Return standardisation, weights and penalty."""
         return {
             "center": self._center,
             "scale": self._scale,
