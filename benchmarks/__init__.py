@@ -1,1 +1,1 @@
-"""How fast the project is, as ratios within one run; ``make bench`` runs all of it."""
+"""Speed and memory, as ratios within one run; ``make bench`` runs all of them."""

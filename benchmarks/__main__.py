@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...]``; print the table, write it as JSON and into the docs."""
+"""Run the benchmarks: ``python -m benchmarks [NAME ...]``; print a table, write it as JSON and to the docs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmarks.measure import ROOT, Result
 from brainage.system.console import show_table
 
 _NAMES = ("startup", "epoch", "ingestion", "scale", "findings", "inference")
-_HEADER = ("measured", "median", "limit", "kept", "repetitions")
+_HEADER = ("measurement", "median", "limit", "met", "repetitions")
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the named benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *_NAMES], help="which (default: all)", default=[])
-    parser.add_argument("--repetitions", type=int, default=3, help="of each measurement (default: 3)")
+    parser.add_argument("names", nargs="*", choices=[[], *_NAMES], help="benchmarks to run (default: all)", default=[])
+    parser.add_argument("--repetitions", type=int, default=3, help="repetitions of each measurement (default: 3)")
     options = parser.parse_args()
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def main() -> None:
     print(f"Written: {target}")
     if not options.names:
         docs = ROOT / "docs" / "benchmarks.md"
-        _, sweep, rest = docs.read_text().partition("\n## Sweep")  # which `benchmarks.sweep` writes
+        _, sweep, rest = docs.read_text().partition("\n## Sweep")  # written by `benchmarks.sweep`
         docs.write_text(_page(facts, results, rows) + sweep + rest)
         print(f"Written: {docs}")
 
@@ -63,7 +63,7 @@ def _row(result: Result) -> list[str]:
 
 
 def about() -> dict[str, str]:
-    """Return when, what and on which machine."""
+    """Return the date, the commit and the machine."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
         cwd=ROOT,
@@ -90,8 +90,8 @@ def _page(facts: dict[str, str], results: list[Result], rows: list[list[str]]) -
     lines = [
         "# Benchmarks",
         "",
-        "`make bench` measures all of this anew and writes this page; it takes about 40 minutes on two cores.",
-        "Ratios compare two ways within one run; each number is the median of the repetitions beside it.",
+        "`make bench` repeats these measurements and rewrites this page; it takes about 40 minutes on two cores.",
+        "Ratios compare two methods within one run; each number is the median of its repetitions.",
         "",
         f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}.",
         "",

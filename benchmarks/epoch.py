@@ -1,4 +1,4 @@
-"""An epoch through ``train.py``'s own path, over the same in a bare loop, and over the plain way of reading text."""
+"""An epoch of ``train.py``, relative to a bare loop and to a loop that parses text files per item."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from unittest import mock
 
 from hydra.core.global_hydra import GlobalHydra
 
-from benchmarks.beside import Beside
 from benchmarks.measure import PANEL, ROOT, Result, of_medians, panel_name, panel_words
+from benchmarks.reference_loop import ReferenceLoop
 
-# What, its limit, epochs, overrides.
+# Name, limit, epochs, overrides.
 _CASES = (
     ("final model ICA25, 1,024", 1.05, 12, ["experiment=final_models/ica25", "cohort.n_participants=1280"]),
     ("final model ICA100, 1,024", 1.05, 8, ["experiment=final_models/ica100", "cohort.n_participants=1280"]),
@@ -23,9 +23,9 @@ _CASES = (
 
 
 def _train(folder: Path, n_epochs: int, words: list[str], files: Path | None = None) -> tuple[list[float], list[float]]:
-    """Run ``train.py`` inside this process; return the seconds of its epochs and of the other way's, but the first."""
+    """Run ``train.py`` in this process; return the seconds of its epochs and of the reference's, without the first."""
     GlobalHydra.instance().clear()
-    beside = f"{{_target_: benchmarks.beside.Beside, files: {files or 'null'}}}"
+    reference = f"{{_target_: benchmarks.reference_loop.ReferenceLoop, files: {files or 'null'}}}"
     command = [
         "train.py",
         *words,
@@ -33,19 +33,19 @@ def _train(folder: Path, n_epochs: int, words: list[str], files: Path | None = N
         "patience=1000",
         "trainer=cpu",
         "logger=tensorboard",
-        f"trainer.callbacks=[{beside}]",
+        f"trainer.callbacks=[{reference}]",
         f"store.root={folder / 'store'}",
         f"hydra.run.dir={folder / 'run'}",
     ]
     shutil.rmtree(folder / "run", ignore_errors=True)
     with mock.patch.object(sys, "argv", command):
         runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
-    # The first epoch warms up: allocators, caches, the processor's clock.
-    return Beside.ours[1:], Beside.theirs[1:]
+    # The first epoch is a warm-up: allocators, caches, CPU frequency.
+    return ReferenceLoop.ours[1:], ReferenceLoop.theirs[1:]
 
 
 def over_a_bare_loop(folder: Path, repetitions: int) -> list[Result]:
-    """Compare epochs of ``train.py`` with those of a bare loop on preloaded tensors."""
+    """Compare epochs of ``train.py`` with a bare loop over tensors in memory."""
     results = []
     for name, limit, n_epochs, words in _CASES:
         ratios = []
@@ -56,27 +56,27 @@ def over_a_bare_loop(folder: Path, repetitions: int) -> list[Result]:
     return results
 
 
-def over_the_plain_way(folder: Path, repetitions: int) -> list[Result]:
-    """Compare an epoch of the plain way with one of ``train.py``, summed over the panel."""
+def over_parsing_text(folder: Path, repetitions: int) -> list[Result]:
+    """Compare an epoch that parses text per item with one of ``train.py``, summed over the panel."""
     from brainage.commands.simulate import main as write_files
 
     tree = folder / "tree"
     write_files(["--layout", "bids", "--out", str(tree), "--participants", "600"])
     ratios = []
     for _ in range(repetitions):
-        plain_seconds, our_seconds = 0.0, 0.0
+        parsing_seconds, our_seconds = 0.0, 0.0
         for architecture in PANEL:
             words = ["cohort=bids", f"cohort.root={tree}", *panel_words(architecture)]
             ours, theirs = _train(folder, 4, words, files=tree)
             our_seconds += statistics.median(ours)
-            plain_seconds += statistics.median(theirs)
-        ratios.append(plain_seconds / our_seconds)
+            parsing_seconds += statistics.median(theirs)
+        ratios.append(parsing_seconds / our_seconds)
     note = "480 + 60 participants, ICA25 good, AdamW, batches of 128, batch norm; sums over the panel " + ", ".join(
         map(panel_name, PANEL)
     )
-    return [of_medians("plain way (text parsed per item) / ours, an epoch", ratios, 3.5, at_least=True, note=note)]
+    return [of_medians("epoch with text parsed per item / ours", ratios, 3.5, at_least=True, note=note)]
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Run all of this file."""
-    return [*over_a_bare_loop(folder, repetitions), *over_the_plain_way(folder, repetitions)]
+    """Run both comparisons."""
+    return [*over_a_bare_loop(folder, repetitions), *over_parsing_text(folder, repetitions)]

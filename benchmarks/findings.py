@@ -1,4 +1,4 @@
-"""Findings of 20,000 participants with 50 phenotypes: ``report.py`` on a table, with 2,000 resamples."""
+"""Time of ``report.py`` for a table of 20,000 participants with 50 phenotypes, with 2,000 resamples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ N_PARTICIPANTS, N_PHENOTYPES = 20_000, 50
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Report such a table, all of whose rows are analysed."""
+    """Report a table of which all rows are analysed."""
     rng = np.random.default_rng(0)
     age = rng.normal(63.4, 7.65, N_PARTICIPANTS).clip(46, 82)
     table = pd.DataFrame(

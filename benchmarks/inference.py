@@ -1,4 +1,4 @@
-"""Predicting 10,000 participants x ICA100 with the final model: beside a bare loop, and its memory."""
+"""Predicting 10,000 participants x ICA100 with the final model: time relative to a bare loop, and memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.measure import ROOT, Result, of_medians, run
 
 LARGE, SMALL = 10_000, 2_000
 
-# The same network predicts the same people by turns: through the store, and in a bare loop over batches in memory.
+# The same network predicts the same participants in turn: from the store, and in a bare loop over batches in memory.
 _PREDICT = """
 import json, sys, time
 from pathlib import Path
@@ -40,12 +40,12 @@ print(json.dumps(seconds))
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Train the final model for one epoch on few, and predict many."""
+    """Train the final model for one epoch on few participants, and predict many."""
     store, trained = folder / "store", folder / "run"
     few = ["cohort.n_participants=60", "trainer.max_epochs=1", "trainer=cpu", f"store.root={folder / 'other'}"]
     run(folder, str(ROOT / "train.py"), "experiment=final_models/ica100", *few, f"hydra.run.dir={trained}")
     words = [str(ROOT / "predict.py"), f"run={trained}", "cohort=simulated", f"store.root={store}", "match_ids=false"]
-    for n in (SMALL, LARGE):  # makes the stores
+    for n in (SMALL, LARGE):  # builds the stores
         run(folder, *words, f"cohort.n_participants={n}", f"hydra.run.dir={folder / f'make-{n}'}")
     ratios, memory = [], []
     for _ in range(repetitions):
@@ -58,6 +58,6 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
         ]
         memory.append(peaks[1] / peaks[0])
     return [
-        of_medians("Predicting ICA100 / bare loop over batches in memory", ratios, 1.1, note=f"{SMALL:,} people"),
+        of_medians("Predicting ICA100 / bare loop over batches in memory", ratios, 1.1, note=f"{SMALL:,} participants"),
         of_medians("Predicting 10,000 x ICA100: unique memory / of 2,000", memory, 1.1),
     ]

@@ -1,4 +1,4 @@
-"""Reading text files into the store, over what ``numpy.loadtxt`` needs for the same files on all cores."""
+"""Time to read text files into the store, relative to ``numpy.loadtxt`` for the same files on all cores."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
         open_store(root, cohort.find_scans(ids, 100), n_components=100, n_times=490)
         ratios.append((time.perf_counter() - started) / (alone / n_cores))
     shutil.rmtree(root)
-    note = f"single-core loadtxt of the same files, divided by {n_cores} cores"
+    note = f"time of single-core loadtxt for the same files, divided by {n_cores} cores"
     return [of_medians(f"ingestion of {N_PARTICIPANTS:,} ICA100 / loadtxt", ratios, 1.25, note=note)]

@@ -1,4 +1,4 @@
-"""What every benchmark shares: a result, running commands, the clock inside a training."""
+"""Shared by all benchmarks: results, and running commands with their time and memory."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Result:
     Parameters
     ----------
     name : str
-        What is measured.
+        Name of the measurement.
     value : float
-        The median over the repetitions, or a sum of medians.
+        Median over the repetitions, or a sum of medians.
     limit : float
-        What it is to stay below, or above.
+        Upper limit of the value, or lower with ``at_least``.
     unit : str
         ``ratio``, ``s`` or ``GB``.
     at_least : bool
-        Whether more is better.
+        Whether the limit is a lower one.
     each : list of float
-        The repetitions.
+        Value of each repetition.
     note : str
-        What the number is made of.
+        Details of the measurement.
     """
 
     name: str
@@ -51,18 +51,18 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether the limit is kept."""
+        """Whether the limit is met."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 def of_medians(name: str, values: Iterable[float], limit: float, **more: object) -> Result:
-    """Return a result whose value is the median of these."""
+    """Return a result whose value is the median of the given ones."""
     each = [float(value) for value in values]
     return Result(name, statistics.median(each), limit, each=each, **more)  # type: ignore[arg-type]
 
 
 def panel_words(architecture: tuple[int, int, int, int]) -> list[str]:
-    """Return the overrides of an architecture of the panel."""
+    """Return the overrides for an architecture of the panel."""
     kernel_size, depth, stride, start_out = architecture
     return [
         f"model.kernel_size={kernel_size}",
@@ -75,22 +75,22 @@ def panel_words(architecture: tuple[int, int, int, int]) -> list[str]:
 
 
 def panel_name(architecture: tuple[int, int, int, int]) -> str:
-    """Return an architecture of the panel in a few characters."""
+    """Return a short name of an architecture of the panel."""
     return "({}, {}, {}, no, {})".format(*architecture)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A command that ended.
+class Completed:
+    """A completed command.
 
     Parameters
     ----------
     seconds : float
-        How long it took.
+        Wall-clock time.
     peak : float
-        Its most unique memory, in bytes: what would be free without it.
+        Peak unique memory (USS) of the process and its children, in bytes; 0 unless watched.
     out : str
-        What it printed.
+        Standard output and error.
     """
 
     seconds: float
@@ -98,8 +98,8 @@ class Ended:
     out: str
 
 
-def run(folder: Path, *words: str, expect: int = 0, watch: bool = False) -> Ended:
-    """Run ``python WORDS`` in a folder, and watch its memory if asked to."""
+def run(folder: Path, *words: str, expect: int = 0, watch: bool = False) -> Completed:
+    """Run ``python WORDS`` in a folder; ``watch`` records its memory."""
     started = time.perf_counter()
     with (folder / "output.txt").open("w+") as output:
         process = subprocess.Popen([sys.executable, *words], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
@@ -110,11 +110,11 @@ def run(folder: Path, *words: str, expect: int = 0, watch: bool = False) -> Ende
         out = output.read()
     if code != expect:
         raise RuntimeError(f"{' '.join(words)} ended with {code}:\n{out}")
-    return Ended(seconds, peak, out)
+    return Completed(seconds, peak, out)
 
 
 def _watched(process: subprocess.Popen[bytes]) -> float:
-    """Return the most unique memory that a process and its children had until it ended."""
+    """Return the peak unique memory of a process and its children."""
     watched, peak = psutil.Process(process.pid), 0.0
     while process.poll() is None:
         with suppress(psutil.Error):

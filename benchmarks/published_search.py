@@ -1,4 +1,4 @@
-"""``train.py`` as the study searched: every point of the space is drawn; those that cannot exist fail when begun."""
+"""``train.py`` with the published search: all points are proposed, and infeasible ones fail when they start."""
 
 import runpy
 import sys

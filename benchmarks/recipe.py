@@ -1,7 +1,7 @@
-"""The recipes, and what each part of the modern one gives: ``python -m benchmarks.recipe``, hours on two cores.
+"""Recipes, and the contribution of each part of the modern one: ``python -m benchmarks.recipe``, hours on two cores.
 
-Final models on 2,000 simulated participants. A seed governs the split, the initial weights and the order of batches,
-so that each seed has test participants of its own. Runs that are finished are not repeated.
+Final models on 2,000 simulated participants. A seed sets the split, the initial weights and the batch order, so that
+each seed has its own test participants. Finished runs are not repeated.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from brainage.evaluation.intervals import percentile_interval, resampled_counts
 from brainage.runs.folder import read_summary
 from brainage.system.console import show_table
 
-# The published learning rates, which the final models leave with any other recipe.
+# The published learning rates, which the final models use with the published recipe only.
 _RATES = {"ica25": 5.7194389964362656e-05, "ica100": 0.00020177405202416644}
 
-# What each arm is told, with the modality's published rate for RATE.
+# Overrides of each arm; RATE is replaced by the modality's published learning rate.
 ARMS = {
     "published": ("recipe=published",),
     "published, rate 1e-3": ("recipe=published", "optimizer.lr=1e-3"),
@@ -42,7 +42,7 @@ ARMS = {
 
 
 def _reference(arm: str) -> str | None:
-    """Return the arm with which one is compared."""
+    """Return the arm that an arm is compared with."""
     return {"published": None, "modern": "published"}.get(arm, "modern")
 
 
@@ -52,13 +52,13 @@ _HEADER = ("recipe", "test MAE", "val MAE", "epochs", "compared with", "differen
 
 
 def main() -> None:
-    """Train what is missing; print the table and write it."""
+    """Train the missing runs; print and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
     parser.add_argument("--modality", choices=("ica25", "ica100"), default="ica25")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="ARM")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each (default: 2)")
-    parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="where they are kept")
+    parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
+    parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
     options = parser.parse_args()
     if len(set(options.seeds)) < 2:
         parser.error(f"--seeds must be two or more, for the interval over seeds, but got {options.seeds}")
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _write(measured: pd.DataFrame, target: Path) -> None:
-    """Write the table; arms that were measured before, with the same seeds, and not now, keep their rows."""
+    """Write the table; keep rows of other arms measured earlier with the same seeds."""
     if target.exists():
         before = pd.read_csv(target)
         seeds, others = measured["seeds"].iloc[0], set(ARMS) - set(measured["recipe"])
@@ -89,15 +89,15 @@ def _folder(place: Path, arm: str, seed: int) -> Path:
 
 
 def _train(place: Path, modality: str, arm: str, seed: int) -> None:
-    """Train a final model in its folder, where that is not done."""
+    """Train or resume a final model in its folder, unless it is finished."""
     run = _folder(place, arm, seed)
     if (read_summary(run) or {}).get("status") == "finished":
         return
     if (run / "checkpoints" / "last.ckpt").is_file():
         words = [f"resume={run}"]
     else:
-        told = (word.replace("RATE", str(_RATES[modality])) for word in ARMS[arm])
-        given = (*COMMON, *told, f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
+        overrides = (word.replace("RATE", str(_RATES[modality])) for word in ARMS[arm])
+        given = (*COMMON, *overrides, f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
         words = [f"experiment=final_models/{modality}", *given]
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run(
@@ -111,15 +111,15 @@ def _train(place: Path, modality: str, arm: str, seed: int) -> None:
 
 
 def _test(run: Path) -> tuple[pd.Series, float]:
-    """Return the absolute error of each test participant, by row of the split's people, and their mean, in years."""
-    people = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
-    test = people[people["split"] == "test"].set_index("participant_id")
+    """Return the absolute errors of the test participants and their mean, in years."""
+    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    test = table[table["split"] == "test"].set_index("participant_id")
     errors = (test["predicted_age"] - test["age"]).abs()
     return errors, float(errors.mean())
 
 
 def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, object]]:
-    """Measure each arm, and compare it with its reference, where that is asked for too, on the same people."""
+    """Measure each arm; compare it with its reference, if measured too, on the same participants."""
     errors = {arm: [_test(_folder(place, arm, seed))[0] for seed in seeds] for arm in arms}
     for arm in arms:
         summaries = [json.loads((_folder(place, arm, seed) / "summary.json").read_text()) for seed in seeds]
@@ -146,8 +146,8 @@ def _short(commit: str) -> str:
 def _difference(differences: list[pd.Series]) -> dict[str, object]:
     """Return the mean difference, its interval over participants (bootstrap), and over seeds (Student's t)."""
     table = pd.concat(differences)
-    people = table.groupby(level=0)  # somebody may be in the test set of several seeds
-    totals, times = people.sum().to_numpy(), people.size().to_numpy()
+    by_participant = table.groupby(level=0)  # a participant may be in the test sets of several seeds
+    totals, times = by_participant.sum().to_numpy(), by_participant.size().to_numpy()
     drawn = np.concatenate(
         [counts @ totals / (counts @ times) for counts in resampled_counts(len(totals), 2000, seed=43)]
     )

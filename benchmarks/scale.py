@@ -1,4 +1,4 @@
-"""Training on 20,000 participants x ICA100 mapped from the disk: memory, time, start-up."""
+"""Training on 20,000 participants x ICA100 memory-mapped from disk: memory, time per participant, start-up."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ print(json.dumps({"table": table - started, "index and split": ended - table}))
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Train the smallest network of the panel, for which data weigh most, on many and on few."""
+    """Train the smallest network of the panel, for which data access matters most, on many and on few participants."""
     words = ["modality=ica100", *panel_words(PANEL[0]), "trainer=cpu", "store.residency=memmap", "patience=1000"]
     words.append(f"store.root={folder / 'store'}")
     few = [*words, f"cohort.n_participants={SMALL}"]
     many = [*words, f"cohort.n_participants={LARGE}"]
-    for n, chosen in ((SMALL, few), (LARGE, many)):  # makes the stores
+    for n, chosen in ((SMALL, few), (LARGE, many)):  # builds the stores
         run(folder, *_train(folder / f"make-{n}", chosen, 1))
     ratios, peaks, start_ups, tables = [], [], [], []
     for repetition in range(repetitions):
         small, large = folder / f"small-{repetition}", folder / f"large-{repetition}"
-        # As many batches in both, so that a pause of the machine weighs as much.
+        # The same number of batches in both, so that interruptions by other processes weigh equally.
         run(folder, *_train(small, few, 1 + 3 * LARGE // SMALL))
         ended = run(folder, *_train(large, many, 1 + 3), watch=True)
         ratios.append(_per_participant(large) / _per_participant(small))
@@ -53,16 +53,16 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
         seconds = json.loads(out.splitlines()[-1])
         start_ups.append(seconds["index and split"])
         tables.append(seconds["table"])
-    note = f"beside {sorted(tables)[len(tables) // 2]:.1f} s in which the simulated people are made"
+    note = f"without {sorted(tables)[len(tables) // 2]:.1f} s for simulating the participants"
     return [
-        of_medians("20,000 x ICA100 mapped: unique memory", peaks, 1.5, unit="GB", note="the whole run's peak"),
+        of_medians("20,000 x ICA100 memory-mapped: unique memory", peaks, 1.5, unit="GB", note="peak of the whole run"),
         of_medians(
-            "20,000 x ICA100 mapped: time per participant / of 1,000",
+            "20,000 x ICA100 memory-mapped: time per participant / of 1,000",
             ratios,
             1.15,
-            note="once the system holds the file; the first epoch reads it from the disk",
+            note="with the file in the page cache; the first epoch reads it from disk",
         ),
-        of_medians("20,000 x ICA100 mapped: index and split", start_ups, 2.0, unit="s", note=note),
+        of_medians("20,000 x ICA100 memory-mapped: index and split", start_ups, 2.0, unit="s", note=note),
     ]
 
 
@@ -71,7 +71,7 @@ def _train(folder: Path, words: list[str], n_epochs: int) -> list[str]:
 
 
 def _per_participant(run_folder: Path) -> float:
-    """Return an epoch's seconds per participant, without the first epoch, which brings the file into memory."""
+    """Return the median seconds per participant of an epoch, without the first one, which reads the file from disk."""
     with (run_folder / "metrics.csv").open() as file:
         seconds = [float(row["seconds"]) for row in csv.DictReader(file)][1:]
     n = json.loads((run_folder / "summary.json").read_text())["n"]

@@ -1,4 +1,4 @@
-"""How long a question or a mistake waits for its answer."""
+"""Response time of ``--help``, ``--cfg job`` and a configuration error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CASES = (
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Time whole commands."""
+    """Time the commands."""
     results = []
     for name, words, code, limit in _CASES:
         seconds = [run(folder, str(ROOT / "train.py"), *words, expect=code).seconds for _ in range(repetitions + 1)]
-        results.append(of_medians(f"answer to {name}", seconds[1:], limit, unit="s"))
+        results.append(of_medians(f"time of {name}", seconds[1:], limit, unit="s"))
     return results

@@ -1,6 +1,6 @@
-"""The sweep against the search as published: ``python -m benchmarks.sweep``, an hour on two cores.
+"""The sweep compared with the published search: ``python -m benchmarks.sweep``, an hour on two cores.
 
-Two searches run at a time, one thread each, so that what else the machine does weighs on both.
+Two searches run at a time, one thread each, so that machine load affects both equally.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.measure import ROOT
 
-# A search's module or script, and what it is told. The first is what the other is compared with.
+# Command of each search. The first is the reference.
 ARMS = {
     "as published": ("-m", "benchmarks.published_search", "hydra/sweeper/pruner=none"),
     "default": (str(ROOT / "train.py"),),
 }
 
-# Pruners that are compared on the curves of the published search.
+# Pruners compared on the curves of the published search.
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
     "median": lambda: MedianPruner(n_startup_trials=5, n_warmup_steps=5),
@@ -41,11 +41,11 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 
 COMMON = ("--multirun", "sweep=variable1dcnn", "trainer=cpu", "trainer.max_epochs=30", "hydra.sweeper.n_trials=100000")
 
-# The smallest network of the space, for what a trial costs beyond its training.
+# The smallest network of the space, to measure the overhead of a trial.
 SMALL = ("model.depth=1", "model.start_out=8", "model.double_conv=false", "model.kernel_size=5", "model.stride=2")
 
-# A curve that ended by itself has as many epochs; the mean predictor's error; seconds a trial beyond its training.
-_WHOLE, _WORST, _BEYOND = 16, 48.0, 0.7
+# Minimum epochs of a complete curve; MSE of the mean predictor; overhead of a trial in seconds.
+_COMPLETE, _WORST, _OVERHEAD = 16, 48.0, 0.7
 
 _N_REPLAYS = 40
 
@@ -60,23 +60,23 @@ main()
 
 @dataclass(frozen=True)
 class Search:
-    """What a search of limited time came to.
+    """Result of a search of limited time.
 
     Parameters
     ----------
     arm : str
-        Its name.
+        Its name in `ARMS`.
     seed : int
         Its seed.
-    begun, trained, epochs : int
-        Trials that were begun, of them those that could train, and epochs.
+    started, trained, epochs : int
+        Number of started trials, of feasible ones, and of epochs.
     curve : list of (seconds, value)
-        The best so far, whenever it got better.
+        Each improvement of the lowest validation MSE.
     """
 
     arm: str
     seed: int
-    begun: int
+    started: int
     trained: int
     epochs: int
     curve: list[tuple[float, float]]
@@ -87,27 +87,27 @@ class Search:
         return self.curve[-1][1]
 
     def reached(self, value: float) -> float | None:
-        """Return the seconds after which it was as good as this; None if never."""
+        """Return the seconds until this value was reached; None if never."""
         return next((seconds for seconds, best in self.curve if best <= value), None)
 
 
 def main() -> None:
-    """Measure, print, and write the section of the docs."""
+    """Measure, print, and rewrite the section of the docs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=15, help="of each search (default: 15)")
+    parser.add_argument("--minutes", type=float, default=15, help="duration of each search (default: 15)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--folder", type=Path, help="where to work, and to find what is there already")
+    parser.add_argument("--folder", type=Path, help="working folder; finished searches in it are reused")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        _run(folder, "store", 1, *SMALL, "trainer.max_epochs=1", "hydra.sweeper.n_trials=1")  # makes the store
+        _run(folder, "store", 1, *SMALL, "trainer.max_epochs=1", "hydra.sweeper.n_trials=1")  # builds the store
         searches = list(_searches(folder, options.seeds, options.minutes * 60))
-        beyond, empty = _overhead(folder)
+        overhead, empty = _overhead(folder)
         gain = _two_workers(folder)
         replayed = _replayed(folder, options.seeds, options.minutes * 60)
-    text = "\n".join([*_section(searches, options.minutes, beyond, empty, gain), *replayed])
+    text = "\n".join([*_section(searches, options.minutes, overhead, empty, gain), *replayed])
     print(text)
     docs = ROOT / "docs" / "benchmarks.md"
     docs.write_text(docs.read_text().partition("\n## Sweep")[0] + "\n" + text + "\n")
@@ -116,9 +116,9 @@ def main() -> None:
 def _searches(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[Search]:
     jobs = [(arm, seed) for seed in seeds for arm in ARMS if not (folder / f"{arm}-{seed}" / "done").exists()]
     for pair in (jobs[index : index + 2] for index in range(0, len(jobs), 2)):
-        begun = [(_begin(folder, arm, seed), folder / f"{arm}-{seed}") for arm, seed in pair]
+        processes = [(_begin(folder, arm, seed), folder / f"{arm}-{seed}") for arm, seed in pair]
         until = time.monotonic() + seconds
-        for process, place in begun:
+        for process, place in processes:
             time.sleep(max(0, until - time.monotonic()))
             process.send_signal(signal.SIGINT)
             process.wait()
@@ -143,7 +143,7 @@ def _started(place: Path, words: Sequence[str], threads: int) -> subprocess.Pope
 
 
 def _run(folder: Path, name: str, threads: int, *words: str) -> Path:
-    """Run a sweep to its end; return its folder."""
+    """Run a sweep to completion; return its folder."""
     place = folder / name
     place.mkdir()
     process = _started(place, [str(ROOT / "train.py"), *COMMON, *words], threads)
@@ -179,15 +179,15 @@ def _read(folder: Path, arm: str, seed: int) -> Search:
 
 
 def _overhead(folder: Path) -> tuple[list[float], float]:
-    """Return the seconds from a trial's beginning to the next one's, without training; and of an empty Hydra job."""
+    """Return the seconds between starts of consecutive trials minus training; and the seconds of an empty Hydra job."""
     place = _run(folder, "overhead", 1, *SMALL, "hydra.sweeper.n_trials=25", "trainer.max_epochs=2")
     trials = [trial for trial in _trials(place) if trial.datetime_start]
-    beyond = []
+    overhead = []
     for trial, following in zip(trials[1:-1], trials[2:], strict=True):
         assert trial.datetime_start
         assert following.datetime_start
         gap = (following.datetime_start - trial.datetime_start).total_seconds()
-        beyond.append(gap - trial.user_attrs["fit_seconds"])
+        overhead.append(gap - trial.user_attrs["fit_seconds"])
     (place / "empty.py").write_text(_EMPTY_APP)
     times = []
     for n_jobs in (1, 41):
@@ -195,11 +195,11 @@ def _overhead(folder: Path) -> tuple[list[float], float]:
         jobs = ",".join(map(str, range(n_jobs)))
         subprocess.run([sys.executable, "empty.py", "--multirun", f"+x={jobs}"], cwd=place, check=True, stdout=-3)
         times.append(time.perf_counter() - began)
-    return beyond, (times[1] - times[0]) / 40
+    return overhead, (times[1] - times[0]) / 40
 
 
 def _two_workers(folder: Path) -> list[float]:
-    """Return how many times the trials per hour two workers of one thread reach, of one such worker."""
+    """Return trials per hour with two single-threaded workers, relative to one."""
     words = ("hydra.sweeper.n_trials=12", "hydra/sweeper/pruner=none", "hydra/sweeper/sampler=random", "model.depth=2")
     fixed = (
         "model.start_out=32",
@@ -224,20 +224,20 @@ def _two_workers(folder: Path) -> list[float]:
 
 
 def _replayed(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[str]:
-    """Tell how pruners fare on the published search's own curves, in the order of chance and the cheapest first."""
+    """Replay pruners on the curves of the published search, in random order and with the first ten sorted by cost."""
     curves = []
     for path in sorted(folder.glob("as published-*/outputs/sweeps/*/trials/*/metrics.csv")):
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        if len(rows) >= _WHOLE:
+        if len(rows) >= _COMPLETE:
             curves.append([(float(row["val/loss"]), float(row["seconds"])) for row in rows])
     rng = np.random.default_rng(0)
     orders = [rng.integers(len(curves), size=200).tolist() for _ in range(_N_REPLAYS)]
     yield ""
-    yield f"Pruners, replayed on the {len(curves)} whole curves of the published searches, {_N_REPLAYS} random orders:"
-    yield "mean of the best validation MSE after a third of the time and after all of it."
+    yield f"Pruners replayed on {len(curves)} complete curves of the published searches in {_N_REPLAYS} random orders:"
+    yield "mean of the lowest validation MSE after a third of the time and at the end."
     yield ""
-    yield "| pruner | as drawn | the cheapest of the first ten first |"
+    yield "| pruner | random order | first ten sorted by cost |"
     yield "|---|---|---|"
     for name, make in PRUNERS.items():
         cells = []
@@ -251,11 +251,11 @@ def _replayed(folder: Path, seeds: Sequence[int], seconds: float) -> Iterator[st
 
 
 def _replay(pruner: BasePruner, curves: Iterable[list[tuple[float, float]]], seconds: float) -> tuple[float, float]:
-    """Return the best value of whole or pruned trainings, after a third of the time and after all of it."""
+    """Return the lowest value after a third of the time and at the end."""
     study, spent, best, early = optuna.create_study(pruner=pruner), 0.0, _WORST, _WORST
     for curve in curves:
         trial, state = study.ask(), TrialState.COMPLETE
-        spent += _BEYOND
+        spent += _OVERHEAD
         for epoch, (loss, duration) in enumerate(curve):
             spent += duration
             trial.report(loss, epoch)
@@ -272,23 +272,23 @@ def _replay(pruner: BasePruner, curves: Iterable[list[tuple[float, float]]], sec
 
 
 def _section(
-    searches: list[Search], minutes: float, beyond: list[float], empty: float, gains: list[float]
+    searches: list[Search], minutes: float, overhead: list[float], empty: float, gains: list[float]
 ) -> Iterator[str]:
     from benchmarks.__main__ import about
 
     facts = about()
     yield "## Sweep"
     yield ""
-    yield "`make bench-sweep` measures this anew: about an hour on two cores."
+    yield "`make bench-sweep` repeats this; it takes about an hour on two cores."
     yield ""
     yield f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}."
     yield ""
-    yield f"Searches of the published space for {minutes:g} minutes each, one thread, two at a time; simulated ICA25, "
-    yield "1,500 participants, at most 30 epochs. *As published*: every point of the space is drawn, those that cannot "
-    yield "exist fail when begun, nothing is pruned. *Reached*: when the search was as good as the published one was "
-    yield "in the end, and the share of the time that the published one took for it."
+    yield f"Searches of the published space for {minutes:g} minutes each, one thread, two at a time; simulated ICA25,"
+    yield "1,500 participants, at most 30 epochs. *As published*: all points of the space are proposed, infeasible"
+    yield "ones fail when they start, nothing is pruned. *Reached*: time until the search was as good as the published"
+    yield "one at its end, and the ratio to the time that the published one took."
     yield ""
-    yield "| search | seed | trials | of them trained | epochs | best validation MSE | reached |"
+    yield "| search | seed | trials | trained | epochs | lowest validation MSE | reached |"
     yield "|---|---|---|---|---|---|---|"
     reference = {search.seed: search for search in searches if search.arm == next(iter(ARMS))}
     shares: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -297,13 +297,13 @@ def _section(
         reached, took = search.reached(other.best), other.curve[-1][0]
         shares[search.arm].append(float("inf") if reached is None else reached / took)
         text = "not" if reached is None else f"{reached:.0f} s, {reached / took:.2f}"
-        trained = search.trained / search.begun
+        trained = search.trained / search.started
         yield (
-            f"| {search.arm} | {search.seed} | {search.begun} | {trained:.0%} | {search.epochs} | {search.best:.2f} "
+            f"| {search.arm} | {search.seed} | {search.started} | {trained:.0%} | {search.epochs} | {search.best:.2f} "
             f"| {text} |"
         )
     yield ""
-    yield "Best validation MSE by time:"
+    yield "Lowest validation MSE by time:"
     yield ""
     times = [minutes * 60 * share for share in (1 / 5, 1 / 3, 2 / 3, 1)]
     yield f"| search | {' | '.join(f'{seconds:.0f} s' for seconds in times)} |"
@@ -315,13 +315,13 @@ def _section(
     for arm, each in list(shares.items())[1:]:
         median = statistics.median(each)
         said = "not reached" if median == float("inf") else f"{median:.2f}"
-        yield f"- {arm}: share of the published search's time, median: {said} (goal: at most 0.33)."
+        yield f"- {arm}: median ratio to the published search's time: {said} (goal: at most 0.33)."
     yield (
-        f"- Seconds a trial beyond its training: {statistics.median(beyond):.2f} (median of {len(beyond)}), an empty "
-        f"job of Hydra {empty:.2f}: beyond both {statistics.median(beyond) - empty:.2f} (limit 0.5)."
+        f"- Overhead per trial: {statistics.median(overhead):.2f} s (median of {len(overhead)}), of which an empty Hydra "
+        f"job takes {empty:.2f} s: {statistics.median(overhead) - empty:.2f} s remain (limit 0.5)."
     )
     yield (
-        f"- Two workers of one thread / one, trials per hour: {statistics.median(gains):.2f} (at least 1.6; "
+        f"- Trials per hour with two single-threaded workers / with one: {statistics.median(gains):.2f} (at least 1.6; "
         f"{', '.join(f'{gain:.2f}' for gain in gains)})."
     )
 

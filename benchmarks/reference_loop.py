@@ -1,6 +1,6 @@
-"""A callback that trains a copy of the network in another way, an epoch before each epoch of ``train.py``'s own.
+"""A callback that trains a copy of the network in a bare loop, one epoch before each epoch of ``train.py``.
 
-Epochs of both ways take turns, so that whatever else the machine does weighs on both.
+Epochs alternate, so that machine load affects both equally.
 """
 
 from __future__ import annotations
@@ -22,43 +22,42 @@ from brainage.data.datamodule import BatchOrder
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
-class Beside(Callback):
-    """Measures both ways; ``ours`` and ``theirs`` hold the seconds of the last training's epochs.
+class ReferenceLoop(Callback):
+    """Times both loops; ``ours`` and ``theirs`` are the seconds per epoch of the last training.
 
     Parameters
     ----------
     files : str or None, default=None
-        A BIDS-like tree: the other way parses a participant's text whenever they are asked for. None gives it tensors
-        in memory.
+        A BIDS-like tree: the reference parses a participant's text file whenever it is needed. None: tensors in memory.
     """
 
-    ours: list[float] = []  # noqa: RUF012 - read by the benchmark, which does not see the instance
+    ours: list[float] = []  # noqa: RUF012 - read by the benchmark, which has no access to the instance
     theirs: list[float] = []  # noqa: RUF012
 
     def __init__(self, files: str | None = None) -> None:
-        self._files, self._begun = files, 0.0
+        self._files, self._started = files, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy the network and its optimizer, and make the other way's batches."""
-        Beside.ours, Beside.theirs = [], []
-        # Copied together, so that the one still refers to the parameters of the other.
+        """Copy the network and its optimizer, and prepare the reference's batches."""
+        ReferenceLoop.ours, ReferenceLoop.theirs = [], []
+        # Copied together, so that the optimizer refers to the parameters of the copy.
         both: tuple[Any, Any] = copy.deepcopy((pl_module.network, trainer.optimizers[0]))
         self._network, self._optimizer = both
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         self._train, self._val = _preloaded(data) if self._files is None else _parsed(data, Path(self._files))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End our epoch, with all that belongs to it, let the other way have its turn, and begin our next one."""
+        """Stop the clock of our epoch, run and time one of the reference, start the clock again."""
         now = time.perf_counter()
-        if self._begun:
-            Beside.ours.append(now - self._begun)
+        if self._started:
+            ReferenceLoop.ours.append(now - self._started)
         self._epoch(trainer.current_epoch)
-        self._begun = time.perf_counter()
-        Beside.theirs.append(self._begun - now)
+        self._started = time.perf_counter()
+        ReferenceLoop.theirs.append(self._started - now)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End our last epoch."""
-        Beside.ours.append(time.perf_counter() - self._begun)
+        """Stop the clock of our last epoch."""
+        ReferenceLoop.ours.append(time.perf_counter() - self._started)
 
     def _epoch(self, epoch: int) -> None:
         """Train and validate in a bare loop."""
@@ -76,7 +75,7 @@ class Beside(Callback):
 
 
 def _preloaded(data: Any) -> tuple[Batches, Batches]:
-    """Return our batches in our order, from tensors that are in memory; nothing is augmented."""
+    """Return our batches in our order from tensors in memory, without augmentation."""
 
     def gathered(part: str, order: BatchOrder) -> Batches:
         batches = list(data.loader(part))
@@ -105,7 +104,7 @@ class _TextDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def _parsed(data: Any, tree: Path) -> tuple[Batches, Batches]:
-    """Return as many participants in batches as large, the plain way; whose they are makes no difference."""
+    """Return the same number of participants and batches, parsed from text; which participants does not matter."""
     sizes = [sum(len(ages) for _, ages in data.loader(part)) for part in ("train", "val")]
     files = sorted(tree.rglob("*ica-25.txt"))[: sum(sizes)]
     good = [c - 1 for c in range(1, 26) if c not in (4, 23, 24, 25)]
