@@ -317,8 +317,8 @@ def _section(
         said = "not reached" if median == float("inf") else f"{median:.2f}"
         yield f"- {arm}: median ratio to the published search's time: {said} (goal: at most 0.33)."
     yield (
-        f"- Overhead per trial: {statistics.median(overhead):.2f} s (median of {len(overhead)}), of which an empty Hydra "
-        f"job takes {empty:.2f} s: {statistics.median(overhead) - empty:.2f} s remain (limit 0.5)."
+        f"- Overhead per trial: {statistics.median(overhead):.2f} s (median of {len(overhead)}), of which an empty "
+        f"Hydra job takes {empty:.2f} s: {statistics.median(overhead) - empty:.2f} s remain (limit 0.5)."
     )
     yield (
         f"- Trials per hour with two single-threaded workers / with one: {statistics.median(gains):.2f} (at least 1.6; "
