@@ -1,1 +1,1 @@
-"""What a trained network looks at: effects of components and of stretches of time on single predictions, in years."""
+"""Explain predictions: effects of components and time windows on single predictions, in years."""

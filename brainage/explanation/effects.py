@@ -1,29 +1,39 @@
-"""Effects on predictions: by participant, by component, by window of time. Arrays in years, no torch."""
+"""Effects on predictions by participant, component and time window, and the check with random weights. No torch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from brainage.errors import ConfigError
+from brainage.evaluation.associations import pearson
 
+# From this mean rank correlation on, maps are called alike.
+ALIKE = 0.5
+
+# Series in one forward pass: copies of one participant's, or steps of an integration.
+BATCH_SIZE = 64
+
+Series = NDArray[np.float32]
 _Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What one method says of each participant's prediction, in years; above 0 makes the prediction older.
+    """Effects on each participant's prediction by one method, in years; positive effects raise the predicted age.
 
     Parameters
     ----------
     components : array of shape (n_participants, n_components)
-        Of a component's whole series.
+        Effect of a component's whole series.
     map : array of shape (n_participants, n_components, n_windows)
-        Of a window of one component.
+        Effect of a time window of one component.
     time : array of shape (n_participants, n_windows)
-        Of a window of all components.
+        Effect of a time window of all components.
     """
 
     components: _Array
@@ -33,18 +43,18 @@ class Effects:
 
 @dataclass(frozen=True)
 class Maps:
-    """What a network does with the series of some participants.
+    """Predictions and effects by both methods.
 
     Parameters
     ----------
     predicted : array of shape (n_participants,)
-        Ages, in years.
+        Predicted ages, in years.
     silent : float
-        What it predicts of series that are 0 everywhere, in years.
+        Prediction for series that are 0 everywhere, in years.
     occlusion : Effects
-        Prediction less that without the component or window; these do not add up.
+        Prediction minus prediction without the component or window; these do not add up.
     gradients : Effects
-        Integrated gradients; these add up to the prediction less `silent`.
+        Integrated gradients; these add up to the prediction minus `silent`.
     """
 
     predicted: _Array
@@ -59,24 +69,60 @@ class Maps:
 
     @property
     def completeness_error(self) -> _Array:
-        """What each participant's gradients sum up to, less what they should, in years."""
+        """Sum of each participant's gradients minus what it should be, in years."""
         return np.asarray(self.gradients.components.sum(axis=1) - (self.predicted - self.silent))
 
 
-def window_edges(n_times: int, n_windows: int) -> NDArray[np.intp]:
-    """Cut a series into windows of equal length, as far as that goes.
+@dataclass(frozen=True)
+class RankCorrelation:
+    """Spearman's rank correlation with networks of random weights: mean, lowest and highest; None where undefined."""
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """Rank correlations between maps of the trained network and of networks with random weights [1]_.
 
     Parameters
     ----------
-    n_times : int
-        Time points.
-    n_windows : int
-        How many windows.
+    n_draws : int
+        Networks with random weights.
+    occlusion, gradients : RankCorrelation
+        Of the SDs of components' effects over participants.
+    maps : RankCorrelation
+        Of the signed component x time maps of gradients, mean over participants.
+    maps_absolute : RankCorrelation
+        Of the same maps without signs. It is positive for any network, because gradients are multiplied by the series.
+
+    References
+    ----------
+    .. [1] Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim (2018). Sanity checks for saliency maps.
+       https://doi.org/10.48550/arXiv.1810.03292
+    """
+
+    n_draws: int
+    occlusion: RankCorrelation
+    gradients: RankCorrelation
+    maps: RankCorrelation
+    maps_absolute: RankCorrelation
+
+    @property
+    def alike(self) -> bool | None:
+        """Whether any map is similar without training; None where no correlation is defined."""
+        means = [known.mean for known in (self.occlusion, self.gradients, self.maps) if known.mean is not None]
+        return max(means) >= ALIKE if means else None
+
+
+def window_edges(n_times: int, n_windows: int) -> NDArray[np.intp]:
+    """Divide `n_times` time points into windows of nearly equal length.
 
     Returns
     -------
     array of shape (n_windows + 1,)
-        Window w holds the points from edge w up to, not including, edge w + 1.
+        Window w contains the points from edge w up to, not including, edge w + 1.
 
     Raises
     ------
@@ -85,14 +131,27 @@ def window_edges(n_times: int, n_windows: int) -> NDArray[np.intp]:
     """
     if not 1 <= n_windows <= n_times:
         raise ConfigError(
-            f"`n_windows` must be from 1 to {n_times}, the series' time points, but got {n_windows}. Change it with "
+            f"`n_windows` must be from 1 to {n_times}, the number of time points, but got {n_windows}. Change it with "
             "n_windows=..."
         )
     return np.linspace(0, n_times, n_windows + 1).round().astype(np.intp)
 
 
 def spread(effects: _Array) -> _Array:
-    """Return the SD over participants (the sample's, n - 1) of effects; NaN for one participant."""
+    """Return the sample SD (n - 1) of effects over participants; NaN for one participant."""
     if len(effects) < 2:
         return np.full(effects.shape[1:], np.nan)
     return np.asarray(effects.std(axis=0, ddof=1))
+
+
+def rank_correlation(one: _Array, two: _Array) -> float:
+    """Return Spearman's rank correlation; NaN if one is constant or not finite, or has fewer than 3 values."""
+    if one.size < 3 or not (np.isfinite(one).all() and np.isfinite(two).all()):
+        return float("nan")
+    return pearson(rankdata(one), rankdata(two))
+
+
+def over_draws(values: Sequence[float]) -> RankCorrelation:
+    """Summarise the rank correlations that are defined."""
+    known = [value for value in values if value == value]
+    return RankCorrelation(float(np.mean(known)), min(known), max(known)) if known else RankCorrelation(None)

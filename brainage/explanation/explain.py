@@ -1,22 +1,21 @@
-"""From a network and series to everything that is told of them."""
+"""Explain a network's predictions by occlusion and integrated gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import nn
 
-from brainage.errors import EvaluationError
-from brainage.explanation.effects import Maps, window_edges
-from brainage.explanation.series import Series
-from brainage.explanation.summary import Explanation, found_in
+from brainage.errors import DivergedError, EvaluationError
+from brainage.explanation.effects import BATCH_SIZE, Maps, Series, window_edges
+from brainage.explanation.gradients import integrated_gradients
+from brainage.explanation.occlusion import occlude
+from brainage.explanation.randomisation import check_randomised
+from brainage.explanation.summary import Explanation, explanation_of
 from brainage.system.console import log
-
-if TYPE_CHECKING:
-    from torch import nn
-
-N_WINDOWS = 10
+from brainage.training.predict import predict
 
 
 def explain(
@@ -25,7 +24,7 @@ def explain(
     *,
     components: Sequence[int],
     t_r: float,
-    n_windows: int = N_WINDOWS,
+    n_windows: int = 10,
     n_steps: int,
     n_resamples: int,
     seed: int,
@@ -43,13 +42,13 @@ def explain(
     t_r : float
         Repetition time, in seconds.
     n_windows : int, default=10
-        Windows of time.
+        Number of time windows.
     n_steps : int
         Steps of the integration.
     n_resamples : int
-        Of the bootstrap over participants.
+        Bootstrap resamples of the participants.
     seed : int
-        Governs the bootstrap and the random weights of the check.
+        Seed of the bootstrap and of the random weights.
 
     Raises
     ------
@@ -58,29 +57,23 @@ def explain(
     EvaluationError
         A prediction is not finite.
     """
-    from brainage.explanation.gradients import integrated_gradients
-    from brainage.explanation.occlusion import occlude
-    from brainage.explanation.randomisation import check_randomised
-    from brainage.explanation.series import for_network, predict
-
     if len(components) != series.shape[1]:
         raise ValueError(f"`components` must name {series.shape[1]} channels, but got {len(components)} numbers.")
     edges = window_edges(series.shape[2], n_windows)
-    silent = predict(network, for_network(network, 0 * series[:1]))
-    predicted = predict(network, for_network(network, series))
-    if not np.isfinite([*silent, *predicted]).all():
-        raise EvaluationError(
-            f"A network must predict finite ages, but does not for {int((~np.isfinite(predicted)).sum())} of "
-            f"{len(predicted)} participants. Its weights are those of a training that diverged; choose another run."
-        )
+    given = torch.as_tensor(series)
+    try:
+        silent = predict(network, [torch.zeros_like(given[:1])])
+        predicted = predict(network, torch.split(given, BATCH_SIZE))
+    except DivergedError as error:
+        raise EvaluationError(f"{error} Or choose another run.") from error
     maps = Maps(
         predicted,
         float(silent[0]),
         occlude(network, series, edges),
         integrated_gradients(network, series, edges, n_steps=n_steps),
     )
-    log.info("Checking the maps against those of networks of random weights")
-    return found_in(
+    log.info("Comparing the maps with those of networks with random weights")
+    return explanation_of(
         maps,
         check_randomised(network, series, edges, maps, seed=seed),
         components=components,

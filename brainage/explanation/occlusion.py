@@ -1,31 +1,30 @@
-"""Occlusion: what a prediction loses when a component, or a stretch of time, is taken away."""
+"""Occlusion: the change of a prediction when a component or a time window is set to zero."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from brainage.explanation.effects import Effects
-from brainage.explanation.series import TOGETHER, Series, for_network, predict
+from brainage.explanation.effects import BATCH_SIZE, Effects, Series
 from brainage.system.console import track
+from brainage.training.predict import predict
 
-if TYPE_CHECKING:
-    from torch import nn
+# Channels and time points that are set to zero together.
+Patch = tuple[slice, slice]
 
-# Channels and time points that are replaced by zeros together.
-Place = tuple[slice, slice]
+_ALL = slice(None)
 
 
 def occlude(network: nn.Module, series: Series, edges: NDArray[np.intp]) -> Effects:
-    """Replace parts of z-scored series by zeros, which is a component without signal, and predict again [1]_.
+    """Set parts of z-scored series to zero and predict again [1]_.
 
-    Three kinds of parts, each on its own: a component's whole series; a window of one component, so that there is a
-    map to hold against that of integrated gradients; and a window of all components together, which tells what a
-    stretch of time is worth when no other component can stand in for it. Windows, and not single points: a network
-    that pools over time hardly misses one point.
+    Each of these parts is occluded on its own: a component's whole series; a time window of one component, for a map
+    that is comparable with integrated gradients; a time window of all components together. Single time points are not
+    occluded, because a network that pools over time hardly depends on one point.
 
     Parameters
     ----------
@@ -39,40 +38,46 @@ def occlude(network: nn.Module, series: Series, edges: NDArray[np.intp]) -> Effe
     Returns
     -------
     Effects
-        The prediction less that without the part, in years.
+        Prediction minus prediction without the part, in years.
 
     References
     ----------
     .. [1] Zeiler and Fergus (2014). Visualizing and understanding convolutional networks.
        https://doi.org/10.1007/978-3-319-10590-1_53
     """
-    n_channels, always = series.shape[1], slice(None)
-    channels = [slice(channel, channel + 1) for channel in range(n_channels)]
-    windows = [slice(int(begin), int(end)) for begin, end in zip(edges[:-1], edges[1:], strict=True)]
-    places = [(channel, always) for channel in channels]
-    places += [(always, window) for window in windows]
-    places += [(channel, window) for channel in channels for window in windows]
-    lost = occlude_places(network, series, places)
-    whole, time, maps = np.split(lost, [n_channels, n_channels + len(windows)], axis=1)
-    return Effects(whole, maps.reshape(len(series), n_channels, len(windows)), time)
+    channels = _channels(series)
+    windows = [slice(int(start), int(stop)) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    patches = [(channel, _ALL) for channel in channels]
+    patches += [(_ALL, window) for window in windows]
+    patches += [(channel, window) for channel in channels for window in windows]
+    lost = _occlude(network, series, patches)
+    whole, time, maps = np.split(lost, [len(channels), len(channels) + len(windows)], axis=1)
+    return Effects(whole, maps.reshape(len(series), len(channels), len(windows)), time)
 
 
 def occlude_components(network: nn.Module, series: Series) -> NDArray[np.float64]:
-    """Return what each component is worth, of shape (n_participants, n_channels); see `occlude`."""
-    return occlude_places(network, series, [(slice(c, c + 1), slice(None)) for c in range(series.shape[1])])
+    """Return the effects of whole components, of shape (n_participants, n_channels); see `occlude`."""
+    return _occlude(network, series, [(channel, _ALL) for channel in _channels(series)])
 
 
-def occlude_places(network: nn.Module, series: Series, places: Sequence[Place]) -> NDArray[np.float64]:
-    """Replace each place by zeros; return the prediction less that without it, of shape (n_participants, n_places)."""
-    given = for_network(network, series)
-    lost = np.empty((len(given), len(places)))
+def _channels(series: Series) -> list[slice]:
+    return [slice(channel, channel + 1) for channel in range(series.shape[1])]
+
+
+def _occlude(network: nn.Module, series: Series, patches: Sequence[Patch]) -> NDArray[np.float64]:
+    """Return prediction minus prediction without each patch, of shape (n_participants, n_patches)."""
+    given = torch.as_tensor(series)
+    lost = np.empty((len(given), len(patches)))
     for row in track(range(len(given)), len(given), "Occlusion, participants"):
-        without = []
-        for begin in range(0, len(places), TOGETHER):
-            some = places[begin : begin + TOGETHER]
-            copies = given[row].repeat(len(some), 1, 1)
-            for copy, (channels, times) in zip(copies, some, strict=True):
-                copy[channels, times] = 0
-            without.append(predict(network, copies))
-        lost[row] = predict(network, given[row : row + 1]) - np.concatenate(without)
+        lost[row] = predict(network, [given[row : row + 1]]) - predict(network, _occluded(given[row], patches))
     return lost
+
+
+def _occluded(series: Tensor, patches: Sequence[Patch]) -> Iterator[Tensor]:
+    """Yield batches of copies of one participant's series, one copy a patch."""
+    for start in range(0, len(patches), BATCH_SIZE):
+        batch = patches[start : start + BATCH_SIZE]
+        copies = series.repeat(len(batch), 1, 1)
+        for copy, (channels, times) in zip(copies, batch, strict=True):
+            copy[channels, times] = 0
+        yield copies

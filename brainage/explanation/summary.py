@@ -1,4 +1,4 @@
-"""Everything that maps tell, in one place: what is printed, written and reported comes from here."""
+"""Summary of the maps over participants: the source of the printed, written and reported results."""
 
 from __future__ import annotations
 
@@ -12,26 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, bootstrap
-from brainage.explanation.effects import Maps, spread
-from brainage.explanation.similarity import Randomisation, rank_correlation
+from brainage.explanation.effects import Maps, Randomisation, rank_correlation, spread
 
 _Array = NDArray[np.float64]
 
-# Share of the mean effect from which on a completeness error is told of.
+# A larger completeness error, relative to the mean effect, is reported.
 _INCOMPLETE = 0.01
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """How nearly integrated gradients add up to what they explain.
-
-    Parameters
-    ----------
-    mean, highest : float
-        Of the participants' absolute errors, in years.
-    effect : float
-        Mean absolute difference of predictions from that of series of zeros, in years.
-    """
+    """Mean and highest absolute completeness error, and the mean absolute effect, in years."""
 
     mean: float
     highest: float
@@ -45,17 +36,9 @@ class Completeness:
 
 @dataclass(frozen=True)
 class Summary:
-    """An effect over participants, in years.
+    """An effect over participants, in years: SD, mean, and mean absolute effect.
 
-    Parameters
-    ----------
-    spread : Estimate
-        Its SD between participants: how far it sets their predictions apart. An effect that is the same for everybody
-        tells nobody's age from another's, however large it is.
-    mean : Estimate
-        Above 0: it makes the mean participant's prediction older.
-    absolute : Estimate
-        The mean without its sign.
+    Only the SD (`spread`) shows how much an effect separates participants: one that is the same for all does not.
     """
 
     spread: Estimate
@@ -74,7 +57,7 @@ def summarise(effects: _Array, *, n_resamples: int, seed: int) -> list[Summary]:
         See `brainage.evaluation.intervals.bootstrap`; all effects share their resamples.
     """
     middle = effects.mean(axis=0)
-    centred, n_effects = effects - middle, effects.shape[1]  # centred, so that no digits are lost in squares
+    centred, n_effects = effects - middle, effects.shape[1]  # centred, because squares lose digits
     columns = np.concatenate([centred, centred**2, abs(effects)], axis=1)
 
     def statistics(counts: _Array) -> dict[str, _Array]:
@@ -91,28 +74,28 @@ def summarise(effects: _Array, *, n_resamples: int, seed: int) -> list[Summary]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a network's predictions of some participants are made of.
+    """An explanation of a network's predictions for some participants.
 
     Parameters
     ----------
     maps : Maps
-        By participant.
+        Effects by participant.
     components : sequence of int
-        Their original numbers, from 1, in the order of the network's channels.
+        Original component numbers, from 1, in the order of the network's channels.
     seconds : array of shape (n_windows + 1,)
-        Where windows of time begin and end.
+        Edges of the time windows.
     by_component, by_time : dict of str to list of Summary
-        By method: of each component's whole series, and of each window of all components.
+        By method: one summary a component, and one a window of all components.
     completeness : Completeness
         Of the gradients.
     randomisation : Randomisation
         The check with random weights.
     agreement : float or None
-        Rank correlation of the components' spreads by both methods.
+        Rank correlation between both methods of the components' SDs.
     n_steps, seed : int
-        Of the integration; of bootstrap and random weights.
+        Steps of the integration; seed of bootstrap and random weights.
     notes : list of str
-        What a reader is to beware of.
+        Caveats.
     """
 
     maps: Maps
@@ -129,7 +112,7 @@ class Explanation:
 
     @property
     def order(self) -> list[int]:
-        """Positions of the components, those first whose occlusion sets predictions apart most."""
+        """Positions of the components by decreasing SD of their occlusion effects."""
         found = self.by_component["occlusion"]
         sizes = [known.absolute.value if known.spread.value is None else known.spread.value for known in found]
         return [int(k) for k in np.argsort([-(size or 0.0) for size in sizes], kind="stable")]
@@ -154,7 +137,7 @@ class Explanation:
         return pd.DataFrame(table)
 
     def participants_table(self) -> pd.DataFrame:
-        """Return ``participants.csv``: one row a participant, named by nothing but the row's number."""
+        """Return ``participants.csv``: one row a participant, without ids."""
         maps = self.maps
         table: dict[str, Any] = {
             "row": np.arange(1, len(maps.predicted) + 1),
@@ -176,7 +159,7 @@ class Explanation:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return ``explanation.json``: what stands in no table."""
+        """Return ``explanation.json``: everything that is in no table."""
         return {
             "n_participants": len(self.maps.predicted),
             "components": [int(component) for component in self.components],
@@ -194,7 +177,7 @@ class Explanation:
         return {"begin": np.tile(self.seconds[:-1], times), "end": np.tile(self.seconds[1:], times)}
 
 
-def found_in(
+def explanation_of(
     maps: Maps,
     randomisation: Randomisation,
     *,
@@ -204,7 +187,7 @@ def found_in(
     n_resamples: int,
     seed: int,
 ) -> Explanation:
-    """Return what maps tell; see `Explanation`."""
+    """Summarise maps; see `Explanation` for the arguments."""
     sizes = {"n_resamples": n_resamples, "seed": seed}
     by_component = {name: summarise(effects.components, **sizes) for name, effects in maps.methods.items()}
     by_time = {name: summarise(effects.time, **sizes) for name, effects in maps.methods.items()}
@@ -231,16 +214,18 @@ def found_in(
 def _notes(n: int, completeness: Completeness, randomisation: Randomisation, n_steps: int) -> list[str]:
     notes = []
     if randomisation.alike is None:
-        notes.append("Whether random weights give other maps cannot be told: no rank correlation is defined.")
+        notes.append(
+            "No rank correlation with random weights is defined, so whether the maps depend on training is unknown."
+        )
     elif randomisation.alike:
         notes.append(
-            "Networks of random weights give much the same maps, so these do not show what was learned. Do not "
+            "Networks with random weights give similar maps, so these maps do not show what was learned. Do not "
             "interpret them."
         )
     if completeness.relative is not None and completeness.relative > _INCOMPLETE:
         notes.append(
-            f"The gradients miss {completeness.relative:.1%} of what they are to add up to. Raise n_steps, which is "
-            f"{n_steps}."
+            f"The gradients miss {completeness.relative:.1%} of the effect that they must add up to. Increase n_steps, "
+            f"which is {n_steps}."
         )
     if n < MIN_RESAMPLED:
         notes.append(f"{n} participants are too few for intervals, which need {MIN_RESAMPLED}.")

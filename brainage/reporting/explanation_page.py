@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brainage.evaluation.intervals import Estimate
-from brainage.explanation.similarity import ALIKE, Likeness
+from brainage.explanation.effects import ALIKE, RankCorrelation
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
@@ -166,5 +166,5 @@ def _cells(summary: Summary) -> list[str]:
     return [with_interval(_size(summary)), signed_interval(summary.mean)]
 
 
-def _likeness(known: Likeness) -> str:
+def _likeness(known: RankCorrelation) -> str:
     return "-" if known.mean is None else f"ρ = {number(known.mean)} ({number(known.low)} to {number(known.high)})"

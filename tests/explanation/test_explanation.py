@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainage.errors import ConfigError
-from brainage.explanation.effects import window_edges
+from brainage.explanation.effects import rank_correlation, window_edges
 from brainage.explanation.explain import explain
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude, occlude_components
-from brainage.explanation.randomisation import redrawn
-from brainage.explanation.similarity import rank_correlation
+from brainage.explanation.randomisation import randomised
 from brainage.explanation.summary import Explanation, summarise
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page, lead
 from brainage.reporting.page import write_report
@@ -171,7 +170,7 @@ def test_the_completeness_error_is_what_is_missing_and_falls_with_the_steps(
     assert few.completeness.highest == pytest.approx(abs(missing).max())
     assert few.completeness.relative == pytest.approx(abs(missing).mean() / abs(predicted - silent).mean())
     assert many.completeness.mean < few.completeness.mean / 10
-    assert any("Raise n_steps, which is 2" in note for note in few.notes)
+    assert any("n_steps, which is 2" in note for note in few.notes)
     assert not any("n_steps" in note for note in many.notes)
 
 
@@ -245,7 +244,7 @@ def test_random_weights_have_the_trained_ones_mean_and_sd_and_come_from_the_seed
     with torch.no_grad():
         network[0].weight.mul_(3).add_(0.5)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    one, same, other = (redrawn(network, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    one, same, other = (randomised(network, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, before[name]), "the trained network is changed"
     drawn = one.state_dict()["0.weight"]
