@@ -17,7 +17,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from brainage.data.datamodule import BatchOrder
+from brainage.data.batches import BatchOrder
 
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 

@@ -18,16 +18,17 @@ import torch, pandas, pytorch_lightning, train
 from hydra import compose, initialize_config_dir
 from brainage.config.hydra import parse
 from brainage.runs import prepare as preparation
-from brainage.data import cohort, datamodule, draws, simulated, split_file, store
-from brainage.runs.folder import RunFolder, empty_summary
+from brainage.data.cohorts.select import select_from
+from brainage.data.splits.choose import choose_split
+from brainage.runs.folder import RunFolder
 from pathlib import Path
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
     parsed = parse(compose("train", sys.argv[3:]))
 started = time.perf_counter()
-selection = preparation.select(parsed)
+selection = select_from(parsed.cohort, parsed.modality, phenotypes=True)
 table = time.perf_counter()
-split = preparation.draw(parsed, selection)
-preparation.prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])), empty_summary())
+split = choose_split(parsed.split, selection.table)
+preparation.prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])))
 ended = time.perf_counter()
 print(json.dumps({"table": table - started, "index and split": ended - table}))
 """

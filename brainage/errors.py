@@ -82,12 +82,8 @@ class NamedParticipantError(ConfigError):
     """A config names participants, and nothing of it may be kept."""
 
 
-# How the reason of a run begins that diverged.
-DIVERGED = "Training diverged"
-
-
 class DivergedError(BrainageError, ArithmeticError):
-    """Training left the realm of finite numbers."""
+    """The loss or a predicted age is NaN or infinite."""
 
     exit_code = 1
 

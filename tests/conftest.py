@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from brainage.config.hydra import register
-from brainage.runs import train as pipeline
+from brainage.runs import job as jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -99,9 +99,7 @@ def train_here(folder: Path, *overrides: str) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
         assert (
-            run_here(
-                pipeline.train, "train", folder, "trainer=cpu", f"store.root={folder.parent / 'store'}", *overrides
-            )
+            run_here(jobs.run_job, "train", folder, "trainer=cpu", f"store.root={folder.parent / 'store'}", *overrides)
             == 0
         )
     return folder
@@ -139,7 +137,7 @@ def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[...
 
     def run(*overrides: str) -> dict[str, Any]:
         job = composed(f"store.root={tmp_path / 'store'}", *overrides)
-        pipeline.train(job)
+        jobs.run_job(job)
         folder = Path(HydraConfig.get().runtime.output_dir)
         summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
         return summary

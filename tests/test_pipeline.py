@@ -11,8 +11,7 @@ import pytest
 
 from brainage.commands.simulate import main as write_files
 from brainage.data.store.series import checked_series
-from brainage.runs import prepare as preparation
-from brainage.runs import train as pipeline
+from brainage.runs import fit, prepare
 from brainage.training.pruning import trial
 from tests.conftest import FAST
 
@@ -26,10 +25,11 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
     files = {path.name.split("_")[0][4:]: path for path in sorted(tree.rglob("*_ts-ica-25.txt"))}
     first, second = sorted(files)[:2]
     files[first].write_text("spoiled")  # left out of the store at first ...
-    opened, loaded = preparation._open_store, []
+    opened, loaded = prepare.stored_participants, []
 
     def damaged_once(*arguments: Any) -> Any:
-        store = opened(*arguments)
+        participants = opened(*arguments)
+        store = participants.store
         if not loaded:
             path = store.folder / "series.npy"
             status = path.stat()
@@ -40,17 +40,17 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
             files[first].write_text(files[second].read_text())  # ... and mended, while another one breaks
             files[sorted(files)[-1]].write_text("spoiled")
         loaded.append(store)
-        return store
+        return participants
 
-    monkeypatch.setattr(preparation, "_open_store", damaged_once)
+    monkeypatch.setattr(prepare, "stored_participants", damaged_once)
     seen: dict[str, Any] = {}
-    make = pipeline._fit
+    build = fit.build
 
-    def spy(config: Any, people: Any, data: Any, *more: Any) -> Any:
-        seen.update(people=people, data=data)
-        return make(config, people, data, *more)
+    def spy(job: Any, prepared: Any) -> Any:
+        seen.update(people=prepared.participants.table, data=prepared.data)
+        return build(job, prepared)
 
-    monkeypatch.setattr(pipeline, "_fit", spy)
+    monkeypatch.setattr(fit, "build", spy)
     run_job("cohort=bids", f"cohort.root={tree}", *FAST[1:], "trainer.limit_train_batches=1")
 
     good = [c - 1 for c in range(1, 26) if c not in (4, 23, 24, 25)]

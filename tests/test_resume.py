@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.saved import read_config
 from brainage.errors import ConfigError
-from brainage.runs import train as pipeline
+from brainage.runs.job import run_job
 from brainage.training.callbacks import EpochTable
 from tests.conftest import ROOT, run_command
 
@@ -178,7 +178,7 @@ def train_in(composed: Compose, tmp_path: Path) -> Callable[..., Path]:
 
         EpochTable.on_train_epoch_end = dying  # type: ignore[method-assign]
         try:
-            pipeline.train(job)
+            run_job(job)
         except Killed:
             pass
         finally:

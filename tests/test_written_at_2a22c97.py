@@ -17,7 +17,7 @@ from brainage.commands.compare import compare
 from brainage.commands.predict import predict
 from brainage.commands.report import report
 from brainage.commands.store import main as store_command
-from brainage.runs.train import train
+from brainage.runs.job import run_job as train
 from tests.conftest import ROOT, run_command, run_here
 
 WRITTEN = ROOT / "tests" / "written_at_2a22c97"

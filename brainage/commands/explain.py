@@ -117,18 +117,19 @@ def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
     """Return people of the run's split who still are in its cohort."""
-    from brainage.runs.prepare import select, used_people
+    from brainage.data.cohorts.select import select_from
+    from brainage.data.participants import participants_of
 
     if trained.run is None:
         raise EvaluationError(
             f"`run={trained.folder}` is a bundle, which holds nobody. Say whose predictions are to be explained, with "
             "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
         )
-    own = replace(trained.run.config, evaluate=False)
-    selection = select(own)
+    own = trained.run.config
+    selection = select_from(own.cohort, own.modality, phenotypes=False)
     store = _store_of(own, selection, config.store.root)
     known = trained.run.predictions.set_index("participant_id")
-    people = used_people(selection, known["split"], store)
+    people = participants_of(selection.table, store, own.modality.channel_indices, known["split"]).table
     asked = config.rows or "test"
     rows = people.loc[people["split"].isin(_PARTS[asked]), "row"].to_numpy(int)
     name = f"{asked} participants of the run" if asked != "all" else "participants of the run"
@@ -143,14 +144,14 @@ def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
     """Open the run's store; if it is gone, make one in this command's place, never where a run's config says."""
-    from brainage.runs.prepare import found_store_of, open_store_of
+    from brainage.data.participants import stored_participants
 
     if given is None:
         try:
-            return found_store_of(own, selection)
+            return stored_participants(selection, own.modality, own.store.root, write=False).store
         except StoreError as error:
             log.info("%s It is made in %s.", error, DEFAULT_STORE)
-    return open_store_of(selection, own.modality, given or DEFAULT_STORE)
+    return stored_participants(selection, own.modality, given or DEFAULT_STORE).store
 
 
 def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> list[str]:

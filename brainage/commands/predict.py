@@ -289,7 +289,6 @@ def _find(
 ) -> Findings | None:
     """Return what gaps tell of those whose age is known and who were not learned from; None where there are none."""
     from brainage.evaluation.findings import Options, analyse
-    from brainage.runs.analyse import phenotypes_of
 
     measured = table["age"].notna() & ~table["split"].isin(["train", "val"])
     if corrected is not None:
@@ -306,7 +305,7 @@ def _find(
         strict=True,
     )
     given = None if corrected is None else (corrected[0][measured].reset_index(drop=True), corrected[1])
-    findings = analyse(rows, phenotypes_of(next(iter(met.values())).selection), options, corrected=given)
+    findings = analyse(rows, next(iter(met.values())).selection.phenotypes, options, corrected=given)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
     n_ageless = int(table["age"].isna().sum())

@@ -195,24 +195,26 @@ def _phenotypes(run: Run) -> tuple[pd.DataFrame, list[str]]:
 
 def _beside(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
     """Return phenotypes, the ridge's predictions, and what is to be said of either."""
-    from brainage.runs.analyse import inputs_of, phenotypes_of
-    from brainage.runs.prepare import found_store_of, select, used_people
-    from brainage.training.baseline import ridge_beside
+    from brainage.data.cohorts.select import select_from
+    from brainage.data.participants import stored_participants
+    from brainage.training.baseline import ridge_predictions
 
+    config = run.config
     try:
-        selection = select(replace(run.config, evaluate=True))
+        selection = select_from(config.cohort, config.modality, phenotypes=True)
     except BrainageError as error:
         log.warning("%s", error)
         note = (
             "The cohort cannot be read any more: there are no associations, and there is no comparison with the ridge."
         )
         return run.predictions[["participant_id"]], None, [note]
-    ridge, note = None, ""
+    ridge: pd.DataFrame | None = None
+    notes: list[str] = []
     if with_ridge:
+        split = run.predictions.set_index("participant_id")["split"]
         try:
-            store = found_store_of(run.config, selection)
-            people = used_people(selection, run.predictions.set_index("participant_id")["split"], store)
-            ridge, note = ridge_beside(run.config.model_value("name"), inputs_of(run.config, selection, people, store))
+            participants = stored_participants(selection, config.modality, config.store.root, split, write=False)
+            ridge, notes = ridge_predictions(config.model_value("name"), participants)
         except BrainageError as error:
-            note = f"No comparison with the ridge on connectivity: {error}"
-    return phenotypes_of(selection), ridge, [note] if note else []
+            notes = [f"No comparison with the ridge on connectivity: {error}"]
+    return selection.phenotypes, ridge, notes

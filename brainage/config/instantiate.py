@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from brainage.config.code import is_own
 from brainage.config.saved import has_interpolation
@@ -108,15 +108,15 @@ def _is_trusted(target: str) -> bool:
 
 
 @contextmanager
-def open_loggers(entries: dict[str, Any], composed: DictConfig) -> Iterator[list[Logger]]:
+def open_loggers(entries: dict[str, Any], values: dict[str, Any]) -> Iterator[list[Logger]]:
     """Make the loggers, tell them the config, and close what the next job of a multirun would find open.
 
     Parameters
     ----------
     entries : dict
         A logger's config a name.
-    composed : DictConfig
-        The whole config.
+    values : dict
+        The whole config, logged as hyperparameters.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def open_loggers(entries: dict[str, Any], composed: DictConfig) -> Iterator[list
     loggers: list[Logger] = []
     try:
         for name, entry in entries.items():
-            loggers.append(_opened_logger(name, entry, composed))
+            loggers.append(_opened_logger(name, entry, values))
         yield loggers
     finally:
         for logger in loggers:
@@ -134,7 +134,7 @@ def open_loggers(entries: dict[str, Any], composed: DictConfig) -> Iterator[list
                 finish()
 
 
-def _opened_logger(name: str, entry: dict[str, Any], composed: DictConfig) -> Logger:
+def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> Logger:
     if entry.get("log_model"):
         raise ConfigError(
             f"`logger.{name}.log_model` must be false, but got {entry['log_model']!r}: checkpoints stay in the run's "
@@ -142,7 +142,7 @@ def _opened_logger(name: str, entry: dict[str, Any], composed: DictConfig) -> Lo
         )
     logger: Logger = instance(f"logger.{name}", entry)
     try:
-        logger.log_hyperparams(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
+        logger.log_hyperparams(values)
         experiment = getattr(logger, "experiment", None)
         if not getattr(experiment, "offline", True) and (address := getattr(experiment, "url", None)):
             log.info("%s", address)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brainage.config.schema import ModalityConfig
 from brainage.data.store.layout import Store
+from brainage.data.store.open import find_store, open_store
+
+if TYPE_CHECKING:
+    from brainage.data.cohorts.select import Selection
 
 # Columns that this project adds to a cohort's table; a cohort's own columns of these names are dropped.
 RESERVED_COLUMNS = ("table_row", "row", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
@@ -94,3 +101,37 @@ def participants_of(
 def without_reserved(table: pd.DataFrame) -> list[str]:
     """Return the names of a table's columns without those in `RESERVED_COLUMNS`."""
     return [name for name in map(str, table.columns) if name not in RESERVED_COLUMNS]
+
+
+def stored_participants(
+    selection: Selection,
+    modality: ModalityConfig,
+    root: str,
+    split: pd.Series[str] | None = None,
+    *,
+    write: bool = True,
+) -> Participants:
+    """Return the selected participants whose series are in the store, which is opened, or written first.
+
+    Parameters
+    ----------
+    selection : Selection
+        A cohort's table and scans.
+    modality : ModalityConfig
+        What a network sees.
+    root : str
+        Folder of all stores.
+    split : Series or None
+        See `participants_of`.
+    write : bool, default=True
+        Whether a store that does not exist is written, instead of an error.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be read or written; or, without `write`, does not exist.
+    """
+    open_or_find = open_store if write else find_store
+    shape = {"n_components": modality.dimension, "n_times": modality.n_times}
+    store = open_or_find(Path(root), selection.scans, **shape)
+    return participants_of(selection.table, store, modality.channel_indices, split)

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -16,7 +16,6 @@ from brainage.config.saved import training_summary
 from brainage.config.schema import Config
 from brainage.evaluation.findings import Findings, Options
 from brainage.models import is_baseline
-from brainage.models.baselines.base import Inputs
 from brainage.reporting.page import write_report
 from brainage.reporting.run_page import (
     METRICS,
@@ -34,15 +33,8 @@ from brainage.reporting.run_page import (
 from brainage.system.console import printable, show_table
 from brainage.system.files import write_whole
 
-if TYPE_CHECKING:
-    from brainage.data.cohorts.select import Selection
-    from brainage.data.store.layout import Store
-
 # Variables that are printed at most; all are in the report.
 _N_SHOWN = 12
-
-# Names that mean something else here than in a cohort's table.
-_RESERVED = ("age", "table_row", "row", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
 
@@ -57,29 +49,6 @@ def options_of(config: Config, *, strict: bool = False) -> Options:
         seed=config.seed,
         strict=strict,
     )
-
-
-def phenotypes_of(selection: Selection) -> pd.DataFrame:
-    """Return what is known of people beside their age; columns with the name of one of ours are left out."""
-    return selection.table.drop(columns=[name for name in _RESERVED if name in selection.table])
-
-
-def inputs_of(config: Config, selection: Selection, people: pd.DataFrame, store: Store) -> Inputs:
-    """Return what a baseline may look at.
-
-    Parameters
-    ----------
-    config : Config
-        The run's.
-    selection : Selection
-        The cohort's table.
-    people : DataFrame
-        Who is used: ``participant_id, age, split, row``.
-    store : Store
-        Everybody's series.
-    """
-    known = people.merge(phenotypes_of(selection), on="participant_id", how="left")
-    return Inputs(known, store, tuple(config.modality.channel_indices))
 
 
 def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str) -> About:

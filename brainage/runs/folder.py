@@ -12,13 +12,13 @@ from filelock import FileLock, Timeout
 
 from brainage.errors import OutputError
 from brainage.system.files import as_output_error, ensure_writable, write_whole
-from brainage.system.provenance import commit, versions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # What a run that got to work leaves in its folder, or in a multirun's; a mistake leaves none of it.
-_TRACES = ("metrics.csv", "predictions.csv", "splits.csv", "*/metrics.csv", "*/predictions.csv", "*/splits.csv")
+_NAMES = ("metrics.csv", "predictions.csv", "splits.csv", "checkpoints/last.ckpt")
+_TRACES = (*_NAMES, *(f"*/{name}" for name in _NAMES))
 
 
 class RunFolder:
@@ -28,6 +28,8 @@ class RunFolder:
     ----------
     path : Path
         The folder; made if need be.
+    resumed : bool
+        Whether it holds an earlier part of the run.
 
     Raises
     ------
@@ -35,8 +37,8 @@ class RunFolder:
         It cannot be made, or another process writes there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, resumed: bool = False) -> None:
+        self.path, self.resumed, self.began = path, resumed, False
         ensure_writable(path)
         self._lock = FileLock(path / ".lock")
         with as_output_error(path):
@@ -44,14 +46,9 @@ class RunFolder:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 raise OutputError(
-                    f"`{path}` must belong to one process at a time, but another one is training there. Wait for its "
-                    "end, or stop it."
+                    f"`{path}` must belong to one process at a time, but another one is training there. Wait until it "
+                    "ends, or stop it."
                 ) from None
-        # A summary says that a run ended; this one has just begun.
-        summary = path / "summary.json"
-        with as_output_error(path):
-            self._former_summary = summary.read_bytes() if summary.exists() else None
-            summary.unlink(missing_ok=True)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -72,16 +69,17 @@ class RunFolder:
         """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""
         self.write_text("summary.json", json.dumps(_finite(summary), indent=2) + "\n")
 
-    def give_summary_back(self) -> bool:
-        """Write the summary again that was here before; tell whether there was one that still holds."""
-        former = self._former_summary
-        if former is not None:
-            self._write("summary.json", lambda path: path.write_bytes(former))
-        return former is not None
+    def begin(self, config_text: str) -> None:
+        """Write ``config.yaml``; an earlier ``summary.json`` no longer holds."""
+        self.began = True
+        with as_output_error(self.path):
+            (self.path / "summary.json").unlink(missing_ok=True)
+        self.write_text("config.yaml", config_text)
 
-    def forget_summary(self) -> None:
-        """Let the summary that was here before hold no more."""
-        self._former_summary = None
+    @property
+    def keeps_summary(self) -> bool:
+        """Whether an earlier summary still holds: a resumed run was refused before anything changed."""
+        return self.resumed and not self.began and (self.path / "summary.json").exists()
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
         with as_output_error(self.path):
@@ -107,27 +105,6 @@ def ensure_unused(path: Path) -> None:
             f"`hydra.run.dir={path}` must be a folder without a run, but it holds `{used.relative_to(path)}`. Choose "
             "another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun), or remove the old run."
         )
-
-
-def empty_summary() -> dict[str, Any]:
-    """Return a summary of a run about which nothing is known yet; every key is there."""
-    metrics = dict.fromkeys(("mae", "mse", "rmse", "r2", "pearson_r"))
-    return {
-        "status": "failed",
-        "reason": None,
-        "objective": {"name": None, "value": None},
-        "metrics": {part: dict(metrics) for part in ("train", "val", "test")},
-        "baseline": {part: {"mae": None} for part in ("val", "test")},
-        "n": dict.fromkeys(("train", "val", "test")),
-        "model": {"name": None, "parameters": None, "encoder_parameters": None},
-        "cohort": {"name": None, "fingerprint": None, "n_participants": None, "n_excluded": None},
-        "seed": None,
-        "epochs": None,
-        "best_epoch": None,
-        "seconds": {"ingest": None, "fit": None, "total": None},
-        "versions": versions(),
-        "commit": commit(),
-    }
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

@@ -19,9 +19,10 @@ from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
 from brainage.config.schema import refuse_ids, refuse_ids_in
-from brainage.errors import DIVERGED, BrainageError, OutputError, ResumeError, SweepError
+from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
 from brainage.runs.folder import ensure_unused, read_summary
 from brainage.runs.multirun_table import finish_multirun
+from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.system.files import as_output_error, ensure_writable
 from brainage.system.invocation import command_text
@@ -177,8 +178,7 @@ def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
 
 def has_ended(summary: dict[str, Any]) -> bool:
     """Return whether training again would give the same: the job finished, diverged, or is infeasible."""
-    diverged = summary["status"] == "failed" and str(summary.get("reason")).startswith(DIVERGED)
-    return diverged or summary["status"] in ("finished", "impossible")
+    return has_diverged(summary) or summary["status"] in ("finished", "impossible")
 
 
 def _values(config: DictConfig) -> dict[str, Any]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brainage.config.schema import CohortConfig, ModalityConfig
-from brainage.system.console import track
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from brainage.data.cohorts.select import Selection
     from brainage.data.store.layout import Store
@@ -56,11 +54,11 @@ def people_of(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -
         It cannot be read; or nobody has a scan.
     """
     from brainage.data.cohorts.select import select_from
-    from brainage.runs.prepare import open_store_of, scanned_people
+    from brainage.data.participants import stored_participants
 
     selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
-    store = open_store_of(selection, modality, store_root)
-    return Newcomers(selection, store, scanned_people(selection, store))
+    participants = stored_participants(selection, modality, store_root)
+    return Newcomers(selection, participants.store, participants.table[["participant_id", "age", "row"]])
 
 
 def predicted_ages(
@@ -86,19 +84,11 @@ def predicted_ages(
     array of shape (n_participants,)
         In years.
     """
-    from brainage.training.fit import predict
+    import pandas as pd
 
-    return predict(network, _batches(store, rows, channels, batch_size))
+    from brainage.data.batches import series_batches
+    from brainage.data.participants import Participants
+    from brainage.training.predict import predict
 
-
-def _batches(
-    store: Store, rows: NDArray[np.intp], channels: list[int], batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    import numpy as np
-
-    from brainage.data.datamodule import Draw, SeriesDataset
-
-    everybody = SeriesDataset(store.series, rows, np.array(channels), np.zeros(len(rows)), store.release)
-    begins = range(0, len(rows), batch_size)
-    for begin in track(begins, len(begins), "Batches predicted"):
-        yield everybody[Draw(np.arange(begin, min(begin + batch_size, len(rows))))]
+    table = pd.DataFrame({"row": rows, "age": 0.0})
+    return predict(network, series_batches(Participants(table, store, tuple(channels)), batch_size))

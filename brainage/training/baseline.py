@@ -1,51 +1,51 @@
-"""Baselines: fitted at once on the same participants as a network, with the same outputs."""
+"""Baselines: fitted at once on the same participants as a network."""
 
 from __future__ import annotations
 
 import csv
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from brainage import models
+from brainage.data.participants import Participants
 from brainage.errors import BrainageError
 from brainage.evaluation.intervals import MIN_RESAMPLED
-from brainage.models.baselines.base import Inputs
+from brainage.evaluation.metrics import accuracy
 from brainage.system.files import write_whole
+from brainage.training.callbacks import COLUMNS
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-# Training participants that a ridge needs, to choose its penalty.
+# Training participants that a ridge needs to choose its penalty.
 MIN_TRAINING = 20
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A baseline that was fitted.
+class BaselineFit:
+    """A fitted baseline.
 
     Parameters
     ----------
-    predictions : DataFrame
-        ``participant_id, split, age, predicted_age, bag`` of the parts that were asked for.
+    predicted : array of shape (n_participants,)
+        Predicted ages of all participants, in years.
     arrays : dict of str to array
         What it learned.
-    seconds : float
-        How long all of it took.
     """
 
-    predictions: pd.DataFrame
+    predicted: NDArray[np.float64]
     arrays: dict[str, NDArray[np.float64]]
-    seconds: float
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and intercept."""
+        return sum(array.size for key, array in self.arrays.items() if key in ("weights", "intercept"))
 
 
-def fit_baseline(name: str, arguments: dict[str, Any], inputs: Inputs, parts: Sequence[str]) -> Fitted:
-    """Fit a baseline on the training participants, and predict.
+def fit_baseline(name: str, arguments: dict[str, Any], participants: Participants) -> BaselineFit:
+    """Fit a baseline to the training participants, and predict all.
 
     Parameters
     ----------
@@ -53,62 +53,61 @@ def fit_baseline(name: str, arguments: dict[str, Any], inputs: Inputs, parts: Se
         A baseline.
     arguments : dict
         Its constructor's.
-    inputs : Inputs
-        Of everybody who is used; with ``split``.
-    parts : sequence of str
-        Of whom predictions are wanted.
+    participants : Participants
+        With a split.
     """
-    started = time.perf_counter()
-    estimator, people = models.build_baseline(name, arguments), inputs.table
-    features, age = estimator.features(inputs), people["age"].to_numpy(float)
-    training = (people["split"] == "train").to_numpy()
-    estimator.fit(features[training], age[training])
-    wanted = people["split"].isin(parts).to_numpy()
-    predicted = people.loc[wanted, ["participant_id", "split", "age"]].assign(
-        predicted_age=estimator.predict(features[wanted])
-    )
-    predicted["bag"] = predicted["predicted_age"] - predicted["age"]
-    # In the order of the parts, as a network's.
-    order = predicted["split"].map({part: place for place, part in enumerate(parts)}).to_numpy()
-    predicted = predicted.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
-    return Fitted(predicted, dict(estimator.arrays()), time.perf_counter() - started)
+    estimator = models.build_baseline(name, arguments)
+    features = estimator.features(participants)
+    training = (participants.table["split"] == "train").to_numpy()
+    estimator.fit(features[training], participants.ages[training])
+    return BaselineFit(estimator.predict(features), dict(estimator.arrays()))
 
 
-def ridge_beside(model: str, inputs: Inputs) -> tuple[pd.DataFrame | None, str]:
-    """Return what the connectivity ridge predicts of validation and test participants, or why it cannot.
+def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return the connectivity ridge's predictions, to compare a network with, or notes that say why there are none.
 
     Parameters
     ----------
     model : str
-        What it is to stand beside; a baseline needs none.
-    inputs : Inputs
-        See `fit_baseline`.
+        Name of the model that is compared; a baseline is compared with nothing.
+    participants : Participants
+        With a split.
 
     Returns
     -------
-    DataFrame or None, str
-        ``participant_id, predicted_age``; and a sentence where there is none.
+    DataFrame or None, list of str
+        ``participant_id, predicted_age`` of validation and test participants; notes.
     """
     if models.is_baseline(model):
-        return None, ""
-    counts = inputs.table["split"].value_counts()
-    n_train, n_test = int(counts.get("train", 0)), int(counts.get("test", 0))
+        return None, []
+    n_train, n_test = len(participants.part("train")), len(participants.part("test"))
     if n_train < MIN_TRAINING or n_test < MIN_RESAMPLED:
-        return None, (
+        return None, [
             f"No comparison with the ridge on connectivity: it needs {MIN_TRAINING} training and {MIN_RESAMPLED} test "
             f"participants, and there are {n_train} and {n_test}."
-        )
+        ]
     try:
-        fitted = fit_baseline("ridge_connectivity", {}, inputs, ("val", "test"))
-    except BrainageError as error:  # what it was to stand beside is done
-        return None, f"No comparison with the ridge on connectivity: {error}"
-    return fitted.predictions[["participant_id", "predicted_age"]], ""
+        fitted = fit_baseline("ridge_connectivity", {}, participants)
+    except BrainageError as error:  # the run itself is done
+        return None, [f"No comparison with the ridge on connectivity: {error}"]
+    table = participants.table.assign(predicted_age=fitted.predicted)
+    return table.loc[table["split"] != "train", ["participant_id", "predicted_age"]].reset_index(drop=True), []
 
 
-def write_baseline(folder: Path, fitted: Fitted) -> None:
-    """Write ``model.npz``, and ``metrics.csv`` with the one row that there is."""
-    from brainage.evaluation.metrics import accuracy
-    from brainage.training.callbacks import COLUMNS
+def write_baseline(folder: Path, fitted: BaselineFit, predictions: pd.DataFrame, seconds: float) -> None:
+    """Write ``model.npz``, and ``metrics.csv`` with one row.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    fitted : BaselineFit
+        The baseline.
+    predictions : DataFrame
+        ``split, age, predicted_age``.
+    seconds : float
+        Time of the fit.
+    """
 
     def save(path: Path) -> None:
         with path.open("wb") as file:
@@ -118,10 +117,11 @@ def write_baseline(folder: Path, fitted: Fitted) -> None:
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, row])
 
-    errors = {
-        str(part): accuracy(group["age"], group["predicted_age"]) for part, group in fitted.predictions.groupby("split")
-    }
-    values = [errors[part][name] for part in ("train", "val") for name in ("mse", "mae")]
-    row = [0, *(repr(value) for value in values), "", f"{fitted.seconds:.4f}"]
+    row: list[object] = [0]
+    for part in ("train", "val"):
+        group = predictions[predictions["split"] == part]
+        errors = accuracy(group["age"], group["predicted_age"])
+        row += [repr(errors["mse"]), repr(errors["mae"])]
+    row += ["", f"{seconds:.4f}"]
     write_whole(folder / "model.npz", save)
     write_whole(folder / "metrics.csv", tabulate)

@@ -1,4 +1,4 @@
-"""What happens at the end of every epoch: a row in ``metrics.csv``, and a sign of life."""
+"""Callbacks at the end of every epoch: a row in ``metrics.csv``, pruning, progress."""
 
 from __future__ import annotations
 
@@ -23,15 +23,7 @@ COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "sec
 
 
 class EpochTable(Callback):
-    """Writes one row an epoch into ``metrics.csv``.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    n_epochs : int, default=0
-        Of a file that is there, this many epochs are kept.
-    """
+    """Write one row an epoch into ``metrics.csv``; keep the first `n_epochs` of an existing file."""
 
     def __init__(self, path: Path, n_epochs: int = 0) -> None:
         self._path = path
@@ -40,7 +32,7 @@ class EpochTable(Callback):
         write_whole(path, lambda partial: _write(partial, [COLUMNS, *kept]))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time, and the learning rate before a scheduler moves it."""
+        """Note the time, and the learning rate before a scheduler changes it."""
         self._started = time.perf_counter()
         self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
@@ -61,7 +53,7 @@ def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Return the rows of a table, one an epoch; a process that was killed may have written one by half."""
+    """Return the complete rows of a table, one an epoch; a killed process may have left half a row."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -70,39 +62,27 @@ def _rows(path: Path) -> list[list[str]]:
     return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))
 
 
-class EpochReport(Callback):
-    """Tells every epoch's validation loss to a sweep, and ends the training where that finds it hopeless.
+class PruningCallback(Callback):
+    """End the training when a sweep's pruner, given an epoch and its validation loss, returns True."""
 
-    Parameters
-    ----------
-    report : callable
-        Takes an epoch, from 0, and its validation loss; tells whether to stop.
-    """
-
-    def __init__(self, report: Callable[[int, float], bool]) -> None:
-        self._report = report
+    def __init__(self, should_prune: Callable[[int, float], bool]) -> None:
+        self._should_prune = should_prune
         self.pruned = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell; a training that ends here anyway is not hopeless."""
+        """Ask the pruner; a training that ends here anyway is not pruned."""
         assert isinstance(pl_module, AgeRegressor)
         loss = pl_module.val_error.mse
         if loss is None or not math.isfinite(loss):
             return
-        hopeless = self._report(trainer.current_epoch, loss)
+        prune = self._should_prune(trainer.current_epoch, loss)
         last = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
-        if hopeless and not (last or trainer.should_stop):
+        if prune and not (last or trainer.should_stop):
             self.pruned = trainer.should_stop = True
 
 
 class EpochProgress(Callback):
-    """Shows the epochs: a bar on a terminal, else a line an epoch.
-
-    Parameters
-    ----------
-    progress : Progress
-        How far an earlier process came.
-    """
+    """Show the epochs: a progress bar on a terminal, otherwise one line an epoch."""
 
     def __init__(self, progress: Progress) -> None:
         self._best = (progress.best_loss, progress.best_epoch)
@@ -112,14 +92,14 @@ class EpochProgress(Callback):
         self._task = TaskID(0)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the bar."""
+        """Start the bar."""
         if sys.stdout.isatty():
             self._progress = self._shown.enter_context(bar())
             total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
             self._task = self._progress.add_task("epochs", total=total, completed=self._n_done)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell how the epoch went."""
+        """Show the epoch's errors."""
         assert isinstance(pl_module, AgeRegressor)
         train, val, epoch = pl_module.train_error, pl_module.val_error, trainer.current_epoch
         if val.mse is not None and val.mse < self._best[0]:

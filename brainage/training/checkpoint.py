@@ -1,4 +1,4 @@
-"""Checkpoints: the best epoch's and the last one's, each written whole, from which a run is taken up again."""
+"""Checkpoints of the best and the last epoch, written atomically, from which a run is resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEY = "brainage"
 
 @dataclass
 class Progress:
-    """How far a fit has come; part of every checkpoint.
+    """Progress of a fit; part of every checkpoint.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class Progress:
     best_loss : float
         That loss.
     stopped : bool
-        Whether training was told to stop before its last epoch.
+        Whether training was stopped before its last epoch.
     seconds : float
-        How long the epochs took.
+        Time of the epochs.
     """
 
     epochs: int = 0
@@ -53,13 +53,13 @@ class Progress:
     seconds: float = 0.0
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint under another name in the same folder, and renames it when it is on the disk."""
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write a checkpoint under a temporary name in the same folder, and rename it when it is on the disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint, whole or not at all.
+        """Write a checkpoint atomically.
 
-        A signal waits until it is written: torch's writer ends the process where an exception reaches it.
+        Signals are delayed until then: an exception inside torch's writer ends the process.
         """
         target = Path(path)
         partial = _partial(target)
@@ -76,34 +76,33 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps ``best.ckpt`` and ``last.ckpt``, and notes the progress in them.
+    """Keep ``best.ckpt`` and ``last.ckpt``, and store the progress in them.
 
-    ``last.ckpt`` is written first: should the process be killed before ``best.ckpt`` follows, that is made of it when
-    the run is taken up again.
+    ``last.ckpt`` is written first: if the process is killed before ``best.ckpt`` follows, `restore` makes that.
 
     Parameters
     ----------
     folder : Path
-        Where they go.
+        Folder of both.
     data : str
-        A fingerprint of who and what the network is trained on; a checkpoint of other data is refused.
-    begin : callable
-        Called once everything is restored and training begins or goes on.
+        Fingerprint of the data; a checkpoint of other data is refused.
+    on_start : callable
+        Called when everything is restored and training starts or continues.
     """
 
-    def __init__(self, folder: Path, data: str = "", begin: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, folder: Path, data: str = "", on_start: Callable[[], object] = lambda: None) -> None:
         self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
         self.progress = Progress()
         self.began = False
-        self._begin, self._data, self._clock = begin, data, 0.0
+        self._on_start, self._data, self._clock = on_start, data, 0.0
 
-    def take_up(self) -> bool:
-        """Find out how far an earlier process came; tell whether it finished an epoch.
+    def restore(self) -> bool:
+        """Read the progress of an earlier process; return whether it finished an epoch.
 
         Raises
         ------
         CheckpointError
-            ``last.ckpt`` is not what was written, or the data are other ones.
+            ``last.ckpt`` is damaged, or of other data.
         """
         for path in (self.best, self.last):
             _partial(path).unlink(missing_ok=True)
@@ -118,16 +117,16 @@ class Checkpoints(Checkpoint):
         return True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See that the optimizer got back what it needs, and start the clock."""
+        """Check that the optimizer's state was restored, and start the clock."""
         for optimizer in trainer.optimizers:
             if not all(set(optimizer.defaults) <= set(group) for group in optimizer.param_groups):
                 raise ValueError("the checkpoint is of another optimizer")
         self.began = True
-        self._begin()
+        self._on_start()
         self._clock = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how the epoch went, and write; Lightning calls it after the callbacks that may stop the training."""
+        """Update the progress and write; Lightning calls this after the callbacks that may stop the training."""
         assert isinstance(pl_module, AgeRegressor)
         now, progress = time.perf_counter(), self.progress
         progress.seconds += now - self._clock
@@ -148,11 +147,11 @@ class Checkpoints(Checkpoint):
         checkpoint[_KEY] = {**asdict(self.progress), "data": self._data}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Let a training that was told to stop not go on."""
+        """Keep a training stopped that had been stopped."""
         trainer.should_stop = self.progress.stopped
 
     def _keep_best(self) -> None:
-        """Let the best be the last: a second name for one file, or a copy where there are no hard links."""
+        """Hard-link best.ckpt to last.ckpt (copy where links are unsupported)."""
         partial = _partial(self.best)
         partial.unlink(missing_ok=True)
         try:
@@ -164,12 +163,7 @@ class Checkpoints(Checkpoint):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; nothing but tensors and plain values is unpickled.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
+    """Read a checkpoint; only tensors and plain values are unpickled.
 
     Raises
     ------
@@ -193,24 +187,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_data(path: Path, data: str) -> Progress:
-    """See that a checkpoint was trained on these data.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint. It need not exist.
-    data : str
-        Their fingerprint.
-
-    Returns
-    -------
-    Progress
-        How far it had come.
+    """Return the progress of a checkpoint, which need not exist, after comparing its data fingerprint.
 
     Raises
     ------
     CheckpointError
-        It cannot be read, or was trained on others.
+        It cannot be read, or was trained on other data.
     """
     if not path.exists():
         return Progress()
@@ -223,7 +205,7 @@ def check_data(path: Path, data: str) -> Progress:
     if noted["data"] != data:
         raise CheckpointError(
             f"`{path}` was trained on other data than are there now: participants, their ages or their series have "
-            "changed since. A run that goes on must see the same; start a new run."
+            "changed since. A resumed run must see the same data; start a new run."
         )
     return Progress(**{name: noted[name] for name in names})
 
@@ -242,21 +224,12 @@ def _is_progress(noted: dict[str, Any]) -> bool:
 
 
 def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
-    """See that a checkpoint's weights are those of a network.
-
-    Parameters
-    ----------
-    network : nn.Module
-        The network.
-    checkpoint : dict
-        As `read_checkpoint` returns it.
-    path : Path
-        Where it was read.
+    """Check that a checkpoint's weights have the network's names and shapes.
 
     Raises
     ------
     CheckpointError
-        They are not; the message names the first key that differs, and both shapes.
+        They differ; the message names the first key that does, and both shapes.
     """
     if (difference := first_difference(network, checkpoint["state_dict"])) is not None:
         raise CheckpointError(
@@ -266,15 +239,7 @@ def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> No
 
 
 def first_difference(network: nn.Module, weights: dict[str, Any]) -> str | None:
-    """Return the first key of a state whose shape is not the network's, with both shapes, in words; None where none is.
-
-    Parameters
-    ----------
-    network : nn.Module
-        The network.
-    weights : dict
-        By name.
-    """
+    """Return a sentence about the first weight whose shape differs from the network's, or None."""
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(getattr(value, "shape", ())) for key, value in weights.items()}
     for key in [*expected, *found]:

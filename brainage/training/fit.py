@@ -1,34 +1,66 @@
-"""The fit: from a network and batches to the best epoch's weights and predictions."""
+"""Train a network by epochs and keep the best epoch's weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from brainage.errors import DIVERGED, BrainageError, CheckpointError, ConfigError, DivergedError
+from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
 from brainage.system.console import log
 from brainage.training.averaging import averaging
-from brainage.training.callbacks import EpochProgress, EpochReport, EpochTable
+from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback
 from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.trainer import known_warnings, make_trainer
 
 
 @dataclass(frozen=True)
+class FitSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    optimizer : callable
+        Makes the optimizer of the parameters.
+    scheduler : callable or None
+        Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
+    trainer_arguments : dict
+        Keyword arguments of Lightning's Trainer.
+    callbacks : sequence of Callback
+        Added to the project's own.
+    seed : int
+        Seed of initialisation and dropout.
+    patience : int
+        Epochs without a lower validation loss after which training stops.
+    output_bias : float or None
+        Initial bias of the last layer, in years; None starts it at 0.
+    weight_averaging : float
+        Decay of averaged weights; 0 averages nothing. See `brainage.training.averaging`.
+    """
+
+    optimizer: MakeOptimizer
+    scheduler: MakeScheduler | None
+    trainer_arguments: dict[str, Any]
+    callbacks: Sequence[Callback] = ()
+    seed: int = 43
+    patience: int = 15
+    output_bias: float | None = None
+    weight_averaging: float = 0.0
+
+
+@dataclass(frozen=True)
 class Fit:
-    """What a fit leaves.
+    """A trained network.
 
     Parameters
     ----------
@@ -39,9 +71,9 @@ class Fit:
     best_epoch : int
         The epoch, from 0, with the lowest validation loss.
     seconds : float
-        How long the epochs took, those before an interruption included.
+        Time of all epochs, those before an interruption included.
     pruned : bool
-        Whether it was ended for being hopeless.
+        Whether a sweep's pruner ended the training early.
     """
 
     network: nn.Module
@@ -54,113 +86,86 @@ class Fit:
 def fit(
     build: Callable[[], nn.Module],
     data: LightningDataModule,
-    *,
-    optimizer: MakeOptimizer,
-    scheduler: MakeScheduler | None,
-    trainer_arguments: dict[str, Any],
+    settings: FitSettings,
     folder: Path,
-    seed: int,
-    patience: int,
-    output_bias: float | None = None,
-    weight_averaging: float = 0.0,
+    *,
     loggers: Sequence[Logger] = (),
-    callbacks: Sequence[Callback] = (),
     data_fingerprint: str = "",
-    resume: bool = False,
-    begin: Callable[[], object] = lambda: None,
-    report: Callable[[int, float], bool] | None = None,
+    on_start: Callable[[], object] = lambda: None,
+    should_prune: Callable[[int, float], bool] | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
+
+    Training continues from ``checkpoints/last.ckpt`` of the folder, if there is one, to the same bits as without an
+    interruption.
 
     Parameters
     ----------
     build : callable
-        Makes the network; called once torch's generator is seeded.
+        Makes the network; called after torch's generator is seeded.
     data : LightningDataModule
         Training and validation batches.
-    optimizer, scheduler : callable
-        See AgeRegressor.
-    trainer_arguments : dict
-        Keyword arguments of the Trainer.
+    settings : FitSettings
+        How it is trained.
     folder : Path
-        Where ``metrics.csv`` and ``checkpoints/`` go.
-    seed : int
-        Governs initialisation and dropout.
-    patience : int
-        Epochs without a lower validation loss after which training stops.
-    output_bias : float or None
-        Where the last layer's bias starts, in years; None lets it give 0 years.
-    weight_averaging : float, default=0
-        The decay of averaged weights; 0 averages nothing. See averaging.
-    loggers, callbacks : sequences
-        Added to the project's own.
+        Receives ``metrics.csv`` and ``checkpoints/``.
+    loggers : sequence of Logger
+        Lightning's.
     data_fingerprint : str, default=""
-        Noted in checkpoints; one with another is refused.
-    resume : bool, default=False
-        Go on from the folder's last checkpoint, if it has one, to the same bits as if there had been no interruption.
-    begin : callable
-        See Checkpoints.
-    report : callable or None
-        Takes an epoch, from 0, and its validation loss; tells whether to end a training that is hopeless.
-
-    Returns
-    -------
-    Fit
-        The result.
+        Stored in checkpoints; a checkpoint with another one is refused.
+    on_start : callable
+        Called when everything is restored and training starts or continues.
+    should_prune : callable or None
+        Takes an epoch, from 0, and its validation loss; returns whether to end the training.
 
     Raises
     ------
     ConfigError, DeviceError
         Optimizer, scheduler or Trainer refuse their arguments.
     CheckpointError
-        The checkpoint cannot be taken up.
+        The checkpoint cannot be resumed.
     DivergedError
         The validation loss was never finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, begin)
-    going_on = resume and checkpoints.take_up()
+    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_start)
+    resumed = checkpoints.restore()
     progress = checkpoints.progress
-    _check_epochs(trainer_arguments.get("max_epochs"), progress)
-    with _seeded(seed), known_warnings():
+    _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
+    with _seeded(settings.seed), known_warnings():
         network = build()
-        _start_output(network, output_bias)
-        module = AgeRegressor(network, optimizer=optimizer, scheduler=scheduler, seed=seed)
-        if going_on:
+        _start_output(network, settings.output_bias)
+        module = AgeRegressor(network, optimizer=settings.optimizer, scheduler=settings.scheduler, seed=settings.seed)
+        if resumed:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
-            log.info("Going on after epoch %d", progress.epochs - 1)
-        more = [averaging(weight_averaging)] if weight_averaging else []
-        reports = [EpochReport(report)] if report is not None else []
+            log.info("Resuming after epoch %d", progress.epochs - 1)
+        pruning = [] if should_prune is None else [PruningCallback(should_prune)]
+        averages = [averaging(settings.weight_averaging)] if settings.weight_averaging else []
+        own = _callbacks(settings, folder, progress)
         trainer = make_trainer(
-            {"default_root_dir": str(folder), **trainer_arguments, "enable_progress_bar": False},
+            {"default_root_dir": str(folder), **settings.trainer_arguments, "enable_progress_bar": False},
             logger=list(loggers) or False,
-            callbacks=[
-                *_callbacks(trainer_arguments, folder, patience, progress),
-                *more,
-                *reports,
-                checkpoints,
-                *callbacks,
-            ],
+            callbacks=[*own, *averages, *pruning, checkpoints, *settings.callbacks],
         )
-        _train(trainer, module, data, checkpoints, going_on)
+        _train(trainer, module, data, checkpoints, resumed=resumed)
     _check_validated(progress)
-    best_epoch = _take_best(module, checkpoints)
-    pruned = any(callback.pruned for callback in reports)
+    best_epoch = _load_best(module, checkpoints)
+    pruned = any(callback.pruned for callback in pruning)
     return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned)
 
 
 def _train(
-    trainer: Trainer, module: AgeRegressor, data: LightningDataModule, checkpoints: Checkpoints, going_on: bool
+    trainer: Trainer, module: AgeRegressor, data: LightningDataModule, checkpoints: Checkpoints, *, resumed: bool
 ) -> None:
-    """Train, and say what Lightning refuses."""
+    """Train; report what Lightning refuses as a `ConfigError`."""
     try:
-        trainer.fit(module, data, ckpt_path=checkpoints.last if going_on else None, weights_only=True)
+        trainer.fit(module, data, ckpt_path=checkpoints.last if resumed else None, weights_only=True)
     except MisconfigurationException as error:
         raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
     except Exception as error:
-        if checkpoints.began or not going_on or isinstance(error, BrainageError):
+        if checkpoints.began or not resumed or isinstance(error, BrainageError):
             raise
-        # Whatever is missing or of another kind in a checkpoint, Lightning and torch just stumble over.
+        # Lightning and torch raise many kinds of errors for a checkpoint that lacks something.
         raise CheckpointError(
             f"`{checkpoints.last}` must be a checkpoint of a run with this config, but cannot be restored "
             f"({type(error).__name__}). Restore `config.yaml` and the checkpoint that belongs to it, or start a "
@@ -168,19 +173,20 @@ def _train(
         ) from error
 
 
-def _take_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
-    """Give the network the best epoch's weights; return that epoch."""
+def _load_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
+    """Load the best epoch's weights into the network; return that epoch."""
     best = read_checkpoint(checkpoints.best)
     check_fits(module, best, checkpoints.best)
     module.load_state_dict(best["state_dict"])
     return int(best["epoch"])
 
 
-def _callbacks(arguments: dict[str, Any], folder: Path, patience: int, progress: Progress) -> list[Callback]:
-    # Where every epoch is validated, patience counts epochs, however often one is; else it counts validated ones.
+def _callbacks(settings: FitSettings, folder: Path, progress: Progress) -> list[Callback]:
+    # Patience counts epochs if each is validated, even several times; otherwise it counts validations.
+    arguments = settings.trainer_arguments
     each_epoch = arguments.get("check_val_every_n_epoch", 1) == 1
     stopping = EarlyStopping(
-        "val/loss", patience=patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
+        "val/loss", patience=settings.patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
     )
     callbacks: list[Callback] = [stopping, EpochTable(folder / "metrics.csv", progress.epochs)]
     if arguments.get("enable_progress_bar", True):
@@ -197,12 +203,12 @@ def _check_epochs(max_epochs: int | None, progress: Progress) -> None:
 
 
 def _check_validated(progress: Progress) -> None:
-    """See that there is a best epoch."""
+    """Check that there is a best epoch."""
     if progress.best_epoch is not None:
         return
     if progress.n_validated:
         raise DivergedError(
-            f"{DIVERGED}: the validation loss was never a finite number. Lower optimizer.lr, or set "
+            "Training diverged: the validation loss was never a finite number. Lower optimizer.lr, or set "
             "trainer.gradient_clip_val=1."
         )
     raise ConfigError(
@@ -211,29 +217,8 @@ def _check_validated(progress: Progress) -> None:
     )
 
 
-@torch.inference_mode()
-def predict(network: nn.Module, batches: Iterable[Any]) -> NDArray[np.float64]:
-    """Predict the age of everybody, in order.
-
-    Parameters
-    ----------
-    network : nn.Module
-        In evaluation mode, on any device.
-    batches : iterable
-        Series of shape (batch, n_channels, n_times), with ages that are not looked at.
-
-    Returns
-    -------
-    array of shape (n_participants,)
-        In years.
-    """
-    like = next(network.parameters())
-    ages = [network(series.to(like.device, like.dtype)).squeeze(1).double().cpu() for series, _ in batches]
-    return torch.cat(ages).numpy()
-
-
 def _start_output(network: nn.Module, bias: float | None) -> None:
-    """Start the last layer's bias at an age, or at 0 years."""
+    """Set the last layer's bias to an age in years, or to 0."""
     last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
     if last and last[0].out_features == 1 and last[0].bias is not None:
         nn.init.constant_(last[0].bias, bias or 0.0)
@@ -246,7 +231,7 @@ def _start_output(network: nn.Module, bias: float | None) -> None:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generator, which layers cannot do without, and give it back as it was."""
+    """Seed torch's global generator, which its layers draw from, and restore its state afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""The LightningModule: any network that predicts age, trained on squared error."""
+"""The LightningModule: a network that predicts age, trained on squared error."""
 
 from __future__ import annotations
 
@@ -17,27 +17,19 @@ MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 
 class RunningError:
-    """Squared and absolute error over the participants seen so far, kept on the device: reading it is what waits."""
+    """Squared and absolute error over the participants seen so far, kept on the device until it is read."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Start again."""
         self.n_participants = 0
         self._squared: Tensor | float = 0.0
         self._absolute: Tensor | float = 0.0
 
     def update(self, mean_squared: Tensor, predicted: Tensor, ages: Tensor) -> None:
-        """Add a batch.
-
-        Parameters
-        ----------
-        mean_squared : Tensor of shape ()
-            The batch's mean squared error, which the loss has computed already.
-        predicted, ages : Tensor of shape (batch,)
-            In years.
-        """
+        """Add a batch, whose mean squared error is known from the loss."""
         self.n_participants += len(ages)
         self._squared = self._squared + mean_squared.detach() * len(ages)
         self._absolute = self._absolute + (predicted.detach() - ages).abs().sum()
@@ -67,8 +59,7 @@ class AgeRegressor(LightningModule):
     scheduler : callable or None
         Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
     seed : int
-        Governs dropout: every epoch starts its generator from (`seed`, epoch), so an epoch that is trained again
-        draws the same numbers.
+        Seed of dropout: every epoch seeds torch from (`seed`, epoch), so a repeated epoch draws the same numbers.
     """
 
     def __init__(
@@ -112,7 +103,7 @@ class AgeRegressor(LightningModule):
         """Start the epoch's errors and random numbers."""
         self.train_error.reset()
         self.val_error.reset()
-        # torch's layers draw from its global generator and can be given no other; `fit` restores it afterwards.
+        # torch's layers draw from its global generator only; `fit` restores it afterwards.
         torch.manual_seed(derived_seed(self._seed, self.current_epoch))
 
     def on_validation_epoch_start(self) -> None:
@@ -124,7 +115,7 @@ class AgeRegressor(LightningModule):
         self._log_errors("val", self.val_error)
 
     def on_train_epoch_end(self) -> None:
-        """Log the training error; let a scheduler that looks at the validation loss have it."""
+        """Log the training error, and step a scheduler that monitors the validation loss."""
         self._log_errors("train", self.train_error)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau) and self.val_error.mse is not None:
@@ -133,8 +124,8 @@ class AgeRegressor(LightningModule):
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step a scheduler at an epoch's end.
 
-        Lightning would step one that looks at the validation loss after the epoch's checkpoint was written, and a run
-        that is taken up again would have lost that step; `on_train_epoch_end` comes before.
+        Lightning would step one that monitors the validation loss after writing the epoch's checkpoint, so a resumed
+        run would miss that step; `on_train_epoch_end` steps it before.
         """
         if not isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step()
@@ -145,7 +136,7 @@ class AgeRegressor(LightningModule):
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer)
-        # Lightning asks for the validation loss where there is one only.
+        # Lightning reads the validation loss only in validated epochs.
         every = (self.trainer.check_val_every_n_epoch or 1) if isinstance(scheduler, ReduceLROnPlateau) else 1
         settings = {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss", "frequency": every}
         return {"optimizer": optimizer, "lr_scheduler": settings}
@@ -164,7 +155,7 @@ class AgeRegressor(LightningModule):
 
 
 def derived_seed(seed: int, epoch: int) -> int:
-    """Return a seed of its own for an epoch."""
+    """Return the seed of an epoch."""
     generator = torch.Generator().manual_seed(seed)
     # Mixed by drawing rather than added: seed 1 epoch 2 must not be seed 2 epoch 1.
     base = int(torch.randint(2**62, (), generator=generator))

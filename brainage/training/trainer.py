@@ -1,4 +1,4 @@
-"""Making a Trainer and an optimizer, and saying what Lightning or torch refuse of them."""
+"""Construct a Trainer and an optimizer; report what Lightning or torch refuse as our errors."""
 
 from __future__ import annotations
 
@@ -14,22 +14,17 @@ from pytorch_lightning import Trainer
 from torch import nn
 
 from brainage.errors import ConfigError, DeviceError
-from brainage.training.checkpoint import WholeCheckpoints
+from brainage.training.checkpoint import AtomicCheckpointIO
 from brainage.training.module import MakeOptimizer, MakeScheduler
 
 
 def check_trainer(arguments: dict[str, Any]) -> None:
-    """Make a Trainer and forget it, so that one that cannot be is refused before any work.
-
-    Parameters
-    ----------
-    arguments : dict
-        Keyword arguments of the Trainer.
+    """Construct a Trainer and discard it, to report invalid arguments before any work.
 
     Raises
     ------
     DeviceError
-        The hardware is not here.
+        The machine lacks the hardware.
     ConfigError
         Lightning refuses the arguments.
     """
@@ -37,12 +32,7 @@ def check_trainer(arguments: dict[str, Any]) -> None:
 
 
 def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -> None:
-    """Make an optimizer and its scheduler of a stand-in, so that arguments that torch refuses are said before any work.
-
-    Parameters
-    ----------
-    optimizer, scheduler : callable
-        See AgeRegressor.
+    """Construct optimizer and scheduler of a dummy parameter, to report invalid arguments before any work.
 
     Raises
     ------
@@ -62,24 +52,17 @@ def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -
 
 
 def make_trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
-    """Make a Trainer that writes checkpoints whole.
-
-    Parameters
-    ----------
-    arguments : dict
-        Keyword arguments of the Trainer, as configured.
-    **own
-        Others, which the project sets.
+    """Construct a Trainer that writes checkpoints atomically, from configured arguments and the project's own.
 
     Raises
     ------
     DeviceError
-        The hardware is not here.
+        The machine lacks the hardware.
     ConfigError
         Lightning refuses the arguments.
     """
     plugins = arguments.get("plugins") or []
-    plugins = [*(plugins if isinstance(plugins, list) else [plugins]), WholeCheckpoints()]
+    plugins = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_news)
     try:
         return Trainer(**{**arguments, "plugins": plugins}, **own)
@@ -96,7 +79,7 @@ def make_trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Tell what Lightning has to say from what it says every time."""
+    """Filter out Lightning's routine log messages."""
     usual = (
         "GPU available",
         "TPU available",
@@ -112,7 +95,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def known_warnings() -> Iterator[None]:
-    """Silence what does not concern this project, one by one."""
+    """Silence warnings that do not concern this project, one by one."""
     with warnings.catch_warnings():
         # A batch is one gather from memory: worker processes would only copy it.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")

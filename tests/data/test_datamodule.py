@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import torch
 
 from brainage.data.augmentation import Augmentation
-from brainage.data.datamodule import AgeDataModule, BatchOrder, People
+from brainage.data.batches import BatchOrder
+from brainage.data.datamodule import AgeDataModule
+from brainage.data.participants import Participants
 from brainage.data.store.layout import DamagedStoreError, Store
 
 N_ROWS, N_COMPONENTS, N_TIMES = 11, 5, 13
@@ -23,17 +26,18 @@ def store() -> Store:
     return Store(Path("made-up"), tuple("abcdefghijk"), {}, series, checksums)
 
 
-PEOPLE = {
-    "train": People(np.array([9, 0, 4, 2, 7, 5, 1]), np.array([50.5, 51, 52, 53, 54, 55, 56])),
-    "val": People(np.array([3, 10]), np.array([60.0, 61])),
-    "test": People(np.array([8, 6]), np.array([70.0, 71])),
-}
+TABLE = pd.DataFrame(
+    {
+        "row": [9, 0, 4, 2, 7, 5, 1, 3, 10, 8, 6],
+        "age": [50.5, 51, 52, 53, 54, 55, 56, 60, 61, 70, 71],
+        "split": ["train"] * 7 + ["val"] * 2 + ["test"] * 2,
+    }
+)
 
 
 def module(store: Store, residency: str, augmentation: Augmentation = PLAIN) -> AgeDataModule:
-    return AgeDataModule(
-        store, PEOPLE, channels=CHANNELS, batch_size=3, seed=1, residency=residency, augmentation=augmentation
-    )
+    participants = Participants(TABLE, store, (0, 3, 4))
+    return AgeDataModule(participants, batch_size=3, seed=1, residency=residency, augmentation=augmentation)
 
 
 @pytest.mark.parametrize("residency", ["auto", "memory", "memmap"])
@@ -69,7 +73,9 @@ def test_only_training_batches_are_augmented_and_each_epoch_in_its_own_way(store
     assert len(starts(1)) == 2
     for part in ("train", "val", "test"):
         series = torch.cat([series for series, _ in data.loader(part)])
-        np.testing.assert_array_equal(series.numpy(), store.series[PEOPLE[part].rows][:, CHANNELS])
+        np.testing.assert_array_equal(
+            series.numpy(), store.series[TABLE.loc[TABLE["split"] == part, "row"]][:, CHANNELS]
+        )
 
 
 def test_rows_that_were_mapped_for_a_batch_are_let_go_after_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from brainage import models
 from brainage.data.participants import Participants
 from brainage.errors import CohortError, ConfigError
 from brainage.models.baselines.ridge import Ridge
-from brainage.training.baseline import MIN_TRAINING, fit_baseline, ridge_beside
+from brainage.training.baseline import MIN_TRAINING, fit_baseline, ridge_predictions
 
 NO_STORE: Any = None
 
@@ -58,22 +58,19 @@ def test_test_participants_do_not_change_the_fit() -> None:
     rng = np.random.default_rng(5)
     split = ["train"] * 40 + ["test"] * 20
     motion, age = rng.lognormal(size=60), rng.uniform(46, 82, 60)
-    first = fit_baseline("ridge_motion", {}, participants(split=split, age=age, head_motion=motion), ("test",))
+    first = fit_baseline("ridge_motion", {}, participants(split=split, age=age, head_motion=motion))
     other = age.copy()
     other[40:] += 100
-    second = fit_baseline("ridge_motion", {}, participants(split=split, age=other, head_motion=motion), ("test",))
-    assert list(first.predictions["predicted_age"]) == list(second.predictions["predicted_age"])
+    second = fit_baseline("ridge_motion", {}, participants(split=split, age=other, head_motion=motion))
+    assert first.predicted.tolist() == second.predicted.tolist()
     assert {name: value.tolist() for name, value in first.arrays.items()} == {
         name: value.tolist() for name, value in second.arrays.items()
     }
 
 
-def test_predictions_come_in_the_order_of_the_parts() -> None:
+def test_the_mean_age_of_training_participants_is_predicted_for_all() -> None:
     given = participants(split=["test", "train", "val", "train"], age=[50.0, 60.0, 70.0, 80.0])
-    predictions = fit_baseline("mean_age", {}, given, ("train", "val", "test")).predictions
-    assert list(predictions["split"]) == ["train", "train", "val", "test"]
-    assert list(predictions["predicted_age"]) == [70.0] * 4
-    assert list(predictions["bag"]) == [10.0, -10.0, 0.0, 20.0]
+    assert fit_baseline("mean_age", {}, given).predicted.tolist() == [70.0] * 4
 
 
 def test_unknown_motion_is_set_to_the_training_median() -> None:
@@ -101,10 +98,10 @@ def test_an_unknown_argument_is_named() -> None:
 
 def test_too_few_participants_for_a_ridge_give_a_note() -> None:
     split = ["train"] * (MIN_TRAINING - 1) + ["test"] * 12
-    ridge, note = ridge_beside("variable1dcnn", participants(split=split, age=[60.0] * len(split)))
+    ridge, notes = ridge_predictions("variable1dcnn", participants(split=split, age=[60.0] * len(split)))
     assert ridge is None
-    assert "needs 20 training and 10 test participants, and there are 19 and 12." in note
+    assert "needs 20 training and 10 test participants, and there are 19 and 12." in notes[0]
 
 
 def test_a_baseline_is_not_compared_with_the_ridge() -> None:
-    assert ridge_beside("mean_age", participants(split=["train"], age=[60.0])) == (None, "")
+    assert ridge_predictions("mean_age", participants(split=["train"], age=[60.0])) == (None, [])

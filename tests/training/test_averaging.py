@@ -6,19 +6,20 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from brainage.data.augmentation import Augmentation
-from brainage.training.fit import Fit, predict
+from brainage.training.fit import Fit
+from brainage.training.predict import predict
 from tests.training.test_fit import Data, fitted, rows
 
 
-def test_a_fit_that_is_taken_up_ends_with_the_same_bits(tmp_path: Path) -> None:
-    def trained(name: str, epochs: int, *, resume: bool = False) -> Fit:
+def test_a_resumed_fit_ends_with_the_same_bits(tmp_path: Path) -> None:
+    def trained(name: str, epochs: int) -> Fit:
         data = Data(Augmentation(circular_shift=True, cutmix=1.0))
-        return fitted(tmp_path / name, data, epochs=epochs, weight_averaging=0.9, resume=resume)
+        return fitted(tmp_path / name, data, epochs=epochs, weight_averaging=0.9)
 
     whole = trained("whole", 6)
     trained("parts", 3)
-    parts = trained("parts", 6, resume=True)
-    again = trained("parts", 6, resume=True)
+    parts = trained("parts", 6)
+    again = trained("parts", 6)
     for fit in (parts, again):
         for one, other in zip(whole.network.parameters(), fit.network.parameters(), strict=True):
             assert torch.equal(one, other)
@@ -44,7 +45,7 @@ def test_what_is_validated_and_kept_are_the_averaged_weights(tmp_path: Path) -> 
     expected = averages[(result.best_epoch + 1) * n_steps - 1]
     torch.testing.assert_close(result.network.last.weight, expected)  # type: ignore[union-attr]
     data = Data()
-    predicted = predict(result.network, data.val_dataloader())
+    predicted = predict(result.network, (series for series, _ in data.val_dataloader()))
     ages = np.concatenate([ages for _, ages in data.val_dataloader()])
     losses = [float(row["val/loss"]) for row in rows(tmp_path)]
     assert np.mean((predicted - ages) ** 2) == pytest.approx(losses[result.best_epoch], rel=1e-4)

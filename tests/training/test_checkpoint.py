@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from brainage.system.signals import Interruption, interruptible
-from brainage.training.checkpoint import WholeCheckpoints
+from brainage.training.checkpoint import AtomicCheckpointIO
 
 
 class Stopped:
@@ -24,7 +24,7 @@ class Stopped:
 def test_a_signal_waits_until_the_checkpoint_is_written(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     with pytest.raises(Interruption), interruptible():
-        WholeCheckpoints().save_checkpoint({"stopped": Stopped(), "weights": torch.arange(3.0)}, path)
+        AtomicCheckpointIO().save_checkpoint({"stopped": Stopped(), "weights": torch.arange(3.0)}, path)
     assert list(tmp_path.iterdir()) == [path]
     with torch.serialization.safe_globals([int]):
         assert torch.load(path, weights_only=True)["weights"].tolist() == [0, 1, 2]
@@ -32,8 +32,8 @@ def test_a_signal_waits_until_the_checkpoint_is_written(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
-    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
     with pytest.raises(Exception, match="pickle"):
-        WholeCheckpoints().save_checkpoint({"epoch": lambda: 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"epoch": lambda: 2}, path)
     assert list(tmp_path.iterdir()) == [path]
     assert torch.load(path, weights_only=True) == {"epoch": 1}

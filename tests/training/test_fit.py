@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from brainage.data.augmentation import Augmentation
-from brainage.data.datamodule import BatchOrder, Draw, SeriesDataset
+from brainage.data.batches import BatchOrder, Draw, SeriesDataset
 from brainage.errors import ConfigError, DeviceError
-from brainage.training.fit import Fit, fit, predict
+from brainage.training.fit import Fit, FitSettings, fit
 from brainage.training.module import AgeRegressor, derived_seed
+from brainage.training.predict import predict
 from brainage.training.trainer import check_trainer
 
 N_CHANNELS, N_TIMES = 3, 17
@@ -68,14 +69,12 @@ def fitted(
         "output_bias": 60.0,
         **more,
     }
-    return fit(
-        lambda: Linear(dropout),
-        data or Data(),
+    settings = FitSettings(
         trainer_arguments={**CPU, "max_epochs": epochs},
-        folder=folder,
         seed=seed,
         **arguments,  # type: ignore[arg-type]
     )
+    return fit(lambda: Linear(dropout), data or Data(), settings, folder)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -93,7 +92,7 @@ def test_an_epoch_leaves_a_row_and_the_best_weights_are_kept(tmp_path: Path) -> 
     assert result.epochs == 4
     # The kept weights give the validation loss that was written for their epoch.
     data = Data()
-    predicted = predict(result.network, data.val_dataloader())
+    predicted = predict(result.network, (series for series, _ in data.val_dataloader()))
     ages = np.concatenate([ages for _, ages in data.val_dataloader()])
     assert np.mean((predicted - ages) ** 2) == pytest.approx(min(losses), rel=1e-5)
     assert np.mean(np.abs(predicted - ages)) == pytest.approx(float(table[result.best_epoch]["val/mae"]), rel=1e-5)
@@ -155,16 +154,7 @@ def test_every_epoch_has_its_own_order_and_random_numbers(tmp_path: Path) -> Non
 
             return DataLoader(Dataset(), sampler=loader.sampler, batch_size=None)
 
-    fit(
-        Linear,
-        Watching(),
-        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.01),
-        scheduler=None,
-        trainer_arguments={**CPU, "max_epochs": 2},
-        folder=tmp_path,
-        seed=1,
-        patience=5,
-    )
+    fitted(tmp_path, Watching(), epochs=2)
     # 21 in fours: the last one joins the batch before it, so five batches an epoch.
     assert [len(batch) for batch in seen] == [4, 4, 4, 4, 5] * 2
     assert seen[:5] != seen[5:]
@@ -193,13 +183,8 @@ def test_a_network_without_a_last_linear_layer_has_no_bias_to_set(tmp_path: Path
         fit(
             lambda: nn.Sequential(nn.Flatten(), nn.Linear(N_CHANNELS * N_TIMES, 2)),
             Data(),
-            optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.01),
-            scheduler=None,
-            trainer_arguments=CPU,
-            folder=tmp_path,
-            seed=1,
-            patience=5,
-            output_bias=60.0,
+            FitSettings(lambda parameters: torch.optim.SGD(parameters, lr=0.01), None, CPU, output_bias=60.0),
+            tmp_path,
         )
 
 

@@ -12,6 +12,7 @@ from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
 from brainage.data.cohorts.ids import read_ids
 from brainage.data.cohorts.query import columns_of_query
 from brainage.data.cohorts.readers import CohortReader, reader_of
+from brainage.data.participants import RESERVED_COLUMNS
 from brainage.data.store.series import Scan
 from brainage.errors import CohortError
 from brainage.system.console import log
@@ -33,6 +34,11 @@ class Selection:
 
     table: pd.DataFrame
     scans: dict[str, Scan]
+
+    @property
+    def phenotypes(self) -> pd.DataFrame:
+        """The table without ages, and without columns that this project adds."""
+        return self.table.drop(columns=[name for name in ("age", *RESERVED_COLUMNS) if name in self.table])
 
 
 def select_from(

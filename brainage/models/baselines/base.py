@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from brainage.data.participants import Participants
 
-Inputs = Participants
-
 
 class Baseline(Protocol):
     """A model without epochs; each module of this folder (but ``base`` and ``ridge``) defines one."""

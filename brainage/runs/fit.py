@@ -1,0 +1,140 @@
+"""The model of a run: a network that is trained by epochs, or a baseline that is fitted at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import pandas as pd
+import yaml
+from torch import nn
+
+from brainage import models
+from brainage.config.instantiate import instance, open_loggers
+from brainage.config.schema import Config
+from brainage.runs.prepare import Prepared
+from brainage.runs.record import Fitted, Job
+from brainage.system.console import log
+from brainage.training.baseline import BaselineFit, fit_baseline, write_baseline
+from brainage.training.fit import FitSettings, fit
+from brainage.training.predict import predict
+from brainage.training.pruning import current_report
+from brainage.training.trainer import check_optimizer, check_trainer
+
+
+class Model(Protocol):
+    """A network or a baseline of one run."""
+
+    def fit(self) -> Fitted:
+        """Fit to the training participants."""
+        ...
+
+    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
+        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
+        ...
+
+
+def check_settings(config: Config) -> None:
+    """Construct trainer, optimizer and scheduler and discard them, to report invalid arguments before any work."""
+    settings = _settings(config)
+    check_trainer({**settings.trainer_arguments, "callbacks": list(settings.callbacks)})
+    check_optimizer(settings.optimizer, settings.scheduler)
+
+
+def build(job: Job, prepared: Prepared) -> Model:
+    """Return the run's model, not yet fitted."""
+    return (Baseline if models.is_baseline(job.config.model_value("name")) else Network)(job, prepared)
+
+
+class Network:
+    """A network, trained by epochs; the best epoch's weights predict."""
+
+    def __init__(self, job: Job, prepared: Prepared) -> None:
+        self._job, self._prepared = job, prepared
+
+    def fit(self) -> Fitted:
+        """Train from the last checkpoint in the run's folder, or from the start."""
+        job, data = self._job, self._prepared.data
+        config = job.config
+        mean_age = float(self._prepared.participants.part("train").ages.mean())
+        with open_loggers(config.logger or {}, yaml.safe_load(job.config_text)) as loggers:
+            trained = fit(
+                lambda: models.build(config.model_value("name"), config.network_arguments),
+                data,
+                _settings(config, mean_age),
+                job.folder.path,
+                loggers=loggers,
+                data_fingerprint=data.fingerprint,
+                on_start=lambda: job.folder.begin(job.config_text),
+                should_prune=current_report(),
+            )
+        self._network = trained.network
+        encoder = getattr(trained.network, "encoder", None)
+        return Fitted(
+            _n_parameters(trained.network),
+            None if encoder is None else _n_parameters(encoder),
+            trained.epochs,
+            trained.best_epoch,
+            trained.seconds,
+            trained.pruned,
+        )
+
+    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
+        """See `Model`."""
+        participants, data = self._prepared.participants, self._prepared.data
+        return _predictions(
+            [
+                participants.part(part).table.assign(predicted_age=predict(self._network, data.series(part)))
+                for part in parts
+            ]
+        )
+
+
+class Baseline:
+    """A baseline, fitted at once."""
+
+    def __init__(self, job: Job, prepared: Prepared) -> None:
+        self._job, self._participants = job, prepared.participants
+
+    def fit(self) -> Fitted:
+        """Fit, and write ``model.npz`` and ``metrics.csv``."""
+        config = self._job.config
+        name = config.model_value("name")
+        log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
+        self._job.folder.begin(self._job.config_text)
+        started = time.perf_counter()
+        fitted: BaselineFit = fit_baseline(name, config.network_arguments, self._participants)
+        self._table = self._participants.table.assign(predicted_age=fitted.predicted)
+        seconds = time.perf_counter() - started
+        write_baseline(self._job.folder.path, fitted, self._table, seconds)
+        return Fitted(fitted.n_parameters, None, 1, 0, seconds)
+
+    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
+        """See `Model`."""
+        return _predictions([self._table[self._table["split"] == part] for part in parts])
+
+
+def _predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    table = pd.concat(parts, ignore_index=True)
+    table = table[["participant_id", "split", "age", "predicted_age"]]
+    return table.assign(bag=table["predicted_age"] - table["age"])
+
+
+def _settings(config: Config, mean_age: float | None = None) -> FitSettings:
+    arguments = {name: instance("trainer", value) for name, value in config.trainer.arguments().items()}
+    del arguments["callbacks"]
+    return FitSettings(
+        optimizer=instance("optimizer", config.optimizer),
+        scheduler=instance("scheduler", config.scheduler) if config.scheduler else None,
+        trainer_arguments=arguments,
+        callbacks=[instance("trainer.callbacks", callback) for callback in config.trainer.callbacks],
+        seed=config.seed,
+        patience=config.patience,
+        output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
+        weight_averaging=config.recipe.weight_averaging,
+    )
+
+
+def _n_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

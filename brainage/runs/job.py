@@ -1,0 +1,144 @@
+"""One job of Hydra, from the composed config to an exit code: a run, a job of a multirun, or a trial of a sweep."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from brainage.config.hydra import parse
+from brainage.errors import BrainageError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
+from brainage.runs.folder import RunFolder
+from brainage.runs.multirun import previous_job, repeat_command
+from brainage.runs.multirun_table import finish_multirun
+from brainage.runs.record import Job, Results, summary_of
+from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resumed_config
+from brainage.runs.train import train
+from brainage.system.console import log, show_table
+from brainage.system.invocation import command_text
+from brainage.system.redaction import redacted
+from brainage.system.session import say
+from brainage.system.signals import Interruption, interruptible
+from brainage.training.pruning import PrunedError, is_trial
+
+
+def run_job(composed: DictConfig) -> float | None:
+    """Train, test and predict; write everything into the run's folder.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        As Hydra composed it.
+
+    Returns
+    -------
+    float or None
+        The objective; None for a job of a multirun that did not finish (its ``summary.json`` says why).
+
+    Raises
+    ------
+    SystemExit
+        A single run did not finish; its message was printed.
+    """
+    hydra = HydraConfig.get()
+    path, multirun = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
+    try:
+        if composed.resume is not None:
+            max_epochs = asked_max_epochs(composed, given_words(hydra.overrides))
+            if (summary := finished_summary(path, max_epochs)) is not None:
+                log.info("This run is finished; nothing is left to do.")
+                _show(summary, path)
+                return float(summary["objective"]["value"])
+            composed = resumed_config(Path(composed.resume), max_epochs)
+        elif multirun and not is_trial():
+            previous = previous_job(path, composed)
+            if previous.summary is not None:
+                print(f"Job {hydra.job.num} has ended before; it is kept.")
+                return previous.objective
+            if previous.resumable:
+                composed = composed.copy()
+                composed.resume = str(path)
+        with RunFolder(path, resumed=composed.resume is not None) as folder:
+            objective = _run(composed, folder, multirun=multirun)
+    except BrainageError as error:  # before anything began
+        say(error)
+        other_config = isinstance(error, ResumeError)  # the other jobs of this grid would only repeat it
+        return None if multirun and not other_config else sys.exit(error.exit_code)
+    if not multirun and composed.resume is not None and (path.parent / "multirun.yaml").is_file():
+        finish_multirun(path.parent)
+    return objective
+
+
+def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | None:
+    """Train, and write a summary however it ends."""
+    started, results = time.monotonic(), Results()
+
+    def end(status: str, error: BaseException | None = None) -> dict[str, Any]:
+        summary = summary_of(results, status, error, time.monotonic() - started)
+        folder.write_summary(summary)
+        return summary
+
+    try:
+        with interruptible():
+            train(Job(parse(composed), config_text(composed), folder, quiet=multirun), results)
+    except Interruption as stop:
+        end("interrupted", stop)
+        if is_trial():
+            raise
+        again = command_text("train", f"resume={folder.path}")
+        if multirun:
+            finish_multirun(Path(HydraConfig.get().sweep.dir))
+            again = repeat_command(Path(HydraConfig.get().sweep.dir))
+        print(f"\n{stop}; continue with: {again}", file=sys.stderr)
+        sys.exit(stop.exit_code)
+    except PrunedError as error:
+        end("pruned", error)
+        return None
+    except BrainageError as error:
+        if isinstance(error, NamedParticipantError):  # Hydra has copied the config
+            shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
+        if not folder.keeps_summary:
+            end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", error)
+        say(error)
+        return None if multirun else sys.exit(error.exit_code)
+    except Exception as error:  # a bug here or in a library
+        end("failed", error)
+        log.error(redacted(traceback.format_exc()))
+        return None if multirun else sys.exit(1)
+    summary = end("finished")
+    if not multirun:
+        _show(summary, folder.path)
+    objective: float = summary["objective"]["value"]
+    return objective
+
+
+def config_text(composed: DictConfig) -> str:
+    """Return ``config.yaml``: resolved, and the same whether or not the run was resumed."""
+    kept = composed.copy()
+    kept.resume = None
+    return OmegaConf.to_yaml(kept, resolve=True)
+
+
+def _show(summary: dict[str, Any], folder: Path) -> None:
+    """Print the accuracy, the size and the time of a finished run."""
+    part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
+    error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
+    best = summary["best_epoch"]
+    rows = [
+        ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
+        ("  of the mean predictor", f"{baseline:.2f} years"),
+        ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}"),
+        ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
+        ("parameters", f"{summary['model']['parameters']:,}"),
+        ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best number {best}, from 0")),
+        ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
+    ]
+    show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
+    print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")

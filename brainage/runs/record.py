@@ -1,0 +1,197 @@
+"""What the steps of a run return, and ``summary.json``, which is put together from that once, at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from brainage.data.splits import PARTS
+from brainage.errors import BrainageError, DivergedError
+from brainage.evaluation.metrics import accuracy
+from brainage.system.provenance import commit, versions
+from brainage.system.signals import Interruption
+from brainage.training.pruning import PrunedError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainage.config.schema import Config
+    from brainage.runs.folder import RunFolder
+    from brainage.runs.prepare import Prepared
+
+_METRICS = ("mae", "mse", "rmse", "r2", "pearson_r")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Parameters
+    ----------
+    config : Config
+        What is trained, and on whom.
+    config_text : str
+        ``config.yaml``.
+    folder : RunFolder
+        Where it writes.
+    quiet : bool
+        Whether findings are not printed; a multirun prints one table of all its jobs.
+    """
+
+    config: Config
+    config_text: str
+    folder: RunFolder
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted network or baseline, in numbers.
+
+    Parameters
+    ----------
+    parameters, encoder_parameters : int or None
+        How many it has.
+    epochs : int
+        Epochs that were finished.
+    best_epoch : int
+        The epoch, from 0, whose weights are used.
+    seconds : float
+        Time of the fit.
+    pruned : bool
+        Whether a sweep's pruner ended it early.
+    """
+
+    parameters: int
+    encoder_parameters: int | None
+    epochs: int
+    best_epoch: int
+    seconds: float
+    pruned: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy of predictions by part.
+
+    Parameters
+    ----------
+    metrics : dict
+        Metrics by part and name.
+    mean_mae : dict
+        By part, the mean absolute error of predicting the training participants' mean age, in years.
+    objective : float
+        The value that a sweep minimises.
+    """
+
+    metrics: dict[str, dict[str, float | None]]
+    mean_mae: dict[str, float | None]
+    objective: float
+
+
+@dataclass
+class Results:
+    """What a run's steps have returned so far; a step that was not reached has None."""
+
+    config: Config | None = None
+    prepared: Prepared | None = None
+    fitted: Fitted | None = None
+    scores: Scores | None = None
+
+
+def score(predictions: pd.DataFrame, objective: str) -> Scores:
+    """Measure predictions of every part.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``split, age, predicted_age``; with training participants.
+    objective : str
+        Such as ``val/mse``.
+
+    Raises
+    ------
+    DivergedError
+        The objective is undefined.
+    """
+    parts = {str(part): group for part, group in predictions.groupby("split")}
+    metrics = {part: accuracy(group["age"], group["predicted_age"]) for part, group in parts.items()}
+    mean_age = parts["train"]["age"].mean()
+    mean_mae = {
+        part: accuracy(group["age"], 0 * group["age"] + mean_age)["mae"]
+        for part, group in parts.items()
+        if part != "train"
+    }
+    part, name = objective.split("/")
+    value = metrics[part][name]
+    if value is None:
+        raise DivergedError(f"`objective={objective}` is undefined for these predictions; use objective=val/mse.")
+    return Scores(metrics, mean_mae, value)
+
+
+def summary_of(results: Results, status: str, error: BaseException | None, seconds: float) -> dict[str, Any]:
+    """Return ``summary.json``: every key is there, and what is not known is None.
+
+    Parameters
+    ----------
+    results : Results
+        What the steps returned.
+    status : {"finished", "impossible", "pruned", "interrupted", "failed"}
+        How the run ended.
+    error : exception or None
+        Why it did not finish.
+    seconds : float
+        Time of the whole run.
+    """
+    config, prepared, fitted, scores = results.config, results.prepared, results.fitted, results.scores
+    counts: Mapping[Any, Any] = {}
+    if prepared is not None:
+        counts = prepared.participants.table["split"].value_counts().to_dict()
+    metrics = {} if scores is None else scores.metrics
+    return {
+        "status": status,
+        "reason": None if error is None else reason_of(error),
+        "error": None if error is None else type(error).__name__,
+        "objective": {
+            "name": None if config is None else config.objective,
+            "value": None if scores is None else scores.objective,
+        },
+        "metrics": {part: metrics.get(part, dict.fromkeys(_METRICS)) for part in PARTS},
+        "baseline": {
+            part: {"mae": None if scores is None else scores.mean_mae.get(part)} for part in PARTS if part != "train"
+        },
+        "n": {part: None if prepared is None else int(counts.get(part, 0)) for part in PARTS},
+        "model": {
+            "name": None if config is None else config.model_value("name"),
+            "parameters": None if fitted is None else fitted.parameters,
+            "encoder_parameters": None if fitted is None else fitted.encoder_parameters,
+        },
+        "cohort": {
+            "name": None if config is None else config.cohort.name,
+            "fingerprint": None if prepared is None else prepared.participants.store.fingerprint,
+            "n_participants": None if prepared is None else len(prepared.participants),
+            "n_excluded": None if prepared is None else len(prepared.participants.store.excluded),
+        },
+        "seed": None if config is None else config.seed,
+        "epochs": None if fitted is None else fitted.epochs,
+        "best_epoch": None if fitted is None else fitted.best_epoch,
+        "seconds": {
+            "ingest": None if prepared is None else round(prepared.seconds, 3),
+            "fit": None if fitted is None else round(fitted.seconds, 3),
+            "total": round(seconds, 3),
+        },
+        "versions": versions(),
+        "commit": commit(),
+    }
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the reason that ``summary.json`` gives for an unfinished run; a bug's own text may name participants."""
+    known = isinstance(error, BrainageError | Interruption | PrunedError)
+    return str(error) if known else f"{type(error).__name__}; see the log"
+
+
+def has_diverged(summary: Mapping[str, Any]) -> bool:
+    """Return whether a run failed because its training diverged."""
+    return summary.get("error") == DivergedError.__name__
