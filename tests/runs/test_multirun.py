@@ -77,7 +77,7 @@ def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_pat
     before = results(first)
     ended = run_command(tmp_path, "train.py", *words)
     assert ended.code == 0, ended.text
-    assert "Going on after epoch" in ended.out or "Resuming after epoch" in ended.out
+    assert "Resuming after epoch" in ended.out or "Resuming after epoch" in ended.out
     assert results(first) == before
     table = read_table(tmp_path / "grid")
     assert [(row["job"], row["status"], row["epochs"]) for row in table] == [

@@ -162,7 +162,7 @@ def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int
     assert all(
         json.loads((second / str(number) / "summary.json").read_text())["status"] == "finished" for number in range(5)
     )
-    assert "Going on after epoch" in (tmp_path / "study" / "logs" / "manual_search-kernel_size.log").read_text()
+    assert "Resuming after epoch" in (tmp_path / "study" / "logs" / "manual_search-kernel_size.log").read_text()
     sizes = (3, 5, 7, 10, 15)
     assert [overrides_of(second / str(n))[0] for n in range(5)] == [f"model.kernel_size={size}" for size in sizes]
     if signum == signal.SIGKILL:
