@@ -470,7 +470,7 @@ COMMANDS = [
     Case("a purge by bytes", r"The list of ids `gone.txt` is not UTF-8 text", (*STORE, "purge", "--ids", "gone.txt"), put("gone.txt", bytes(range(128, 256)))),
     Case("a purge of runs that are not there", r"`--outputs nowhere` must be an existing folder", (*STORE, "purge", "--ids", "gone.txt", "--outputs", "nowhere"), put("gone.txt", "1\n")),
     Case("a file to simulate into", r"`--out ukb.csv` cannot be made into a folder: File exists", (*SIMULATED, "ukb.csv")),
-    Case("a full folder to simulate into", r"`--out full` must be a new or an empty folder, but it holds files", (*SIMULATED, "full"), put("full/notes.txt", "")),
+    Case("a full folder to simulate into", r"`--out full` must be a new or an empty folder, but it has files", (*SIMULATED, "full"), put("full/notes.txt", "")),
     Case("a simulation of nobody", r"`--participants` must be at least 1, but got 0", (*SIMULATED, "new", "--participants", "0")),
     Case("a simulation of no layout", r"the following arguments are required: --layout", ("-m", "brainage.data.simulated", "--out", "new", "--participants", "3")),
 ]  # fmt: skip

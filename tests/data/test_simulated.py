@@ -14,15 +14,8 @@ import pandas as pd
 import pytest
 
 from brainage.commands.simulate import main
-from brainage.data.cohorts.simulated import (
-    GENERATOR_VERSION,
-    GOOD_COMPONENTS,
-    PHENOTYPE_CAUSES,
-    SITES,
-    SimulatedCohort,
-    SimulatedScan,
-    age_components,
-)
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, PHENOTYPE_CAUSES, SITES, SimulatedCohort
+from brainage.data.cohorts.simulated_series import GENERATOR_VERSION, SimulatedScan, age_components
 from brainage.data.store.series import FileScan, ZipScan, checked_series
 from brainage.errors import ConfigError
 
@@ -183,7 +176,7 @@ def test_scans_come_in_the_order_asked_for_and_unknown_people_have_none() -> Non
 @pytest.mark.parametrize("component", [0, 26])
 def test_components_that_do_not_exist_are_refused(component: int) -> None:
     cohort = SimulatedCohort(n_participants=1, good_components=(1, component))
-    with pytest.raises(ConfigError, match="must lie between 1 and the dimension 25"):
+    with pytest.raises(ConfigError, match="must be between 1 and the dimension 25"):
         cohort.find_scans([], 25)
 
 
@@ -469,7 +462,7 @@ def test_the_command_leaves_a_folder_that_holds_files_alone(tmp_path: Path) -> N
     (tmp_path / "mine.txt").write_text("kept")
     done = run("--layout", "bids", "--out", tmp_path, "--participants", 2)
     assert done.returncode == 2
-    rule = "must be a new or an empty folder, but it holds files. Name another one."
+    rule = "must be a new or an empty folder, but it has files. Name another one."
     assert done.stderr == f"error: `--out {tmp_path}` {rule}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort, age_components
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
+from brainage.data.cohorts.simulated_series import age_components
 from brainage.explanation.explain import explain
 from brainage.models.variable1dcnn import Variable1DCNN
 

@@ -18,60 +18,54 @@ from brainage.config.schema import (
     UkbCohortConfig,
 )
 from brainage.data.cohorts.bids import BidsCohort
-from brainage.data.cohorts.simulated import GENERATOR_VERSION, SimulatedCohort
+from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.store.series import Scan
 from brainage.errors import ConfigError
 
 
 class CohortReader(Protocol):
-    """A source of participants. One module of this folder implements it, named as in ``configs/cohort/``."""
+    """A source of participants, named as its config in ``configs/cohort/``."""
 
     @property
     def label(self) -> str:
-        """What messages call the table."""
+        """The table's name in messages."""
         ...
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
-        """Read the people.
+        """Read the participants.
 
         Parameters
         ----------
         columns : collection of str
-            Columns wanted beyond the standard ones, by their own names; the others may be left unread.
+            Columns to read beyond the standard ones.
 
         Returns
         -------
         DataFrame
-            One row a row of the source, in its order; the index is the row's line number in the file. Columns:
-            ``participant_id`` (text, no ``sub-`` prefix), ``age`` (years; NaN where empty), then where the source has
-            them ``sex`` (0 female, 1 male, NaN unknown), ``site``, ``head_motion`` (mm), ``family_id``, and phenotypes
-            under their own names.
+            One row a row of the source, in its order; the index is the line number in the file. Columns:
+            ``participant_id`` (text, no ``sub-`` prefix), ``age`` (years; NaN where missing), if known ``sex`` (0
+            female, 1 male, NaN unknown), ``site``, ``head_motion`` (mm) and ``family_id``, and `columns`.
 
         Raises
         ------
         CohortError, MissingPathError
-            The table is missing or lacks what is needed.
+            The table is missing, lacks a column, or has a value that cannot be used.
         """
         ...
 
     def phenotype_names(self) -> list[str]:
-        """Return the columns that are phenotypes: all that `read_table` does not give another name, or leave out.
-
-        Raises
-        ------
-        CohortError, MissingPathError
-            See `read_table`.
-        """
+        """Return the columns that are phenotypes; raises as `read_table` does."""
         ...
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> Mapping[str, Scan]:
-        """Find the scans of these participants; those without one are absent from the result.
+        """Find the scans of these participants, without reading them; those without a scan are not in the result.
 
         Parameters
         ----------
         participant_ids : iterable of str
-            As in the table.
+            Ids as in the table.
         dimension : int
             Dimensionality of the decomposition: 25 or 100.
 
@@ -104,7 +98,7 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
         if cohort.phenotypes is None and need_ages:
             raise ConfigError(
                 "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
-                "cohort.phenotypes=FILE; without ages, people can only be predicted (predict.py)."
+                "cohort.phenotypes=FILE; without ages, participants can only be predicted (predict.py)."
             )
         return UkbCohort(
             root=Path(cohort.root),
@@ -141,7 +135,7 @@ def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> Simul
     if cohort.version != GENERATOR_VERSION:
         raise ConfigError(
             f"`cohort.version` must be {GENERATOR_VERSION}, the version of this generator, but got "
-            f"{cohort.version}. Other versions make other people; use the release that had it."
+            f"{cohort.version}. Other versions simulate other participants; use the release that had it."
         )
     return SimulatedCohort(
         n_participants=cohort.n_participants,

@@ -1,7 +1,4 @@
-"""A simulated cohort: people whose true brain-age gap is known, made on the fly and the same every time.
-
-``python -m brainage.data.simulated --help`` writes such a cohort as files.
-"""
+"""A simulated cohort: participants with a known true brain-age gap, computed when needed and reproducible."""
 
 from __future__ import annotations
 
@@ -12,26 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.cohorts.simulated_series import GENERATOR_VERSION, TRAITS, SimulatedScan, age_components
+from brainage.data.cohorts.simulated_series import TRAITS, SimulatedScan
 from brainage.errors import ConfigError
 
-__all__ = [
-    "GENERATOR_VERSION",
-    "GOOD_COMPONENTS",
-    "PHENOTYPE_CAUSES",
-    "SITES",
-    "SimulatedCohort",
-    "SimulatedScan",
-    "age_components",
-]
-
-# Components that are not artefacts, by dimensionality, from 1; as published for UK Biobank.
+# Components that are not artefacts, by dimensionality, numbered from 1; as published for UK Biobank.
 GOOD_COMPONENTS: dict[int, tuple[int, ...]] = {
     25: tuple(c for c in range(1, 26) if c not in (4, 23, 24, 25)),
     100: (*range(2, 44), 45, 46, 48, 49, 50, 52, 53, 57, 58, 60, 63, 64, 93),
 }
 
-# What makes each phenotype differ between people, beyond chance: one of true_gap, age, head_motion, or nothing.
+# The one cause of each phenotype besides chance: true_gap, age, head_motion, or nothing.
 PHENOTYPE_CAUSES: dict[str, str | None] = {
     "processing_speed": "true_gap",
     "grip_strength": "age",
@@ -44,26 +31,26 @@ SITES = ("Cheadle", "Reading", "Newcastle", "Bristol")
 
 _MIN_AGE, _MAX_AGE, _MEAN_AGE, _SD_AGE, _SD_GAP = 46.0, 82.0, 63.4, 7.65, 4.0
 _MEDIAN_MOTION, _SD_LOG_MOTION = 0.12, 0.4
-# People are drawn in blocks: a generator for each of them would take most of the time of a large table.
+# Participants are drawn in blocks: one generator each would take most of the time of a large table.
 _BLOCK = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedCohort:
-    """People with a known brain-age gap, and scans that carry their brain age; see CohortReader.
+    """Participants with a known brain-age gap, whose series depend on their brain age; see CohortReader.
 
-    Person number i depends only on `seed` and i, and is the same person at every dimensionality.
+    Participant number i depends only on `seed` and i, and is the same at every dimensionality.
 
     Parameters
     ----------
     n_participants : int, default=1500
-        Number of people.
+        Number of participants.
     seed : int, default=0
-        Which people.
+        Seed of the participants.
     signal : float, default=1.0
-        Strength of brain age in the series; at 0 nothing in them, in head motion or in the site tells age.
+        Strength of brain age in the series; at 0, series, head motion and site are independent of age.
     good_components : tuple of int, default=()
-        The components that show brain networks, from 1; the others are artefacts. Empty means all are good.
+        Numbers, from 1, of the components that are not artefacts. Empty means all.
     n_times : int, default=490
         Time points of a scan.
     t_r : float, default=0.735
@@ -91,23 +78,11 @@ class SimulatedCohort:
 
     @property
     def label(self) -> str:
-        """What messages call the table."""
+        """The table's name in messages."""
         return "the simulated cohort"
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
-        """Read the people; see CohortReader.
-
-        Parameters
-        ----------
-        columns : collection of str, default=()
-            Ignored: every phenotype is at hand.
-
-        Returns
-        -------
-        DataFrame
-            One row a person: ``participant_id, age, sex, site, head_motion``, the phenotypes of ``PHENOTYPE_CAUSES``,
-            and ``true_gap`` (years).
-        """
+        """Return the table with all phenotypes, and ``true_gap`` in years; see CohortReader."""
         n_blocks = -(-self.n_participants // _BLOCK)
         blocks = [self._draw_block(block) for block in range(n_blocks)]
         return pd.concat(blocks, ignore_index=True).head(self.n_participants)
@@ -117,28 +92,10 @@ class SimulatedCohort:
         return list(PHENOTYPE_CAUSES)
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, SimulatedScan]:
-        """Find the scans of these people; see CohortReader.
-
-        Parameters
-        ----------
-        participant_ids : iterable of str
-            As in the table; unknown ones are left out.
-        dimension : int
-            Number of components.
-
-        Returns
-        -------
-        dict of str to SimulatedScan
-            In the order asked for.
-
-        Raises
-        ------
-        ConfigError
-            `good_components` names a component that this dimensionality does not have.
-        """
+        """Return scans in the order of the ids; raise ConfigError if a good component does not exist."""
         if dimension < 1 or not all(1 <= component <= dimension for component in self.good_components):
             raise ConfigError(
-                f"`good_components` must lie between 1 and the dimension {dimension}, but got {self.good_components}."
+                f"`good_components` must be between 1 and the dimension {dimension}, but got {self.good_components}."
             )
         table = self.read_table()
         brain_age = (table["age"] + table["true_gap"]).to_numpy()
@@ -146,15 +103,17 @@ class SimulatedCohort:
         motion = table["head_motion"].tolist()
         site = table["site"].map({name: number for number, name in enumerate(SITES)}).tolist()
         good = tuple(sorted(set(self.good_components)))
-        number = {name: i for i, name in enumerate(table["participant_id"])}
+        number = {participant: i for i, participant in enumerate(table["participant_id"])}
         return {
-            name: SimulatedScan(self.seed, i, effect[i], motion[i], site[i], dimension, good, self.n_times, self.t_r)
-            for name in participant_ids
-            if (i := number.get(name)) is not None
+            participant: SimulatedScan(
+                self.seed, i, effect[i], motion[i], site[i], dimension, good, self.n_times, self.t_r
+            )
+            for participant in participant_ids
+            if (i := number.get(participant)) is not None
         }
 
     def _draw_block(self, block: int) -> pd.DataFrame:
-        """Draw the people numbered from ``block * _BLOCK``; another order of draws would be another version."""
+        """Draw the participants from number ``block * _BLOCK``; a change in the order of draws needs a new version."""
         rng = np.random.default_rng([self.seed, block, TRAITS])
         age = _draw_ages(rng)
         gap = rng.normal(scale=_SD_GAP, size=_BLOCK).round(3)
@@ -163,18 +122,18 @@ class SimulatedCohort:
         head_motion = (_MEDIAN_MOTION * np.exp(_SD_LOG_MOTION * motion)).round(5)
         site = np.digitize(0.2 * z_age + rng.normal(size=_BLOCK), [-0.5, 0.3, 1.0])
         sex = rng.integers(2, size=_BLOCK)
-        people = {
+        columns = {
             "participant_id": [f"sim{number:06d}" for number in range(block * _BLOCK + 1, (block + 1) * _BLOCK + 1)],
             "age": age,
             "sex": sex,
             "site": np.array(SITES)[site],
             "head_motion": head_motion,
         }
-        return pd.DataFrame({**people, **_draw_phenotypes(rng, age, gap, motion), "true_gap": gap})
+        return pd.DataFrame({**columns, **_draw_phenotypes(rng, age, gap, motion), "true_gap": gap})
 
 
 def _draw_ages(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw ages in years from the Beta distribution over the published range that has the published moments."""
+    """Draw ages in years from the Beta distribution with the published range, mean and SD."""
     mean = (_MEAN_AGE - _MIN_AGE) / (_MAX_AGE - _MIN_AGE)
     variance = (_SD_AGE / (_MAX_AGE - _MIN_AGE)) ** 2
     total = mean * (1 - mean) / variance - 1

@@ -1,4 +1,4 @@
-"""Write a simulated cohort as the files that real cohorts come in; the command ``brainage simulate``."""
+"""Write a simulated cohort as files in the layouts of real cohorts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.cohorts.simulated import GOOD_COMPONENTS, PHENOTYPE_CAUSES, SimulatedCohort, SimulatedScan
-from brainage.data.cohorts.simulated_series import RECRUITMENT
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, PHENOTYPE_CAUSES, SimulatedCohort
+from brainage.data.cohorts.simulated_series import RECRUITMENT, SimulatedScan
 from brainage.errors import OutputError
 
-# Real participants of UK Biobank have numbers below this.
+# Real participants of UK Biobank have lower numbers.
 _FIRST_EID = 9_000_001
 _LONG_SCAN = 523
-# Decimals of the table's columns, as the generator rounds them, so that files and memory agree.
+# Decimals that the generator rounds columns to, so that files and memory agree.
 _DECIMALS = {"age": 2, "head_motion": 5, "grip_strength": 1, "true_gap": 3}
 
 _SITE_CODES = {"Cheadle": "11025", "Reading": "11026", "Newcastle": "11027", "Bristol": "11028"}
@@ -30,7 +30,7 @@ _RECRUITMENT_CENTRES = {"11010": "Leeds", "11016": "Liverpool", "11011": "Bristo
 
 @dataclass(frozen=True)
 class _Column:
-    """A UK Biobank column: the field's number, its instance (None where a field has none), one text a row."""
+    """A UK Biobank column: the field's number, its instance (None if the field has none), one text a row."""
 
     field: int
     instance: int | None
@@ -76,7 +76,7 @@ def write_cohort(
 
 
 def long_scan(index: int) -> bool:
-    """Tell whether the files of person number `index` (from 0) hold 523 time points: one person in a hundred."""
+    """Return whether participant number `index`, from 0, has 523 time points; one in a hundred has."""
     return index % 100 == 7
 
 
@@ -89,7 +89,7 @@ def _make_empty_folder(folder: Path) -> None:
     if not os.access(folder, os.W_OK):
         raise OutputError(f"`--out {folder}` must be a folder that you may write into. Name another one.")
     if not empty:
-        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it holds files. Name another one.")
+        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it has files. Name another one.")
 
 
 def _write_ukb(cohort: SimulatedCohort, folder: Path, style: str, extracted: bool) -> None:
@@ -115,60 +115,62 @@ def _write_ukb(cohort: SimulatedCohort, folder: Path, style: str, extracted: boo
 
 
 def _ukb_table(cohort: SimulatedCohort, style: str) -> pd.DataFrame:
-    """Return UK Biobank's table as text, with columns of the recruitment visit and people who were never imaged."""
+    """Return UK Biobank's table as text, with columns of the recruitment visit and participants without imaging."""
     n_imaged = cohort.n_participants
-    everyone = replace(cohort, n_participants=n_imaged + n_imaged // 10).read_table()
-    imaged = (everyone.index < n_imaged).tolist()
-    columns = [*_recruitment_columns(cohort, everyone, style), *_imaging_columns(everyone, imaged, style)]
+    table = replace(cohort, n_participants=n_imaged + n_imaged // 10).read_table()
+    imaged = (table.index < n_imaged).tolist()
+    columns = [*_recruitment_columns(cohort, table, style), *_imaging_columns(table, imaged, style)]
     columns.sort(key=lambda column: (column.field, column.instance or 0))
-    table = {"f.eid" if style == "dot" else "eid": [str(_FIRST_EID + i) for i in everyone.index]}
-    table |= {column.name(style): column.values for column in columns}
-    table["true_gap"] = _only_where(imaged, _texts(everyone["true_gap"]))
-    return pd.DataFrame(table)
+    texts = {"f.eid" if style == "dot" else "eid": [str(_FIRST_EID + i) for i in table.index]}
+    texts |= {column.name(style): column.values for column in columns}
+    texts["true_gap"] = _only_where(imaged, _texts(table["true_gap"]))
+    return pd.DataFrame(texts)
 
 
-def _recruitment_columns(cohort: SimulatedCohort, everyone: pd.DataFrame, style: str) -> Iterator[_Column]:
-    """Yield what is known of everyone, imaged or not."""
-    # A row of numbers each person, so that nobody's depend on how many people there are.
-    chance = np.random.default_rng([cohort.seed, RECRUITMENT]).random((len(everyone), 2))
-    age = [f"{value:.2f}" for value in everyone["age"] - 6 - 4 * chance[:, 0]]
+def _recruitment_columns(cohort: SimulatedCohort, table: pd.DataFrame, style: str) -> Iterator[_Column]:
+    """Yield the columns that participants have whether imaged or not."""
+    # One row of numbers a participant, which does not depend on the number of participants.
+    chance = np.random.default_rng([cohort.seed, RECRUITMENT]).random((len(table), 2))
+    age = [f"{value:.2f}" for value in table["age"] - 6 - 4 * chance[:, 0]]
     centres = list(_RECRUITMENT_CENTRES.values() if style == "rap" else _RECRUITMENT_CENTRES)
     sexes = ["Female", "Male"] if style == "rap" else ["0", "1"]
-    yield _Column(31, None, [sexes[sex] for sex in everyone["sex"]])
-    yield _Column(52, None, _texts(everyone["month_of_birth"]))
+    yield _Column(31, None, [sexes[sex] for sex in table["sex"]])
+    yield _Column(52, None, _texts(table["month_of_birth"]))
     yield _Column(54, 0, [centres[int(value * len(centres))] for value in chance[:, 1]])
     yield _Column(21003, 0, age)
     yield _Column(21022, None, age)
 
 
-def _imaging_columns(everyone: pd.DataFrame, imaged: list[bool], style: str) -> Iterator[_Column]:
-    """Yield what was measured at the imaging visit, instance 2, empty for those who had none."""
-    site = [f"{name} (imaging)" if style == "rap" else _SITE_CODES[name] for name in everyone["site"]]
-    # No answer is coded -1 (does not know) or -3 (prefers not to answer).
-    answers = [text or ("-1", "-3")[row % 2] for row, text in enumerate(_texts(everyone["restlessness"]))]
+def _imaging_columns(table: pd.DataFrame, imaged: list[bool], style: str) -> Iterator[_Column]:
+    """Yield the columns of the imaging visit, instance 2, empty for participants without one."""
+    site = [f"{name} (imaging)" if style == "rap" else _SITE_CODES[name] for name in table["site"]]
+    # A missing answer is coded -1 (does not know) or -3 (prefers not to answer).
+    answers = [text or ("-1", "-3")[row % 2] for row, text in enumerate(_texts(table["restlessness"]))]
     for field, values in (
-        (47, _texts(everyone["grip_strength"])),
+        (47, _texts(table["grip_strength"])),
         (54, site),
         (2070, answers),
-        (20116, _texts(everyone["smoker"])),
-        (20159, _texts(everyone["processing_speed"])),
-        (21003, _texts(everyone["age"])),
-        (25741, _texts(everyone["head_motion"])),
+        (20116, _texts(table["smoker"])),
+        (20159, _texts(table["processing_speed"])),
+        (21003, _texts(table["age"])),
+        (25741, _texts(table["head_motion"])),
     ):
         yield _Column(field, 2, _only_where(imaged, values))
 
 
 def _write_bids(cohort: SimulatedCohort, folder: Path) -> None:
     """Write ``participants.tsv`` and a tree of text files."""
-    people = cohort.read_table()
-    table = {"participant_id": ["sub-" + name for name in people["participant_id"]]}
-    table["age"] = _texts(people["age"])
-    table["sex"] = ["FM"[sex] for sex in people["sex"]]
-    table["site"] = people["site"].tolist()
+    table = cohort.read_table()
+    names = [f"sub-{name}" for name in table["participant_id"]]
+    columns = {
+        "participant_id": names,
+        "age": _texts(table["age"]),
+        "sex": ["FM"[sex] for sex in table["sex"]],
+        "site": table["site"].tolist(),
+    }
     for name in ("head_motion", *PHENOTYPE_CAUSES, "true_gap"):
-        table[name] = [text or "n/a" for text in _texts(people[name])]
-    pd.DataFrame(table).to_csv(folder / "participants.tsv", sep="\t", index=False)
-    names = table["participant_id"]
+        columns[name] = [text or "n/a" for text in _texts(table[name])]
+    pd.DataFrame(columns).to_csv(folder / "participants.tsv", sep="\t", index=False)
 
     def write(index: int, texts: dict[int, str]) -> None:
         for dimension, text in texts.items():
@@ -179,7 +181,7 @@ def _write_bids(cohort: SimulatedCohort, folder: Path) -> None:
 
 
 def _write_series(cohort: SimulatedCohort, write: Callable[[int, dict[int, str]], None]) -> None:
-    """Hand the text of each person's series, by dimension, to `write`, and say how far it got."""
+    """Call `write` with each participant's number and series, as text by dimension, and print the progress."""
     n = cohort.n_participants
     names = cohort.read_table()["participant_id"].tolist()
     scans = {d: replace(cohort, good_components=good).find_scans(names, d) for d, good in GOOD_COMPONENTS.items()}
@@ -194,19 +196,8 @@ def _as_filed(scan: SimulatedScan, index: int) -> NDArray[np.float64]:
 
 
 def series_text(series: NDArray[np.float64]) -> str:
-    """Return series as FSL's dual regression writes them.
-
-    Parameters
-    ----------
-    series : array of shape (n_times, n_components)
-        The numbers.
-
-    Returns
-    -------
-    str
-        One line a time point, two spaces after each number, six significant digits.
-    """
-    # One format for all numbers is several times as fast as numpy.savetxt.
+    """Return series (n_times, n_components) as FSL's dual regression writes them, with six significant digits."""
+    # One format for all numbers is several times faster than numpy.savetxt.
     n_times, n_components = series.shape
     line = "%.6g  " * n_components + "\n"
     text: str = line * n_times % tuple(series.ravel().tolist())
@@ -214,7 +205,7 @@ def series_text(series: NDArray[np.float64]) -> str:
 
 
 def _texts(column: pd.Series[float]) -> list[str]:
-    """Return numbers as text with the decimals of their column, empty where missing."""
+    """Return numbers as text with the decimals of their column; missing ones are empty."""
     decimals = _DECIMALS.get(str(column.name), 0)
     return ["" if math.isnan(value) else f"{value:.{decimals}f}" for value in column]
 

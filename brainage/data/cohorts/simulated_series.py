@@ -1,9 +1,8 @@
-"""The time series of simulated people: what age, motion, site and individuality do to them.
+"""The time series of simulated participants, as functions of brain age, motion, site and individual variation.
 
-Brain sources form networks. Each source is white noise mixed from latent courses (covariance), filtered by its
-network's spectrum (autocorrelation), all in the Fourier domain. Components are averages of neighbouring sources. Brain
-age shifts both the mixing and the spectra of the networks in ``AGE_NETWORKS``; whatever else differs between people is
-nuisance.
+Brain sources form networks. Each source is white noise mixed from latent courses (covariance) and filtered by its
+network's spectrum (autocorrelation), in the Fourier domain. Components are averages of neighbouring sources. Brain age
+changes the mixing and the spectra of the networks in ``AGE_NETWORKS``; all other differences are nuisance.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-# Raised whenever the same arguments give other numbers than before; stores are keyed by it.
+# Increase it whenever the same arguments give other numbers; stores are keyed by it.
 GENERATOR_VERSION = 1
 
 N_NETWORKS = 12
 SOURCES_PER_NETWORK = 7
 N_SOURCES = N_NETWORKS * SOURCES_PER_NETWORK
 
-# Networks that age acts on, from 0. Their borders fall between components at 21 and at 55 good components.
+# Networks that age acts on, from 0. Their borders are between components at 21 and at 55 good components.
 AGE_NETWORKS = (0, 1, 2, 3, 8, 9, 10, 11)
 
-# One stream of random numbers for each purpose, the last part of a generator's seed.
+# Streams of random numbers; part of a generator's seed.
 TRAITS, SOURCES, NOISE, RECRUITMENT = 1, 2, 3, 4
 
-# The series are made in stretches of this many points, so a longer scan begins with the shorter one, bit for bit.
+# Series are drawn in segments of this length, so a longer scan starts with the shorter one, bit for bit.
 _SEGMENT = 540
 _POPULATION_SEED = 20227
 _TYPICAL_MOTION = 0.12
 
-# Tuned so that realism and difficulty are as measured and designed; ``tests/data/test_simulated.py`` holds the targets.
-# Effects of age are per decade of brain age, variations are standard deviations between people.
+# Tuned to the targets for realism and difficulty in ``tests/data/cohorts/test_simulated_series.py``.
+# Effects of age are per decade of brain age; variations are standard deviations between participants.
 # Covariance: the first latent courses are the networks' own, the others are shared between networks.
 _N_SHARED = 12
 _N_LATENT = N_NETWORKS + _N_SHARED
@@ -46,8 +45,7 @@ _SOURCE_VARIATION = 0.09
 _AGE_ON_NETWORK = 0.085
 _AGE_ON_SOURCE = 0.06
 
-# Spectra: power 1 / (1 + (frequency / knee) ** 2) ** 2, knees in Hz (age, site and variation act on their logarithm),
-# and a white floor.
+# Spectra: power 1 / (1 + (frequency / knee) ** 2) ** 2 and a white floor. Knees in Hz; effects act on their logarithm.
 _KNEE = 0.085
 _KNEE_VARIATION = 0.25
 _KNEE_AGE = 0.18
@@ -60,14 +58,14 @@ Float32Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SimulatedScan:
-    """One simulated person's scan: the numbers that determine it.
+    """The numbers that determine a simulated participant's scan.
 
     Parameters
     ----------
     cohort_seed : int
         Seed of the cohort.
     index : int
-        Number of the person in the cohort, from 0.
+        Number of the participant in the cohort, from 0.
     brain_age_effect : float
         (Brain age - 63.4) / 10, in decades, times the cohort's signal.
     head_motion : float
@@ -77,7 +75,7 @@ class SimulatedScan:
     dimension : int
         Number of components.
     good_components : tuple of int
-        The components that show brain networks, from 1; the others are artefacts.
+        Numbers, from 1, of the components that are not artefacts.
     n_times : int
         Time points.
     t_r : float
@@ -95,8 +93,8 @@ class SimulatedScan:
     t_r: float
 
     def stamp(self) -> tuple[str | int | float, ...]:
-        """Return everything that determines the content; see Scan."""
-        # Not `astuple`, which copies every number of every person: seconds for a large cohort.
+        """Return all numbers that determine the series; see Scan."""
+        # `astuple` makes deep copies, which takes seconds for a large cohort.
         fields = (",".join(map(str, field)) if isinstance(field, tuple) else field for field in vars(self).values())
         return ("simulated", GENERATOR_VERSION, *fields)
 
@@ -104,8 +102,8 @@ class SimulatedScan:
         """Return the raw series, an array of shape (n_times, dimension); see Scan."""
         sources = np.random.default_rng([self.cohort_seed, self.index, SOURCES])
         noise = np.random.default_rng([self.cohort_seed, self.index, NOISE, self.dimension])
-        loadings, spectra = self._draw_person(sources)
-        # Components come in arbitrary units; people who read them z-score.
+        loadings, spectra = self._draw_participant(sources)
+        # Components have arbitrary units.
         scale = np.exp(noise.normal(size=self.dimension)) * 10
         offset = noise.normal(size=self.dimension) * 20
         segments = [
@@ -114,8 +112,8 @@ class SimulatedScan:
         series: NDArray[np.float64] = np.concatenate(segments, axis=1)[:, : self.n_times].T * scale + offset
         return series
 
-    def _draw_person(self, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
-        """Draw what is stable in a person: loadings (n_sources, n_latent) and spectra (n_networks, n_frequencies)."""
+    def _draw_participant(self, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
+        """Draw what is constant within a scan: loadings (n_sources, n_latent), spectra (n_networks, n_frequencies)."""
         population = _population()
         individual = _NETWORK_VARIATION * np.repeat(
             rng.standard_normal((N_NETWORKS, _N_LATENT), dtype=np.float32), SOURCES_PER_NETWORK, axis=0
@@ -132,7 +130,7 @@ class SimulatedScan:
     def _draw_segment(
         self, sources: np.random.Generator, noise: np.random.Generator, loadings: Float32Array, spectra: Float32Array
     ) -> Float32Array:
-        """Draw a stretch of all components, an array of shape (dimension, n_times_of_a_segment)."""
+        """Draw a segment of all components, of shape (dimension, _SEGMENT)."""
         n_numbers = 2 * spectra.shape[1]
         white = sources.standard_normal((_N_LATENT + N_SOURCES, n_numbers), dtype=np.float32)
         mixed = loadings @ white[:_N_LATENT] + np.float32(_UNIQUE_LOADING) * white[_N_LATENT:]
@@ -151,7 +149,7 @@ class SimulatedScan:
         return series
 
     def _draw_motion(self, rng: np.random.Generator) -> Float32Array:
-        """Draw the course of head motion, slow drift and sudden spikes, an array of shape (n_times_of_a_segment,)."""
+        """Draw the course of head motion, slow drift and spikes, of shape (_SEGMENT,)."""
         spectrum = _low_pass(np.array([0.02]), self.t_r)[0]
         slow = _to_time(rng.standard_normal(2 * spectrum.size, dtype=np.float32) * spectrum.repeat(2))
         spikes = np.where(rng.random(_SEGMENT) < 0.01, rng.normal(scale=4, size=_SEGMENT), 0)
@@ -159,20 +157,9 @@ class SimulatedScan:
 
 
 def age_components(dimension: int, good_components: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """Return the components whose own series carry brain age.
+    """Return the sorted numbers, from 1, of the components whose own series depend on brain age.
 
-    Parameters
-    ----------
-    dimension : int
-        Number of components.
-    good_components : tuple of int, default=()
-        The components that are no artefacts, from 1; empty means all.
-
-    Returns
-    -------
-    tuple of int
-        Numbers of components, from 1, ascending. All other components carry nothing about age beyond what head motion
-        and site do.
+    All others depend on age through head motion and site only. Empty `good_components` means all.
     """
     good, weights = _component_weights(dimension, good_components)
     carrying = np.isin(np.arange(N_SOURCES) // SOURCES_PER_NETWORK, AGE_NETWORKS)
@@ -181,27 +168,12 @@ def age_components(dimension: int, good_components: tuple[int, ...] = ()) -> tup
 
 @lru_cache(maxsize=8)
 def _component_weights(dimension: int, good_components: tuple[int, ...]) -> tuple[NDArray[np.intp], Float32Array]:
-    """Return how sources are averaged into the good components.
-
-    Parameters
-    ----------
-    dimension : int
-        Number of components.
-    good_components : tuple of int
-        The components that are no artefacts, from 1; empty means all.
-
-    Returns
-    -------
-    good : array of shape (n_good,)
-        Their numbers, from 0.
-    weights : array of shape (n_good, n_sources)
-        Each row averages one share of neighbouring sources.
-    """
+    """Return the indices of good components, (n_good,), and how each averages sources, (n_good, n_sources)."""
     good = np.array(sorted(good_components), dtype=np.intp) - 1 if good_components else np.arange(dimension)
     weights = np.zeros((good.size, N_SOURCES), dtype=np.float32)
     shares = np.array_split(np.arange(N_SOURCES), good.size)
     for row in range(good.size):
-        # With more components than sources, neighbours show the same source.
+        # With more components than sources, neighbours share a source.
         share = shares[row] if good.size <= N_SOURCES else row * N_SOURCES // good.size
         weights[row, share] = 1 / np.size(share)
     return good, weights
@@ -209,7 +181,7 @@ def _component_weights(dimension: int, good_components: tuple[int, ...]) -> tupl
 
 @dataclass(frozen=True)
 class _Population:
-    """What all cohorts share, so that a network trained on one can be applied to another."""
+    """Parameters that all cohorts share, so that a network trained on one can be applied to another."""
 
     loadings: Float32Array
     age_loadings: Float32Array
@@ -219,7 +191,7 @@ class _Population:
 
 @lru_cache(maxsize=1)
 def _population() -> _Population:
-    """Draw the average person and the direction of ageing."""
+    """Draw the average participant and the direction of ageing."""
     rng = np.random.default_rng(_POPULATION_SEED)
     own = np.repeat(np.eye(N_NETWORKS, _N_LATENT), SOURCES_PER_NETWORK, axis=0)
     shared = np.repeat(rng.normal(size=(N_NETWORKS, _N_LATENT)), SOURCES_PER_NETWORK, axis=0)
@@ -228,10 +200,10 @@ def _population() -> _Population:
     loadings = _OWN_LOADING * own + _SHARED_LOADING * shared
     by_network = np.repeat(rng.normal(size=(N_NETWORKS, _N_LATENT)), SOURCES_PER_NETWORK, axis=0)
     ageing = _AGE_ON_NETWORK * by_network + _AGE_ON_SOURCE * rng.normal(size=(N_SOURCES, _N_LATENT))
-    # Networks segregate less with age: coherence within them falls.
+    # Coherence within networks decreases with age.
     ageing -= 2 * _AGE_ON_NETWORK * own
     carrying = np.isin(np.arange(N_NETWORKS), AGE_NETWORKS)
-    # Age changes only how the carrying networks share each other's courses, so pairs with the others stay as they are.
+    # Age changes only covariance among the networks that carry it, not their covariance with other networks.
     ageing *= np.outer(np.repeat(carrying, SOURCES_PER_NETWORK), np.arange(_N_LATENT) < N_NETWORKS)
     ageing[:, :N_NETWORKS] *= carrying
     log_knee = np.log(_KNEE) + 0.25 * rng.normal(size=N_NETWORKS)
@@ -240,14 +212,14 @@ def _population() -> _Population:
 
 
 def _low_pass(knee: NDArray[np.float64], t_r: float) -> Float32Array:
-    """Return amplitudes of unit power for each knee in Hz, an array of shape (n_knees, n_frequencies)."""
+    """Return amplitudes of unit power for knees in Hz, of shape (n_knees, n_frequencies)."""
     frequencies = np.fft.rfftfreq(_SEGMENT, t_r)
     return _unit_power(1 / (1 + (frequencies / knee[:, None]) ** 2))
 
 
 @lru_cache(maxsize=4)
 def _band_pass(centre: float, width: float, t_r: float) -> Float32Array:
-    """Return amplitudes of unit power around a frequency in Hz, an array of shape (n_frequencies,)."""
+    """Return amplitudes of unit power around a frequency in Hz, of shape (n_frequencies,)."""
     frequencies = np.fft.rfftfreq(_SEGMENT, t_r)
     return _unit_power(np.exp(-(((frequencies - centre) / width) ** 2)))
 
@@ -259,6 +231,6 @@ def _unit_power(amplitude: NDArray[np.float64]) -> Float32Array:
 
 
 def _to_time(coefficients: Float32Array) -> Float32Array:
-    """Turn interleaved real and imaginary parts of white noise into a series of unit variance per unit of power."""
+    """Transform interleaved real and imaginary parts of white noise to a series of unit variance per unit power."""
     spectrum = np.ascontiguousarray(coefficients).view(np.complex64)
     return np.asarray(np.fft.irfft(spectrum, n=_SEGMENT, axis=-1) * np.sqrt(_SEGMENT / 2), dtype=np.float32)
