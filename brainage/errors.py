@@ -1,4 +1,4 @@
-"""Everything a user can do wrong, each with one message.
+"""Errors of this project, each with one message.
 
 A message says what is wrong and where, the rule, the value received and what to do next. It names rows and counts,
 never a participant's id.
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class BrainageError(Exception):
-    """A mistake that the user can mend; the commands print its message and exit with `exit_code`."""
+    """A mistake that the user can correct; the commands print its message and exit with `exit_code`."""
 
     exit_code = 2
 
@@ -21,51 +21,51 @@ class ConfigError(BrainageError, ValueError):
 
 
 class ImpossibleArchitectureError(ConfigError):
-    """A network that cannot exist: its sequence runs out, or it has too many parameters."""
+    """An infeasible architecture: the sequence becomes too short, or there are too many parameters."""
 
 
 class MissingPathError(BrainageError, FileNotFoundError):
-    """A file or folder that was named does not exist or cannot be read."""
+    """A given file or folder does not exist or cannot be read."""
 
 
 class CohortError(BrainageError, ValueError):
-    """A cohort's table or its choice of participants cannot be used."""
+    """A cohort's table or selection of participants cannot be used."""
 
 
 class SplitError(BrainageError, ValueError):
-    """A split that cannot be drawn, or that would put one person into two parts."""
+    """A split cannot be drawn, or would put one participant into two parts."""
 
 
 class StoreError(BrainageError, OSError):
-    """The store could not be made or read."""
+    """The store cannot be written or read."""
 
 
 class OutputError(BrainageError, OSError):
-    """A folder that results belong in cannot be written."""
+    """An output folder cannot be written."""
 
 
 class ResumeError(BrainageError, ValueError):
-    """A run that cannot be taken up again."""
+    """A run cannot be resumed."""
 
 
 class CheckpointError(ResumeError):
-    """A checkpoint that cannot be read, or belongs to something else."""
+    """A checkpoint cannot be read, or belongs to another run."""
 
 
 class BundleError(BrainageError, ValueError):
-    """A bundle, or a checkpoint that is to become one, that cannot be used."""
+    """A bundle, or a checkpoint to be imported as one, cannot be used."""
 
 
 class SweepError(BrainageError, ValueError):
-    """A sweep that cannot be begun or gone on with."""
+    """A sweep cannot be started or continued."""
 
 
 class EvaluationError(BrainageError, ValueError):
-    """Predictions from which what was asked for cannot be told."""
+    """Predictions do not allow the requested analysis."""
 
 
 class StudyError(BrainageError, RuntimeError):
-    """A study cannot go on: its folder holds another one, or a step failed."""
+    """A study cannot continue: its folder contains another one, or a step failed."""
 
 
 class StudyStepError(StudyError):
@@ -75,11 +75,11 @@ class StudyStepError(StudyError):
 
 
 class DeviceError(BrainageError, RuntimeError):
-    """The hardware or software that the run asks for is not here."""
+    """The requested hardware or software is not available."""
 
 
 class NamedParticipantError(ConfigError):
-    """A config names participants, and nothing of it may be kept."""
+    """A config names participants; no copy of it may be kept."""
 
 
 class DivergedError(BrainageError, ArithmeticError):
@@ -105,12 +105,12 @@ class SeriesError(BrainageError, ValueError):
         self.detail = detail
 
     def __str__(self) -> str:
-        """Return the kind and, where there is one, the detail."""
+        """Return the kind and the detail, if any."""
         return f"{self.kind}: {self.detail}" if self.detail else self.kind
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """Return a sentence that lists the choices and the nearest match, if one is near.
+    """Return a sentence that lists the choices and the closest match, if one is close.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A run's folder: its files, each written whole."""
+"""A run's folder: every file is written atomically, by one process at a time."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from brainage.system.files import as_output_error, ensure_writable, write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a run that got to work leaves in its folder, or in a multirun's; a mistake leaves none of it.
+# Files that show that a run, or a multirun's job, began; a mistake on the command line leaves none of them.
 _NAMES = ("metrics.csv", "predictions.csv", "splits.csv", "checkpoints/last.ckpt")
 _TRACES = (*_NAMES, *(f"*/{name}" for name in _NAMES))
 
 
 class RunFolder:
-    """Where one run writes.
+    """The folder of one run, locked while it is open.
 
     Parameters
     ----------
     path : Path
-        The folder; made if need be.
+        The folder, which is created.
     resumed : bool
         Whether it holds an earlier part of the run.
 
     Raises
     ------
     OutputError
-        It cannot be made, or another process writes there.
+        It cannot be written, or another process writes there.
     """
 
     def __init__(self, path: Path, *, resumed: bool = False) -> None:
@@ -54,7 +54,7 @@ class RunFolder:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Let another process write here."""
+        """Release the lock."""
         self._lock.release()
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
@@ -87,34 +87,17 @@ class RunFolder:
 
 
 def ensure_unused(path: Path) -> None:
-    """See that a folder holds no run yet, nor runs in its own folders.
-
-    Parameters
-    ----------
-    path : Path
-        The folder; it need not exist.
-
-    Raises
-    ------
-    OutputError
-        It does: a new run would overwrite a part of it.
-    """
+    """Raise an `OutputError` if a folder, which need not exist, contains a run or jobs of a multirun."""
     used = next((found for name in _TRACES for found in sorted(path.glob(name))), None)
     if used is not None:
         raise OutputError(
-            f"`hydra.run.dir={path}` must be a folder without a run, but it holds `{used.relative_to(path)}`. Choose "
-            "another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun), or remove the old run."
+            f"`hydra.run.dir={path}` must be a folder without a run, but it contains `{used.relative_to(path)}`. "
+            "Choose another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun), or remove the old run."
         )
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """Return a run's ``summary.json``; None where there is none that could be one.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    """
+    """Return a run's ``summary.json``; None if it is missing or cannot be read."""
     try:
         summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
         return summary if isinstance(summary["status"], str) else None

@@ -1,4 +1,4 @@
-"""What a person sees while a command works: lines, progress and tables. A terminal gets bars, a file plain lines."""
+"""Log lines, progress and tables; progress bars on a terminal, plain lines in a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 log = logging.getLogger("brainage")
 
-# Between two plain lines of progress, in seconds.
+# Seconds between two plain lines of progress.
 _LINE_INTERVAL = 10.0
 
 
 def bar() -> Progress:
-    """Return a progress bar for a terminal; use it as a context."""
+    """Return a progress bar for a terminal, to be used as a context manager."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -34,17 +34,7 @@ def bar() -> Progress:
 
 
 def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Yield the items and show how far it has come.
-
-    Parameters
-    ----------
-    items : iterable
-        What is worked through.
-    total : int
-        How many there are.
-    label : str
-        What the work is.
-    """
+    """Yield the items and show the progress under this label."""
     if sys.stdout.isatty():
         with bar() as progress:
             yield from progress.track(items, total=total, description=label)
@@ -58,37 +48,30 @@ def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
 
 
 def printable(text: str) -> str:
-    """Return a text that a terminal shows and does not obey."""
+    """Return a text with control characters replaced by ``?``."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, whole: a line is never wrapped or cut.
+    """Print a table; lines are never wrapped, and columns after the first are right-aligned.
 
-    Parameters
-    ----------
-    title : str
-        Above the table.
-    header : sequence of str
-        Column names; all empty for a table without a header.
-    rows : iterable of sequences of str
-        The cells; columns after the first are set to the right.
+    A header of empty names prints none.
     """
     table = Table(title=_plain(title), title_justify="left", box=None, pad_edge=False, show_header=any(header))
     for index, name in enumerate(header):
         table.add_column(_plain(name), justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(_plain, row))
-    # Wide enough for any table: Rich would cut columns to fit, and to 80 characters in a file.
+    # Rich would cut columns to the width, 80 characters in a file.
     Console(file=sys.stdout, highlight=False, width=10_000).print(table)
 
 
 def _plain(text: str) -> Text:
-    """Return a text in which nothing is taken for markup."""
+    """Return a text without Rich markup."""
     return Text(printable(text))
 
 
 def bytes_text(size: float) -> str:
-    """Return a size in bytes as people read it."""
+    """Return a size in bytes as text, such as 1.2 MB."""
     unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
     return f"{size / unit:.1f} {name}"

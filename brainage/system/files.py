@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and where this code is installed."""
+"""Atomic writing, and the folders of this installation."""
 
 from __future__ import annotations
 
@@ -19,15 +19,7 @@ OWN_CONFIGS = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all.
-
-    Parameters
-    ----------
-    target : Path
-        The file.
-    write : callable
-        Writes it under another name in the same folder.
-    """
+    """Write a file atomically: `write` receives a temporary path in the same folder, which is then renamed."""
     partial = target.with_name(f".{target.name}.partial")
     try:
         write(partial)
@@ -37,18 +29,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
 
 
 def ensure_writable(path: Path) -> None:
-    """Make a folder and see whether a file can be written there.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-
-    Raises
-    ------
-    OutputError
-        It cannot.
-    """
+    """Create a folder; raise an `OutputError` if no file can be written there."""
     with as_output_error(path):
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".writable-{os.getpid()}"
@@ -58,7 +39,7 @@ def ensure_writable(path: Path) -> None:
 
 @contextmanager
 def as_output_error(path: Path) -> Iterator[None]:
-    """Raise what the file system refuses as an `OutputError`."""
+    """Raise an `OSError` as an `OutputError` with one message."""
     try:
         yield
     except OutputError:

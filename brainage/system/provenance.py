@@ -13,7 +13,7 @@ _PACKAGES = ("brainage", "torch", "pytorch-lightning", "hydra-core", "numpy", "p
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of what can change a number; None for what is not installed."""
+    """Return the versions of packages that can change results; None for one that is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -24,7 +24,7 @@ def versions() -> dict[str, str | None]:
 
 
 def commit() -> str | None:
-    """Return the commit of this code, with a mark where files differ from it; None outside a checkout."""
+    """Return the commit of this code, marked ``-dirty`` if files differ from it; None outside a clone."""
     if not (ROOT / ".git").exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What every command but ``train.py`` does around its work: one message for a mistake, and nothing half-written."""
+"""Run a command's work: one message for a mistake, an exit code, no empty folder left behind."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from brainage.system.signals import Interruption, interruptible
 
 
 def say(error: BrainageError) -> None:
-    """Print a user's mistake as one message, or as a traceback where Hydra is asked for those."""
+    """Print a user's mistake as one message, or as a traceback if ``HYDRA_FULL_ERROR=1``."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     print(f"error: {error}", file=sys.stderr)
 
 
 def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
-    """Do the work of a command without Hydra, and return its exit code; a mistake or a signal becomes one message.
+    """Run a command without Hydra and return its exit code; a mistake or a signal becomes one message.
 
     Parameters
     ----------
     work : callable
         Returns the exit code.
     if_stopped : str
-        What a signal leaves, and how to go on.
+        Printed after a signal: what it left, and how to continue.
     """
     try:
         with interruptible():
@@ -46,17 +46,12 @@ def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
 
 
 def carry_out(work: Callable[[Path], None]) -> None:
-    """Do a command's work in its folder.
-
-    Parameters
-    ----------
-    work : callable
-        Takes the folder.
+    """Run a Hydra command's work in its output folder.
 
     Raises
     ------
     SystemExit
-        It did not end well; its message was printed.
+        It failed; its message was printed, and the folder removed if empty.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
@@ -69,10 +64,10 @@ def carry_out(work: Callable[[Path], None]) -> None:
     except BrainageError as error:
         say(error)
         code = error.exit_code
-    except Exception:  # a mistake of this project, or of what it stands on
+    except Exception:  # a bug here or in a library
         log.error(redacted(traceback.format_exc()))
         code = 1
-    for empty in (folder, folder.parent):  # Hydra has made them
+    for empty in (folder, folder.parent):  # created by Hydra
         with suppress(OSError):
             empty.rmdir()
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as one exception that nothing on the way mistakes for an error."""
+"""SIGINT and SIGTERM raised as one BaseException."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interruption(BaseException):
-    """The process was asked to stop.
+    """The process received SIGINT or SIGTERM.
 
     Parameters
     ----------
@@ -24,11 +24,11 @@ class Interruption(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects: 128 + the signal's number."""
+        """128 + the signal's number, as shells expect."""
         return 128 + self.signum
 
 
-# Signals that came while they were held back.
+# Signals that arrived inside `uninterrupted`.
 _held: list[int] = []
 
 
@@ -42,7 +42,7 @@ def _hold(signum: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interruption on SIGINT and SIGTERM, and give the former handlers back at the end."""
+    """Raise `Interruption` on SIGINT and SIGTERM; restore the former handlers at the end."""
     with _handled_by(_raise):
         _raise_held()
         yield
@@ -50,7 +50,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back: they are raised at the end, or where `interruptible` begins inside."""
+    """Delay SIGINT and SIGTERM until the end, or until `interruptible` starts inside."""
     try:
         with _handled_by(_hold):
             yield
