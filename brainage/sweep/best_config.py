@@ -1,4 +1,4 @@
-"""A trial as an experiment: the choices and values by which its config differs from the default one."""
+"""A trial as an experiment: the choices and values that differ from the default config."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-# These choices belong to the sweep, or to whoever trains.
+# Choices of the sweep, or of the user who trains the best trial.
 _OWN = frozenset({"sweep", "experiment", "logger"})
 
-# These values, too.
+# Values of the same kind.
 _OWN_KEYS = ("evaluate", "logger", "resume", "store", "sweep")
 
 Compose = Callable[[list[str]], DictConfig]
 
 
 def experiment_text(compose: Compose, words: list[str], title: str) -> str:
-    """Return an experiment's YAML.
+    """Return the YAML of an experiment.
 
     Parameters
     ----------
     compose : callable
         Composes a config, with ``hydra``, from overrides.
     words : list of str
-        The overrides of the trial.
+        The trial's overrides.
     title : str
-        Its first line says what it is.
+        The comment in its first line.
     """
     trial, default = compose(words), compose([])
     choices, usual = (config.hydra.runtime.choices for config in (trial, default))
@@ -51,7 +51,7 @@ def _values(config: DictConfig) -> dict[str, Any]:
 
 
 def _difference(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    """Return what differs, as deep as it does."""
+    """Return the values that differ, nested like the config."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         other = others.get(key)

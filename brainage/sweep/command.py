@@ -1,4 +1,4 @@
-"""The sweep as a command: from Hydra's words to an exit code."""
+"""The sweep as Hydra calls it: settings are checked, errors and signals become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import optuna
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from sqlalchemy.exc import SQLAlchemyError
 
 from brainage.config.schema import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
 from brainage.sweep.processes import is_worker
-from brainage.sweep.settings import Options
+from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
-from brainage.sweep.sweeper import Sweep, without_password
+from brainage.sweep.sweeper import Sweep
 from brainage.system.invocation import same_command
 from brainage.system.signals import Interruption, interruptible
 
@@ -25,39 +25,32 @@ from brainage.system.signals import Interruption, interruptible
 def run(
     context: HydraContext, task: TaskFunction, composed: DictConfig, given: Mapping[str, Any], words: Sequence[str]
 ) -> int:
-    """Search; return the exit code.
+    """Run a sweep for Hydra and return the exit code.
 
-    Parameters
-    ----------
-    context, task, composed
-        What Hydra hands to a sweeper.
-    given : mapping
-        The keys of ``hydra.sweeper``.
-    words : sequence of str
-        The command line's overrides.
+    `given` has the keys of ``hydra.sweeper``, `words` are the command line's overrides.
     """
-    # Its own lines would name trials a second time, and quote what failed.
+    # Optuna's own log would repeat each trial, and quote errors.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     command = same_command("train", sys.argv[1:])
     try:
         refuse_ids_in(words)
-        options = _options(given)
-        composed = without_password(composed, options.storage)
+        settings = _settings(given)
+        composed = without_password(composed, settings.storage)
         if composed.hydra.runtime.choices.get("hydra/launcher") != "basic":
             raise SweepError(
-                "`hydra/launcher` must be basic for a sweep, but got another one. To use more processes or machines, "
+                "`hydra/launcher` must be basic for a sweep, but got another one. For more processes or machines, "
                 "start the same command several times, or set hydra.sweeper.n_workers."
             )
         with interruptible():
-            return Sweep(context, task, composed, options, words).run(command)
+            return Sweep(context, task, composed, settings, words).run(command)
     except Interruption as stop:
         if not is_worker():
-            print(f"\n{stop}; the same command goes on with the study.", file=sys.stderr)
+            print(f"\n{stop}; the same command continues the study.", file=sys.stderr)
         return stop.exit_code
-    except SQLAlchemyError as error:  # its text may hold what was written
+    except SQLAlchemyError as error:  # its text may contain values
         print(
             f"error: `hydra.sweeper.storage={shown_url(str(given.get('storage')))}` does not answer any more "
-            f"({type(error).__name__}). What was finished is there; the same command goes on.",
+            f"({type(error).__name__}). Finished trials are saved; the same command continues the study.",
             file=sys.stderr,
         )
         return 1
@@ -68,10 +61,24 @@ def run(
         return error.exit_code
 
 
-def _options(given: Mapping[str, Any]) -> Options:
+def _settings(given: Mapping[str, Any]) -> SweepSettings:
     plain: dict[str, Any] = {
         key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for key, value in given.items()
     }
     plain["objectives"] = tuple(plain["objectives"])
-    return Options(**plain)
+    return SweepSettings(**plain)
+
+
+def without_password(composed: DictConfig, storage: str | None) -> DictConfig:
+    """Return the config for files: without the password in the storage's address. Change ``sys.argv`` likewise."""
+    if storage is None or shown_url(storage) == storage:
+        return composed
+    hidden, shown = composed.copy(), f"hydra.sweeper.storage='{shown_url(storage)}'"
+    with open_dict(hidden):
+        hidden.hydra.sweeper.storage = shown_url(storage)
+        # Jobs are composed from these words; the last one of a key wins.
+        others = [word for word in hidden.hydra.overrides.hydra if "hydra.sweeper.storage=" not in word]
+        hidden.hydra.overrides.hydra = [*others, shown]
+    sys.argv[:] = [shown if "hydra.sweeper.storage=" in word else word for word in sys.argv]  # loggers save it
+    return hidden

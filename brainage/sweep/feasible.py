@@ -1,4 +1,4 @@
-"""Points that can exist: drawn as the whole space is, and restricted to those."""
+"""Feasible points of a search space: those whose network can be built."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from brainage.errors import ImpossibleArchitectureError, SweepError
 from brainage.sweep.space import Point, Space
 
-# Draws from the whole space before its points are counted one by one instead.
+# Draws from the whole space before its points are enumerated instead.
 _DRAWS = 500
 
-# Points of the discrete parameters that are counted at most.
-_MOST_POINTS = 1_000_000
+# Points of the discrete parameters that are enumerated at most.
+_MAX_COUNTED = 1_000_000
 
 Check = Callable[[Mapping[str, Any]], None]
 
 
-class PossibleSpace:
-    """A space, of which only the points that can exist are drawn.
+class FeasibleSpace:
+    """A space of which only feasible points are drawn.
 
     Parameters
     ----------
     space : Space
         The whole space.
     check : callable
-        Takes a point; raises ImpossibleArchitectureError where it cannot exist.
+        Takes a point; raises ImpossibleArchitectureError if it is infeasible.
     depends_on : callable
-        Tells whether what can exist depends on a key. Those it depends on have a countable number of values.
+        Returns whether feasibility depends on a key. Those keys have a countable number of values.
 
     Raises
     ------
     SweepError
-        Nothing in the space can exist.
+        No point of the space is feasible.
     """
 
     def __init__(self, space: Space, check: Check, depends_on: Callable[[str], bool] = lambda key: True) -> None:
@@ -47,7 +47,7 @@ class PossibleSpace:
         self.draw(np.random.default_rng(0))
 
     def why_not(self, point: Mapping[str, Any]) -> str | None:
-        """Return why a point cannot exist; None where it can."""
+        """Return why a point is infeasible; None if it is feasible."""
         try:
             self._check(point)
         except ImpossibleArchitectureError as error:
@@ -55,13 +55,7 @@ class PossibleSpace:
         return None
 
     def draw(self, rng: np.random.Generator) -> Point:
-        """Draw a point at random; each that can exist is as probable, among those, as it is in the whole space.
-
-        Parameters
-        ----------
-        rng : Generator
-            Where chance comes from.
-        """
+        """Draw a feasible point, with its probability in the whole space given that it is feasible."""
         if self._counted is None:
             for _ in range(_DRAWS):
                 point = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
@@ -75,14 +69,14 @@ class PossibleSpace:
         return {key: drawn[key] for key in self.space.distributions}
 
     def _count(self) -> tuple[list[Point], np.ndarray]:
-        """Return every combination of countable values that can exist, and its probability."""
+        """Return every feasible combination of countable values, with its probability."""
         rng = np.random.default_rng(0)
         some = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
         countable = {key: _values(value) for key, value in self.space.distributions.items()}
         table = {key: values for key, values in countable.items() if values and self._depends_on(key)}
         size = math.prod(len(values) for values in table.values())
         points, weights, reason = [], [], ""
-        if size <= _MOST_POINTS:
+        if size <= _MAX_COUNTED:
             for combination in itertools.product(*table.values()):
                 point = dict(zip(table, (value for value, _ in combination), strict=True))
                 why = self.why_not({**some, **point})
@@ -91,16 +85,16 @@ class PossibleSpace:
                     weights.append(math.prod(weight for _, weight in combination))
                 reason = reason or why or ""
         if not points:
-            what = f"any of {size:,} combinations" if size <= _MOST_POINTS else f"any of {_DRAWS} draws"
+            what = f"any of {size:,} combinations" if size <= _MAX_COUNTED else f"any of {_DRAWS} draws"
             raise SweepError(
-                f"`hydra.sweeper.params` must hold something that can exist, but no network can be made of {what}. "
+                f"`hydra.sweeper.params` must contain feasible networks, but no network can be built from {what}. "
                 f"For example: {reason or self.why_not(some)}"
             )
         return points, np.array(weights) / sum(weights)
 
 
 def _values(distribution: BaseDistribution) -> list[tuple[Any, float]]:
-    """Return the values of a distribution with their probability; none where they cannot be counted."""
+    """Return the values of a distribution with their probabilities; none if they are not countable."""
     if isinstance(distribution, CategoricalDistribution):
         return [(choice, 1 / len(distribution.choices)) for choice in distribution.choices]
     if isinstance(distribution, IntDistribution):

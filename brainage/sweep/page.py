@@ -1,4 +1,4 @@
-"""A sweep's report: what was searched, how it went, what came out."""
+"""The page of a sweep: search space, history, importances, failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -17,47 +16,28 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
-from brainage.sweep.settings import Options
-from brainage.sweep.storage import fixed_values, searched_values, tells_its_values
+from brainage.sweep.results import Result
+from brainage.sweep.settings import SweepSettings
+from brainage.sweep.storage import fixed_values, reports_objective, search_space
 
-if TYPE_CHECKING:
-    from brainage.sweep.results import Result
-
-# Complete trials below which importances would be noise.
+# Importances of fewer complete trials would be noise.
 _FEWEST = 10
 
 
-def write_page(study: Study, options: Options, result: Result, folder: Path) -> Path:
-    """Write ``report.html`` and its figures.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-    options : Options
-        What was asked for.
-    result : Result
-        What is printed, too.
-    folder : Path
-        The sweep's folder.
-
-    Returns
-    -------
-    Path
-        The report.
-    """
+def write_page(study: Study, settings: SweepSettings, result: Result, folder: Path) -> Path:
+    """Write ``report.html`` and its figures into the sweep's folder and return its path."""
     trials = study.get_trials(deepcopy=False)
     sections = [_result(result)]
     if any(trial.state == TrialState.COMPLETE for trial in trials):
-        sections += [_course(study, options, result), _parameters(study, options)]
+        sections += [_course(study, settings, result), _parameters(study, settings)]
     sections += [_time(trials), *_failures(trials), _about(study)]
-    return write_report(folder, Page(f"Sweep {options.study_name}", _lead(study, options, trials), sections))
+    return write_report(folder, Page(f"Sweep {settings.study_name}", _lead(study, settings, trials), sections))
 
 
-def _lead(study: Study, options: Options, trials: Sequence[FrozenTrial]) -> list[str]:
-    space = searched_values(study)
+def _lead(study: Study, settings: SweepSettings, trials: Sequence[FrozenTrial]) -> list[str]:
+    space = search_space(study)
     searched = "; ".join(f"{key} {_range(value)}" for key, value in space.items())
-    names = _names(study, options)
+    names = _names(study, settings)
     wanted = " and ".join(
         f"{'low' if direction == StudyDirection.MINIMIZE else 'high'} {name}"
         for name, direction in zip(names, study.directions, strict=True)
@@ -78,9 +58,9 @@ def _range(distribution: BaseDistribution) -> str:
     return f"{distribution.low:g} to {distribution.high:g}{log}"  # type: ignore[attr-defined]
 
 
-def _names(study: Study, options: Options) -> list[str]:
+def _names(study: Study, settings: SweepSettings) -> list[str]:
     objective = fixed_values(study).get("objective", "objective").strip('"')
-    return [objective if name == "objective" else name for name in options.objectives]
+    return [objective if name == "objective" else name for name in settings.objectives]
 
 
 def _result(result: Result) -> Section:
@@ -88,27 +68,27 @@ def _result(result: Result) -> Section:
     return Section("Result", [result.counts, *result.sentences], tables)
 
 
-def _course(study: Study, options: Options, result: Result) -> Section:
-    trials, names = study.get_trials(deepcopy=False), _names(study, options)
+def _course(study: Study, settings: SweepSettings, result: Result) -> Section:
+    trials, names = study.get_trials(deepcopy=False), _names(study, settings)
     maximize = study.directions[0] == StudyDirection.MAXIMIZE
     if len(names) > 1:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         drawn = [figures.front(complete, study.best_trials, result.best[0], names, maximize=maximize)]
         return Section("Front", figures=drawn)
-    drawn = [figures.history(trials, names[0], maximize=maximize, told=tells_its_values(study))]
+    drawn = [figures.history(trials, names[0], maximize=maximize, told=reports_objective(study))]
     if any(trial.intermediate_values for trial in trials):
-        drawn.append(figures.curves(trials, _told_name(study, names[0]), result.best[0], maximize=maximize))
+        drawn.append(figures.curves(trials, _reported_name(study, names[0]), result.best[0], maximize=maximize))
     return Section("History", figures=drawn)
 
 
-def _told_name(study: Study, name: str) -> str:
-    return "validation MSE" if tells_its_values(study) else f"validation MSE ({name} counts)"
+def _reported_name(study: Study, name: str) -> str:
+    return "validation MSE" if reports_objective(study) else f"validation MSE ({name} counts)"
 
 
-def _parameters(study: Study, options: Options) -> Section:
-    name = _names(study, options)[0]
+def _parameters(study: Study, settings: SweepSettings) -> Section:
+    name = _names(study, settings)[0]
     maximize = study.directions[0] == StudyDirection.MAXIMIZE
-    space = {key: value for key, value in searched_values(study).items() if not value.single()}
+    space = {key: value for key, value in search_space(study).items() if not value.single()}
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     drawn: list[Figure] = []
@@ -119,22 +99,22 @@ def _parameters(study: Study, options: Options) -> Section:
         drawn.append(figures.importances(_importances(study)))
         texts.append(
             "Importances are PED-ANOVA's (Watanabe et al. 2023, doi 10.24963/ijcai.2023/488), over complete trials: "
-            "what tells good trials from others, not what would cause an improvement."
+            "they describe what distinguishes good trials, not what would cause an improvement."
         )
     else:
         texts.append(f"Importances need {_FEWEST} complete trials, and there are {len(complete)}.")
     drawn += [
         figures.parallel(complete, space, name, maximize=maximize),
-        figures.slices(trials if tells_its_values(study) else complete, space, name, maximize=maximize),
+        figures.slices(trials if reports_objective(study) else complete, space, name, maximize=maximize),
     ]
     return Section("Parameters", texts, figures=drawn)
 
 
 def _importances(study: Study) -> dict[str, float]:
-    """Return each parameter's share in the first objective; equal ones where all trials came to the same."""
+    """Return the importance of each parameter for the first objective; equal ones if all values are equal."""
     sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
     with warnings.catch_warnings():
-        # Said of every target: that low ones are taken for good. Of ties: that the shares are equal.
+        # PedAnova warns that it takes low values of a target for good, and of ties.
         warnings.filterwarnings(
             "ignore", "PedAnova.* computes the importances|Target and region quantiles", UserWarning
         )
@@ -170,4 +150,4 @@ def _about(study: Study) -> Section:
     rows = [*made_with(), ("Optuna", optuna.__version__)]
     listing = "\n".join(f"{key}: {value}" for key, value in sorted(fixed_values(study).items()))
     table = Table((), rows, text=True)
-    return Section("What was run", tables=[table], listing=listing, listing_title="What every trial had in common")
+    return Section("What was run", tables=[table], listing=listing, listing_title="Values that all trials share")

@@ -1,94 +1,47 @@
-"""What a sweep ends with: a table of all trials, the best ones, and the best as an experiment."""
+"""The results of a sweep: the table of all trials, and the best of them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+import pandas as pd
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from brainage.sweep.settings import Options
-from brainage.sweep.storage import REASON, tells_its_values
+from brainage.sweep.recovery import REASON
+from brainage.sweep.settings import SweepSettings
+from brainage.sweep.storage import search_space
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
 from brainage.system.invocation import command_text
 
-# Of the best error, within which the smallest network is named.
+# The smallest network within this fraction of the best error is named.
 _CLOSE = 0.02
 
 _N_SHOWN = 10
 
-# A file of the sweep's folder: whoever writes into the folder holds it.
+# A file of the sweep's folder: a process that writes into the folder locks it.
 LOCK = ".lock"
-
-
-def end(
-    study: Study,
-    options: Options,
-    keys: Sequence[str],
-    folder: Path,
-    dashboard: str,
-    text_of: Callable[[FrozenTrial], str],
-) -> None:
-    """Write and print what came out.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-    options : Options
-        What was asked for.
-    keys : sequence of str
-        What was searched.
-    folder : Path
-        The sweep's folder.
-    dashboard : str
-        The command that opens the study in the browser.
-    text_of : callable
-        Returns a trial as an experiment's YAML.
-    """
-    from brainage.sweep.page import write_page
-
-    with FileLock(folder / LOCK):  # several commands may end at the same moment
-        trials = study.get_trials(deepcopy=False)
-        write_trials(folder / "trials.csv", trials, keys, len(options.objectives), told=tells_its_values(study))
-        counts = Counter(trial.state.name for trial in trials)
-        result = Result(
-            f"Study {options.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(counts.items()))}"
-        )
-        if best := ranked(study):
-            result = _chosen(result, study, best, options, keys, folder)
-            target = folder / "experiment" / "best.yaml"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            text = text_of(result.best[0])
-            write_whole(target, lambda path: path.write_text(text))
-        _print(result)
-        print(f"Trials: {folder / 'trials.csv'}")
-        print(f"Report: {write_page(study, options, result, folder)}")
-        print(f"Look closer: {dashboard}")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What is printed, and stands in the report.
+    """The result of a sweep, as it is printed and on the page.
 
     Parameters
     ----------
     counts : str
-        How many trials ended how.
+        The number of trials in each state.
     best : tuple of FrozenTrial
-        The one that was chosen.
-    title : str
-        Of the table of the best.
-    header, rows
-        That table.
+        The chosen trial, if there is a complete one.
+    title, header, rows
+        The table of the best trials.
     sentences : tuple of str
-        What to do with it.
+        What to do with them.
     """
 
     counts: str
@@ -98,26 +51,30 @@ class Result:
     rows: Sequence[Sequence[str]] = ()
     sentences: Sequence[str] = ()
 
+    def show(self) -> None:
+        """Print the result."""
+        print(f"\n{self.counts}")
+        if self.rows:
+            show_table(self.title, self.header, self.rows)
+        for sentence in self.sentences:
+            print(sentence)
 
-def _chosen(
-    result: Result, study: Study, best: list[FrozenTrial], options: Options, keys: Sequence[str], folder: Path
-) -> Result:
+
+def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
+    """Return the result of a study; the best trial is an experiment in the folder."""
+    states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+    counts = f"Study {settings.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}"
+    best = ranked(study)
+    if not best:
+        return Result(counts)
     chosen, sentences = best[0], []
-    if len(options.objectives) > 1:
-        chosen = smallest_of_the_best(study, options)
+    if len(settings.objectives) > 1:
+        chosen = smallest_of_the_best(study, settings)
         sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
     command = command_text("train", "--config-dir", str(folder), "experiment=best")
     sentences.append(f"Train trial {chosen.number}, and test it: {command}")
-    title, header, rows = _table(best[:_N_SHOWN], options, keys)
-    return Result(result.counts, (chosen,), title, header, rows, sentences)
-
-
-def _print(result: Result) -> None:
-    print(f"\n{result.counts}")
-    if result.rows:
-        show_table(result.title, result.header, result.rows)
-    for sentence in result.sentences:
-        print(sentence)
+    title, header, rows = _table(best[:_N_SHOWN], settings, list(search_space(study)))
+    return Result(counts, (chosen,), title, header, rows, sentences)
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
@@ -129,9 +86,9 @@ def ranked(study: Study) -> list[FrozenTrial]:
     return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
 
 
-def smallest_of_the_best(study: Study, options: Options) -> FrozenTrial:
+def smallest_of_the_best(study: Study, settings: SweepSettings) -> FrozenTrial:
     """Return the network with the fewest parameters whose error is within 2 % of the best one."""
-    error, size = options.objectives.index("objective"), options.objectives.index("parameters")
+    error, size = settings.objectives.index("objective"), settings.objectives.index("parameters")
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     sign = -1 if study.directions[error] == StudyDirection.MAXIMIZE else 1
     limit = min(sign * trial.values[error] for trial in complete)
@@ -141,31 +98,19 @@ def smallest_of_the_best(study: Study, options: Options) -> FrozenTrial:
 
 
 def write_trials(
-    path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str], n_objectives: int, *, told: bool
+    path: Path, trials: Sequence[FrozenTrial], keys: Sequence[str], n_objectives: int, *, reported: bool
 ) -> None:
-    """Write ``trials.csv``.
+    """Write ``trials.csv``: one row per trial, with one column per searched parameter.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    trials : sequence of FrozenTrial
-        All of them.
-    keys : sequence of str
-        What was searched; a column each.
-    n_objectives : int
-        With two, the columns `value_0` and `value_1` stand in the place of `value`.
-    told : bool
-        Whether a pruned trial's value is the last that it told: the validation MSE, which may not be the objective.
+    With several objectives the values are in `value_0`, `value_1`, ... A pruned trial has its last reported value if
+    `reported` says that trials report the objective.
     """
-    import pandas as pd
-
     names = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
     rows = [
         {
             "number": trial.number,
             "state": trial.state.name,
-            **dict(zip(names, _values(trial, n_objectives, told=told), strict=True)),
+            **dict(zip(names, _values(trial, n_objectives, reported=reported), strict=True)),
             "seconds": trial.user_attrs.get("seconds"),
             "epochs": trial.user_attrs.get("epochs"),
             **{key: trial.params.get(key) for key in keys},
@@ -178,36 +123,36 @@ def write_trials(
 
 
 def _reason(trial: FrozenTrial) -> str | None:
-    """Return why a trial failed."""
-    cut_off = "cut off by a signal, or with its process" if trial.state == TrialState.FAIL else None
-    return trial.user_attrs.get(REASON, cut_off)
+    """Return the reason of a failed trial."""
+    killed = "cut off by a signal, or with its process" if trial.state == TrialState.FAIL else None
+    return trial.user_attrs.get(REASON, killed)
 
 
-def _values(trial: FrozenTrial, n_objectives: int, *, told: bool) -> list[Any]:
-    if trial.state == TrialState.PRUNED and told and trial.intermediate_values:
+def _values(trial: FrozenTrial, n_objectives: int, *, reported: bool) -> list[Any]:
+    if trial.state == TrialState.PRUNED and reported and trial.intermediate_values:
         return [trial.intermediate_values[max(trial.intermediate_values)]]
     return list(trial.values) if trial.state == TrialState.COMPLETE else [None] * n_objectives
 
 
 def _table(
-    trials: Sequence[FrozenTrial], options: Options, keys: Sequence[str]
+    trials: Sequence[FrozenTrial], settings: SweepSettings, keys: Sequence[str]
 ) -> tuple[str, Sequence[str], list[list[str]]]:
-    """Return the title, header and rows of the best trials; parameters that none of them varies are left out."""
+    """Return the title, header and rows of the best trials; without parameters that have the same value in all."""
     varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
-    title = "The front" if len(options.objectives) > 1 else f"The best {len(trials)}"
+    title = "The front" if len(settings.objectives) > 1 else f"The best {len(trials)}"
     rows = [
         [
             str(trial.number),
             *(
                 f"{value:,.0f}" if name == "parameters" else f"{value:.3f}"
-                for name, value in zip(options.objectives, trial.values, strict=True)
+                for name, value in zip(settings.objectives, trial.values, strict=True)
             ),
             str(trial.user_attrs.get("epochs", "-")),
             *(_text(trial.params.get(key)) for key in varied),
         ]
         for trial in trials
     ]
-    return title, ("trial", *options.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows
+    return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What ``hydra.sweeper`` says, checked."""
+"""The values of ``hydra.sweeper``, checked."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from brainage.errors import SweepError
 _DIRECTIONS = ("minimize", "maximize")
 _OBJECTIVES = ("objective", "parameters")
 
-# Metrics of which more is better.
+# Metrics that are maximised.
 _SCORES = ("val/r2", "val/pearson_r")
 
 
 @dataclass(frozen=True)
-class Options:
-    """The sweeper's own config; its keys are these.
+class SweepSettings:
+    """The keys of ``hydra.sweeper``.
 
     Parameters
     ----------
     n_trials : int
-        Complete and pruned trials that the study is to have, whoever made them.
+        Complete and pruned trials of the study, counted across processes and restarts.
     direction : str or list of str
-        ``minimize`` or ``maximize``, one an objective.
+        ``minimize`` or ``maximize``, one for each objective.
     study_name : str
-        Names the study, and its folder.
+        The name of the study and of its folder.
     storage : str or None
-        Where the study is: a database's address. None is a file in the sweep's folder.
+        The address of a database; None is a file in the sweep's folder.
     sampler, pruner : dict
-        What makes them, by ``_target_``; no pruner is None.
+        Their config with ``_target_``; None for no pruner.
     params : dict of str to str
         The search space.
     objectives : list of str
-        What is optimised: ``objective``, the run's own, or ``parameters``, how many the network has.
+        ``objective`` (the run's own) or ``parameters`` (their number in the network).
     n_workers : int
-        Processes that are started here.
+        Processes to start on this machine.
     max_consecutive_failures : int
-        After as many trials that failed one after the other, a process stops.
+        A process stops after this many failed trials in a row.
     """
 
     n_trials: int
@@ -61,8 +61,8 @@ class Options:
                 raise SweepError(f"`hydra.sweeper.{name}` must be a whole number from 1, but got {value!r}.")
         if not isinstance(self.study_name, str) or not re.fullmatch(r"[\w][\w.+=-]*", self.study_name):
             raise SweepError(
-                f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since a "
-                f"folder gets it, but got {self.study_name!r}."
+                f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since "
+                f"a folder has this name, but got {self.study_name!r}."
             )
         for name in self.objectives:
             if name not in _OBJECTIVES or self.objectives.count(name) > 1:
@@ -81,22 +81,11 @@ class Options:
 
     @property
     def directions(self) -> list[str]:
-        """One direction an objective."""
+        """The direction of each objective."""
         return list(self.direction) if isinstance(self.direction, list | tuple) else [self.direction]
 
     def refuse_wrong_direction(self, objective: str) -> None:
-        """See that the best is searched for, and not the worst.
-
-        Parameters
-        ----------
-        objective : str
-            The run's own, such as ``val/mse``.
-
-        Raises
-        ------
-        SweepError
-            The direction is that of the worst.
-        """
+        """Check that each direction matches its objective; `objective` is the run's own, such as ``val/mse``."""
         for name, direction in zip(self.objectives, self.directions, strict=True):
             wanted = "maximize" if name == "objective" and objective in _SCORES else "minimize"
             if direction != wanted:

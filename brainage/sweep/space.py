@@ -1,4 +1,4 @@
-"""What a sweep searches: Hydra's words for it, as Optuna's distributions."""
+"""The search space of a sweep: Hydra's syntax, as Optuna's distributions."""
 
 from __future__ import annotations
 
@@ -25,38 +25,33 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched, and what is the same in every trial.
+    """The searched parameters, and the overrides that all trials share.
 
     Parameters
     ----------
     distributions : dict of str to BaseDistribution
         By dotted key, such as ``model.kernel_size``.
     fixed : tuple of str
-        Overrides that every trial gets.
+        Overrides of every trial.
     """
 
     distributions: dict[str, BaseDistribution]
     fixed: tuple[str, ...]
 
     def described(self) -> dict[str, str]:
-        """Return what is searched, as text that is the same whenever the space is."""
+        """Return the distributions as JSON, the same for equal spaces."""
         return {key: distribution_to_json(value) for key, value in sorted(self.distributions.items())}
 
 
 def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:
-    """Read a space.
+    """Return the space of ``hydra.sweeper.params`` and the command line.
 
-    Parameters
-    ----------
-    params : mapping of str to str
-        What ``hydra.sweeper.params`` holds: ``choice()``, ``range()``, ``interval()``, with ``tag(log, ...)``.
-    words : iterable of str
-        The command line's overrides. One that sweeps replaces what `params` says of its key, any other fixes it.
+    A sweep override on the command line replaces the parameter of its key, any other fixes it.
 
     Raises
     ------
     SweepError
-        A range is empty or inverted, or cannot be read.
+        A range is empty or inverted, or a word cannot be parsed.
     """
     distributions: dict[str, BaseDistribution] = {}
     for key, value in params.items():
@@ -111,18 +106,18 @@ def _choice(value: ChoiceSweep, key: str) -> CategoricalDistribution:
     for choice in choices:
         if not isinstance(choice, bool | int | float | str):
             raise SweepError(f"`{key}` must be a choice of numbers, words, true and false, but got `{choice}`.")
-    # By their words: 1 and true are the same to Python.
+    # As text: 1 == True in Python.
     if len({f"{type(choice)}{choice}" for choice in choices}) < len(choices):
         raise SweepError(f"`{key}` must be a choice of different values, but got {choices}. Remove the others.")
     return CategoricalDistribution(choices)
 
 
 def _range(value: RangeSweep, key: str) -> BaseDistribution:
-    """Return whole numbers, or floats in steps; as in Hydra, the stop is not among them."""
+    """Return a distribution of integers or of floats in steps, without the stop, as in Hydra."""
     values = list(value.range())
     if not values:
         raise SweepError(
-            f"`{key}` must be a range that holds a value, but got range({value.start},{value.stop},{value.step}), "
+            f"`{key}` must be a range with a value, but got range({value.start},{value.stop},{value.step}), "
             "which ends before it begins. Swap its ends."
         )
     _refuse_log_of(value.tags, key, float(min(values)))
@@ -161,13 +156,7 @@ def _refuse_log_of(tags: Iterable[str], key: str, low: float) -> None:
 
 
 def corners(space: Space) -> Iterator[Point]:
-    """Yield points that together hold every extreme value, and every choice.
-
-    Parameters
-    ----------
-    space : Space
-        What is searched.
-    """
+    """Yield points that together contain every extreme value and every choice."""
     extremes = {
         key: list(value.choices) if isinstance(value, CategoricalDistribution) else [value.low, value.high]  # type: ignore[attr-defined]
         for key, value in space.distributions.items()

@@ -1,4 +1,4 @@
-"""The job's side of a sweep: an epoch's error goes to the study, which may say that the trial is hopeless."""
+"""The job's side of a sweep: each epoch's loss is reported to the study, which may prune the trial."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ _current: list[Report | None] = []
 
 
 class PrunedError(Exception):
-    """A trial that was ended for being hopeless."""
+    """A trial was pruned."""
 
 
 @contextmanager
 def trial(report: Report | None) -> Iterator[None]:
-    """Let the job that runs inside be a trial of a sweep.
-
-    Parameters
-    ----------
-    report : callable or None
-        Who is told of its epochs; None where nobody prunes.
-    """
+    """Run a job as a trial of a sweep; `report` gets its epochs, or is None where trials are not pruned."""
     _current.append(report)
     try:
         yield
@@ -32,10 +26,10 @@ def trial(report: Report | None) -> Iterator[None]:
 
 
 def current_report() -> Report | None:
-    """Return who is to be told; None where the job belongs to no sweep, or to one that does not prune."""
+    """Return the callable that gets epochs; None outside a sweep, and in one that does not prune."""
     return _current[-1] if _current else None
 
 
 def is_trial() -> bool:
-    """Tell whether the job belongs to a sweep, which has its own say on how it ends."""
+    """Return whether the job is a trial of a sweep, which handles how it ends."""
     return bool(_current)

@@ -24,11 +24,12 @@ from optuna.trial import TrialState, create_trial
 
 from brainage.reporting.figure import ORANGE
 from brainage.sweep import figures
+from brainage.sweep.finish import finish_sweep
 from brainage.sweep.page import _importances
-from brainage.sweep.results import end
-from brainage.sweep.settings import Options
+from brainage.sweep.recovery import REASON
+from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Space
-from brainage.sweep.storage import OBJECTIVES, REASON, Plan, open_study
+from brainage.sweep.storage import OBJECTIVES, StudyTerms, open_study
 
 SCRIPT = "<script>alert(1)</script>"
 SPACE = {
@@ -48,20 +49,20 @@ def made(
     objectives: tuple[str, ...] = ("objective",),
     space: Mapping[str, Any] = SPACE,
     **fixed: Any,
-) -> tuple[optuna.Study, Options]:
+) -> tuple[optuna.Study, SweepSettings]:
     """Begin a study as a sweep does."""
     noted = {"objective": objective, OBJECTIVES: objectives, **fixed}
-    plan = Plan(
+    terms = StudyTerms(
         Space(dict(space), ()).described(), list(directions), {key: json.dumps(value) for key, value in noted.items()}
     )
-    study = open_study(InMemoryStorage(), "name", plan)  # type: ignore[arg-type]
-    return study, Options(100, list(directions), "name", None, {}, None, objectives=objectives)
+    study = open_study(InMemoryStorage(), "name", terms)
+    return study, SweepSettings(100, list(directions), "name", None, {}, None, objectives=objectives)
 
 
 def add(
     study: optuna.Study,
     values: float | tuple[float, ...] | None,
-    told: tuple[float, ...] = (),
+    reported: tuple[float, ...] = (),
     state: TrialState = TrialState.COMPLETE,
     space: Mapping[str, Any] = SPACE,
     params: Mapping[str, Any] | None = None,
@@ -83,8 +84,8 @@ def add(
             values=None if values is None else np.atleast_1d(values).tolist(),
             params={**drawn, **(params or {})},
             distributions=dict(space),
-            intermediate_values=dict(enumerate(told)),
-            user_attrs={"seconds": 2.5, "fit_seconds": 2.0, "epochs": len(told), **attributes},
+            intermediate_values=dict(enumerate(reported)),
+            user_attrs={"seconds": 2.5, "fit_seconds": 2.0, "epochs": len(reported), **attributes},
         )
     )
 
@@ -117,10 +118,10 @@ class Seen(HTMLParser):
         self.text += data
 
 
-def ended(study: optuna.Study, options: Options, folder: Path, space: Mapping[str, Any] = SPACE) -> Seen:
+def ended(study: optuna.Study, options: SweepSettings, folder: Path, space: Mapping[str, Any] = SPACE) -> Seen:
     """Let a sweep end; return its report, which loads nothing and whose figures are files too."""
     folder.mkdir(exist_ok=True)
-    end(study, options, list(space), folder, "optuna-dashboard sqlite:///study.db", lambda trial: "seed: 1\n")
+    finish_sweep(study, options, folder, "optuna-dashboard sqlite:///study.db", lambda trial: "seed: 1\n")
     html = (folder / "report.html").read_text(encoding="utf-8")
     seen = Seen()
     seen.feed(html)
@@ -145,12 +146,12 @@ def drawn(folder: Path) -> set[str]:
 def test_a_sweep_with_trials_of_every_kind_is_reported(tmp_path: Path) -> None:
     study, options = made(batch_size=128)
     for number in range(12):
-        add(study, 50.0 - number, told=(70.0, 60.0 - number, 50.0 - number))
-    add(study, None, told=(90.0, 80.0), state=TrialState.PRUNED)
-    add(study, None, told=(float("nan"),), state=TrialState.PRUNED)
+        add(study, 50.0 - number, reported=(70.0, 60.0 - number, 50.0 - number))
+    add(study, None, reported=(90.0, 80.0), state=TrialState.PRUNED)
+    add(study, None, reported=(float("nan"),), state=TrialState.PRUNED)
     add(study, None, state=TrialState.FAIL, **{REASON: "Training diverged"})
     add(study, None, state=TrialState.FAIL, seconds=None)
-    add(study, None, told=(50.0,), state=TrialState.RUNNING, seconds=None)
+    add(study, None, reported=(50.0,), state=TrialState.RUNNING, seconds=None)
     seen = ended(study, options, tmp_path)
     assert seen.headings == ["Result", "History", "Parameters", "Time", "Failed trials", "What was run"]
     assert drawn(tmp_path) == {"history", "curves", "importances", "parallel", "slices", "time"}
@@ -170,10 +171,10 @@ def test_a_sweep_with_trials_of_every_kind_is_reported(tmp_path: Path) -> None:
 
 def test_pruned_trials_are_drawn_in_the_history(tmp_path: Path) -> None:
     study, options = made()
-    add(study, 50.0, told=(50.0,))
+    add(study, 50.0, reported=(50.0,))
     ended(study, options, tmp_path / "without")
     for _ in range(8):
-        add(study, None, told=(60.0,), state=TrialState.PRUNED)
+        add(study, None, reported=(60.0,), state=TrialState.PRUNED)
     ended(study, options, tmp_path / "with")
     n_orange = [_pixels(tmp_path / name / "figures" / "history.png", ORANGE) for name in ("without", "with")]
     assert n_orange[1] > 5 * n_orange[0] > 0  # the legend's mark is there in both
@@ -191,7 +192,7 @@ def test_importances_need_ten_complete_trials(n_complete: int, shown: bool, tmp_
     for number in range(n_complete):
         add(study, 50.0 - number)
     for _ in range(5):
-        add(study, None, told=(60.0,), state=TrialState.PRUNED)
+        add(study, None, reported=(60.0,), state=TrialState.PRUNED)
     seen = ended(study, options, tmp_path)
     assert ("importances" in drawn(tmp_path)) is shown
     assert ("Importances need 10 complete trials, and there are 9." in seen.text) is not shown
@@ -200,7 +201,7 @@ def test_importances_need_ten_complete_trials(n_complete: int, shown: bool, tmp_
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("n_objectives", [1, 2])
-def test_importances_tell_what_the_good_trials_have_in_common(direction: str, n_objectives: int) -> None:
+def test_importances_are_high_for_what_good_trials_share(direction: str, n_objectives: int) -> None:
     """The best tenth alone has `good`, the worst tenth alone `bad`."""
     space = {"good": CategoricalDistribution([False, True]), "bad": CategoricalDistribution([False, True])}
     study, _ = made(
@@ -244,7 +245,7 @@ def test_a_sweep_of_which_no_trial_has_ended_is_reported(tmp_path: Path) -> None
     assert seen.images == []
 
 
-def test_trials_that_told_nothing_have_no_curves(tmp_path: Path) -> None:
+def test_trials_without_intermediate_values_have_no_curves(tmp_path: Path) -> None:
     study, options = made()
     add(study, 50.0)
     ended(study, options, tmp_path)
@@ -303,9 +304,9 @@ def test_a_front_of_scores_that_may_be_negative_is_drawn_either_way_round(tmp_pa
 
 def test_the_number_of_parameters_alone_can_be_the_objective(tmp_path: Path) -> None:
     study, options = made(objectives=("parameters",))
-    add(study, 9000.0, told=(50.0,))
-    add(study, 4000.0, told=(60.0,))
-    add(study, None, told=(70.0,), state=TrialState.PRUNED)
+    add(study, 9000.0, reported=(50.0,))
+    add(study, 4000.0, reported=(60.0,))
+    add(study, None, reported=(70.0,), state=TrialState.PRUNED)
     seen = ended(study, options, tmp_path)
     assert "Train trial 1, and test it" in seen.text
     assert "Searched for a low parameters" in seen.text
@@ -314,8 +315,8 @@ def test_the_number_of_parameters_alone_can_be_the_objective(tmp_path: Path) -> 
 def test_with_another_objective_a_pruned_trial_has_no_value(tmp_path: Path) -> None:
     """What it told is the validation MSE, as negative since the pruner takes more for better."""
     study, options = made("val/r2", ("maximize",))
-    add(study, 0.3, told=(-60.0, -40.0))
-    add(study, None, told=(-70.0,), state=TrialState.PRUNED)
+    add(study, 0.3, reported=(-60.0, -40.0))
+    add(study, None, reported=(-70.0,), state=TrialState.PRUNED)
     seen = ended(study, options, tmp_path)
     assert "Searched for a high val/r2" in seen.text
     assert "All others stand at the edge." in seen.text
@@ -328,7 +329,7 @@ def test_names_and_reasons_are_never_taken_for_markup(tmp_path: Path) -> None:
     space = {f"model.{SCRIPT}": CategoricalDistribution([SCRIPT, '"><img src=x onerror=alert(1)>', "$\\frac$"])}
     study, options = made(SCRIPT, space=space, **{f"cohort.{SCRIPT}": SCRIPT})
     for number in range(10):
-        add(study, 50.0 - number, told=(60.0,), space=space)
+        add(study, 50.0 - number, reported=(60.0,), space=space)
     add(study, None, state=TrialState.FAIL, space=space, **{REASON: f"{SCRIPT} & <b>bold</b>"})
     seen = ended(study, options, tmp_path, space)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -44,8 +44,8 @@ def test_an_override_fixes_a_parameter_and_a_sweep_override_changes_its_range() 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("range(5,2)", r"`a.b` must be a range that holds a value, but got range\(5,2,1\).*Swap its ends"),
-        ("range(5,5)", r"`a.b` must be a range that holds a value"),
+        ("range(5,2)", r"`a.b` must be a range with a value, but got range\(5,2,1\).*Swap its ends"),
+        ("range(5,5)", r"`a.b` must be a range with a value"),
         ("interval(5,2)", r"`low <= high` must hold for `a.b`, but got interval\(5.0,2.0\)\. Swap its ends"),
         ("tag(log,interval(0,1))", r"`a.b` must be above 0 to be searched logarithmically, but begins at 0\."),
         ("tag(log,range(0,4))", r"`a.b` must be above 0 to be searched logarithmically, but begins at 0\."),

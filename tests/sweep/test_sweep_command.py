@@ -124,7 +124,7 @@ def test_the_best_trains_as_it_stands_to_the_same_error_and_is_tested(swept: tup
 
 
 @pytest.mark.slow
-def test_hopeless_trials_are_ended_with_their_curve(tmp_path: Path) -> None:
+def test_pruned_trials_keep_their_curve(tmp_path: Path) -> None:
     pruner = "+hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, upper: 1.0, n_warmup_steps: 1}"
     words = ("hydra/sweeper/pruner=none", pruner, "trainer.max_epochs=9", "hydra.sweeper.n_trials=2")
     ended = run_command(tmp_path, *SWEEP, *words)
@@ -166,9 +166,7 @@ def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Pat
     words = ("optimizer.lr=1e30", "hydra.sweeper.max_consecutive_failures=2", "hydra.sweeper.n_trials=5")
     ended = run_command(tmp_path, *SWEEP, *words)
     assert ended.code == 1, ended.text
-    assert (
-        "`hydra.sweeper.max_consecutive_failures=2`: as many trials failed one after the other. The last: " in ended.err
-    )
+    assert "`hydra.sweeper.max_consecutive_failures=2`: as many trials failed in a row. The last: " in ended.err
     assert "Training diverged" in ended.err
     assert states(trials_of(tmp_path)) == {"FAIL": 2}
     rows = read(tmp_path / "outputs" / "sweeps" / NAME / "trials.csv")
@@ -250,7 +248,7 @@ def test_several_workers_are_started_here(tmp_path: Path) -> None:
     assert 6 <= len(trials) <= 8
     assert ended.out.count("Trials: ") == 1
     if (os.cpu_count() or 1) < 3:
-        assert "`hydra.sweeper.n_workers=3` is more than the 2 cores here" in ended.out
+        assert "`hydra.sweeper.n_workers=3` is more than the 2 cores" in ended.out
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
-"""What a process tells the study of the trials that it takes."""
+"""A worker runs trials and records their results in the study."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,28 @@ import pytest
 from optuna.pruners import MedianPruner
 from optuna.samplers import RandomSampler
 
-from brainage.sweep.feasible import PossibleSpace
-from brainage.sweep.sampler import PossibleSampler
+from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.recovery import REASON
+from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.space import Point, parse_space
-from brainage.sweep.storage import REASON, Plan, open_storage, open_study
+from brainage.sweep.storage import StudyTerms, open_storage, open_study
 from brainage.sweep.worker import Task, TooManyFailuresError, Worker
+from brainage.system.signals import Interruption
 from brainage.training.pruning import current_report
 
 SPACE = parse_space({"a": "range(0,9)"}, [])
 
 
 def worked(tmp_path: Path, direction: str, losses: list[list[float]]) -> optuna.Study:
-    """Let a worker take a trial for each list of losses, an epoch's each; the objective is their last, or its score."""
+    """Run a trial for each list of losses by epoch; the objective is the last loss, or a score of it."""
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
     study = open_study(
-        open_storage(f"sqlite:///{tmp_path / 'study.db'}", SPACE.distributions),
+        storage,
         "name",
-        Plan(SPACE.described(), [direction], {}),
+        StudyTerms(SPACE.described(), [direction], {}),
     )
-    possible = PossibleSpace(SPACE, lambda point: None)
-    study.sampler = PossibleSampler(possible, lambda seed: RandomSampler(seed=seed), 0)
+    feasible = FeasibleSpace(SPACE, lambda point: None)
+    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
     study.pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=0)
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
@@ -41,14 +45,12 @@ def worked(tmp_path: Path, direction: str, losses: list[list[float]]) -> optuna.
         value = losses[number][-1] if direction == "minimize" else 1 - losses[number][-1] / 100
         return {"status": "finished", "epochs": len(losses[number]), "objective": {"value": value}}
 
-    Worker(study, possible, Task(launch, ("objective",), len(losses), 5)).work()
+    Worker(study, storage, SPACE, Task(launch, ("objective",), len(losses), 5)).work()
     return study
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
-def test_the_trial_with_the_high_loss_is_ended_whatever_the_direction(
-    direction: str, sign: int, tmp_path: Path
-) -> None:
+def test_the_trial_with_the_high_loss_is_pruned_in_both_directions(direction: str, sign: int, tmp_path: Path) -> None:
     study = worked(tmp_path, direction, [[60.0, 50.0], [62.0, 52.0], [90.0, 10.0], [40.0, 30.0]])
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
     assert study.trials[2].intermediate_values == {0: sign * 90.0}
@@ -56,20 +58,44 @@ def test_the_trial_with_the_high_loss_is_ended_whatever_the_direction(
     assert study.best_trial.number == 3
 
 
-def test_failures_are_told_with_their_reason_and_too_many_in_a_row_are_the_end(tmp_path: Path) -> None:
+def test_failures_keep_their_reason_and_too_many_in_a_row_stop_the_worker(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
     study = open_study(
-        open_storage(f"sqlite:///{tmp_path / 'study.db'}", SPACE.distributions),
+        storage,
         "name",
-        Plan(SPACE.described(), ["minimize"], {}),
+        StudyTerms(SPACE.described(), ["minimize"], {}),
     )
-    possible = PossibleSpace(SPACE, lambda point: None)
-    study.sampler = PossibleSampler(possible, lambda seed: RandomSampler(seed=seed), 0)
+    feasible = FeasibleSpace(SPACE, lambda point: None)
+    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
     ends = iter(["failed", "finished", "failed", "failed"])
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
         return {"status": next(ends), "reason": f"reason {number}", "objective": {"value": 1.0}}
 
-    with pytest.raises(TooManyFailuresError, match="max_consecutive_failures=2`: as many .* The last: reason 3"):
-        Worker(study, possible, Task(launch, ("objective",), 9, 2)).work()
+    with pytest.raises(TooManyFailuresError, match="max_consecutive_failures=2`.* The last: reason 3"):
+        Worker(study, storage, SPACE, Task(launch, ("objective",), 9, 2)).work()
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "FAIL", "FAIL"]
     assert [trial.user_attrs.get(REASON) for trial in study.trials] == ["reason 0", None, "reason 2", "reason 3"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_trial_interrupted_by_a_signal_is_failed_and_re_enqueued(signum: signal.Signals, tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    study = open_study(storage, "name", StudyTerms(SPACE.described(), ["minimize"], {}))
+    feasible = FeasibleSpace(SPACE, lambda point: None)
+    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
+    signals = iter([signum])
+
+    def launch(number: int, point: Point) -> Mapping[str, Any]:
+        for signum in signals:
+            raise Interruption(signum)
+        return {"status": "finished", "objective": {"value": 1.0}}
+
+    worker = Worker(study, storage, SPACE, Task(launch, ("objective",), 1, 5))
+    with pytest.raises(Interruption, match=signum.name):
+        worker.work()
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"]
+    worker.work()
+    worker.settle()
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
+    assert study.trials[0].params == study.trials[1].params

@@ -1,4 +1,4 @@
-"""Only what can exist is proposed, and at random just as often as in the whole space restricted to it."""
+"""Only feasible points are drawn, with their probabilities in the whole space."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 import yaml
 from scipy.stats import chisquare, ks_2samp
 
 from brainage.errors import SweepError
 from brainage.models import geometry
-from brainage.sweep.feasible import PossibleSpace
-from brainage.sweep.sampler import PossibleSampler
+from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.space import Space, parse_space
 from tests.conftest import ROOT
 
@@ -34,7 +32,7 @@ def checked(**others: Any) -> Any:
     return check
 
 
-def exists(point: Mapping[str, Any], **others: Any) -> bool:
+def is_feasible(point: Mapping[str, Any], **others: Any) -> bool:
     """Tell whether a network can be, by building up its lengths and sizes from the design's description."""
     length, channels, parameters = others.get("n_times", 490), 21, 0
     kernel, dilation = point["model.kernel_size"], others.get("dilation", 1)
@@ -57,16 +55,16 @@ def exists(point: Mapping[str, Any], **others: Any) -> bool:
     [{}, {"n_times": 100}, {"dilation": 3}, {"max_parameters": 20_000}, {"n_times": 30, "dilation": 2}],
     ids=str,
 )
-def test_only_what_can_exist_is_drawn(others: dict[str, int]) -> None:
-    possible = PossibleSpace(published(), checked(**others))
+def test_only_feasible_points_is_drawn(others: dict[str, int]) -> None:
+    feasible = FeasibleSpace(published(), checked(**others))
     rng = np.random.default_rng(5)
-    assert all(exists(possible.draw(rng), **others) for _ in range(300))
+    assert all(is_feasible(feasible.draw(rng), **others) for _ in range(300))
 
 
-def test_draws_are_distributed_as_the_published_space_restricted_to_what_can_exist() -> None:
+def test_draws_are_distributed_as_the_published_space_restricted_to_feasible_points() -> None:
     """Against rejection sampling by another generator and another rule, value by value."""
-    possible, rng = PossibleSpace(published(), checked()), np.random.default_rng(1)
-    drawn = [possible.draw(rng) for _ in range(4000)]
+    feasible, rng = FeasibleSpace(published(), checked()), np.random.default_rng(1)
+    drawn = [feasible.draw(rng) for _ in range(4000)]
     other, expected = np.random.default_rng(2), []
     while len(expected) < 8000:
         point = {
@@ -81,7 +79,7 @@ def test_draws_are_distributed_as_the_published_space_restricted_to_what_can_exi
             "optimizer.lr": float(10 ** other.uniform(-6, -2)),
             "optimizer.weight_decay": float(other.choice([0.0, 1e-4, 1e-3, 1e-2, 1e-1])),
         }
-        if exists(point):
+        if is_feasible(point):
             expected.append(point)
     for key in expected[0]:
         if key == "optimizer.lr":
@@ -96,12 +94,12 @@ def test_draws_are_distributed_as_the_published_space_restricted_to_what_can_exi
         assert chisquare(observed, theirs * observed.sum() / theirs.sum()).statistic / 1.5 < 5 * len(usual) + 10, key
 
 
-def test_a_space_in_which_little_can_exist_is_counted_and_drawn_evenly() -> None:
+def test_a_space_in_which_little_is_feasible_is_counted_and_drawn_evenly() -> None:
     """Of 14 kernels, 10 depths, 4 strides and more, only the smallest networks have so few parameters."""
-    possible = PossibleSpace(published(), checked(max_parameters=400), geometry.depends_on)
+    feasible = FeasibleSpace(published(), checked(max_parameters=400), geometry.depends_on)
     rng = np.random.default_rng(0)
-    drawn = [possible.draw(rng) for _ in range(600)]
-    assert all(exists(point, max_parameters=400) for point in drawn)
+    drawn = [feasible.draw(rng) for _ in range(600)]
+    assert all(is_feasible(point, max_parameters=400) for point in drawn)
     # One layer, 8 channels, kernel 2: 21 * 2 * 8 + 8 = 344 parameters, 360 with batch normalisation.
     assert {(p["model.kernel_size"], p["model.depth"], p["model.start_out"]) for p in drawn} == {(2, 1, 8)}
     assert {p["model.stride"] for p in drawn} == {2, 3, 4, 5}
@@ -109,81 +107,23 @@ def test_a_space_in_which_little_can_exist_is_counted_and_drawn_evenly() -> None
     assert len({p["optimizer.lr"] for p in drawn}) == 600
 
 
-def test_a_space_in_which_nothing_can_exist_is_refused_with_a_reason() -> None:
+def test_a_space_in_which_nothing_is_feasible_is_refused_with_a_reason() -> None:
     space = published(**{"model.kernel_size": "range(300,400)"})
     with pytest.raises(
-        SweepError, match=r"no network can be made of any of .*`model.depth=1` is impossible with kernel"
+        SweepError, match=r"no network can be built from any of .*`model.depth=1` is impossible with kernel"
     ):
-        PossibleSpace(space, checked(max_parameters=10**12), geometry.depends_on)
+        FeasibleSpace(space, checked(max_parameters=10**12), geometry.depends_on)
 
 
 def test_log_whole_numbers_are_as_probable_where_they_are_counted_as_where_they_are_drawn() -> None:
     space = parse_space({"model.kernel_size": "tag(log,range(1,9))"}, [])
 
-    possible = PossibleSpace(space, lambda point: None)
-    points, weights = possible._count()
+    feasible = FeasibleSpace(space, lambda point: None)
+    points, weights = feasible._count()
     rng = np.random.default_rng(0)
-    counts = Counter(possible.draw(rng)["model.kernel_size"] for _ in range(20_000))
+    counts = Counter(feasible.draw(rng)["model.kernel_size"] for _ in range(20_000))
     for point, weight in zip(points, weights, strict=True):
         assert counts[point["model.kernel_size"]] / 20_000 == pytest.approx(weight, abs=0.02)
-
-
-# --- The sampler ---
-
-
-def search(n_trials: int, seed: int = 3, study: optuna.Study | None = None, **others: Any) -> optuna.Study:
-    possible = PossibleSpace(published(), checked(**others))
-    study = study or optuna.create_study()
-    study.sampler = PossibleSampler(possible, lambda seed: optuna.samplers.TPESampler(seed=seed), seed)
-
-    def error(trial: optuna.Trial) -> float:
-        point = {key: trial._suggest(key, distribution) for key, distribution in possible.space.distributions.items()}
-        assert exists(point, **others)
-        return float(
-            (point["model.kernel_size"] - 6) ** 2 + point["model.depth"] + abs(np.log10(point["optimizer.lr"]) + 3)
-        )
-
-    study.optimize(error, n_trials=n_trials)
-    return study
-
-
-@pytest.mark.parametrize("others", [{}, {"dilation": 3}, {"max_parameters": 20_000}], ids=str)
-def test_the_sampler_learns_and_never_proposes_what_cannot_exist(others: dict[str, int]) -> None:
-    study = search(60, **others)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 60
-    late = np.median([trial.value for trial in study.trials[-20:]])
-    assert late < np.median([trial.value for trial in study.trials[:10]])
-
-
-def test_a_restarted_search_goes_on_as_if_there_had_been_no_restart() -> None:
-    whole = search(24)
-    parts = search(12)
-    search(12, study=parts)
-    assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
-    assert len({str(trial.params) for trial in parts.trials}) == 24
-    assert [trial.params for trial in search(5, seed=4).trials] != [trial.params for trial in whole.trials[:5]]
-
-
-def test_the_first_points_are_plain_draws_the_cheapest_first() -> None:
-    """As a set they are what the restricted space gives at random; only their order is not by chance."""
-    possible = PossibleSpace(published(), checked())
-
-    def cost(point: Mapping[str, Any]) -> float:
-        model = {"name": "variable1dcnn", "in_channels": 21}
-        given = {key.removeprefix("model."): value for key, value in point.items() if key.startswith("model.")}
-        return geometry.multiplications("variable1dcnn", {**model, **given})
-
-    sampler = PossibleSampler(possible, lambda seed: optuna.samplers.TPESampler(seed=seed), 8, n_first=6, cost=cost)
-    study = optuna.create_study(sampler=sampler)
-    study.enqueue_trial(possible.draw(np.random.default_rng(99)))  # one that is tried again takes nobody's place
-    for _ in range(7):
-        trial = study.ask()
-        for key, value in possible.space.distributions.items():
-            trial._suggest(key, value)
-    proposed = [trial.params for trial in study.trials[1:]]
-    drawn = [possible.draw(np.random.default_rng([8, number])) for number in range(6)]
-    assert sorted(map(str, proposed)) == sorted(str(dict(sorted(point.items()))) for point in drawn)
-    assert [cost(point) for point in proposed] == sorted(cost(point) for point in drawn)
 
 
 def test_multiplications_are_counted_as_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""What ``hydra.sweeper`` may say."""
+"""Values of ``hydra.sweeper`` that are refused."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from brainage.errors import SweepError
-from brainage.sweep.settings import Options
+from brainage.sweep.settings import SweepSettings
 
 
-def options(direction: Any = "minimize", **given: Any) -> Options:
-    return Options(
+def options(direction: Any = "minimize", **given: Any) -> SweepSettings:
+    return SweepSettings(
         **{"n_trials": 1, "study_name": "name", "storage": None, "sampler": {}, "pruner": None, **given},
         direction=direction,
     )

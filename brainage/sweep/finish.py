@@ -1,0 +1,43 @@
+"""The end of a sweep: its tables, page and best experiment are written, and the result is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from brainage.sweep.page import write_page
+from brainage.sweep.results import LOCK, sweep_result, write_trials
+from brainage.sweep.settings import SweepSettings
+from brainage.sweep.storage import reports_objective, search_space
+from brainage.system.files import write_whole
+
+
+def finish_sweep(
+    study: Study,
+    settings: SweepSettings,
+    folder: Path,
+    dashboard: str,
+    experiment: Callable[[FrozenTrial], str],
+) -> None:
+    """Write and print the result of a study.
+
+    `dashboard` is the command that opens the study in the browser, `experiment` returns a trial as an experiment's
+    YAML.
+    """
+    with FileLock(folder / LOCK):  # several commands may end at the same moment
+        trials, keys = study.get_trials(deepcopy=False), list(search_space(study))
+        n_objectives = len(settings.objectives)
+        write_trials(folder / "trials.csv", trials, keys, n_objectives, reported=reports_objective(study))
+        result = sweep_result(study, settings, folder)
+        if result.best:
+            target, text = folder / "experiment" / "best.yaml", experiment(result.best[0])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, lambda path: path.write_text(text))
+        result.show()
+        print(f"Trials: {folder / 'trials.csv'}")
+        print(f"Report: {write_page(study, settings, result, folder)}")
+        print(f"Look closer: {dashboard}")

@@ -1,0 +1,95 @@
+"""The sampler proposes feasible points only, learns, and continues after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.samplers import RandomSampler
+from optuna.trial import create_trial
+
+from brainage.models import geometry
+from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.sampler import FeasibleSampler
+from tests.sweep.test_feasible import checked, is_feasible, published
+from tests.sweep.test_recovery import SPACE
+
+
+def search(n_trials: int, seed: int = 3, study: optuna.Study | None = None, **others: Any) -> optuna.Study:
+    feasible = FeasibleSpace(published(), checked(**others))
+    study = study or optuna.create_study()
+    study.sampler = FeasibleSampler(feasible, lambda seed: optuna.samplers.TPESampler(seed=seed), seed)
+
+    def error(trial: optuna.Trial) -> float:
+        point = {key: trial._suggest(key, distribution) for key, distribution in feasible.space.distributions.items()}
+        assert is_feasible(point, **others)
+        return float(
+            (point["model.kernel_size"] - 6) ** 2 + point["model.depth"] + abs(np.log10(point["optimizer.lr"]) + 3)
+        )
+
+    study.optimize(error, n_trials=n_trials)
+    return study
+
+
+@pytest.mark.parametrize("others", [{}, {"dilation": 3}, {"max_parameters": 20_000}], ids=str)
+def test_the_sampler_learns_and_never_proposes_infeasible_points(others: dict[str, int]) -> None:
+    study = search(60, **others)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 60
+    late = np.median([trial.value for trial in study.trials[-20:]])
+    assert late < np.median([trial.value for trial in study.trials[:10]])
+
+
+def test_a_restarted_search_goes_on_as_if_there_had_been_no_restart() -> None:
+    whole = search(24)
+    parts = search(12)
+    search(12, study=parts)
+    assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
+    assert len({str(trial.params) for trial in parts.trials}) == 24
+    assert [trial.params for trial in search(5, seed=4).trials] != [trial.params for trial in whole.trials[:5]]
+
+
+def test_the_first_points_are_plain_draws_the_cheapest_first() -> None:
+    """As a set they are what the restricted space gives at random; only their order is not by chance."""
+    feasible = FeasibleSpace(published(), checked())
+
+    def cost(point: Mapping[str, Any]) -> float:
+        model = {"name": "variable1dcnn", "in_channels": 21}
+        given = {key.removeprefix("model."): value for key, value in point.items() if key.startswith("model.")}
+        return geometry.multiplications("variable1dcnn", {**model, **given})
+
+    sampler = FeasibleSampler(feasible, lambda seed: optuna.samplers.TPESampler(seed=seed), 8, n_first=6, cost=cost)
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial(feasible.draw(np.random.default_rng(99)))  # one that is tried again takes nobody's place
+    for _ in range(7):
+        trial = study.ask()
+        for key, value in feasible.space.distributions.items():
+            trial._suggest(key, value)
+    proposed = [trial.params for trial in study.trials[1:]]
+    drawn = [feasible.draw(np.random.default_rng([8, number])) for number in range(6)]
+    assert sorted(map(str, proposed)) == sorted(str(dict(sorted(point.items()))) for point in drawn)
+    assert [cost(point) for point in proposed] == sorted(cost(point) for point in drawn)
+
+
+def test_a_proposal_under_hyperband_uses_the_trials_of_all_brackets() -> None:
+    seen = []
+
+    class Looking(RandomSampler):
+        def sample_relative(self, study, trial, search_space):  # type: ignore[no-untyped-def]
+            seen.append(len(study.get_trials(deepcopy=False)))
+            return {}
+
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="name", pruner=optuna.pruners.HyperbandPruner(1, 9))
+    study.sampler = FeasibleSampler(
+        FeasibleSpace(SPACE, lambda point: None),
+        lambda seed: Looking(),
+        3,
+        all_trials=lambda: optuna.load_study(study_name="name", storage=storage),
+    )
+    for _ in range(4):
+        study.add_trial(create_trial(value=1.0, params={"a": 1, "b": 0.5}, distributions=SPACE.distributions))
+    study.ask().suggest_int("a", 0, 8)
+    assert seen == [5]
