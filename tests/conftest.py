@@ -18,6 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
+from brainage.commands import store
 from brainage.config.hydra import register
 from brainage.runs import job as jobs
 
@@ -72,6 +73,23 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def store_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Call ``brainage store`` in an empty folder, in this process; check that its output names no participant."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Ended:
+        try:
+            code = store.main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        assert "secret" not in said.out + said.err
+        return Ended(code, said.out, said.err)
+
+    return run
 
 
 def run_here(work: Callable[[DictConfig], object], verb: str, folder: Path, *overrides: str) -> int:

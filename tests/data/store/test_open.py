@@ -1,6 +1,9 @@
+"""Opening stores: written once, checked, rewritten if damaged."""
+
+from __future__ import annotations
+
 import multiprocessing
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,42 +15,17 @@ from brainage.data.store import layout as store_files
 from brainage.data.store.layout import DamagedStoreError, Store
 from brainage.data.store.open import open_store
 from brainage.data.store.series import FileScan
-from brainage.errors import SeriesError, StoreError
-
-N_COMPONENTS, N_TIMES = 3, 7
-
-
-@dataclass(frozen=True)
-class FakeScan:
-    """Series made from a number; a negative one cannot be used."""
-
-    number: int
-    n_times: int = N_TIMES + 2
-
-    def read(self) -> np.ndarray:
-        if self.number < 0:
-            raise SeriesError("NaN or infinity", "made so")
-        return np.random.default_rng(self.number).normal(self.number, 5, (self.n_times, N_COMPONENTS))
-
-    def stamp(self) -> tuple[str | int | float, ...]:
-        return (self.number, self.n_times)
-
-
-@dataclass(frozen=True)
-class CountedScan(FakeScan):
-    """Leaves a line in a file each time it is read; reads slowly."""
-
-    log: str = ""
-
-    def read(self) -> np.ndarray:
-        with Path(self.log).open("a") as file:
-            file.write("read\n")
-        time.sleep(0.02)
-        return super().read()
-
-
-def make(root: Path, scans: dict[str, FakeScan]) -> Store:
-    return open_store(root, scans, n_components=N_COMPONENTS, n_times=N_TIMES)
+from brainage.errors import StoreError
+from tests.data.store.scans import (
+    N_COMPONENTS,
+    N_TIMES,
+    ChangingScan,
+    CountedScan,
+    FakeScan,
+    flip_a_byte,
+    make,
+    truncate_the_index,
+)
 
 
 def test_rows_are_cropped_z_scored_and_in_order_of_ids(tmp_path: Path) -> None:
@@ -101,18 +79,6 @@ def test_a_changed_file_makes_another_store(tmp_path: Path) -> None:
     assert opened().fingerprint != first.fingerprint
     other_settings = open_store(tmp_path / "store", scans, n_components=N_COMPONENTS, n_times=N_TIMES - 1)
     assert len({first.fingerprint, opened().fingerprint, other_settings.fingerprint}) == 3
-
-
-def flip_a_byte(store: Store) -> None:
-    path = store.folder / "series.npy"
-    data = bytearray(path.read_bytes())
-    data[-3] ^= 1
-    path.write_bytes(data)
-
-
-def truncate_the_index(store: Store) -> None:
-    path = store.folder / "index.txt"
-    path.write_bytes(path.read_bytes()[:-5])
 
 
 def lose_the_series(store: Store) -> None:
@@ -189,21 +155,6 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StoreError, match="No space left on device. Nothing was left"):
         make(tmp_path, {"a": FakeScan(1)})
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
-
-
-class ChangingScan(FakeScan):
-    """Its file changes each time it is read, `times` times."""
-
-    changes = 0
-    times = 1
-
-    def read(self) -> np.ndarray:
-        if ChangingScan.changes < ChangingScan.times:
-            ChangingScan.changes += 1
-        return super().read()
-
-    def stamp(self) -> tuple[str | int | float, ...]:
-        return (*super().stamp(), ChangingScan.changes)
 
 
 @pytest.mark.parametrize(("times", "gives_up"), [(1, False), (99, True)])

@@ -1,4 +1,4 @@
-"""``python -m brainage.data.store list|verify|purge``, run as users run it, on real stores."""
+"""Participants who withdrew are removed from stores and from the tables of runs."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from brainage.data.store import layout as store_files
-from brainage.data.store.layout import DamagedStoreError, Store, load_store
+from brainage.data.store.layout import load_store
 from brainage.data.store.locking import locked
-from brainage.data.store.open import open_store
-from tests.conftest import FAST, Command, Ended
-from tests.data.test_store import N_COMPONENTS, N_TIMES, CountedScan, FakeScan, flip_a_byte, truncate_the_index
-
-# Recognisable, so that their absence from messages can be seen; p3 and p7 cannot be used.
-PEOPLE = {f"secret-p{i}": FakeScan(-i if i in (3, 7) else i) for i in range(10)}
-
-
-def make(root: Path, scans: dict[str, FakeScan], n_times: int = N_TIMES) -> Store:
-    return open_store(root, scans, n_components=N_COMPONENTS, n_times=n_times)
-
-
-def without(*numbers: int) -> dict[str, FakeScan]:
-    return {person: scan for person, scan in PEOPLE.items() if person not in {f"secret-p{i}" for i in numbers}}
+from tests.conftest import FAST, Command
+from tests.data.store.scans import (
+    N_TIMES,
+    PEOPLE,
+    CountedScan,
+    FakeScan,
+    flip_behind_its_time,
+    make,
+    truncate_the_index,
+    without,
+)
 
 
 @pytest.fixture
@@ -33,89 +29,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "outputs" / "store"
 
 
-@pytest.fixture
-def store_command(command: Command) -> Command:
-    """Run the command; whatever it says, it names nobody and shows no traceback."""
-
-    def run(*arguments: str, **environment: str) -> Ended:
-        ended = command("-W", "error", "-m", "brainage.data.store", *arguments, **environment)
-        assert "secret" not in ended.text
-        assert "Traceback" not in ended.text
-        return ended
-
-    return run
-
-
 def withdraw(folder: Path, *numbers: int) -> str:
     (folder / "withdrawn.csv").write_text("eid\n" + "".join(f"sub-secret-p{i}\n" for i in numbers))
     return "withdrawn.csv"
-
-
-def flip_behind_its_time(store: Store, row: int) -> None:
-    """Flip a bit of a row, as a failing disk would: size and time of the file stay."""
-    path = store.folder / "series.npy"
-    status = path.stat()
-    data = bytearray(path.read_bytes())
-    data[status.st_size - store.series.nbytes + row * store.series[0].nbytes] ^= 4
-    path.write_bytes(data)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def test_list_shows_what_there_is(root: Path, store_command: Command) -> None:
-    whole, damaged = make(root, PEOPLE), make(root, without(1))
-    truncate_the_index(damaged)
-    (root / ".0123456789abcdef.partial").mkdir()
-    (root / "notes").mkdir()
-    ended = store_command("list")
-    assert ended.code == 0
-    lines = {line.split()[0]: line.split() for line in ended.out.splitlines()[1:]}
-    assert list(lines["fingerprint"]) == ["fingerprint", "participants", "excluded", "shape", "size", "made", "state"]
-    assert lines[whole.fingerprint][1:8] == ["8", "2", "8", "x", "3", "x", "7"]
-    assert lines[whole.fingerprint][9] == "kB"
-    assert lines[whole.fingerprint][-1] == "whole"
-    assert lines[damaged.fingerprint][-1] == "damaged"
-    assert lines["0123456789abcdef"][-1] == "unfinished"
-    assert "notes" not in lines
-
-
-@pytest.mark.parametrize("verb", ["list", "verify"])
-def test_no_store_is_no_mistake_but_a_folder_that_was_named_must_exist(verb: str, store_command: Command) -> None:
-    assert store_command(verb).code == 0
-    ended = store_command(verb, "--root", "elsewhere")
-    assert ended.code == 2
-    assert (
-        ended.err == "error: `--root elsewhere` must be an existing folder. Name one, or leave it out: outputs/store.\n"
-    )
-
-
-def test_verify_reads_every_row_and_counts_the_bad_ones(root: Path, store_command: Command) -> None:
-    whole, damaged, cut = make(root, PEOPLE), make(root, without(1)), make(root, without(2))
-    assert store_command("verify").code == 0
-    flip_behind_its_time(damaged, 0)
-    flip_behind_its_time(damaged, 5)
-    truncate_the_index(cut)
-    ended = store_command("verify", "--root", str(root))
-    assert ended.code == 1
-    assert f"{whole.fingerprint}: whole\n" in ended.out
-    assert f"{damaged.fingerprint}: damaged: 2 of 7 rows do not match their checksums\n" in ended.out
-    assert f"{cut.fingerprint}: damaged: its index or its array is not what was written\n" in ended.out
-    assert "2 of those in" in ended.err
-    assert "the next run writes them again" in ended.err
-
-
-def test_verify_notices_every_flipped_bit_of_a_row_and_of_the_header(root: Path) -> None:
-    store = make(root, {"a": FakeScan(1)})
-    path, status = store.folder / "series.npy", (store.folder / "series.npy").stat()
-    original = path.read_bytes()
-    rng = np.random.default_rng(0)
-    positions = [*range(128), *rng.integers(128, len(original), 30)]
-    for position in positions:
-        data = bytearray(original)
-        data[position] ^= 1 << int(rng.integers(8))
-        path.write_bytes(data)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        with pytest.raises(DamagedStoreError, match="is damaged"):
-            store_files.verify(load_store(store.folder), [0])
 
 
 def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
@@ -241,6 +157,8 @@ TABLES = {
     "exclusions.csv": 'reason,participant_id\n"a ""b"",\nc",secret-p1\n"d\n,e",secret-p22\n\n',
     "pooled_predictions.csv": '\ufeffparticipant_id,age\nsub-secret-p1,1\n"secret-p1",2\nsecret-p11,3\n',
 }
+
+
 PURGED = {
     "splits.csv": "participant_id,split\nsecret-p2,val\n",
     "predictions.csv": "participant_id,split,age,predicted_age,bag\r\nsecret-p2,val,5e1,50.10,0.1\r\n",
@@ -342,21 +260,6 @@ def test_in_the_wrong_folder_the_warning_says_what_does_not_exist(tmp_path: Path
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
     assert ended.code == 0
     assert "Note that `outputs/store` does not exist and `outputs` does not exist." in ended.err
-
-
-@pytest.mark.parametrize("arguments", [(), ("purge",), ("remove",), ("list", "--ids", "x")])
-def test_a_command_line_that_is_none_exits_with_2(arguments: tuple[str, ...], store_command: Command) -> None:
-    assert store_command(*arguments).code == 2
-
-
-@pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index])
-def test_list_calls_a_store_damaged_that_the_next_run_would_make_again(
-    harm: object, root: Path, store_command: Command
-) -> None:
-    harm(make(root, PEOPLE))  # type: ignore[operator]
-    ended = store_command("list")
-    assert ended.code == 0
-    assert ended.out.split()[-1] == "damaged"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What can go wrong around a store: many processes, killed ones, full disks, flipped bits, removal while it is used."""
+"""Faults around a store: concurrent and killed processes, full disks, flipped bits, removal while in use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from brainage.data.store.open import open_store
 from brainage.data.store.write import discard
 from brainage.errors import StoreError
 from tests.conftest import FAST, Command, run_command
-from tests.data.test_store import (
+from tests.data.store.scans import (
     N_COMPONENTS,
     N_TIMES,
     ChangingScan,
@@ -35,6 +35,8 @@ from tests.data.test_store import (
 )
 
 SPAWN = multiprocessing.get_context("spawn")
+
+
 N_PEOPLE = 20
 
 

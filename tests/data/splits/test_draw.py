@@ -1,14 +1,14 @@
-from pathlib import Path
+"""Splits that are drawn."""
+
+from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from brainage.data.splits import PARTS
-from brainage.data.splits.checks import check_disjoint
 from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split
-from brainage.data.splits.fixed import fixed_split
-from brainage.errors import CohortError, MissingPathError, SplitError
+from brainage.errors import SplitError
 
 
 def people(n: int, **columns: object) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def people(n: int, **columns: object) -> pd.DataFrame:
     return pd.DataFrame({"participant_id": [f"p{i:05d}" for i in range(n)], "age": ages, **columns})
 
 
-def sizes(split: "pd.Series[str]") -> list[int]:
+def sizes(split: pd.Series[str]) -> list[int]:
     return [int((split == part).sum()) for part in PARTS]
 
 
@@ -64,19 +64,6 @@ def test_stratified_parts_have_nearly_the_same_ages() -> None:
 def test_a_part_without_people_is_refused(n: int) -> None:
     with pytest.raises(SplitError, match=r"leaves no participant in .*val"):
         random_split(people(n), seed=0)
-
-
-def test_one_person_in_two_parts_is_refused() -> None:
-    split = pd.Series(["train", "val", "test", "test"], index=["a", "b", "c", "a"])
-    with pytest.raises(SplitError, match="1 participants or families into more than one part"):
-        check_disjoint(split, {})
-
-
-def test_one_family_in_two_parts_is_refused() -> None:
-    split = pd.Series(["train", "val", "test"], index=["a", "b", "c"])
-    check_disjoint(split, {"a": "x", "b": "y"})
-    with pytest.raises(SplitError, match="1 participants or families"):
-        check_disjoint(split, {"a": "x", "b": "x"})
 
 
 @pytest.mark.parametrize("stratify", [None, "age"])
@@ -164,36 +151,3 @@ def test_who_has_no_site_or_a_relative_at_the_tested_one_is_left_out() -> None:
 def test_a_site_that_cannot_be_left_out_is_refused(table: pd.DataFrame, match: str) -> None:
     with pytest.raises(SplitError, match=match):
         leave_site_out_split(table, site="Redding", seed=1)
-
-
-def test_a_fixed_split_is_that_of_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "splits.csv"
-    path.write_text("participant_id,split\np00002,train\nsub-p00001,Test\np00004,val\nelsewhere,train\n")
-    split = fixed_split(people(6), path)
-    assert split.to_dict() == {"p00001": "test", "p00002": "train", "p00004": "val"}
-    assert list(split.index) == ["p00001", "p00002", "p00004"]
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "match"),
-    [
-        ("participant_id,part\np00001,train\n", CohortError, "has no column `split`"),
-        ("participant_id,split\n", CohortError, "has a header but no rows"),
-        ("participant_id,split\np00001,training\n", SplitError, r"must be one of train, val, test, but 1 rows .*row 2"),
-        ("participant_id,split\np00001,train\np00001,test\n", SplitError, r"1 are in several \(rows 2, 3\)"),
-        ("participant_id,split\nother,train\n", SplitError, "none of its 1 participants is in the cohort's table"),
-        ("participant_id,split\np00001,train\np00002,val\n", SplitError, "leaves no participant in test"),
-    ],
-    ids=["column", "empty", "part", "twice", "strangers", "no-test"],
-)
-def test_a_file_that_is_no_split_is_refused(text: str, error: type[Exception], match: str, tmp_path: Path) -> None:
-    path = tmp_path / "splits.csv"
-    path.write_text(text)
-    with pytest.raises(error, match=match) as caught:
-        fixed_split(people(6), path)
-    assert "p0000" not in str(caught.value)
-
-
-def test_a_split_file_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(MissingPathError, match="No such file"):
-        fixed_split(people(6), tmp_path / "splits.csv")

@@ -1,0 +1,103 @@
+"""Queries of ``cohort.include``."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from brainage.data.cohorts.checks import ROW, usable_rows
+from brainage.data.cohorts.query import columns_of_query
+from brainage.errors import CohortError
+
+IDS = ("1000044", "1000011", "1000033", "1000022")
+
+
+def people(**columns: list[object]) -> pd.DataFrame:
+    """Four people in rows 2 to 5; the ids are not in order."""
+    table = {
+        "participant_id": list(IDS),
+        "age": [50.0, 60.0, math.nan, 70.0],
+        "sex": [0.0, 1.0, 1.0, math.nan],
+        "site": pd.Series(["11025", "11026", None, "x`y & z"], dtype="str"),
+        "21001-2.0": [20.0, 30.0, 25.0, 40.0],
+    }
+    return pd.DataFrame(table | columns).set_axis(pd.RangeIndex(2, 6))
+
+
+def refuse_ids(error: BaseException) -> None:
+    assert not [person for person in IDS if person in str(error)]
+
+
+@pytest.mark.parametrize(
+    ("include", "rows"),
+    [
+        ("sex == 1 and age < 70", [3]),
+        ("age == age", [2, 3, 5]),
+        ("50 < age <= 70", [3, 5]),
+        ("`21001-2.0` > 25 & age.notna()", [3, 5]),
+        ("age < 55 | sex == 1", [2, 3, 4]),
+        ("not age > 55", [2, 4]),
+        ("~(age > 55)", [2, 4]),
+        ("site.isin(['11025', \"11026\"])", [2, 3]),
+        ("site in ['11025'] or site == 'x`y & z'", [2, 5]),
+        ("sex not in (0, 1)", [5]),
+        ("age.between(50, 60)", [2, 3]),
+        ("sex.isna() or site.isna()", [4, 5]),
+        ("(age + 10) / 2 > 3 * 10 and -age < -50", [3, 5]),
+        ("sex == 1\n  and age < 70", [3]),
+    ],
+)
+def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
+    found = usable_rows(people(), include=include, label="`t.tsv`")
+    assert sorted(found[ROW]) == rows
+
+
+@pytest.mark.parametrize(
+    ("include", "message"),
+    [
+        ("age >", r"`age >`, but it cannot be parsed"),
+        ("", r"cannot be parsed"),
+        ("age > 50; sex == 1", r"cannot be parsed"),
+        ("age > @limit", r"cannot be parsed"),
+        ("age @ sex", r"something else \(MatMult\)"),
+        ("__import__('os').system('true')", r"calls a function or another method"),
+        ("age.mean() > 3", r"calls a function or another method"),
+        ("age.isin([1]).any()", r"calls a function or another method"),
+        ("site.str", r"something else \(Attribute\)"),
+        ("age[0] > 3", r"something else \(Subscript\)"),
+        ("(lambda: age)", r"something else \(Lambda\)"),
+        ("[a for a in age]", r"something else \(ListComp\)"),
+        ("(age := 3)", r"something else \(NamedExpr\)"),
+        ("age > 3 if sex else sex", r"something else \(IfExp\)"),
+        ("f'{age}' == '3'", r"something else \(JoinedStr\)"),
+        ("age is None", r"something else \(Is\)"),
+        ("age == None", r"the constant None"),
+        ("site == 'a'.isin([1])", r"calls a function or another method"),
+        ("agee > 3", r"has no column `agee`.*Did you mean `age`\?"),
+        ("`21001-3.0` > 3", r"has no column `21001-3.0`.*Did you mean `21001-2.0`\?"),
+        ("index > 3", r"has no column `index`"),
+        ("site > 3", r"`site` has text: write the value in quotes"),
+        ("site != 11025", r"text with numbers.*`site` has text: write the value in quotes"),
+        ("sex != '1'", r"`sex` has numbers: write the value without quotes"),
+        ("site.isin([11025])", r"`site` has text: write the value in quotes"),
+        ("site + 1 == '2'", r"failed on `t.tsv` with a TypeError.*`site` is text"),
+        ("age + 1", r"must be true or false for each row, but `age \+ 1` is not"),
+        ("sex", r"must be true or false"),
+        ("21001-2.0 > 25", r"true or false.*needs backticks"),
+        ("True", r"must be true or false"),
+        ("age > 200", r"selects none of the 4 rows of `t.tsv`: `age > 200`"),
+    ],
+)
+def test_a_query_that_is_wrong_or_does_more_than_compare_is_refused(include: str, message: str) -> None:
+    with pytest.raises(CohortError, match=message) as caught:
+        usable_rows(people(), include=include, label="`t.tsv`")
+    refuse_ids(caught.value)
+
+
+def test_the_columns_of_a_query_are_known_without_a_table() -> None:
+    query = "`21001-2.0` > 3 & (site in ['age'] or not sex.notna()) and \"`no`\" != site"
+    assert columns_of_query(query) == {"21001-2.0", "site", "sex"}
+    with pytest.raises(CohortError, match="cannot be parsed"):
+        columns_of_query("sex ==")

@@ -1,0 +1,51 @@
+"""Which reader a config asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brainage.config.schema import (
+    BidsCohortConfig,
+    CohortConfig,
+    ModalityConfig,
+    SimulatedCohortConfig,
+    UkbCohortConfig,
+)
+from brainage.data.cohorts.bids import BidsCohort
+from brainage.data.cohorts.readers import reader_of
+from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.ukb import UkbCohort
+from brainage.errors import ConfigError
+
+MODALITY = ModalityConfig("ica7", 7, "good", [1, 3], 2, 40, 2.0)
+
+
+def test_the_simulated_cohort_takes_its_series_from_the_modality() -> None:
+    found = reader_of(SimulatedCohortConfig("simulated", n_participants=12, seed=3, signal=0.5), MODALITY)
+    assert found == SimulatedCohort(n_participants=12, seed=3, signal=0.5, good_components=(1, 3), n_times=40, t_r=2.0)
+
+
+def test_cohorts_of_files_take_their_paths() -> None:
+    ukb = UkbCohortConfig("ukb", root="bulk", phenotypes="t.csv", instance=3)
+    assert reader_of(ukb, MODALITY) == UkbCohort(root=Path("bulk"), phenotypes=Path("t.csv"), instance=3)
+    bids = BidsCohortConfig("bids", root="tree")
+    assert reader_of(bids, MODALITY, need_ages=False) == BidsCohort(root=Path("tree"), need_ages=False)
+
+
+def test_uk_biobank_without_a_table_is_for_prediction_only() -> None:
+    config = UkbCohortConfig("ukb", root="bulk", phenotypes=None)
+    with pytest.raises(ConfigError, match="`cohort.phenotypes` .*got None"):
+        reader_of(config, MODALITY)
+    assert reader_of(config, MODALITY, need_ages=False).label == "`bulk`"
+
+
+def test_another_version_of_the_generator_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`cohort.version` must be 1, .*got 2"):
+        reader_of(SimulatedCohortConfig("simulated", version=2), MODALITY)
+
+
+def test_a_config_without_a_reader_is_refused() -> None:
+    with pytest.raises(ConfigError, match="config without a reader"):
+        reader_of(CohortConfig("other"), MODALITY)

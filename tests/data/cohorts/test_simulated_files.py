@@ -1,0 +1,108 @@
+"""Simulated cohorts as files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainage.commands.simulate import main
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
+from brainage.data.store.series import FileScan
+
+N_TIMES = 490
+
+
+def in_memory(dimension: int, number: int, **arguments: float) -> np.ndarray:
+    good = GOOD_COMPONENTS[dimension]
+    cohort = SimulatedCohort(n_participants=number, good_components=good, **arguments)  # type: ignore[arg-type]
+    name = f"sim{number:06d}"
+    return cohort.find_scans([name], dimension)[name].read()
+
+
+def read_ukb(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "phenotypes.csv", dtype=str, keep_default_na=False)
+
+
+def test_the_uk_biobank_table_agrees_with_memory_and_has_what_real_tables_have(tmp_path: Path) -> None:
+    assert main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "20"]) == 0
+    table, people = read_ukb(tmp_path), SimulatedCohort(n_participants=20).read_table()
+    # Two more people, a tenth, were recruited and never imaged.
+    assert table["eid"].tolist() == [str(9000001 + i) for i in range(22)]
+    imaged, others = table.head(20), table.tail(2)
+    for column, name in {
+        "21003-2.0": "age",
+        "25741-2.0": "head_motion",
+        "31-0.0": "sex",
+        "47-2.0": "grip_strength",
+    }.items():
+        assert imaged[column].astype(float).tolist() == people[name].tolist()
+    for column, name in {"20159-2.0": "processing_speed", "20116-2.0": "smoker", "52-0.0": "month_of_birth"}.items():
+        assert imaged[column].astype(float).tolist() == people[name].tolist()
+    assert imaged["true_gap"].astype(float).tolist() == people["true_gap"].tolist()
+    assert imaged["21003-2.0"].str.fullmatch(r"\d\d\.\d\d").all()
+    assert set(imaged["54-2.0"]) <= {"11025", "11026", "11027", "11028"}
+    earlier = people["age"] - imaged["21003-0.0"].astype(float)
+    assert earlier.between(5.99, 10.01).all()
+    assert (table["21022-0.0"] == table["21003-0.0"]).all()
+    assert set(table["54-0.0"]).isdisjoint(imaged["54-2.0"])
+    recruitment = {"eid", "31-0.0", "52-0.0", "54-0.0", "21003-0.0", "21022-0.0"}
+    assert {column for column in table if (others[column] != "").all()} == recruitment
+    assert (others[list(set(table) - recruitment)] == "").all(axis=None)
+
+
+def test_every_value_of_the_dash_style_is_quoted(tmp_path: Path) -> None:
+    main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "1"])
+    with (tmp_path / "phenotypes.csv").open() as file:
+        rows = list(csv.reader(file, quoting=csv.QUOTE_NONE))
+    assert all(value.startswith('"') and value.endswith('"') for row in rows for value in row)
+
+
+def test_missing_answers_are_codes_in_uk_biobank_and_na_in_bids(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("brainage.data.cohorts.simulated_files._write_series", lambda cohort, write: None)
+    for layout in ("ukb", "bids"):
+        main(["--layout", layout, "--out", str(tmp_path / layout), "--participants", "300"])
+    missing = SimulatedCohort(n_participants=300).read_table()["restlessness"].isna().to_numpy()
+    assert missing.any()
+    answers = read_ukb(tmp_path / "ukb")["2070-2.0"].head(300)
+    assert set(answers[missing]) == {"-1", "-3"}
+    assert set(answers[~missing]) == {"1", "2", "3", "4"}
+    people = pd.read_csv(tmp_path / "bids" / "participants.tsv", sep="\t", dtype=str, keep_default_na=False)
+    assert ((people["restlessness"] == "n/a") == missing).all()
+
+
+@pytest.mark.parametrize(
+    ("style", "names", "sexes"),
+    [
+        ("dot", ["f.eid", "f.31.0.0", "f.52.0.0", "f.54.0.0", "f.54.2.0", "f.21003.2.0", "f.21022.0.0"], {"0", "1"}),
+        ("rap", ["eid", "p31", "p52", "p54_i0", "p54_i2", "p21003_i2", "p21022"], {"Female", "Male"}),
+    ],
+)
+def test_the_other_column_styles_name_columns_as_uk_biobank_does(
+    tmp_path: Path, style: str, names: list[str], sexes: set[str]
+) -> None:
+    main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "10", "--columns", style])
+    table = read_ukb(tmp_path)
+    assert [name for name in table if name in names] == names
+    assert set(table[names[1]]) == sexes
+    assert "true_gap" in table
+    assert table[names[4]].str.endswith(" (imaging)").head(10).all() == (style == "rap")
+
+
+def test_extracted_files_hold_what_the_zips_hold(tmp_path: Path) -> None:
+    main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "1", "--extracted"])
+    path = tmp_path / "bulk" / "9000001" / "fMRI" / "rfMRI_25.dr" / "dr_stage1.txt"
+    np.testing.assert_allclose(FileScan(path, tmp_path).read(), in_memory(25, 1), rtol=1e-5, atol=1e-12)
+    assert len(list((tmp_path / "bulk").rglob("*.*"))) == 4
+
+
+def test_the_text_is_one_time_point_a_line_with_two_spaces_between_numbers(tmp_path: Path) -> None:
+    main(["--layout", "bids", "--out", str(tmp_path), "--participants", "1"])
+    text = next(tmp_path.rglob("*-25.txt")).read_text()
+    assert len(text.splitlines()) == N_TIMES
+    assert {len(line.split("  ")) for line in text.splitlines()} == {26}  # each number is followed by two spaces
