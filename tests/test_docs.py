@@ -152,6 +152,22 @@ def test_every_module_and_function_that_is_named_exists(page: Path) -> None:
     assert sorted(name for name in dotted if not defined(name)) == []
 
 
+@pytest.mark.parametrize("page", [*RUN, "extending.md"])
+def test_every_name_that_is_imported_exists(page: str) -> None:
+    blocks = [
+        *fenced(page, "python"),
+        *re.findall(r"<<'END'\n(.*?)^END$", text_of(page), flags=re.DOTALL | re.MULTILINE),
+    ]
+    imports = [node for block in blocks for node in ast.walk(ast.parse(textwrap.dedent(block)))]
+    names = [
+        f"{node.module}.{name.name}"
+        for node in imports
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("brainage")
+        for name in node.names
+    ]
+    assert [name for name in names if not defined(name)] == []
+
+
 def test_every_path_in_the_architecture_exists() -> None:
     text = re.sub(r"^```.*?^```$", "", text_of("architecture.md"), flags=re.DOTALL | re.MULTILINE)
     paths = [path for path in re.findall(r"`([\w./]+)`", text) if "/" in path and not path.startswith("outputs/")]
