@@ -125,7 +125,7 @@ STEPS = (
     train(*UKB, EVERY_LOGGER, LOOSE, "cohort.exclude_ids=../data/two_words.txt", code=2),
     train(
         *(*BIDS, EVERY_LOGGER, LOOSE, "hydra.run.dir=outputs/crash"),
-        "trainer.callbacks=[{_target_: tests.test_privacy.Crash}]",
+        "trainer.callbacks=[{_target_: tests.commands.test_privacy.Crash}]",
         code=1,
     ),
     # Stores.
