@@ -13,22 +13,25 @@ LARGE, SMALL = 10_000, 2_000
 _PREDICT = """
 import json, sys, time
 from pathlib import Path
-import numpy as np, torch
+import numpy as np, pandas as pd, torch
 sys.path.insert(0, sys.argv[1])
 from brainage.trained.load import read_trained
 from brainage.data.store.layout import list_stores, load_store
-from brainage.trained.newcomers import predicted_ages
+from brainage.data.batches import series_batches
+from brainage.data.participants import Participants
+from brainage.training.predict import predict
 trained = read_trained(Path(sys.argv[2]), "run")
 network, channels, n = trained.network(), trained.modality.channel_indices, int(sys.argv[5])
 store = next(found for path in list_stores(Path(sys.argv[3])) if len((found := load_store(path)).participant_ids) == n)
 rows = np.arange(n)
+participants = Participants(pd.DataFrame({"row": rows, "age": 0.0}), store, tuple(channels))
 bare = []
 if sys.argv[4] == "bare":
     batches = [torch.from_numpy(store.series[rows[i : i + 250, None], channels]) for i in range(0, n, 250)]
 seconds = []
 for turn in range(3 if sys.argv[4] == "bare" else 1):
     started = time.perf_counter()
-    ours = predicted_ages(network, store, rows, channels, batch_size=250)
+    ours = predict(network, series_batches(participants, 250))
     middle = time.perf_counter()
     if sys.argv[4] == "bare":
         with torch.inference_mode():

@@ -136,7 +136,7 @@ def test_a_bundle_gives_what_its_run_gives(place: Place, predict: Predict) -> No
     with_run = predict(f"run={place['runs/0']}", *bids(place))
     with_bundle = predict(f"bundle={place['bundle']}", *bids(place))
     pd.testing.assert_frame_equal(table(with_run), table(with_bundle))
-    said = "whether people here are among those from whom its network learned cannot be told"
+    said = "whether its network was trained on participants here is unknown"
     assert [said in (folder / "report.html").read_text() for folder in (with_run, with_bundle)] == [False, True]
 
 

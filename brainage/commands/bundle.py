@@ -44,7 +44,7 @@ def _export(options: argparse.Namespace) -> int:
     import yaml
 
     from brainage.trained.bundle import write_bundle
-    from brainage.trained.load import read_network_of_run
+    from brainage.trained.from_run import read_network_of_run
 
     trained = read_network_of_run(options.run, "--run")
     assert trained.run is not None

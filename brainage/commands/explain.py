@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
     from brainage.data.store.layout import Store
     from brainage.explanation.summary import Explanation
-    from brainage.trained.load import Trained
+    from brainage.trained.network import Trained
 
 # Components that are printed at most; all are in the report.
 _N_SHOWN = 12
@@ -106,13 +106,13 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
 
 def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
     """Return the people of the cohort that is given, or the run's own."""
-    from brainage.trained.newcomers import people_of
+    from brainage.trained.ensemble import read_sample
 
     if config.cohort is None:
         return _own_people(config, trained)
-    newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
-    rows = newcomers.people["row"].to_numpy(int)
-    return _People(rows, newcomers.store, f"participants of cohort {config.cohort.name}")
+    sample = read_sample(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
+    rows = sample.participants.rows
+    return _People(rows, sample.participants.store, f"participants of cohort {config.cohort.name}")
 
 
 def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:

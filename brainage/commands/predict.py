@@ -1,375 +1,199 @@
-"""``predict.py``: trained networks, and people whom they have not seen."""
+"""``predict.py``: predict the ages of a cohort's participants with one or several trained networks."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from omegaconf import DictConfig
 
 from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
 from brainage.config.hydra import parse_as
-from brainage.errors import CohortError, DeviceError, EvaluationError
+from brainage.data.store.exclusions import check_excluded, exclusions_of
+from brainage.errors import CohortError
+from brainage.evaluation.findings import Findings, Options, analyse
+from brainage.reporting.page import made_with, write_report
+from brainage.reporting.prediction_page import prediction_page
+from brainage.reporting.run_page import About
+from brainage.runs.analyse import show_findings, write_findings
+from brainage.runs.read import jobs_left_out, run_folders
 from brainage.system.console import log, show_table
 from brainage.system.files import write_whole
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+    from brainage.trained.ensemble import CorrectedGaps, Ensemble, Sample
 
-    from brainage.evaluation.findings import Findings
-    from brainage.evaluation.gap import Correction
-    from brainage.trained.load import Trained
-    from brainage.trained.newcomers import Newcomers
+_COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
 
-# What a network sees: components in a file, and time points.
-_Shape = tuple[int, int]
+
+@dataclass(frozen=True)
+class _Predictions:
+    """The predictions table, notes on it, and findings about participants of known age, if there are any."""
+
+    table: pd.DataFrame
+    notes: list[str]
+    findings: Findings | None
 
 
 def predict(composed: DictConfig) -> None:
-    """Predict; see `carry_out`.
-
-    Parameters
-    ----------
-    composed : DictConfig
-        Of ``configs/predict.yaml``.
-    """
-
-    def work(folder: Path) -> None:
-        config = parse_as(composed, PredictCommandConfig)
-        _predict(config, folder)
-
-    carry_out(work)
+    """Predict, from a config composed of ``configs/predict.yaml``."""
+    carry_out(lambda folder: _predict(parse_as(composed, PredictCommandConfig), folder))
 
 
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
-    from brainage.data.store.exclusions import check_excluded
+    from brainage.trained.ensemble import Ensemble, read_samples, usable_device
     from brainage.trained.load import read_trained
 
-    device = _device(config.device)
+    device = usable_device(config.device)
     networks = [read_trained(path, key) for key, path in _sources(config)]
-    met: dict[_Shape, Newcomers] = _meet(config, networks)
-    try:
-        for newcomers in met.values():
-            store, n_scanned = newcomers.store, len(newcomers.selection.scans)
-            check_excluded(store, n_scanned, config.cohort.max_excluded_fraction, folder)
-    except CohortError:  # whose message names the file
-        _write_exclusions(folder, met)
-        raise
-    people = _who_can_be_predicted(list(met.values()))
-    values = _ages_by_network(networks, met, people, device, config.batch_size)
-    table = _table(people, values, networks if config.match_ids else [])
-    notes = [*_outside(networks, met, people), *_seen(table), *_unknown(networks), *_left_out(config)]
-    corrected = _corrected(table, values, networks, config, notes)
-    findings = _find(config, table, corrected, met, notes)
-    _write(config, folder, table, findings, networks, met, notes)
-    _show(table, findings, notes, folder)
+    samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE)
+    _check_excluded(config, folder, list(samples.values()))
+    ensemble = Ensemble(networks, samples)
+    predictions = _predictions(config, ensemble, device)
+    _write(config, folder, predictions, ensemble)
+    _show(predictions, folder)
 
 
 def _sources(config: PredictCommandConfig) -> list[tuple[str, Path]]:
-    """Return what names each network on the command line, and where it lies."""
-    from brainage.runs.read import run_folders
-
+    """Return each network's key on the command line and folder."""
     if config.runs is not None:
         return [("runs", path) for path in run_folders(config.runs)]
     key = "run" if config.run is not None else "bundle"
     return [(key, Path(getattr(config, key)))]
 
 
-def _shape(trained: Trained) -> _Shape:
-    return trained.modality.dimension, trained.modality.n_times
+def _check_excluded(config: PredictCommandConfig, folder: Path, samples: Sequence[Sample]) -> None:
+    try:
+        for sample in samples:
+            n_scans = len(sample.selection.scans)
+            check_excluded(sample.participants.store, n_scans, config.cohort.max_excluded_fraction, folder)
+    except CohortError:  # its message names the file
+        _write_exclusions(folder, samples)
+        raise
 
 
-def _meet(config: PredictCommandConfig, networks: Sequence[Trained]) -> dict[_Shape, Newcomers]:
-    """Read the people's series, once for all networks that see the same."""
-    from brainage.trained.newcomers import people_of
-
-    met: dict[_Shape, Newcomers] = {}
-    for trained in networks:
-        if _shape(trained) not in met:
-            newcomers = people_of(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
-            met[_shape(trained)] = newcomers
-    return met
-
-
-def _write_exclusions(folder: Path, met: dict[_Shape, Newcomers]) -> None:
-    import pandas as pd
-
-    from brainage.data.store.exclusions import exclusions_of
-
-    tables = [exclusions_of(newcomers.store) for newcomers in met.values()]
+def _write_exclusions(folder: Path, samples: Sequence[Sample]) -> None:
+    tables = [exclusions_of(sample.participants.store) for sample in samples]
     exclusions = pd.concat(tables).drop_duplicates().sort_values("participant_id", kind="stable")
     write_whole(folder / "exclusions.csv", lambda path: exclusions.to_csv(path, index=False))
 
 
-def _who_can_be_predicted(met: Sequence[Newcomers]) -> pd.DataFrame:
-    """Return participant_id and age of those whose series are there for every network."""
-    people = met[0].people[["participant_id", "age"]]
-    for newcomers in met[1:]:
-        people = people[people["participant_id"].isin(newcomers.people["participant_id"])]
-    if people.empty:
-        raise EvaluationError(
-            "`runs` need people who have series of every kind that the networks see, but nobody has. Predict with "
-            "networks of one modality, or look whether the files of both are there."
-        )
-    return people.reset_index(drop=True)
-
-
-def _ages_by_network(
-    networks: Sequence[Trained], met: dict[_Shape, Newcomers], people: pd.DataFrame, device: str, batch_size: int
-) -> NDArray[np.float64]:
-    """Return predicted ages of shape (n_participants, n_networks), in years."""
-    import numpy as np
-
-    from brainage.trained.newcomers import predicted_ages
-
-    columns = []
-    for trained in networks:
-        newcomers = met[_shape(trained)]
-        network = trained.network().to(device)
-        channels = trained.modality.channel_indices
-        rows = _rows(newcomers, people)
-        columns.append(predicted_ages(network, newcomers.store, rows, channels, batch_size=batch_size))
-    values = np.stack(columns, axis=1)
-    if not np.isfinite(values).all():
-        n_wrong = int((~np.isfinite(values)).any(axis=1).sum())
-        raise EvaluationError(
-            f"A network must predict finite ages, but does not for {n_wrong} of {len(people)} participants. Its "
-            "weights are those of a training that diverged, or not its own; choose another run."
-        )
-    return values
-
-
-def _rows(newcomers: Newcomers, people: pd.DataFrame) -> NDArray[np.intp]:
-    import numpy as np
-
-    row_of = newcomers.people.set_index("participant_id")["row"]
-    return people["participant_id"].map(row_of).to_numpy(np.intp)
-
-
-def _device(asked: str) -> str:
-    """Return the device to predict on."""
-    import torch
-
-    if asked == "auto":
-        return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=asked)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise DeviceError(
-            f"`device` must be one that this machine has, but got {asked!r}: {reason} Use device=auto or device=cpu."
-        ) from None
-    return asked
-
-
-def _table(people: pd.DataFrame, values: NDArray[np.float64], knowing: Sequence[Trained]) -> pd.DataFrame:
-    """Return participant_id, split, age, predicted_age, bag, and the spread of an ensemble."""
-    table = people.assign(split=_parts(people, knowing), predicted_age=values.mean(axis=1))
+def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) -> _Predictions:
+    people = ensemble.participants()
+    values = ensemble.predict(people, device, config.batch_size)
+    split = ensemble.parts(people) if config.match_ids else pd.Series(None, people.index, dtype=object)
+    table = people.assign(split=split, predicted_age=values.mean(axis=1))
     table["bag"] = table["predicted_age"] - table["age"]
     if values.shape[1] > 1:
         table["predicted_age_sd"] = values.std(axis=1, ddof=1)
-    return table
+    notes = [*ensemble.caveats(people), *_known_participants(table, ensemble)]
+    if config.runs is not None:
+        notes += [f"Left out: {job}." for job in jobs_left_out(config.runs)]
+    corrected = None
+    if config.gap_correction is None and table["age"].notna().any():
+        gaps = ensemble.corrected(table, values)
+        if isinstance(gaps, str):
+            notes.append(f"No corrected gap: {gaps} Use gap_correction=in_sample to fit it on the participants here.")
+        else:
+            corrected, table["bag_corrected"] = gaps, gaps.gaps
+    return _analysed(config, table, corrected, ensemble, notes)
 
 
-def _parts(people: pd.DataFrame, networks: Sequence[Trained]) -> pd.Series:
-    """Return the part of a run's split in which somebody was; of several runs', the one that tells them most."""
-    import pandas as pd
-
-    parts = pd.Series(None, index=people.index, dtype=object)
-    for part in ("test", "val", "train"):
-        for trained in networks:
-            if trained.people is not None:
-                of_part = trained.people.loc[trained.people["split"] == part, "participant_id"]
-                parts[people["participant_id"].isin(set(of_part))] = part
-    return parts
-
-
-def _seen(table: pd.DataFrame) -> list[str]:
-    """Say how many were learned from."""
-    counts = table["split"].value_counts()
-    n_learned = int(counts.get("train", 0) + counts.get("val", 0))
-    if not n_learned:
-        return []
-    return [
-        f"{n_learned:,} of {len(table):,} participants were trained or validated on: they are in predictions.csv with "
-        "their `split`, and in nothing that is measured here. If ids are those of another study, use match_ids=false."
-    ]
+def _known_participants(table: pd.DataFrame, ensemble: Ensemble) -> list[str]:
+    """Return notes on participants whom the networks were trained or validated on."""
+    notes = []
+    if n_known := int(table["split"].isin(["train", "val"]).sum()):
+        notes.append(
+            f"{n_known:,} of {len(table):,} participants were trained or validated on: they are in predictions.csv "
+            "with their `split`, and are excluded from all statistics. If these ids belong to another cohort, use "
+            "match_ids=false."
+        )
+    if any(trained.own_predictions is None for trained in ensemble.networks):
+        notes.append(
+            "A bundle contains no ids: whether its network was trained on participants here is unknown. Accuracy on "
+            "training participants says nothing about new ones."
+        )
+    return notes
 
 
-def _left_out(config: PredictCommandConfig) -> list[str]:
-    """Say which jobs of a multirun are not among the networks."""
-    from brainage.runs.read import jobs_left_out
-
-    return [] if config.runs is None else [f"Left out: {job}." for job in jobs_left_out(config.runs)]
-
-
-def _unknown(networks: Sequence[Trained]) -> list[str]:
-    """Say of whom it cannot be told whether they were learned from."""
-    if all(trained.people is not None for trained in networks):
-        return []
-    return [
-        "A bundle names nobody: whether people here are among those from whom its network learned cannot be told. "
-        "Accuracy on them would say nothing of new people."
-    ]
-
-
-def _outside(networks: Sequence[Trained], met: dict[_Shape, Newcomers], people: pd.DataFrame) -> list[str]:
-    """Warn of ages and series outside what networks were trained on."""
-    import numpy as np
-
-    from brainage.data.training_stats import traits_of
-
-    notes: list[str] = []
-    for number, trained in enumerate(networks, start=1):
-        which = f"network {number}" if len(networks) > 1 else "the network"
-        ages = people["age"].dropna().to_numpy(float)
-        if trained.ages is None:
-            notes.append(f"Nothing is known of the ages that {which} was trained on.")
-        elif n_outside := trained.ages.n_outside(ages):
-            notes.append(
-                f"{n_outside:,} of {len(ages):,} known ages are outside the {trained.ages.low:.1f} to "
-                f"{trained.ages.high:.1f} years that {which} was trained on: predictions there are extrapolations."
-            )
-        if not trained.series:
-            notes.append(f"Nothing is known of the series that {which} was trained on.")
-            continue
-        newcomers, channels = met[_shape(trained)], np.array(trained.modality.channel_indices)
-        for name, values in traits_of(newcomers.store, _rows(newcomers, people), channels):
-            spread = trained.series.get(name)
-            n_outside = 0 if spread is None else spread.n_outside(values)
-            if spread is not None and n_outside:
-                notes.append(
-                    f"{n_outside:,} of {len(values):,} participants' series are outside what {which} was trained on: "
-                    f"{name} {values.min():.3f} to {values.max():.3f} here, {spread.low:.3f} to {spread.high:.3f} "
-                    "there."
-                )
-    return list(dict.fromkeys(notes))
-
-
-def _corrected(
-    table: pd.DataFrame,
-    values: NDArray[np.float64],
-    networks: Sequence[Trained],
-    config: PredictCommandConfig,
-    notes: list[str],
-) -> tuple[pd.Series, list[Correction]] | None:
-    """Return gaps corrected as fitted in each network's run, their mean for several, and the fits; None without."""
-    import numpy as np
-    import pandas as pd
-
-    if config.gap_correction is not None or table["age"].isna().all():
-        return None
-    reasons = [trained.uncorrected for trained in networks if trained.correction is None]
-    if reasons:
-        notes.append(f"No corrected gap: {reasons[0]} Use gap_correction=in_sample to fit it on the people here.")
-        return None
-    age = table["age"].to_numpy(float)
-    fits = [trained.correction for trained in networks if trained.correction is not None]
-    if len(fits) == 1:
-        fits = [replace(fits[0], fitted_on="the run's own validation participants")]
-    else:
-        fits = [replace(fit, fitted_on=f"validation of network {number}") for number, fit in enumerate(fits, start=1)]
-    gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
-    return pd.Series(np.mean(gaps, axis=0), table.index), fits
-
-
-def _find(
+def _analysed(
     config: PredictCommandConfig,
     table: pd.DataFrame,
-    corrected: tuple[pd.Series, list[Correction]] | None,
-    met: dict[_Shape, Newcomers],
+    corrected: CorrectedGaps | None,
+    ensemble: Ensemble,
     notes: list[str],
-) -> Findings | None:
-    """Return what gaps tell of those whose age is known and who were not learned from; None where there are none."""
-    from brainage.evaluation.findings import Options, analyse
-
+) -> _Predictions:
+    """Analyse the participants of known age who were neither trained nor validated on."""
     measured = table["age"].notna() & ~table["split"].isin(["train", "val"])
-    if corrected is not None:
-        table["bag_corrected"] = corrected[0]
     if not measured.any():
-        return None
+        return _Predictions(table, notes, None)
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
     options = Options(
         rows="all",
-        gap_correction=config.gap_correction or (corrected[1][0].method if corrected else "none"),
+        gap_correction=config.gap_correction or (corrected.corrections[0].method if corrected else "none"),
         variables=config.associations.variables,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
         strict=True,
     )
-    given = None if corrected is None else (corrected[0][measured].reset_index(drop=True), corrected[1])
-    findings = analyse(rows, next(iter(met.values())).selection.phenotypes, options, corrected=given)
+    given = None if corrected is None else (corrected.gaps[measured].reset_index(drop=True), corrected.corrections)
+    phenotypes = next(iter(ensemble.samples.values())).selection.phenotypes
+    findings = analyse(rows, phenotypes, options, corrected=given)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
     n_ageless = int(table["age"].isna().sum())
-    findings.notes[:0] = [*notes, *([f"{n_ageless:,} people of unknown age are predicted."] if n_ageless else [])]
-    return findings
+    findings.notes[:0] = [*notes, *([f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else [])]
+    return _Predictions(table, notes, findings)
 
 
-def _write(
-    config: PredictCommandConfig,
-    folder: Path,
-    table: pd.DataFrame,
-    findings: Findings | None,
-    networks: Sequence[Trained],
-    met: dict[_Shape, Newcomers],
-    notes: Sequence[str],
-) -> None:
-    from brainage.reporting.page import made_with, write_report
-    from brainage.reporting.prediction_page import prediction_page
-    from brainage.reporting.run_page import About
-    from brainage.runs.analyse import write_findings
-
+def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble) -> None:
+    networks, samples, found = ensemble.networks, list(ensemble.samples.values()), predictions.findings
+    table = predictions.table[[name for name in _COLUMNS if name in predictions.table]]
     facts = [(f"network {number}", f"{one.label}: {one.folder}") for number, one in enumerate(networks, start=1)]
     facts += [("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
-    names = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
-    predictions = table[[name for name in names if name in table]]
-    if findings is None:
-        write_whole(folder / "predictions.csv", lambda path: predictions.to_csv(path, index=False))
-        write_report(folder, prediction_page(table, networks[0].ages, facts, notes))
+    if found is None:
+        write_whole(folder / "predictions.csv", lambda path: table.to_csv(path, index=False))
+        write_report(folder, prediction_page(predictions.table, networks[0].ages, facts, predictions.notes))
     else:
-        kinds = Counter(kind for newcomers in met.values() for kind, _ in newcomers.store.excluded.values())
+        kinds = Counter(kind for one in samples for kind, _ in one.participants.store.excluded.values())
         about = About(
             "Predictions for new participants",
             [*facts, *made_with()],
             exclusions=dict(kinds.most_common()),
             points=config.report.points,
         )
-        write_findings(folder, findings, about, predictions)
-    _write_exclusions(folder, met)
+        write_findings(folder, found, about, table)
+    _write_exclusions(folder, samples)
     record = {
         "networks": [str(trained.folder) for trained in networks],
         "n": len(table),
         "n_with_age": int(table["age"].notna().sum()),
         "n_learned_from": int(table["split"].isin(["train", "val"]).sum()),
         "gap_correction": config.gap_correction or "as in the run",
-        "notes": list(notes),
+        "notes": predictions.notes,
     }
     write_whole(folder / "prediction.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
 
 
-def _show(table: pd.DataFrame, findings: Findings | None, notes: Sequence[str], folder: Path) -> None:
-    from brainage.runs.analyse import show_findings
-
-    age = table["predicted_age"]
+def _show(predictions: _Predictions, folder: Path) -> None:
+    table, age = predictions.table, predictions.table["predicted_age"]
     rows = [
         ("participants", f"{len(table):,}, {int(table['age'].notna().sum()):,} of known age"),
         ("predicted age", f"{age.mean():.1f} ± {age.std(ddof=0):.1f} years, {age.min():.1f} to {age.max():.1f}"),
     ]
     if "predicted_age_sd" in table:
-        rows.append(("spread of the networks", f"{table['predicted_age_sd'].mean():.2f} years, mean"))
+        rows.append(("SD between networks", f"{table['predicted_age_sd'].mean():.2f} years, mean"))
     show_table("Predictions", ("", ""), rows)
-    if findings is not None:
-        show_findings(findings)
+    if predictions.findings is not None:
+        show_findings(predictions.findings)
     else:
-        for note in notes:
+        for note in predictions.notes:
             log.warning("note: %s", note)
     print(f"Predictions: {folder / 'predictions.csv'}")
     print(f"Report: {folder / 'report.html'}")

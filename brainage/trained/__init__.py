@@ -1,1 +1,1 @@
-"""Trained networks: read from a run or a bundle, written as a bundle."""
+"""Trained networks: read from runs and bundles, exported as bundles, and applied to participants."""

@@ -1,8 +1,7 @@
-"""A bundle on the disk: a trained network that can be handed on, and nobody whom it was trained on.
+"""Bundles: a trained network in a folder that can be shared, without its participants.
 
-It is a folder. It holds ``weights.safetensors``, ``config.yaml`` (the resolved config, without the places of files),
-``bundle.json`` (the training participants in aggregate, the correction's fit, the metrics) and ``README.md``, a model
-card for people.
+A bundle contains ``weights.safetensors``, ``config.yaml`` (the resolved config without paths), ``bundle.json``
+(aggregates of the training participants, the gap correction, metrics) and ``README.md``, the model card.
 """
 
 from __future__ import annotations
@@ -14,21 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
 from brainage.data.training_stats import Spread
 from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.gap import METHODS, Correction
 from brainage.system.files import ensure_writable, write_whole
 from brainage.trained.card import model_card
-from brainage.trained.load import Trained, check_weights, checked_architecture
+from brainage.trained.network import Trained, checked_architecture
 
 MANIFEST = "bundle.json"
 _WEIGHTS, _CONFIG, _CARD = "weights.safetensors", "config.yaml", "README.md"
 
-# Raise it whenever what a bundle holds changes.
+# Increase it when the contents of a bundle change.
 _FORMAT = 1
 
-# Where somebody's files lie, and accounts, are nobody else's business.
+# Paths and account names are private.
 _PLACES = (
     *(("cohort", key) for key in ("root", "phenotypes", "exclude_ids")),
     *(("split", key) for key in ("file",)),
@@ -38,26 +39,24 @@ _DROPPED = ("store", "logger", "resume", "sweep", "experiment")
 
 
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
-    """Write a bundle.
+    """Write a bundle into a new or empty folder.
 
     Parameters
     ----------
     folder : Path
-        A new or empty one.
+        The folder.
     trained : Trained
         The network.
     config : dict
-        The resolved config, plain values; at least its ``modality`` and ``model``.
+        The resolved config as plain values; at least its ``modality`` and ``model``.
 
     Raises
     ------
     OutputError
-        There is something in the folder, or it cannot be written.
+        The folder is not empty, or cannot be written.
     """
-    from safetensors.torch import save
-
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but there is something. Choose another.")
+        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it is not. Choose another.")
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
     shown = yaml.safe_dump(_without_places(config), sort_keys=False)
@@ -91,19 +90,12 @@ def _without_places(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_bundle(folder: Path, key: str) -> Trained:
-    """Read a bundle; nothing but numbers and text is taken from it.
-
-    Parameters
-    ----------
-    folder : Path
-        The bundle.
-    key : str
-        What names it on the command line.
+    """Read a bundle: numbers and text only, nothing is executed.
 
     Raises
     ------
     MissingPathError, BundleError, ConfigError
-        There is none, or it is not what was written.
+        It does not exist, or is damaged.
     """
     for name in (MANIFEST, _CONFIG, _WEIGHTS):
         path = folder / name
@@ -122,9 +114,9 @@ def read_bundle(folder: Path, key: str) -> Trained:
             "again with this version."
         )
     config = _parsed(folder / _CONFIG, yaml.safe_load)
-    modality, model, arguments = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
+    architecture = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
     weights = _weights(folder / _WEIGHTS)
-    check_weights(model, arguments, weights, folder / _WEIGHTS)
+    architecture.check_weights(weights, folder / _WEIGHTS)
     try:
         facts = manifest["facts"]
         series = {str(name): Spread.from_json(values) for name, values in manifest["series"].items()}
@@ -138,7 +130,7 @@ def read_bundle(folder: Path, key: str) -> Trained:
             f"`{folder / MANIFEST}` must hold what was written there, but cannot be read ({type(error).__name__}). "
             "Export the run again."
         ) from None
-    return Trained(folder, modality, model, arguments, weights, method, correction, reason, ages, series, facts)
+    return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts)
 
 
 def _parsed(path: Path, parse: Any) -> dict[str, Any]:
@@ -152,11 +144,8 @@ def _parsed(path: Path, parse: Any) -> dict[str, Any]:
 
 
 def _weights(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        # Copied: mapped ones lie unaligned, which changes the last bits of what a network gives.
+        # Copied, because mapped tensors are not aligned, which changes the last bits of predictions.
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BundleError(

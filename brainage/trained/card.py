@@ -1,27 +1,17 @@
-"""The model card of a bundle: what a person must know before using a network."""
+"""The model card of a bundle, in Markdown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainage.config.saved import training_summary
-
-if TYPE_CHECKING:
-    from brainage.trained.load import Trained
+from brainage.trained.network import Trained
 
 _UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": "r"}
 
 
 def model_card(trained: Trained, config: dict[str, Any]) -> str:
-    """Return the card, in Markdown.
-
-    Parameters
-    ----------
-    trained : Trained
-        The network.
-    config : dict
-        Its config; see `brainage.trained.bundle.write_bundle`.
-    """
+    """Return the card; see `brainage.trained.bundle.write_bundle` for the arguments."""
     parts = (_head(trained), _data(trained, config), _accuracy(trained), _correction(trained), _LIMITS, _use(trained))
     return "\n\n".join(parts) + "\n"
 
@@ -33,7 +23,7 @@ def _head(trained: Trained) -> str:
         tensor.numel() for name, tensor in trained.weights.items() if not name.endswith("num_batches_tracked")
     )
     origin = trained.facts.get("imported_from")
-    whence = f"\n\nImported from a checkpoint, `{origin}`; what is not said below is not known here." if origin else ""
+    whence = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
     return (
         f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {seen} of "
         f"resting-state fMRI, {modality.n_times} time points at a repetition time of {modality.t_r} s, each component "
@@ -44,7 +34,7 @@ def _head(trained: Trained) -> str:
 def _data(trained: Trained, config: dict[str, Any]) -> str:
     cohort = (config.get("cohort") or {}).get("name", "not known")
     include = (config.get("cohort") or {}).get("include")
-    lines = [f"- cohort: {cohort}{f', chosen by `{include}`' if include else ''}"]
+    lines = [f"- cohort: {cohort}{f', selected by `{include}`' if include else ''}"]
     if (ages := trained.ages) is not None:
         lines.append(
             f"- training participants: N = {ages.n:,}, age {ages.mean:.1f} ± {ages.sd:.1f} years, {ages.low:.1f} to "
@@ -58,13 +48,13 @@ def _data(trained: Trained, config: dict[str, Any]) -> str:
         f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}, {spread.low:.3f} to {spread.high:.3f}"
         for name, spread in trained.series.items()
     ]
-    return "## Data\n\n" + "\n".join(lines) + "\n\nNobody of them is named in this folder."
+    return "## Data\n\n" + "\n".join(lines) + "\n\nThis folder contains no participant's data or id."
 
 
 def _accuracy(trained: Trained) -> str:
     metrics, n = trained.facts.get("metrics"), trained.facts.get("n") or {}
     if not metrics:
-        return "## Accuracy\n\nNot known. Measure it on people whose age you know before you use the network."
+        return "## Accuracy\n\nUnknown. Measure it on participants of known age before you use the network."
     rows = ["| | N | " + " | ".join(_UNITS.values()) + " |", "|---|---|" + "---|" * len(_UNITS)]
     for part in ("train", "val", "test"):
         values = metrics.get(part) or {}
@@ -72,14 +62,12 @@ def _accuracy(trained: Trained) -> str:
         rows.append(f"| {part} | {n.get(part, '-')} | " + " | ".join(cells) + " |")
     of_mean = ((trained.facts.get("baseline") or {}).get("test") or {}).get("mae")
     beside = (
-        f" Saying the training participants' mean age to everybody has a test MAE of {of_mean:.2f} years."
-        if of_mean
-        else ""
+        f" Predicting the training participants' mean age has a test MAE of {of_mean:.2f} years." if of_mean else ""
     )
     return (
-        "## Accuracy\n\nOf raw predictions.\n\n" + "\n".join(rows) + "\n\n"
-        "The test participants were drawn from the same cohort: elsewhere, with another scanner, another processing or "
-        f"other ages, errors are larger.{beside}"
+        "## Accuracy\n\nOf predictions without correction.\n\n" + "\n".join(rows) + "\n\n"
+        "The test participants were drawn from the same cohort: elsewhere, with another scanner, processing or age "
+        f"range, errors are larger.{beside}"
     )
 
 
@@ -94,20 +82,20 @@ def _correction(trained: Trained) -> str:
     )
     return (
         f"## Correction of the gap for age\n\n`{fit.method}`, fitted on {fit.n:,} validation participants: corrected "
-        f"gap = {formula}. It belongs to people like these."
+        f"gap = {formula}. It applies to similar participants only."
     )
 
 
-_LIMITS = """## Intended use, and limits
+_LIMITS = """## Intended use and limits
 
-For research on groups. A brain-age gap is a difference between a prediction and an age: it is no diagnosis, and says
-nothing reliable about one person. Errors of single people are far larger than their mean suggests.
+For research on groups. A brain-age gap is a difference between a prediction and an age. It is not a diagnosis, and it
+is not reliable for one person: individual errors are far larger than their mean suggests.
 
-- Only for series that were made in the same way: the same decomposition (the same group maps), the same length and
-  repetition time, comparable cleaning. `predict.py` warns where series or ages lie outside what training saw.
-- Predictions draw towards the mean age: young people look older, old people younger. Compare gaps only once they are
-  freed of age.
-- Head motion, site and sex go along with age and can be part of what a network reads."""
+- Use it only for series that were made in the same way: the same decomposition (the same group maps), the same length
+  and repetition time, comparable cleaning. `predict.py` warns if series or ages are outside the training range.
+- Predictions are biased towards the mean age: young participants look older, old participants younger. Compare
+  corrected gaps only.
+- Head motion, site and sex correlate with age and can be part of what a network uses."""
 
 
 def _use(trained: Trained) -> str:

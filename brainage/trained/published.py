@@ -1,4 +1,4 @@
-"""Making a bundle of a checkpoint that was published elsewhere."""
+"""Import Lightning checkpoints that were published elsewhere."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import pickle
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
 
 from brainage.errors import BundleError, MissingPathError, nearest
 from brainage.system.files import CONFIGS
-from brainage.trained.load import Trained, check_weights, checked_architecture
+from brainage.trained.network import Trained, checked_architecture
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-# The arguments of the network that a checkpoint's `hyper_parameters` may hold, with their kinds.
+# Arguments of the network in a checkpoint's `hyper_parameters`, with their types.
 _ARGUMENTS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"), (int,)),
     **dict.fromkeys(("conv_dropout", "final_dropout"), (int, float)),
@@ -25,22 +25,11 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
 _NEEDED = ("in_channels", "kernel_size", "depth", "start_out", "stride")
 
 
-def trusted_classes() -> list[Any]:
-    """Return the classes that a checkpoint may hold beyond tensors and plain values: what was trained with."""
-    from torch import nn
-
-    return [
-        nn.ReLU,
-        nn.LeakyReLU,
-        nn.ELU,
-        nn.GELU,
-        nn.SiLU,
-        nn.Tanh,
-        nn.MSELoss,
-        nn.L1Loss,
-        nn.SmoothL1Loss,
-        nn.HuberLoss,
-    ]
+# The classes that a checkpoint may contain besides tensors and plain values: activations and losses.
+TRUSTED_CLASSES: list[Any] = [
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh),
+    *(nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss),
+]
 
 
 def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
@@ -61,11 +50,9 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
     Raises
     ------
     MissingPathError, BundleError, ConfigError
-        It cannot be read, holds more than tensors, plain values and `trusted_classes`, or its weights do not fit its
+        It cannot be read, holds more than tensors, plain values and `TRUSTED_CLASSES`, or its weights do not fit its
         architecture.
     """
-    from torch import nn
-
     checkpoint = _unpickled(path)
     parts = {name: checkpoint.get(name) for name in ("state_dict", "hyper_parameters")}
     lacking = [f"`{name}`" for name, value in parts.items() if not isinstance(value, dict)]
@@ -82,19 +69,17 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
         )
     seen = _modality(modality, given.get("in_channels"), path)
     model = {"name": "variable1dcnn", "output_bias": "zero", **_arguments(given, seen, path)}
-    checked, name, arguments = checked_architecture(seen, model, path)
+    architecture = checked_architecture(seen, model, path)
     weights = _weights(state, path)
-    check_weights(name, arguments, weights, path)
+    architecture.check_weights(weights, path)
     facts = {"imported_from": path.name, **_facts(path, checkpoint, given)}
     trained = Trained(
         folder=path.parent,
-        modality=checked,
-        model=name,
-        arguments=arguments,
+        architecture=architecture,
         weights=weights,
         gap_correction="none",
         correction=None,
-        uncorrected="The checkpoint that this was imported from holds no predictions to fit one on.",
+        uncorrected="It was imported from a checkpoint without predictions to fit a correction on.",
         ages=None,
         series={},
         facts=facts,
@@ -104,12 +89,10 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
 
 def _unpickled(path: Path) -> dict[str, Any]:
     """Read a checkpoint without making anything of it but tensors, plain values and a few of torch's classes."""
-    import torch
-
     if not path.is_file():
         raise MissingPathError(f"`--checkpoint {path}` must be a file, but there is none. Name an existing one.")
     try:
-        with torch.serialization.safe_globals(trusted_classes()), warnings.catch_warnings():
+        with torch.serialization.safe_globals(TRUSTED_CLASSES), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the pickle's protocol; whatever cannot be read is an error
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -131,10 +114,8 @@ def _unpickled(path: Path) -> dict[str, Any]:
 
 def _refused(path: Path, message: str) -> str:
     """Return the names of what a checkpoint asks for and does not get."""
-    import torch
-
     try:
-        with torch.serialization.safe_globals(trusted_classes()):
+        with torch.serialization.safe_globals(TRUSTED_CLASSES):
             names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # a file of the older format, which that function does not read
         names = re.findall(r"GLOBAL ([\w.]+)", message)
@@ -142,8 +123,6 @@ def _refused(path: Path, message: str) -> str:
 
 
 def _modality(name: str, in_channels: Any, path: Path) -> dict[str, Any]:
-    import yaml
-
     known = {file.stem: file for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
     if name not in known:
         raise BundleError(f"`--modality` got {name!r}. {nearest(name, known)}")
@@ -182,8 +161,6 @@ def _arguments(given: dict[Any, Any], seen: dict[str, Any], path: Path) -> dict[
 
 
 def _weights(state: dict[Any, Any], path: Path) -> dict[str, Tensor]:
-    from torch import Tensor
-
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise BundleError(f"`{path}`: `state_dict` must hold tensors, but `{key}` is a {type(value).__name__}.")

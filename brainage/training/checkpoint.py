@@ -15,11 +15,11 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
-from torch import nn
 
 from brainage.errors import CheckpointError
 from brainage.system.signals import uninterrupted
 from brainage.training.module import AgeRegressor
+from brainage.training.weights import read_checkpoint
 
 # What this project adds to Lightning's checkpoint.
 _KEY = "brainage"
@@ -162,30 +162,6 @@ class Checkpoints(Checkpoint):
         partial.unlink(missing_ok=True)  # renaming one name of a file to its other one does nothing
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; only tensors and plain values are unpickled.
-
-    Raises
-    ------
-    CheckpointError
-        It cannot be read, or is not a checkpoint.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"`{path}` must be there, but is not. Start a new run.") from None
-    except Exception as error:  # torch's reader raises many kinds
-        raise CheckpointError(
-            f"`{path}` must be a checkpoint that holds tensors and plain values only, but it cannot be read as one "
-            f"({type(error).__name__}). It is damaged or of another kind; restore it, or start a new run."
-        ) from None
-    if not isinstance(checkpoint, dict) or not {"state_dict", "epoch"} <= set(checkpoint):
-        raise CheckpointError(f"`{path}` must be a checkpoint, but has no `state_dict` and `epoch`. Start a new run.")
-    if not isinstance(checkpoint["state_dict"], dict):
-        raise CheckpointError(f"`{path}` must be a checkpoint, but its `state_dict` names no weights. Start a new run.")
-    return checkpoint
-
-
 def check_data(path: Path, data: str) -> Progress:
     """Return the progress of a checkpoint, which need not exist, after comparing its data fingerprint.
 
@@ -221,34 +197,6 @@ def _is_progress(noted: dict[str, Any]) -> bool:
     counts = [noted["epochs"], noted["n_validated"], *([] if noted["best_epoch"] is None else [noted["best_epoch"]])]
     numbers = [*counts, noted["best_loss"], noted["seconds"]]
     return all(type(value) is int for value in counts) and all(isinstance(value, int | float) for value in numbers)
-
-
-def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
-    """Check that a checkpoint's weights have the network's names and shapes.
-
-    Raises
-    ------
-    CheckpointError
-        They differ; the message names the first key that does, and both shapes.
-    """
-    if (difference := first_difference(network, checkpoint["state_dict"])) is not None:
-        raise CheckpointError(
-            f"`{path}` must hold the weights of the network that the config describes, but {difference}. Restore "
-            "`config.yaml` and the checkpoint that belongs to it, or start a new run."
-        )
-
-
-def first_difference(network: nn.Module, weights: dict[str, Any]) -> str | None:
-    """Return a sentence about the first weight whose shape differs from the network's, or None."""
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    found = {key: tuple(getattr(value, "shape", ())) for key, value in weights.items()}
-    for key in [*expected, *found]:
-        if expected.get(key) != found.get(key):
-            return (
-                f"`{key}` has the shape {found.get(key)} there, and {expected.get(key)} in the network (None: it is "
-                "not there)"
-            )
-    return None
 
 
 def _partial(path: Path) -> Path:

@@ -19,9 +19,10 @@ from brainage.errors import BrainageError, CheckpointError, ConfigError, Diverge
 from brainage.system.console import log
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback
-from brainage.training.checkpoint import Checkpoints, Progress, check_fits, read_checkpoint
+from brainage.training.checkpoint import Checkpoints, Progress
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.trainer import known_warnings, make_trainer
+from brainage.training.weights import check_fits, read_checkpoint
 
 
 @dataclass(frozen=True)

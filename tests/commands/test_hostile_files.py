@@ -241,7 +241,7 @@ def test_aggregates_that_are_none_are_done_without(
 ) -> None:
     (run / "training.json").write_bytes(content)
     assert invoke("predict", *told("predict", run, trained)) == 0
-    assert "Nothing is known of the series" in capsys.readouterr().out
+    assert "The series that the network was trained on are unknown" in capsys.readouterr().out
 
 
 def test_names_are_text_wherever_they_are_shown(

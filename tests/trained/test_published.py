@@ -91,14 +91,14 @@ def test_a_bundle_of_a_checkpoint_gives_what_that_network_gives(tmp_path: Path) 
         assert torch.equal(trained.network()(series), network()(series))
     assert trained.modality.channel_indices == [c - 1 for c in (1, 2, 3, *range(5, 23))]
     assert trained.ages is None
-    assert trained.people is None
+    assert trained.own_predictions is None
     manifest = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert manifest["facts"]["epoch"] == 88
     assert manifest["facts"]["val_loss"] == 39.58
     assert manifest["facts"]["loss"] == "MSELoss"
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert "Imported from a checkpoint, `models-epoch=88-val_loss=39.58.ckpt`" in card
-    assert "Not known. Measure it" in card
+    assert "Unknown. Measure it" in card
 
 
 def test_a_network_of_all_components_is_told_by_its_input(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Apply one or several trained networks to a cohort: predictions, corrected gaps and caveats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from brainage.config.schema import CohortConfig, ModalityConfig
+from brainage.data.cohorts.select import Selection, select_from
+from brainage.data.participants import Participants, stored_participants
+from brainage.data.training_stats import traits_of
+from brainage.errors import DeviceError, EvaluationError
+from brainage.evaluation.gap import Correction
+from brainage.trained.network import Trained
+
+# Input of a network: components in a file, and time points.
+_Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A cohort's table, and those of its participants who have series of one shape."""
+
+    selection: Selection
+    participants: Participants
+
+
+@dataclass(frozen=True)
+class CorrectedGaps:
+    """Corrected gaps, in years (means over the networks), and the corrections that were applied."""
+
+    gaps: pd.Series[float]
+    corrections: list[Correction]
+
+
+def read_sample(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Sample:
+    """Read a cohort, with all phenotypes and unknown ages; its store is written if there is none.
+
+    Raises
+    ------
+    ConfigError, CohortError, MissingPathError, StoreError
+        It cannot be read, or has no participant with a scan.
+    """
+    selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
+    return Sample(selection, stored_participants(selection, modality, store_root))
+
+
+def read_samples(networks: Sequence[Trained], cohort: CohortConfig, store_root: str) -> dict[_Shape, Sample]:
+    """Read a cohort once for every input shape of the networks."""
+    samples: dict[_Shape, Sample] = {}
+    for trained in networks:
+        if _shape(trained) not in samples:
+            samples[_shape(trained)] = read_sample(cohort, trained.modality, store_root)
+    return samples
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks and the participants who have series for each of them.
+
+    Parameters
+    ----------
+    networks : sequence of Trained
+        One or more.
+    samples : dict
+        See `read_samples`.
+    """
+
+    networks: Sequence[Trained]
+    samples: dict[_Shape, Sample]
+
+    def participants(self) -> pd.DataFrame:
+        """Return ``participant_id`` and ``age`` of the participants who have series for each network.
+
+        Raises
+        ------
+        EvaluationError
+            There is none.
+        """
+        tables = [sample.participants.table for sample in self.samples.values()]
+        shared = set.intersection(*(set(table["participant_id"]) for table in tables))
+        if not shared:
+            raise EvaluationError(
+                "`runs` need participants who have series of every kind that the networks take, but none has. Predict "
+                "with networks of one modality, or check that the files of both are there."
+            )
+        return tables[0].loc[tables[0]["participant_id"].isin(shared), ["participant_id", "age"]].reset_index(drop=True)
+
+    def _participants_for(self, trained: Trained, table: pd.DataFrame) -> Participants:
+        known = self.samples[_shape(trained)].participants
+        chosen = known.where(known.table["participant_id"].isin(set(table["participant_id"])).to_numpy())
+        return replace(chosen, channels=tuple(trained.modality.channel_indices))
+
+    def predict(self, table: pd.DataFrame, device: str, batch_size: int) -> NDArray[np.float64]:
+        """Return predicted ages of the table's participants, of shape (n_participants, n_networks), in years."""
+        columns = [
+            trained.predict(self._participants_for(trained, table), device=device, batch_size=batch_size)
+            for trained in self.networks
+        ]
+        return np.stack(columns, axis=1)
+
+    def caveats(self, table: pd.DataFrame) -> list[str]:
+        """Return notes on ages and series outside the training range, without duplicates."""
+        notes: list[str] = []
+        for number, trained in enumerate(self.networks, start=1):
+            which = f"network {number}" if len(self.networks) > 1 else "the network"
+            notes += _age_caveats(trained, which, table["age"].dropna().to_numpy(float))
+            notes += _series_caveats(trained, which, self._participants_for(trained, table))
+        return list(dict.fromkeys(notes))
+
+    def corrected(self, table: pd.DataFrame, values: NDArray[np.float64]) -> CorrectedGaps | str:
+        """Return gaps corrected by each network's own correction; or why they cannot be."""
+        for trained in self.networks:
+            if trained.correction is None:
+                return trained.uncorrected
+        fits = [trained.correction for trained in self.networks if trained.correction is not None]
+        if len(fits) == 1:
+            fits = [replace(fits[0], fitted_on="the run's own validation participants")]
+        else:
+            fits = [replace(fit, fitted_on=f"validation of network {number}") for number, fit in enumerate(fits, 1)]
+        age = table["age"].to_numpy(float)
+        gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
+        return CorrectedGaps(pd.Series(np.mean(gaps, axis=0), table.index, dtype=float), fits)
+
+    def parts(self, table: pd.DataFrame) -> pd.Series:
+        """Return the parts of the runs' splits that participants were in; "train" precedes "val" and "test"."""
+        parts = pd.Series(None, index=table.index, dtype=object)
+        for part in ("test", "val", "train"):
+            for trained in self.networks:
+                if (own := trained.own_predictions) is not None:
+                    ids = set(own.loc[own["split"] == part, "participant_id"])
+                    parts[table["participant_id"].isin(ids)] = part
+        return parts
+
+
+def _shape(trained: Trained) -> _Shape:
+    return trained.modality.dimension, trained.modality.n_times
+
+
+def _age_caveats(trained: Trained, which: str, ages: NDArray[np.float64]) -> list[str]:
+    known = trained.ages
+    if known is None:
+        return [f"The ages that {which} was trained on are unknown."]
+    if not (n_outside := known.n_outside(ages)):
+        return []
+    return [
+        f"{n_outside:,} of {len(ages):,} known ages are outside the {known.low:.1f} to {known.high:.1f} years that "
+        f"{which} was trained on: predictions there are extrapolations."
+    ]
+
+
+def _series_caveats(trained: Trained, which: str, participants: Participants) -> list[str]:
+    if not trained.series:
+        return [f"The series that {which} was trained on are unknown."]
+    notes = []
+    for name, values in traits_of(participants.store, participants.rows, np.array(participants.channels)):
+        known = trained.series.get(name)
+        if known is not None and (n_outside := known.n_outside(values)):
+            notes.append(
+                f"{n_outside:,} of {len(values):,} participants' series are outside what {which} was trained on: "
+                f"{name} {values.min():.3f} to {values.max():.3f} here, {known.low:.3f} to {known.high:.3f} there."
+            )
+    return notes
+
+
+def usable_device(asked: str) -> str:
+    """Return the device to predict on; ``auto`` is the accelerator if there is one.
+
+    Raises
+    ------
+    DeviceError
+        This machine does not have it.
+    """
+    if asked == "auto":
+        return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=asked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(
+            f"`device` must be one that this machine has, but got {asked!r}: {reason} Use device=auto or device=cpu."
+        ) from None
+    return asked

@@ -1,0 +1,167 @@
+"""A trained network: its weights, what it was trained on, and its predictions. This module does not need Lightning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from brainage import models
+from brainage.config.saved import typed_parts
+from brainage.config.schema import ModalityConfig, ModelConfig
+from brainage.data.batches import series_batches
+from brainage.data.participants import Participants
+from brainage.data.training_stats import Spread
+from brainage.errors import BundleError, DivergedError, EvaluationError
+from brainage.evaluation.gap import Correction
+from brainage.models import geometry
+from brainage.runs.read import Run
+from brainage.training.predict import predict
+from brainage.training.weights import first_difference
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is built from.
+
+    Parameters
+    ----------
+    modality : ModalityConfig
+        The series that it takes.
+    model : str
+        The model's name.
+    arguments : dict
+        Arguments of the model's constructor.
+    """
+
+    modality: ModalityConfig
+    model: str
+    arguments: dict[str, Any]
+
+    def outline(self) -> nn.Module:
+        """Return the network without memory for its weights."""
+        with torch.device("meta"):
+            return models.build(self.model, self.arguments)
+
+    def check_weights(self, weights: dict[str, Tensor], source: Path) -> None:
+        """Raise `BundleError` unless the weights of a file have the network's names and shapes, and are finite."""
+        if (difference := first_difference(self.outline(), weights)) is not None:
+            raise BundleError(
+                f"`{source}` must hold the weights of the architecture that it describes, but {difference}. Use the "
+                "file that belongs to it."
+            )
+        for key, tensor in weights.items():
+            if not torch.isfinite(tensor).all():
+                raise BundleError(f"`{source}` must hold finite weights, but `{key}` has some that are not.")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's or the bundle's folder.
+    architecture : Architecture
+        What it is built from.
+    weights : dict of str to Tensor
+        Its ``state_dict()``; it predicts years.
+    gap_correction : {"linear", "cole", "in_sample", "none"}
+        The run's setting.
+    correction : Correction or None
+        Fitted on the run's validation participants.
+    uncorrected : str
+        Why there is no correction.
+    ages : Spread or None
+        Ages of the training participants, in years; None if unknown.
+    series : dict of str to Spread
+        Traits of the training participants' series (`brainage.data.training_stats.traits_of`); empty if unknown.
+    facts : dict
+        Metrics, versions and the like of the training; plain values.
+    run : Run or None
+        The run; a bundle has none, and so no participants.
+    """
+
+    folder: Path
+    architecture: Architecture
+    weights: dict[str, Tensor]
+    gap_correction: str
+    correction: Correction | None
+    uncorrected: str
+    ages: Spread | None
+    series: dict[str, Spread]
+    facts: dict[str, Any]
+    run: Run | None = None
+
+    @property
+    def modality(self) -> ModalityConfig:
+        """The series that the network takes."""
+        return self.architecture.modality
+
+    @property
+    def label(self) -> str:
+        """Model and modality."""
+        return f"{self.architecture.model}, {self.modality.name}"
+
+    @property
+    def own_predictions(self) -> pd.DataFrame | None:
+        """``participant_id, split, age, predicted_age`` of the run; None for a bundle."""
+        return None if self.run is None else self.run.predictions
+
+    def network(self) -> nn.Module:
+        """Build the network in evaluation mode on the CPU: from (batch, n_channels, n_times) to (batch, 1), years."""
+        network = self.architecture.outline()
+        network.load_state_dict(self.weights, assign=True)
+        return network.requires_grad_(False).eval()
+
+    def predict(self, participants: Participants, *, device: str = "cpu", batch_size: int = 128) -> NDArray[np.float64]:
+        """Predict ages, in years, of shape (n_participants,).
+
+        Parameters
+        ----------
+        participants : Participants
+            With the channels of this network's modality.
+        device : str, default="cpu"
+            Device of the network.
+        batch_size : int, default=128
+            Participants in memory at a time.
+
+        Raises
+        ------
+        EvaluationError
+            A predicted age is not finite.
+        """
+        try:
+            return predict(self.network().to(device), series_batches(participants, batch_size))
+        except DivergedError as error:
+            raise EvaluationError(f"`{self.folder}`: {error} Or choose another network.") from error
+
+
+def checked_architecture(modality: Any, model: Any, source: Path) -> Architecture:
+    """Check the plain modality and model of a file, which need not be trusted.
+
+    Raises
+    ------
+    BundleError, ConfigError
+        They are not of this version, or describe no network of this project.
+    """
+    seen, described = typed_parts(modality, model, source)
+    items = described if isinstance(described, dict) else vars(described)
+    name = str(items.get("name"))
+    if models.is_baseline(name) or name not in models.names():
+        raise BundleError(f"`{source}` must describe a network of this project, but its model is called {name!r}.")
+    geometry.check(name, described)
+    arguments = {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
+    for key, expected in (("in_channels", seen.n_channels), ("n_times", seen.n_times)):
+        if arguments.get(key, expected) != expected:
+            raise BundleError(
+                f"`{source}`: `model.{key}` must be {expected}, as its modality has, but is {arguments[key]!r}."
+            )
+    return Architecture(seen, name, arguments)
