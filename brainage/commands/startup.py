@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import re
 import sys
@@ -75,17 +74,17 @@ def run_with_hydra(name: str, words: Sequence[str]) -> int:
     except BrainageError as error:
         _refuse(str(error))
     register()
-    work = getattr(importlib.import_module(f"brainage.commands.{name}"), name)
 
-    @functools.wraps(work)
     def task(composed: DictConfig) -> Any:
         try:
             load_code(composed.code, HydraConfig.get().overrides.task)
         except BrainageError as error:
             say(error)
             sys.exit(error.exit_code)
-        return work(composed)
+        # Here, so that composing alone (--cfg job) does not wait for it.
+        return getattr(importlib.import_module(task.__module__), name)(composed)
 
+    task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
     sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
     return 0

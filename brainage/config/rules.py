@@ -1,39 +1,114 @@
-"""Rules that a config's values keep, each with its message."""
+"""Rules that a config's values keep, and the one place where a broken rule becomes a message."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as validated
+from pydantic.fields import FieldInfo
 
 from brainage.errors import ConfigError, nearest
 
+T = TypeVar("T")
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+# A share that leaves something on both sides.
+Share = Annotated[float, Field(gt=0, lt=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="0 switches it off.")]
+
+
+class _NotAChoice(ValueError):
+    """A value is none of the choices."""
+
+
+def choice(*choices: str) -> AfterValidator:
+    """Return the rule that a text is one of the choices; None is left to the type."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in choices:
+            raise _NotAChoice(nearest(value, choices))
+        return value
+
+    return AfterValidator(check)
+
+
+def checked(group: str = "") -> Callable[[type[T]], type[T]]:
+    """Return a decorator of dataclasses: a value that breaks its annotation's rule is a ConfigError.
+
+    A class with a decorated base cannot have a ``default_factory`` of its own.
+
+    Parameters
+    ----------
+    group : str
+        Where the class's values are in a config, for messages.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        # Built at the first use: composing a config needs no rules.
+        made: Any = validated(cls, config=ConfigDict(defer_build=True))
+
+        def init(self: Any, *arguments: Any, **values: Any) -> None:
+            try:
+                made.__init__(self, *arguments, **values)
+            except ValidationError as error:
+                raise _config_error(error, made, group) from None
+
+        # A subclass, since pydantic sets `__init__` once more when it builds.
+        names = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+        return type(cls.__name__, (made,), {"__init__": init, **names})
+
+    return decorate
+
+
+def _config_error(error: ValidationError, cls: type, group: str) -> ConfigError:
+    """Return the first broken rule as a message; pydantic's own text would repeat values that may be ids."""
+    found = error.errors(include_url=False)[0]
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):  # of __post_init__
+        return cause
+    if not found["loc"]:
+        return ConfigError(f"`{group or cls.__name__}` cannot be used: {found['msg']}.")
+    name = str(found["loc"][0])
+    key = ".".join(filter(None, (group, *map(str, found["loc"]))))
+    bounds, step = _bounds(get_type_hints(cls, include_extras=True).get(name))
+    if isinstance(cause, _NotAChoice):
+        return ConfigError(f"`{key}` got {found['input']!r}. {cause}{f' {step}' if step else ''}")
+    if not bounds:
+        return ConfigError(f"`{key}` cannot be used: {found['msg']}. Change it with {key}=...")
+    return ConfigError(f"`{key}` must be {bounds}, but got {found['input']!r}. {step or f'Change it with {key}=...'}")
+
+
+def _bounds(hint: Any) -> tuple[str, str]:
+    """Return the rule of an annotation's bounds in words, and the next step that its description gives."""
+    fields = [item for item in getattr(hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
+    limits = {name: getattr(limit, name) for field in fields for limit in field.metadata
+              for name in ("ge", "gt", "le", "lt") if hasattr(limit, name)}  # fmt: skip
+    step = next((field.description for field in fields if field.description), "")
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    if "ge" in limits and "le" in limits:
+        return f"from {low} to {high}", step
+    if low is not None and high is not None:
+        return f"in {'[' if 'ge' in limits else '('}{low}, {high}{']' if 'le' in limits else ')'}", step
+    if low is not None:
+        return f"{low} or more" if "ge" in limits else f"a number above {low}", step
+    return (f"{high} or less" if "le" in limits else f"below {high}") if high is not None else "", step
+
 
 def require(holds: bool, key: str, rule: str, value: object, hint: str = "") -> None:
-    """Raise a ConfigError unless the rule holds."""
+    """Raise a ConfigError unless a rule holds."""
     if not holds:
         raise ConfigError(f"`{key}` must be {rule}, but got {value!r}. {hint or f'Change it with {key}=...'}".rstrip())
 
 
-def one_of(key: str, value: str, choices: tuple[str, ...], hint: str = "") -> None:
-    """Refuse a value that is no choice, with the nearest one."""
-    if value not in choices:
-        raise ConfigError(f"`{key}` got {value!r}. {nearest(str(value), choices)} {hint}".rstrip())
-
-
-def at_least(key: str, value: int, least: int) -> None:
-    """Refuse a smaller number."""
-    require(value >= least, key, f"{least} or more", value)
-
-
-def within(key: str, value: float, low: float, high: float) -> None:
-    """Refuse a number outside."""
-    require(low <= value <= high, key, f"from {low} to {high}", value)
-
-
 def positive(key: str, value: object) -> None:
-    """Refuse what is no number above 0."""
+    """Raise unless a value is a number above 0."""
     require(is_number(value) and value > 0, key, "a number above 0", value)  # type: ignore[operator]
 
 
 def is_number(value: object) -> bool:
-    """Tell whether it is a finite number."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,25 +1,28 @@
-"""Typed schemas for every config group, and the rules that hold within one.
+"""Typed schemas of the config groups, and the rules between their values.
 
-Hydra checks names and types while it composes; ``__post_init__`` checks values once a composed config becomes these
-objects. Nothing here imports more than OmegaConf, so a mistake is answered at once.
+Hydra checks names and types while it composes. Values are checked once a composed config becomes these objects.
+Nothing here imports torch, so mistakes are answered at once.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, make_dataclass
+from typing import Annotated, Any
 
 from omegaconf import MISSING
+from pydantic import Field
 
-from brainage.config.rules import at_least, is_number, one_of, positive, require, within
+from brainage.config.rules import Count, Dropout, Seed, Share, checked, choice, is_number, positive, require
 from brainage.errors import NamedParticipantError
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
+GAP_CORRECTIONS = ("linear", "cole", "in_sample", "none")
+ROWS = ("test", "val+test", "all")
 
 
+@checked("modality")
 @dataclass
 class ModalityConfig:
     """Component time series of one dimensionality.
@@ -31,11 +34,11 @@ class ModalityConfig:
     dimension : int
         Components in a participant's file.
     components : {"good", "all"}
-        Which of them the network sees.
+        Which of them the network gets.
     good_components : list of int
         Numbers (from 1) of the components that are not artefacts.
     n_channels : int
-        How many components the network sees; derived.
+        How many components the network gets; derived.
     n_times : int
         Time points used; longer series are cut, shorter ones excluded.
     t_r : float
@@ -43,19 +46,15 @@ class ModalityConfig:
     """
 
     name: str = MISSING
-    dimension: int = MISSING
-    components: str = "good"
+    dimension: Count = MISSING
+    components: Annotated[str, choice("good", "all")] = "good"
     good_components: list[int] = MISSING
     n_channels: int = MISSING
-    n_times: int = 490
-    t_r: float = 0.735
+    n_times: Annotated[int, Field(ge=2)] = 490
+    t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        one_of("modality.components", self.components, ("good", "all"))
-        at_least("modality.dimension", self.dimension, 1)
-        at_least("modality.n_times", self.n_times, 2)
-        positive("modality.t_r", self.t_r)
+        """Check the components."""
         good = self.good_components
         require(
             len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
@@ -63,90 +62,74 @@ class ModalityConfig:
             f"rising component numbers from 1 to {self.dimension}",
             good,
         )
-        expected = len(good) if self.components == "good" else self.dimension
+        expected = len(self.channel_indices)
+        rule = f"{expected}, the number of {self.components} components"
         require(
             self.n_channels == expected,
             "modality.n_channels",
-            f"{expected}, the number of {self.components} components",
+            rule,
             self.n_channels,
             "It is derived; leave it out.",
         )
 
     @property
     def channel_indices(self) -> list[int]:
-        """Indices (from 0) of the components that the network sees, in order."""
+        """Indices (from 0) of the components that the network gets, in order."""
         return [c - 1 for c in self.good_components] if self.components == "good" else list(range(self.dimension))
 
 
+@checked("cohort")
 @dataclass
 class CohortConfig:
-    """Who takes part; what every cohort has in common.
+    """The participants; what every cohort has in common.
 
     Parameters
     ----------
     name : str
         The config's own name.
     include : str or None
-        A pandas query over the table; only those who match take part. Applied before the split is drawn.
+        A pandas query over the table; only matching participants take part. Applied before the split is drawn.
     exclude_ids : str or None
-        A file with one id a line: people who withdrew. They leave the part that they were drawn into.
+        A file with one id a line: participants who withdrew consent. They leave the part that they were drawn into.
     max_excluded_fraction : float
-        The run stops when more than this share of those who have a file cannot be used.
+        The run stops if more than this share of the participants with a file cannot be used.
     """
 
     name: str = MISSING
     include: str | None = None
     exclude_ids: str | None = None
-    max_excluded_fraction: float = 0.05
+    max_excluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        within("cohort.max_excluded_fraction", self.max_excluded_fraction, 0, 1)
+        """Check the query."""
         if self.include is not None:
             refuse_ids(self.include)
 
 
+@checked("cohort")
 @dataclass
 class SimulatedCohortConfig(CohortConfig):
-    """Simulated people, made on the spot.
+    """Simulated participants, generated in memory.
 
     Parameters
     ----------
     n_participants : int
-        How many.
+        How many; ids have six digits.
     seed : int
-        Who they are; participant i depends on it and on i only.
+        Participant i depends on it and on i only.
     signal : float
         Scales what the series carry about age; 0 is a null cohort.
     version : int
-        The generator's version. Another one makes other people.
+        The generator's version. Another one generates other participants.
     """
 
-    n_participants: int = 1500
-    seed: int = 0
-    signal: float = 1.0
+    n_participants: Annotated[int, Field(ge=1, le=999_999)] = 1500
+    seed: Seed = 0
+    signal: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 is a null cohort, 1 the default.")] = 1.0
     version: int = 1
 
-    def __post_init__(self) -> None:
-        """Check the values."""
-        super().__post_init__()
-        at_least("cohort.n_participants", self.n_participants, 1)
-        require(
-            self.n_participants <= 999_999,
-            "cohort.n_participants",
-            "999999 or fewer, since ids have six digits",
-            self.n_participants,
-        )
-        at_least("cohort.seed", self.seed, 0)
-        require(
-            math.isfinite(self.signal) and self.signal >= 0,
-            "cohort.signal",
-            "0 or more",
-            self.signal,
-            "0 is a null cohort, 1 the default.",
-        )
 
-
+@checked("cohort")
 @dataclass
 class UkbCohortConfig(CohortConfig):
     """UK Biobank bulk files and a table.
@@ -172,12 +155,12 @@ class UkbCohortConfig(CohortConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        require(
-            self.instance in (2, 3), "cohort.instance", "2 (first imaging visit) or 3 (repeat visit)", self.instance
-        )
+        visits = "2 (first imaging visit) or 3 (repeat visit)"
+        require(self.instance in (2, 3), "cohort.instance", visits, self.instance)
         require("{dimension}" in self.member, "cohort.member", "a path that holds `{dimension}`", self.member)
 
 
+@checked("cohort")
 @dataclass
 class BidsCohortConfig(CohortConfig):
     """A BIDS-like tree.
@@ -197,11 +180,12 @@ class BidsCohortConfig(CohortConfig):
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
 
 
+@checked("cohort")
 @dataclass
 class OwnCohortConfig(CohortConfig):
     """A cohort of the user's own code: a reader with the cohort's name, and the arguments of its constructor."""
 
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: Any = None
 
 
 def own_cohort(cohort: Any) -> Any:
@@ -212,273 +196,146 @@ def own_cohort(cohort: Any) -> Any:
     return OwnCohortConfig(**common, arguments={key: value for key, value in cohort.items() if key not in common})
 
 
+@checked("split")
 @dataclass
 class SplitConfig:
-    """Training, validation and test people.
-
-    Parameters
-    ----------
-    name : str
-        The config's own name.
-    """
+    """Training, validation and test participants."""
 
     name: str = MISSING
 
 
+@checked("split")
 @dataclass
 class DrawnSplitConfig(SplitConfig):
-    """What splits have in common that are drawn.
+    """What drawn splits have in common.
 
     Parameters
     ----------
     seed : int
         Governs the draw, and nothing else does.
     val_fraction : float
-        Share of the people who validate.
+        Share of the validation participants.
     stratify : {None, "age"}
         Draw within bins of age, so that the parts have the same ages.
     """
 
-    seed: int = 43
-    val_fraction: float = 0.1
-    stratify: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        at_least("split.seed", self.seed, 0)
-        require(0 < self.val_fraction < 1, "split.val_fraction", "between 0 and 1, both excluded", self.val_fraction)
-        if self.stratify is not None:
-            one_of("split.stratify", self.stratify, ("age",), "Or leave it at null.")
+    seed: Seed = 43
+    val_fraction: Share = 0.1
+    stratify: Annotated[str | None, Field(description="Or leave it at null."), choice("age")] = None
 
 
+@checked("split")
 @dataclass
 class RandomSplitConfig(DrawnSplitConfig):
-    """Three parts, drawn at random.
+    """Three parts, drawn at random; those who neither train nor validate are the test participants."""
 
-    Parameters
-    ----------
-    train_fraction : float
-        Share of the people who train; the test set is the rest.
-    """
-
-    train_fraction: float = 0.8
+    train_fraction: Share = 0.8
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        super().__post_init__()
-        train, both = self.train_fraction, self.train_fraction + self.val_fraction
-        require(0 < train < 1, "split.train_fraction", "between 0 and 1, both excluded", train)
+        """Check that a test set is left."""
+        both = self.train_fraction + self.val_fraction
         require(both < 1, "split.train_fraction + split.val_fraction", "under 1, so that a test set is left", both)
 
 
+@checked("split")
 @dataclass
 class KFoldSplitConfig(DrawnSplitConfig):
-    """One of several folds is tested.
-
-    Parameters
-    ----------
-    fold : int
-        Which, from 0.
-    n_folds : int
-        How many folds there are.
-    """
+    """Fold number `fold` (from 0) of `n_folds` is the test set."""
 
     fold: int = MISSING
-    n_folds: int = 5
+    n_folds: Annotated[int, Field(ge=2)] = 5
 
     def __post_init__(self) -> None:
-        """Check the values."""
-        super().__post_init__()
-        at_least("split.n_folds", self.n_folds, 2)
+        """Check the fold, and that training participants are left."""
         require(0 <= self.fold < self.n_folds, "split.fold", f"from 0 to {self.n_folds - 1}", self.fold)
         both = self.val_fraction + 1 / self.n_folds
-        require(both < 1, "split.val_fraction + 1 / split.n_folds", "under 1, so that somebody trains", both)
+        rule = "under 1, so that training participants are left"
+        require(both < 1, "split.val_fraction + 1 / split.n_folds", rule, both)
 
 
+@checked("split")
 @dataclass
 class LeaveSiteOutSplitConfig(DrawnSplitConfig):
-    """One site is tested.
-
-    Parameters
-    ----------
-    site : str
-        Which, as in the table.
-    """
+    """One site, named as in the table, is the test set."""
 
     site: str = MISSING
 
 
+@checked("split")
 @dataclass
 class FixedSplitConfig(SplitConfig):
-    """A split that somebody else drew.
-
-    Parameters
-    ----------
-    file : str
-        A table with the columns `participant_id` and `split`.
-    """
+    """A split read from a table with the columns ``participant_id`` and ``split``."""
 
     file: str = MISSING
 
 
+@checked("model")
 @dataclass
 class ModelConfig:
-    """What every network's config has beside the network's own arguments.
+    """What every model's config has besides the arguments of its constructor.
 
     Parameters
     ----------
     name : str
-        The module of `brainage.models` that holds the network.
+        The module of `brainage.models` that contains it, or the class or module of one's own code.
     output_bias : {"mean_age", "zero"}
-        Where the last bias starts: at the training set's mean age, or at 0 as published.
+        Initial value of the last bias: the mean age of the training participants, or 0 as published.
     """
 
     name: str = MISSING
-    output_bias: str = "mean_age"
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        one_of("model.output_bias", self.output_bias, ("mean_age", "zero"))
+    output_bias: Annotated[str, choice("mean_age", "zero")] = "mean_age"
 
 
+@checked("model")
 @dataclass
 class Variable1DCNNConfig(ModelConfig):
-    """Architecture of `variable1dcnn`.
+    """Arguments of `brainage.models.variable1dcnn.Variable1DCNN`, which describes them."""
 
-    Parameters
-    ----------
-    in_channels : int
-        Components that come in.
-    kernel_size, depth, start_out, stride, dilation : int
-        See `brainage.models.variable1dcnn`.
-    conv_dropout, final_dropout : float
-        Share of channels, or of features, that is zeroed during training.
-    double_conv, batch_norm : bool
-        Two convolutions a layer; batch normalisation after each.
-    n_times : int
-        Time points that come in.
-    max_parameters : int
-        Encoders with more parameters are refused.
-    """
-
-    in_channels: int = MISSING
-    kernel_size: int = 5
-    depth: int = 4
-    start_out: int = 32
-    stride: int = 2
-    dilation: int = 1
-    conv_dropout: float = 0.0
-    final_dropout: float = 0.0
+    in_channels: Count = MISSING
+    kernel_size: Count = 5
+    depth: Count = 4
+    start_out: Count = 32
+    stride: Count = 2
+    dilation: Count = 1
+    conv_dropout: Dropout = 0.0
+    final_dropout: Dropout = 0.0
     double_conv: bool = False
     batch_norm: bool = False
-    n_times: int = 490
-    max_parameters: int = 5_000_000
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        super().__post_init__()
-        for name in ("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"):
-            at_least(f"model.{name}", getattr(self, name), 1)
-        at_least("model.max_parameters", self.max_parameters, 1)
-        for name in ("conv_dropout", "final_dropout"):
-            require(
-                0 <= getattr(self, name) < 1, f"model.{name}", "in [0, 1)", getattr(self, name), "0 switches it off."
-            )
+    n_times: Count = 490
+    max_parameters: Count = 5_000_000
 
 
+@checked("model")
 @dataclass
 class Simple1DCNNConfig(ModelConfig):
-    """Arguments of `simple1dcnn`.
+    """Arguments of `brainage.models.simple1dcnn.Simple1DCNN`."""
 
-    Parameters
-    ----------
-    in_channels : int
-        Components that come in.
-    n_times : int
-        Time points that come in.
-    """
-
-    in_channels: int = MISSING
-    n_times: int = 490
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        super().__post_init__()
-        at_least("model.in_channels", self.in_channels, 1)
-        at_least("model.n_times", self.n_times, 1)
+    in_channels: Count = MISSING
+    n_times: Count = 490
 
 
 @dataclass
-class TrainerConfig:
-    """What a Lightning Trainer takes, under its own names; None leaves a value to Lightning.
+class _TrainerConfig:
+    """Arguments of a Lightning Trainer that a run checks itself."""
 
-    ``logger`` is missing because it is a group of its own; `callbacks` are added to the project's own.
-    The meaning of each is in Lightning's documentation of ``pytorch_lightning.Trainer``.
-    """
-
-    accelerator: Any = "auto"
-    strategy: Any = "auto"
-    devices: Any = 1
-    num_nodes: int = 1
-    precision: Any = None
     callbacks: list[Any] = field(default_factory=list)
-    fast_dev_run: Any = False
     max_epochs: int | None = 175
-    min_epochs: int | None = None
-    max_steps: int = -1
-    min_steps: int | None = None
-    max_time: Any = None
-    limit_train_batches: Any = None
-    limit_val_batches: Any = None
-    limit_test_batches: Any = None
-    limit_predict_batches: Any = None
-    overfit_batches: Any = 0.0
-    val_check_interval: Any = None
-    check_val_every_n_epoch: int | None = 1
-    num_sanity_val_steps: int | None = 0
-    log_every_n_steps: int | None = None
-    enable_checkpointing: bool | None = None
-    enable_progress_bar: bool | None = None
-    enable_model_summary: bool | None = False
-    accumulate_grad_batches: int = 1
-    gradient_clip_val: float | None = None
-    gradient_clip_algorithm: str | None = None
-    deterministic: Any = True
-    benchmark: bool | None = None
-    inference_mode: bool = True
-    use_distributed_sampler: bool = False
-    profiler: Any = None
-    detect_anomaly: bool = False
-    barebones: bool = False
-    plugins: Any = None
-    sync_batchnorm: bool = False
-    reload_dataloaders_every_n_epochs: int = 0
-    default_root_dir: str | None = None
-    enable_autolog_hparams: bool = True
-    model_registry: str | None = None
+    accumulate_grad_batches: Count = 1
+    check_val_every_n_epoch: Annotated[int | None, Field(ge=1)] = 1
 
     def __post_init__(self) -> None:
-        """Refuse what would contradict the run's own promises, rather than ignore it."""
-        epochs = self.max_epochs
-        at_least("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1)
-        if self.check_val_every_n_epoch is not None:
-            at_least("trainer.check_val_every_n_epoch", self.check_val_every_n_epoch, 1)
+        """Refuse what would contradict what a run promises, rather than ignore it."""
         for name in ("limit_train_batches", "limit_val_batches"):
-            value = getattr(self, name)
-            require(
-                value is None or (is_number(value) and value > 0),
-                f"trainer.{name}",
-                "above 0",
-                value,
-                "Without, there is no best epoch.",
-            )
+            value, why = getattr(self, name), "Without, there is no best epoch."
+            require(value is None or (is_number(value) and value > 0), f"trainer.{name}", "above 0", value, why)
+        epochs = self.max_epochs
         require(epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs)
         for name, allowed, why in _TRAINER_LIMITS:
             value = getattr(self, name)
             require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what is set, as keyword arguments for the Trainer."""
+        """Return the values that are set, as keyword arguments for the Trainer."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
@@ -494,10 +351,38 @@ _TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("limit_predict_batches", (None,), "Every participant is predicted."),
 )
 
+# The other arguments of Lightning's Trainer, so that `trainer.<argument>=` needs no `+`; None leaves one to Lightning.
+# Not `logger`, which is a group.
+_PASSED_ON: tuple[tuple[Any, Any, str], ...] = (
+    (Any, "auto", "accelerator strategy"),
+    (Any, None, "precision max_time limit_train_batches limit_val_batches limit_test_batches limit_predict_batches"),
+    (Any, None, "val_check_interval profiler plugins"),
+    (Any, 1, "devices"),
+    (Any, False, "fast_dev_run"),
+    (Any, 0.0, "overfit_batches"),
+    (Any, True, "deterministic"),
+    (int, 1, "num_nodes"),
+    (int, -1, "max_steps"),
+    (int, 0, "reload_dataloaders_every_n_epochs"),
+    (int | None, None, "min_epochs min_steps log_every_n_steps"),
+    (int | None, 0, "num_sanity_val_steps"),
+    (bool, True, "inference_mode enable_autolog_hparams"),
+    (bool, False, "use_distributed_sampler detect_anomaly barebones sync_batchnorm"),
+    (bool | None, None, "enable_checkpointing enable_progress_bar benchmark"),
+    (bool | None, False, "enable_model_summary"),
+    (float | None, None, "gradient_clip_val"),
+    (str | None, None, "gradient_clip_algorithm default_root_dir model_registry"),
+)
+_TRAINER_FIELDS = [
+    (name, kind, field(default=default)) for kind, default, names in _PASSED_ON for name in names.split()
+]
+TrainerConfig: Any = checked("trainer")(make_dataclass("TrainerConfig", _TRAINER_FIELDS, bases=(_TrainerConfig,)))
 
+
+@checked("recipe")
 @dataclass
 class RecipeConfig:
-    """How a network is trained, beside its optimizer, scheduler and trainer, which a recipe sets too.
+    """How a network is trained, besides its optimizer, scheduler and trainer, which a recipe sets too.
 
     Parameters
     ----------
@@ -511,51 +396,32 @@ class RecipeConfig:
 
     name: str = "none"
     circular_shift: bool = False
-    cutmix: float = 0.0
-    weight_averaging: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        require(
-            math.isfinite(self.cutmix) and self.cutmix >= 0,
-            "recipe.cutmix",
-            "0 or more",
-            self.cutmix,
-            "0 cuts nothing.",
-        )
-        require(
-            0 <= self.weight_averaging < 1,
-            "recipe.weight_averaging",
-            "in [0, 1)",
-            self.weight_averaging,
-            "0 averages nothing.",
-        )
+    cutmix: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 mixes nothing.")] = 0.0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1, description="0 averages nothing.")] = 0.0
 
 
+@checked("store")
 @dataclass
 class StoreConfig:
-    """Where parsed series are kept, and how training reads them.
+    """The folder of all stores, and how training reads them.
 
     Parameters
     ----------
     root : str
         Folder of all stores.
     residency : {"auto", "memory", "memmap"}
-        Hold the series in memory, or map the store's file; `auto` holds them when they take less than a quarter of
+        Load the series into memory, or map the store's file; `auto` loads them if they take less than a quarter of
         the free memory.
     """
 
     root: str = "outputs/store"
-    residency: str = "auto"
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        one_of("store.residency", self.residency, ("auto", "memory", "memmap"))
+    residency: Annotated[str, choice("auto", "memory", "memmap")] = "auto"
 
 
+@checked("associations")
 @dataclass
 class AssociationsConfig:
-    """What the gap is correlated with, and in whom.
+    """What the gap is correlated with, and in which participants.
 
     Parameters
     ----------
@@ -565,38 +431,28 @@ class AssociationsConfig:
         Columns of the cohort's table; None is every phenotype.
     """
 
-    rows: str = "test"
+    rows: Annotated[str, choice(*ROWS)] = "test"
     variables: list[str] | None = None
 
-    def __post_init__(self) -> None:
-        """Check the values."""
-        one_of("associations.rows", self.rows, ("test", "val+test", "all"))
 
-
+@checked("report")
 @dataclass
 class ReportConfig:
-    """How the report is made.
+    """The report.
 
     Parameters
     ----------
     points : {"all", "none"}
-        Draw people as points, or as densities.
+        Draw participants as points, or as densities.
     n_resamples : int
         Bootstrap resamples behind the intervals of accuracy.
     """
 
-    points: str = "all"
-    n_resamples: int = 2000
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        one_of("report.points", self.points, ("all", "none"))
-        at_least("report.n_resamples", self.n_resamples, 100)
+    points: Annotated[str, choice("all", "none")] = "all"
+    n_resamples: Annotated[int, Field(ge=100)] = 2000
 
 
-GAP_CORRECTIONS = ("linear", "cole", "in_sample", "none")
-
-
+@checked()
 @dataclass
 class Config:
     """One run, composed.
@@ -604,24 +460,24 @@ class Config:
     Parameters
     ----------
     modality, cohort, split, model, optimizer, scheduler, trainer, logger, recipe, store
-        The groups. `optimizer` and `scheduler` name a class by ``_target_`` and hold its arguments, `logger` holds one
-        such entry a logger; other groups have schemas of this module (a network of one's own may do without).
+        The groups. `optimizer` and `scheduler` name a class by ``_target_`` and contain its arguments, `logger` has
+        one such entry a logger; other groups have schemas of this module (one's own network or cohort needs none).
     seed : int
-        Governs initialisation, batch order and dropout.
+        Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int
-        Participants a batch.
+        Participants a batch; batch normalisation needs two.
     patience : int
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
         The metric, of the best epoch's weights, that a run returns.
     evaluate : bool
-        Whether the test set is looked at, and what predictions mean is reported. A trial of a sweep does not.
+        Whether the test set is predicted and reported. A trial of a sweep does not.
     gap_correction : {"linear", "cole", "in_sample", "none"}
-        How the brain-age gap is freed of age; see `brainage.evaluation.gap.Correction`.
+        How the brain-age gap is corrected for age; see `brainage.evaluation.gap.Correction`.
     associations, report
         See `AssociationsConfig` and `ReportConfig`.
     resume : str or None
-        The folder of a run to go on with.
+        The folder of a run to resume.
     code : str, list of str, or None
         The user's own Python code, from the command line only; see `brainage.config.code`.
     """
@@ -632,37 +488,32 @@ class Config:
     model: Any = MISSING
     optimizer: Any = MISSING
     scheduler: Any = MISSING
-    trainer: TrainerConfig = MISSING
+    trainer: _TrainerConfig = MISSING
     logger: Any = MISSING
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
-    seed: int = 43
-    batch_size: int = 128
-    patience: int = 15
-    objective: str = OBJECTIVES[0]
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 43
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    patience: Count = 15
+    objective: Annotated[str, choice(*OBJECTIVES)] = OBJECTIVES[0]
     evaluate: bool = True
-    gap_correction: str = GAP_CORRECTIONS[0]
+    gap_correction: Annotated[str, choice(*GAP_CORRECTIONS)] = GAP_CORRECTIONS[0]
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     resume: str | None = None
     code: Any = None
 
     def __post_init__(self) -> None:
-        """Check the values that belong to no group, and the groups without a schema of their own."""
-        at_least("seed", self.seed, 0)
-        require(self.seed < 2**63, "seed", "less than 2**63, as torch's generators have it", self.seed)
-        # Batch normalisation cannot train on one participant.
-        at_least("batch_size", self.batch_size, 2)
-        at_least("patience", self.patience, 1)
-        one_of("objective", self.objective, OBJECTIVES)
-        one_of("gap_correction", self.gap_correction, GAP_CORRECTIONS)
+        """Check the groups, and the rules between them."""
         self.cohort = own_cohort(self.cohort)
         for name, classes in _CLASSES_OF_GROUPS.items():
             value = getattr(self, name)
             require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
         for name, entry in (self.logger or {}).items():
             require(isinstance(entry, dict), f"logger.{name}", "a logger's values", entry, "Choose with logger=NAME.")
-        _check_optimizer(self.optimizer)
+        positive("optimizer.lr", self.optimizer.get("lr"))
+        decay = self.optimizer.get("weight_decay", 0.0)
+        require(is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)
         for key, derived in (("in_channels", self.modality.n_channels), ("n_times", self.modality.n_times)):
             given = self.network_arguments.get(key, derived)
             require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
@@ -671,14 +522,9 @@ class Config:
             chosen = getattr(self, group)
             if name and type(chosen) is node:
                 require(chosen.name == name, f"{group}.name", repr(name), chosen.name, f"Use {group}=NAME.")
-        t_max = (self.scheduler or {}).get("T_max", 1)
-        require(
-            is_number(t_max) and t_max >= 1,
-            "scheduler.T_max",
-            "1 or more",
-            t_max,
-            "It is trainer.max_epochs unless given; a training without a last epoch needs scheduler=none.",
-        )
+        t_max, hint = (self.scheduler or {}).get("T_max", 1), "trainer.max_epochs is its default, if that is a number."
+        step = f"{hint} Without a last epoch, use scheduler=none."
+        require(is_number(t_max) and t_max >= 1, "scheduler.T_max", "1 or more", t_max, step)
         if isinstance(self.model, dict):
             ModelConfig(name=self.model.get("name", ""), output_bias=self.model.get("output_bias", "mean_age"))
 
@@ -689,24 +535,21 @@ class Config:
         return {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
 
     def model_value(self, key: str) -> Any:
-        """Return one value of the model's config, whether or not that has a schema."""
+        """Return one value of the model's config, whether or not it has a schema."""
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)
 
 
-# What a group's choices become. A network may do without a schema.
+# What a group's choices become. One's own network needs no schema.
 _CLASSES_OF_GROUPS: dict[str, Any] = {
-    "modality": ModalityConfig,
     "cohort": CohortConfig,
     "split": SplitConfig,
     "model": (ModelConfig, dict),
     "optimizer": dict,
     "scheduler": (dict, type(None)),
-    "trainer": TrainerConfig,
     "logger": (dict, type(None)),
-    "store": StoreConfig,
 }
 
-# Where a schema lies below `schema/` in the config store: its group, and its name where each choice has its own.
+# A schema's place below `schema/` in the config store: its group, and its name where each choice has its own.
 SCHEMAS: dict[str, Any] = {
     "modality": ModalityConfig,
     "trainer": TrainerConfig,
@@ -723,12 +566,7 @@ SCHEMAS: dict[str, Any] = {
 
 
 def refuse_ids(query: str) -> None:
-    """Refuse a query that names people; a config is copied into the run's folder and to loggers.
-
-    Parameters
-    ----------
-    query : str
-        ``cohort.include``.
+    """Raise if a query names participants: a config is copied into the run's folder and to loggers.
 
     Raises
     ------
@@ -738,32 +576,14 @@ def refuse_ids(query: str) -> None:
     if re.search(r"\b(participant_id|eid|family_id)\b", query, flags=re.IGNORECASE):
         raise NamedParticipantError(
             "`cohort.include` must not name participants or families, but compares participant_id, eid or family_id: a "
-            "config is copied into every run's folder, where nobody's id belongs. List people to leave out in a file, "
+            "config is copied into every run's folder, where no id belongs. List participants to exclude in a file, "
             "one id a line, with cohort.exclude_ids=FILE."
         )
 
 
 def refuse_ids_in(words: Iterable[str]) -> None:
-    """Refuse overrides whose query names people: ``cohort.include=``, ``++cohort.include=``, ``cohort={include: ...}``.
-
-    Parameters
-    ----------
-    words : iterable of str
-        Of the command line.
-
-    Raises
-    ------
-    NamedParticipantError
-        See `refuse_ids`.
-    """
+    """Raise if an override's query names participants, ``++cohort.include=`` and ``cohort={include: ...}`` too."""
     for word in words:
         key, _, value = word.lstrip("+~").partition("=")
         if key.startswith("cohort") and ("include" in key or (key == "cohort" and "include" in value)):
             refuse_ids(word)
-
-
-def _check_optimizer(optimizer: dict[str, Any]) -> None:
-    """Check the two values that every optimizer has."""
-    positive("optimizer.lr", optimizer.get("lr"))
-    decay = optimizer.get("weight_decay", 0.0)
-    require(is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)

@@ -269,7 +269,7 @@ def changed_checkpoint(change: Callable[[dict[str, Any]], object]) -> Prepare:
 
 CONFIG = [
     Case("a negative rate", r"`optimizer.lr` must be a number above 0, but got -1", ("optimizer.lr=-1",)),
-    Case("a seed too large", r"`seed` must be less than 2\*\*63, .* but got 99999999999999999999999", ("seed=" + 23 * "9",)),
+    Case("a seed too large", r"`seed` must be from 0 to 9223372036854775807, but got 99999999999999999999999", ("seed=" + 23 * "9",)),
     Case("a key that is none", r"Key 'kernel' not in 'Variable1DCNNConfig'", ("model.kernel=3",), code=1),
     Case("a value of no type", r"Value 'big' of type 'str' could not be .* Integer", ("model.kernel_size=big",), code=1),
     Case("nothing for a number", r"field 'seed' is not Optional", ("seed=null",), code=1),
@@ -291,7 +291,7 @@ CONFIG = [
     Case("a validation at no time", r"`trainer.check_val_every_n_epoch` must be 1 or more, but got 0", ("trainer.check_val_every_n_epoch=0",)),
     Case("an argument that no optimizer has", r"`optimizer` cannot be made of its arguments: .*'speed'", ("+optimizer.speed=3", *TINY)),
     Case("a factor that no scheduler takes", r"`scheduler` cannot be made of its arguments: Factor should be < 1.0", ("scheduler=plateau", "scheduler.factor=3", *TINY)),
-    Case("too many people", r"`cohort.n_participants` must be 999999 or fewer, .* but got 1000000000", ("cohort.n_participants=1000000000",)),
+    Case("too many people", r"`cohort.n_participants` must be from 1 to 999999, but got 1000000000", ("cohort.n_participants=1000000000",)),
     Case("a number for a logger", r"`logger.mine` must be a logger's values, but got 3", ("+logger.mine=3",)),
     Case("a folder of configs that is not there", r"--config-dir|nowhere", ("--config-dir", "nowhere"), None, 1),
     Case("a precision that is none", r"`trainer`: Lightning refuses.*Precision 7 is invalid", ("trainer.precision=7", *TINY)),
