@@ -96,7 +96,7 @@ def test_a_user_predicts_new_people_with_a_run(place: Place) -> None:
 def test_a_mistake_is_one_message_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
     ended = run_command(tmp_path, "predict.py", f"run={place['runs/0']}", "bundle=b", "cohort=simulated")
     assert ended.code == 2
-    assert ended.err.startswith("error: One of `run`, `runs` and `bundle` must be given, but got run=")
+    assert ended.err.startswith("error: `run` or `runs` or `bundle` must be given, one of them, but got run=")
     assert not list(tmp_path.glob("outputs/predict/*/*"))
 
 
