@@ -1,4 +1,4 @@
-"""The report of a multirun: what varied and what came of it, and the training curves of all jobs in one figure."""
+"""The page of a multirun: the table of its jobs, and their training curves in one figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 
-# One a job, then again with another dash: black and the rest of Okabe & Ito's beside the page's own.
+# One per job, then again with another dash: the page's colours, black, and the rest of Okabe and Ito's.
 _COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
 _DASHES = ("-", "-.")
 _MOST_NAMED = len(_COLOURS) * len(_DASHES)
@@ -34,17 +34,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a multirun.
-
-    Parameters
-    ----------
-    folder : Path
-        Its folder.
-    varied : str
-        What it alone was given.
-    row : mapping
-        Its row of the multirun's table.
-    """
+    """A job of a multirun: its folder, the overrides that not all jobs share, and its row of the table."""
 
     folder: Path
     varied: str
@@ -52,22 +42,7 @@ class Job:
 
 
 def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str]) -> Path:
-    """Write ``report.html`` and the figure of the curves.
-
-    Parameters
-    ----------
-    folder : Path
-        The multirun's folder.
-    jobs : sequence of Job
-        All of them.
-    shared : sequence of str
-        The overrides that they have in common.
-
-    Returns
-    -------
-    Path
-        The report.
-    """
+    """Write ``report.html`` and the figure of the curves; `shared` are the overrides of all jobs."""
     finished = [job for job in jobs if job.row["val/mse"] is not None]
     lead = [f"{len(jobs)} jobs, {len(finished)} of them finished. In common: {' '.join(shared) or 'the defaults'}."]
     if finished:
@@ -77,14 +52,14 @@ def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[st
     sections = [
         Section(
             "What was tried",
-            ["Of the best epoch's weights. Choose by the validation error: the test set is not for choosing."],
+            ["Of the best epoch's weights. Choose by the validation error, not by the test set."],
             [_table(jobs)],
             [] if figure is None else [figure],
             links=_links(folder, jobs),
         ),
         Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]
-    return write_report(folder, Page(f"{len(jobs)} jobs side by side", lead, sections))
+    return write_report(folder, Page(f"{len(jobs)} jobs compared", lead, sections))
 
 
 def _table(jobs: Sequence[Job]) -> Table:
@@ -111,14 +86,14 @@ def _links(folder: Path, jobs: Sequence[Job]) -> list[tuple[str, str]]:
 
 
 def _curves(jobs: Sequence[Job]) -> Figure | None:
-    """Draw every job's training and validation error by epoch; None where none left any."""
-    told = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"]]
-    if not told:
+    """Draw each job's training and validation error by epoch; None if no job has any."""
+    drawn = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"]]
+    if not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        for number, (job, curves) in enumerate(told):
+        for number, (job, curves) in enumerate(drawn):
             colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
             label = (job.varied or f"job {job.row['job']}") if number < _MOST_NAMED else None
             marker = "o" if len(curves["val"]) == 1 else ""  # one point makes no line
@@ -132,19 +107,13 @@ def _curves(jobs: Sequence[Job]) -> Figure | None:
         axes.yaxis.set_minor_formatter(ScalarFormatter() if highest / lowest < 10 else NullFormatter())
         axes.legend(fontsize=8)
 
-    ends = "; ".join(f"{job.varied or job.row['job']}: {min(loss for _, loss in c['val']):.1f}" for job, c in told)
+    ends = "; ".join(f"{job.varied or job.row['job']}: {min(loss for _, loss in c['val']):.1f}" for job, c in drawn)
     caption = "Lines are of validation, dots of training, on a logarithmic axis."
-    return draw("curves", f"Error by epoch of {len(told)} jobs. Lowest validation MSE: {ends}.", plot, caption=caption)
+    return draw("curves", f"Error by epoch of {len(drawn)} jobs. Lowest validation MSE: {ends}.", plot, caption=caption)
 
 
 def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return the finite losses of a ``metrics.csv`` by epoch, of `train` and `val`; nothing of what cannot be read.
-
-    Parameters
-    ----------
-    path : Path
-        The file. It need not exist.
-    """
+    """Return the finite losses of a ``metrics.csv`` by epoch; rows that cannot be read are skipped."""
     found: dict[str, list[tuple[int, float]]] = {"train": [], "val": []}
     try:
         with path.open(newline="") as file:

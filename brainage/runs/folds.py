@@ -1,4 +1,4 @@
-"""What the folds, or left-out sites, of a multirun give together: a table, and every participant's one prediction."""
+"""Folds, or left-out sites, of a multirun: their table, and the pooled predictions of their test participants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brainage.system.files import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-# Overrides that tell one fold from another.
+# Overrides that differ between folds.
 _KEYS = ("split.fold", "split.site")
 
 _METRICS = tuple(f"{part}/{name}" for part in ("val", "test") for name in ("mae", "mse", "rmse", "r2", "pearson_r"))
@@ -24,17 +24,7 @@ _SHOWN = ("n_test", "val/mse", "test/mae", "test/rmse", "test/r2", "test/pearson
 
 @dataclass(frozen=True)
 class Folds:
-    """Jobs that differ in their fold only.
-
-    Parameters
-    ----------
-    key : str
-        The override that tells them apart.
-    overrides : tuple of str
-        Those that they share.
-    jobs : dict of str to dict
-        A job's row of the multirun's table, by its fold.
-    """
+    """Jobs that differ in their fold only: the fold's key, shared overrides, and rows of the table by fold."""
 
     key: str
     overrides: tuple[str, ...]
@@ -42,18 +32,11 @@ class Folds:
 
 
 def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write and print what the folds of a multirun give together, if it has any.
+    """Write and print the folds' table and pooled predictions, if the multirun has folds.
 
-    In the multirun's folder (in ``folds/0``, ``folds/1``, ... where other choices vary too) stand then ``folds.csv``,
-    a row a fold, their mean and their SD, and ``pooled_predictions.csv`` with the columns of a run's
-    ``predictions.csv``: everybody once, predicted by the network that never saw them. The latter needs all folds.
-
-    Parameters
-    ----------
-    folder : Path
-        The multirun's folder.
-    rows : list of dict
-        The multirun's table.
+    ``folds.csv`` has one row per fold, their mean and their SD. ``pooled_predictions.csv`` has the columns of a run's
+    ``predictions.csv`` and every participant once, predicted as held-out; it needs all folds. They are in the
+    multirun's folder, or in ``folds/0``, ``folds/1``, ... where other choices vary too.
     """
     found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
     for number, folds in enumerate(found):
@@ -63,13 +46,7 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
-    """Put jobs together that differ in their fold only.
-
-    Parameters
-    ----------
-    rows : list of dict
-        The multirun's table.
-    """
+    """Group the rows of jobs that differ in their fold only."""
     found: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, Any]]] = {}
     for row in rows:
         for key in _KEYS:
@@ -85,8 +62,8 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
 
     label = folds.key.partition(".")[2]
     finished = {fold: row for fold, row in folds.jobs.items() if row["status"] == "finished"}
-    looked = {fold: row for fold, row in finished.items() if (folder / row["job"] / "predictions.csv").exists()}
-    tested = {fold: _tested(folder / row["job"]) for fold, row in looked.items()}
+    evaluated = {fold: row for fold, row in finished.items() if (folder / row["job"] / "predictions.csv").exists()}
+    tested = {fold: _tested(folder / row["job"]) for fold, row in evaluated.items()}
     table = [
         {
             label: fold,
@@ -104,10 +81,10 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
         write_whole(place / "folds.csv", lambda path: pd.DataFrame(table).to_csv(path, index=False))
         cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
         print()
-        show_table(" ".join(["Folds", *_telling(folds.overrides)]), (label, *_SHOWN), cells)
+        show_table(" ".join(["Folds", *_shown_overrides(folds.overrides)]), (label, *_SHOWN), cells)
         print(f"Folds: {place / 'folds.csv'}")
     target = place / "pooled_predictions.csv"
-    target.unlink(missing_ok=True)  # of a multirun whose job was taken up again
+    target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
     if reason := _incomplete(folds, finished, tested, folder):
         print(f"{target.name} is not written: {reason}")
         return
@@ -118,7 +95,7 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
 
 
 def _tested(job: Path) -> pd.DataFrame:
-    """Read a job's test participants, with every value as it is written."""
+    """Return the test rows of a job's predictions, as text."""
     import pandas as pd
 
     predictions = pd.read_csv(job / "predictions.csv", dtype=str, keep_default_na=False)
@@ -128,23 +105,23 @@ def _tested(job: Path) -> pd.DataFrame:
 def _incomplete(
     folds: Folds, finished: dict[str, dict[str, Any]], tested: dict[str, pd.DataFrame], folder: Path
 ) -> str | None:
-    """Return why the folds do not give a prediction for everybody."""
+    """Return why the folds do not predict every participant once; None if they do."""
     if missing := [fold for fold in folds.jobs if fold not in finished]:
-        return f"{folds.key}={','.join(missing)} did not finish. Go on with its job by resume=FOLDER."
+        return f"{folds.key}={','.join(missing)} did not finish. Continue its job with resume=FOLDER."
     if len(tested) < len(finished):
-        return "with evaluate=false, nobody was tested."
+        return "with evaluate=false, there are no test predictions."
     if folds.key == "split.fold":
         job = next(iter(finished.values()))["job"]
         n_folds = int(OmegaConf.load(folder / job / "config.yaml").split.n_folds)
         if missing := [str(fold) for fold in range(n_folds) if str(fold) not in finished]:
-            return f"{folds.key}={','.join(missing)} is missing of {n_folds} folds. Let split.fold be all of them."
-    people = [person for table in tested.values() for person in table["participant_id"]]
-    if len(set(people)) < len(people):
-        return "some participants were tested in more than one fold. Let all jobs have the same split.seed."
+            return f"{folds.key}={','.join(missing)} is missing of {n_folds} folds. Give split.fold all of them."
+    ids = [one for table in tested.values() for one in table["participant_id"]]
+    if len(set(ids)) < len(ids):
+        return "some participants were tested in more than one fold. Use the same split.seed in all jobs."
     return None
 
 
-def _telling(overrides: tuple[str, ...]) -> list[str]:
+def _shown_overrides(overrides: tuple[str, ...]) -> list[str]:
     return [word for word in overrides if not word.startswith(("split=", "hydra."))]
 
 

@@ -27,7 +27,7 @@ def row(number: int, value: float | None, reason: str | None = None) -> dict[str
     }
 
 
-def test_the_report_tells_what_varied_what_came_of_it_and_what_could_not_be(tmp_path: Path) -> None:
+def test_the_page_has_each_jobs_overrides_results_and_reason(tmp_path: Path) -> None:
     curve(tmp_path / "0", [4000.0, 50.0, 61.25])
     curve(tmp_path / "1", [90.0, 41.5, 40.75])
     (tmp_path / "1" / "report.html").write_text("x")

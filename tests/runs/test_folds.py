@@ -1,4 +1,4 @@
-"""Folds: each person predicted once, by a network that never saw them."""
+"""Folds: each participant predicted once, by a network that was not trained on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     return folder / "multirun", run_command(folder, "train.py", "--multirun", *words)
 
 
-def test_every_participant_is_predicted_once_by_a_network_that_never_saw_them(folds: tuple[Path, Ended]) -> None:
+def test_every_participant_is_predicted_once_as_held_out(folds: tuple[Path, Ended]) -> None:
     folder, ended = folds
     assert ended.code == 0, ended.text
     pooled = read(folder / "pooled_predictions.csv")
@@ -79,7 +79,7 @@ def test_a_fold_that_failed_is_named(
     folder = copied(folds, tmp_path)
     (folder / "1" / "summary.json").unlink()
     finish_multirun(folder)
-    assert "split.fold=1 did not finish. Go on with its job by resume=FOLDER" in capsys.readouterr().out
+    assert "split.fold=1 did not finish. Continue its job with resume=FOLDER" in capsys.readouterr().out
     assert not (folder / "pooled_predictions.csv").exists()
 
 
@@ -104,7 +104,7 @@ def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, Ende
         assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
 
 
-def test_a_job_that_is_taken_up_completes_the_table(folds: tuple[Path, Ended], tmp_path: Path) -> None:
+def test_a_resumed_job_completes_the_table(folds: tuple[Path, Ended], tmp_path: Path) -> None:
     folder = copied(folds, tmp_path)
     before = (folder / "pooled_predictions.csv").read_bytes()
     for name in ("pooled_predictions.csv", "1/summary.json", "1/predictions.csv"):  # its job was killed
@@ -146,7 +146,10 @@ def test_folds_that_did_not_look_at_the_test_set_end_with_what_was_validated(
         summary["metrics"]["test"] = dict.fromkeys(summary["metrics"]["test"])
         path.write_text(json.dumps(summary))
     finish_multirun(folder)
-    assert "pooled_predictions.csv is not written: with evaluate=false, nobody was tested." in capsys.readouterr().out
+    assert (
+        "pooled_predictions.csv is not written: with evaluate=false, there are no test predictions."
+        in capsys.readouterr().out
+    )
     table = read(folder / "folds.csv")
     assert {row["test/mae"] for row in table} == {row["n_test"] for row in table} == {""}
     assert all(float(row["val/mse"]) > 0 for row in table)
