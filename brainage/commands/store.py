@@ -151,7 +151,7 @@ def _purge(root: Path, outputs: Path, ids_file: Path) -> int:
     done = withdraw(root, outputs, ids)
     for error in done.errors:
         print(f"error: {error}", file=sys.stderr)
-    print(f"People: {len(done.participants)} of the {len(ids)} in `{ids_file}` found.")
+    print(f"Participants: {len(done.participants)} of the {len(ids)} in `{ids_file}` found.")
     print(f"Stores in `{root}`: {done.n_stores} purged of {done.n_rows} rows and {done.n_excluded} exclusions.")
     if done.n_damaged or done.n_unfinished:
         print(

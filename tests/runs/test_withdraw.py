@@ -41,7 +41,7 @@ def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
     other_times, unconcerned = make(root, PEOPLE, n_times=5), make(root, without(3, 4, 5))
     ended = store_command("purge", "--ids", withdraw(tmp_path, 3, 4, 99))
     assert ended.code == 0, ended.text
-    assert "People: 2 of the 3 in `withdrawn.csv` found." in ended.out
+    assert "Participants: 2 of the 3 in `withdrawn.csv` found." in ended.out
     assert "2 purged of 2 rows and 2 exclusions." in ended.out
     assert ended.err == ""
     # No store is found under an old name, and what is there is what would be made anew, bit for bit.
@@ -181,7 +181,7 @@ def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_com
     (run / "notes.csv").write_text(TABLES["splits.csv"])
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
     assert ended.code == 0, ended.text
-    assert "People: 1 of the 1" in ended.out
+    assert "Participants: 1 of the 1" in ended.out
     assert "8 files purged of 10 rows." in ended.out
     for folder in (run, elsewhere):
         assert {name: (folder / name).read_bytes().decode() for name in TABLES} == PURGED

@@ -57,7 +57,7 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
 
 
 def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
-    """Return a table of participants of whom only the ids are known."""
+    """Return a table of participants with known ids and unknown ages."""
     ids = sorted(ids)
     table = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str"), "age": math.nan})
     return table.set_index(pd.RangeIndex(1, len(ids) + 1))
