@@ -16,12 +16,13 @@ from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
-from brainage.evaluation.findings import Findings, Options, analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.reporting.page import made_with, write_report
 from brainage.reporting.prediction_page import prediction_page
 from brainage.reporting.run_page import About
-from brainage.runs.analyse import show_findings, write_findings
-from brainage.runs.read import jobs_left_out, run_folders
+from brainage.reporting.terminal import show_findings
+from brainage.runs.analyse import write_findings
+from brainage.runs.read import excluded_jobs, run_folders
 from brainage.system.console import log, show_table
 from brainage.system.files import write_whole
 from brainage.system.session import carry_out
@@ -94,7 +95,7 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
         table["predicted_age_sd"] = values.std(axis=1, ddof=1)
     notes = [*ensemble.caveats(people), *_known_participants(table, ensemble)]
     if config.runs is not None:
-        notes += [f"Left out: {job}." for job in jobs_left_out(config.runs)]
+        notes += [f"Excluded: {job}." for job in excluded_jobs(config.runs)]
     corrected = None
     if config.gap_correction is None and table["age"].notna().any():
         gaps = ensemble.corrected(table, values)
@@ -134,7 +135,7 @@ def _analysed(
     if not measured.any():
         return _Predictions(table, notes, None)
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
-    options = Options(
+    settings = AnalysisSettings(
         rows="all",
         gap_correction=config.gap_correction or (corrected.corrections[0].method if corrected else "none"),
         variables=config.associations.variables,
@@ -144,11 +145,11 @@ def _analysed(
     )
     given = None if corrected is None else (corrected.gaps[measured].reset_index(drop=True), corrected.corrections)
     phenotypes = next(iter(ensemble.samples.values())).selection.phenotypes
-    findings = analyse(rows, phenotypes, options, corrected=given)
+    n_ageless = int(table["age"].isna().sum())
+    ageless = [f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else []
+    findings = analyse(rows, phenotypes, settings, corrected=given, notes=[*notes, *ageless])
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
-    n_ageless = int(table["age"].isna().sum())
-    findings.notes[:0] = [*notes, *([f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else [])]
     return _Predictions(table, notes, findings)
 
 

@@ -1,1 +1,1 @@
-"""How good predictions are, and what they mean."""
+"""Statistics of predicted ages: accuracy, brain-age gap, associations, head motion, comparison of runs."""

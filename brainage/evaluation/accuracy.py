@@ -1,4 +1,4 @@
-"""Accuracy of raw predictions, with intervals, beside what it depends on: the ages of the people."""
+"""Accuracy of raw predictions with 95 % intervals, and the ages that it depends on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How well ages are predicted, and in whom: it depends on the range of ages.
+    """Accuracy of predicted ages, and the age range of the participants, on which accuracy depends.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Accuracy:
     estimates : dict of str to Estimate
         ``mae``, ``rmse`` (years), ``mse``, ``r2``, ``pearson_r``, ``spearman_rho``.
     mean_mae : float
-        Error of predicting the mean age, in years.
+        MAE of predicting the mean training age, in years.
     skill : float or None
         1 - MAE / `mean_mae`.
 
@@ -57,13 +57,13 @@ def measure_accuracy(
     age, predicted_age : array of shape (n_participants,)
         In years; at least one participant.
     mean_age : float
-        What the mean predictor says: the training set's mean age, in years.
+        Prediction of the mean predictor: the mean training age, in years.
     n_resamples, seed : int
         See `brainage.evaluation.intervals.bootstrap`.
     """
     truth, predicted = np.asarray(age, dtype=np.float64), np.asarray(predicted_age, dtype=np.float64)
-    measured = Counted(truth, predicted)
-    estimates = bootstrap(measured.statistics, len(truth), n_resamples=n_resamples, seed=seed)
+    weighted = WeightedStatistics(truth, predicted)
+    estimates = bootstrap(weighted.of, len(truth), n_resamples=n_resamples, seed=seed)
     mean_mae = float(np.abs(truth - mean_age).mean())
     mae = estimates["mae"].value
     skill = 1 - mae / mean_mae if mae is not None and mean_mae > 0 else None
@@ -75,23 +75,17 @@ def measure_accuracy(
     )  # fmt: skip
 
 
-class Counted:
-    """Statistics of predictions when each participant counts so many times, for many resamples at once.
-
-    Parameters
-    ----------
-    age, predicted : array of shape (n_participants,)
-        In years.
-    """
+class WeightedStatistics:
+    """Accuracy statistics of many bootstrap resamples at once, given as counts of each participant."""
 
     def __init__(self, age: _Array, predicted: _Array) -> None:
         error = predicted - age
-        # Centred, so that no digits are lost in squares.
+        # Centred: squares of uncentred ages lose digits.
         y, p = age - age.mean(), predicted - predicted.mean()
         self._columns = np.stack([np.abs(error), error**2, y, y**2, p, p**2, y * p], axis=1)
         self._ranked = [_Ranks(age), _Ranks(predicted)]
 
-    def statistics(self, counts: _Array) -> dict[str, _Array]:
+    def of(self, counts: _Array) -> dict[str, _Array]:
         """Return each statistic for each row of `counts`, of shape (n_together, n_participants)."""
         n = counts.sum(axis=1)
         absolute, squared, y, yy, p, pp, yp = (counts @ self._columns / n[:, None]).T
@@ -108,16 +102,16 @@ class Counted:
         return values
 
     def _spearman(self, counts: _Array, n: _Array) -> _Array:
-        # A row a participant: gathering whole rows is far faster. Ranks are from 1 to n, so their mean is known.
-        by_person = np.ascontiguousarray(counts.T)
-        a, b = (ranks.of(by_person) - (n + 1) / 2 for ranks in self._ranked)
-        aa, bb, ab = (np.einsum("ij,ij,ij->j", by_person, x, y) for x, y in ((a, a), (b, b), (a, b)))
+        # One row per participant: gathering rows is much faster. Ranks are 1 to n, so their mean is (n + 1) / 2.
+        by_participant = np.ascontiguousarray(counts.T)
+        a, b = (ranks.of(by_participant) - (n + 1) / 2 for ranks in self._ranked)
+        aa, bb, ab = (np.einsum("ij,ij,ij->j", by_participant, x, y) for x, y in ((a, a), (b, b), (a, b)))
         spread = np.where(aa * bb > 0, aa * bb, np.nan)
         return np.asarray(np.clip(ab / np.sqrt(spread), -1, 1))
 
 
 class _Ranks:
-    """Mean ranks of values, each of which counts so many times."""
+    """Mean ranks of values that occur with given counts."""
 
     def __init__(self, values: _Array) -> None:
         distinct, self._group = np.unique(values, return_inverse=True)
@@ -125,7 +119,7 @@ class _Ranks:
         self._begins = np.searchsorted(self._group[self._order], np.arange(len(distinct)))
 
     def of(self, counts: _Array) -> _Array:
-        """Return the ranks, of shape (n_participants, n_together) as `counts`."""
+        """Return the ranks, in the shape of `counts`: (n_participants, n_together)."""
         together = counts[self._order]
         if len(self._begins) < len(together):
             together = np.add.reduceat(together, self._begins, axis=0)
@@ -135,5 +129,5 @@ class _Ranks:
 
 
 def _positive(spread: _Array, scale: _Array) -> _Array:
-    """Return a variance, NaN where it is none but for rounding."""
+    """Return variances, NaN where they are zero up to rounding."""
     return np.where(spread > 1e-12 * np.maximum(scale, 1e-300), spread, np.nan)

@@ -1,8 +1,8 @@
-"""What the brain-age gap goes along with: correlations and partial correlations, a row a variable."""
+"""Associations of the brain-age gap with other variables: correlations and partial correlations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,13 +17,13 @@ COLUMNS = (
     "p_corrected", "r_partial", "r_partial_low", "r_partial_high", "p_partial", "q_partial", "covariates",
 )  # fmt: skip
 
-# Participants that a variable needs, and cases in each of its categories below which it is flagged.
+# Participants that a variable needs; a category with fewer cases is flagged.
 MIN_ROWS, MIN_CASES = 20, 10
 
-# Whole numbers of at most this many values are ordinal.
+# Integers with at most this many distinct values are ordinal.
 _MOST_LEVELS = 10
 
-# Columns that are not variables on their own.
+# Columns that are not variables by default.
 STANDARD = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "site", "head_motion",
             "family_id", "true_gap", "table_row", "predicted_age_sd")  # fmt: skip
 
@@ -32,18 +32,18 @@ _Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Associations:
-    """What was found.
+    """Associations of the gap with variables.
 
     Parameters
     ----------
     table : DataFrame
-        The columns of `COLUMNS`, a row a variable, in the order of the table that they came from.
+        The columns `COLUMNS`, one row per variable, in the order of the cohort's table.
     left_out : dict of str to str
-        Variables that could not be used, and why.
+        Excluded variables, and why.
     flagged : dict of str to str
-        Variables of which few people have a value, and how many.
+        Variables with a rare category, and its number of cases.
     coding : dict of str to str
-        What 0 and 1 stand for, of variables that are texts of two kinds.
+        Meaning of 0 and 1 for variables that are text with two values.
     """
 
     table: pd.DataFrame
@@ -53,7 +53,7 @@ class Associations:
 
 
 def variables_of(table: pd.DataFrame) -> list[str]:
-    """Return the columns that are variables when none are named: phenotypes and sex."""
+    """Return the default variables: all phenotypes, and sex."""
     return [str(name) for name in table.columns if name not in STANDARD]
 
 
@@ -63,16 +63,16 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     Parameters
     ----------
     rows : DataFrame
-        A row a participant: ``age``, ``bag``, perhaps ``bag_corrected``, the variables, and of the covariates ``sex``,
-        ``head_motion`` and ``site`` those that exist.
+        One row per participant: ``age``, ``bag``, optionally ``bag_corrected``, the variables, and the covariates
+        ``sex``, ``head_motion`` and ``site`` where available.
     variables : sequence of str
         Columns of `rows`.
 
     Returns
     -------
     Associations
-        Pairwise complete: a missing value takes a person out of that variable's row only. The partial correlation of
-        the raw gap holds age, age squared and the covariates constant; q is over the variables (Benjamini & Hochberg).
+        Pairwise complete: a missing value excludes a participant from that variable only. The partial correlation of
+        the raw gap is adjusted for age, age squared and the covariates; q is over the variables (Benjamini-Hochberg).
 
     References
     ----------
@@ -93,45 +93,43 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
                 coding[name] = text
             fewest = int(values.value_counts().min())
             if kind != "continuous" and fewest < MIN_CASES:
-                flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in the rarest of its categories"
+                flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in its rarest category"
             found.append({"variable": name, "kind": kind, "n": len(people), **_row(people, values, name)})
     table = pd.DataFrame(found, columns=list(COLUMNS))
     numbers = [name for name in COLUMNS if name.startswith(("r", "p"))]
-    table[numbers] = table[numbers].astype(float)  # also where all are missing
+    table[numbers] = table[numbers].astype(float)  # a column of missing values too
     table["q_partial"] = adjusted(table["p_partial"])
     return Associations(table, left_out, flagged, coding)
 
 
 def coded(column: pd.Series) -> tuple[pd.Series, str]:
-    """Return a column as numbers, and why it cannot be taken as such.
-
-    Parameters
-    ----------
-    column : Series
-        Numbers; truth values; or texts of two kinds, which become 0 and 1 in the order of the alphabet.
-    """
+    """Return a column as numbers, and the reason if it cannot be used; text with two values becomes 0 and 1."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     texts = column[column.notna() & numbers.isna()]
     if texts.empty:
         return numbers.where(np.isfinite(numbers)), ""
-    kinds = sorted(column.dropna().astype(str).unique())
+    kinds = _text_values(column)
     if len(kinds) == 1:
         return numbers, "it does not vary"
     if len(kinds) != 2:
-        return numbers, f"it has {len(kinds)} kinds of text, which have no order"
+        return numbers, f"it is text with {len(kinds)} values, which have no order"
     return column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float), ""
 
 
 def coding_of(column: pd.Series) -> str:
-    """Return what 0 and 1 stand for where a column is texts of two kinds; else nothing."""
+    """Return the meaning of 0 and 1 if a column is text with two values; otherwise an empty string."""
     if (pd.to_numeric(column, errors="coerce").notna() | column.isna()).all():
         return ""
-    kinds = sorted(column.dropna().astype(str).unique())
+    kinds = _text_values(column)
     return f"0 = {kinds[0]}, 1 = {kinds[1]}" if len(kinds) == 2 else ""
 
 
+def _text_values(column: pd.Series) -> list[str]:
+    return sorted(column.dropna().astype(str).unique())
+
+
 def kind_of(values: pd.Series) -> str:
-    """Return ``binary``, ``ordinal`` (whole numbers, at most ten of them) or ``continuous``."""
+    """Return ``binary``, ``ordinal`` (integers, at most ten distinct) or ``continuous``."""
     distinct = np.unique(values.to_numpy(float))
     if len(distinct) == 2:
         return "binary"
@@ -139,7 +137,7 @@ def kind_of(values: pd.Series) -> str:
 
 
 def adjusted(p: pd.Series) -> pd.Series:
-    """Return Benjamini-Hochberg q values of those p that exist."""
+    """Return Benjamini-Hochberg q values of the p values that are defined."""
     q = pd.Series(np.nan, p.index, dtype=float)
     known = p.notna()
     if known.any():
@@ -151,41 +149,39 @@ def _row(people: pd.DataFrame, values: pd.Series, name: str) -> dict[str, object
     variable, n = values.to_numpy(float), len(values)
     held, names = covariates(people, without=name)
     gap = people["bag"].to_numpy(float)
-    row: dict[str, object] = {"covariates": " ".join(names)}
-    row.update(_columns("", pearson(gap, variable), n))
+    row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
     corrected = people.get("bag_corrected")
     if corrected is not None and corrected.notna().all():
-        row.update(_columns("_corrected", pearson(corrected.to_numpy(float), variable), n))
-    r, n_held = partial_correlation(gap, variable, held)
-    row.update(_columns("_partial", r, n, n_held))
-    return row
+        row |= _columns("_corrected", pearson(corrected.to_numpy(float), variable), n)
+    r, n_covariates = partial_correlation(gap, variable, held)
+    return row | _columns("_partial", r, n, n_covariates)
 
 
-def _columns(suffix: str, r: float, n: int, n_held: int = 0) -> dict[str, object]:
-    estimate = correlation_estimate(r, n, n_held)
+def _columns(suffix: str, r: float, n: int, n_covariates: int = 0) -> dict[str, object]:
+    estimate = correlation_estimate(r, n, n_covariates)
     return {
         f"r{suffix}": estimate.value,
         f"r{suffix}_low": estimate.low,
         f"r{suffix}_high": estimate.high,
-        f"p{suffix}": correlation_p(r, n, n_held),
+        f"p{suffix}": correlation_p(r, n, n_covariates),
     }
 
 
 def covariates(people: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]]:
-    """Return what is held constant: age, age squared, and of sex, head motion and site those that exist and vary.
+    """Return the covariates: age, age squared, and sex, head motion and site where they exist and vary.
 
     Parameters
     ----------
     people : DataFrame
-        A row a participant. A missing value becomes the mean, beside a column that says that it was missing; a missing
-        site is a site of its own. So no one is lost for a covariate's sake.
+        One row per participant. No participant is lost to a missing covariate: the mean is imputed and an indicator
+        column added; a missing site is a site of its own.
     without : str
-        The variable itself, which is not held constant.
+        The variable itself, which is not adjusted for.
 
     Returns
     -------
     array of shape (n_participants, n_columns), list of str
-        Columns without an intercept, and the names of what they stand for.
+        Columns without an intercept, and the names of the covariates.
     """
     age = people["age"].to_numpy(float)
     centred = age - age.mean()
@@ -207,40 +203,35 @@ def covariates(people: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]
 
 
 def partial_correlation(a: _Array, b: _Array, held: _Array) -> tuple[float, int]:
-    """Correlate what is left of two variables once others are held constant.
+    """Correlate the residuals of two variables after regression on covariates.
 
     Parameters
     ----------
     a, b : array of shape (n_participants,)
         The variables.
     held : array of shape (n_participants, n_columns)
-        What is held constant, beside an intercept.
+        The covariates, without an intercept.
 
     Returns
     -------
     float, int
-        The partial correlation, NaN where nothing is left, and the number of independent columns that were held.
+        The partial correlation, NaN where a residual is zero, and the number of linearly independent covariates.
     """
     design = np.column_stack([np.ones(len(a)), held])
     scale = np.abs(design).max(axis=0)
     basis, strengths, _ = np.linalg.svd(design / np.where(scale > 0, scale, 1), full_matrices=False)
     basis = basis[:, strengths > 1e-10 * strengths[0]]
-    rest = [values - basis @ (basis.T @ values) for values in (a - a.mean(), b - b.mean())]
-    whole = [np.linalg.norm(values - values.mean()) for values in (a, b)]
-    if any(np.linalg.norm(left) <= 1e-8 * all_ for left, all_ in zip(rest, whole, strict=True)):
+    residuals = [values - basis @ (basis.T @ values) for values in (a - a.mean(), b - b.mean())]
+    totals = [np.linalg.norm(values - values.mean()) for values in (a, b)]
+    if any(np.linalg.norm(rest) <= 1e-8 * total for rest, total in zip(residuals, totals, strict=True)):
         return float("nan"), basis.shape[1] - 1
-    return pearson(*rest), basis.shape[1] - 1
+    return pearson(*residuals), basis.shape[1] - 1
 
 
 def pearson(a: _Array, b: _Array) -> float:
-    """Return Pearson's correlation; NaN where one does not vary."""
+    """Return Pearson's correlation; NaN where a variable does not vary."""
     x, y = a - a.mean(), b - b.mean()
-    # What is left of a constant is rounding.
+    # A centred constant is rounding error, not exactly 0.
     if any(np.linalg.norm(rest) <= 1e-12 * np.linalg.norm(whole) for rest, whole in ((x, a), (y, b))):
         return float("nan")
     return float(np.clip(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)), -1, 1))
-
-
-def names_of(variables: Iterable[str]) -> str:
-    """Return variables as a list in a sentence."""
-    return ", ".join(f"`{name}`" for name in variables)

@@ -1,9 +1,9 @@
-"""The brain-age gap (BAG), and its correction for what age alone predicts of it."""
+"""The brain-age gap (BAG), and its correction for the dependence on age."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +14,19 @@ from brainage.errors import EvaluationError
 
 METHODS = ("linear", "cole", "in_sample", "none")
 
-# Participants that a fit needs.
+# Participants needed for a fit.
 MIN_FITTED = 20
 
-# Below this slope, dividing by it makes noise of everything.
+# Dividing by a slope smaller than this amplifies noise.
 _MIN_SLOPE = 0.05
 
-# In years.
+# Corrected gaps smaller than this, in years, are rounding error.
 _ROUNDING = 1e-9
 
-# Parts in which validation rows are corrected, each by a fit on the others.
+# Folds of the cross-fitting that corrects validation rows.
 _N_FOLDS = 10
 
-# A bin with fewer people is counted, but tells nothing of them.
+# Groups of fewer participants are counted, but not described.
 MIN_SHOWN = 10
 
 _Array = NDArray[np.float64]
@@ -34,7 +34,7 @@ _Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Correction:
-    """A fitted correction.
+    """A fitted correction of the gap.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ class Correction:
     intercept : float
         In years.
     slope : float
-        Years a year.
+        In years per year.
     n : int
-        Participants of the fit.
+        Number of fitted participants.
     fitted_on : str
-        Which rows these were.
+        Name of the fitted rows.
     people : str
-        A hash of who they were: tells whether two fits had the same people, and not who.
+        Hash of the fitted ids: shows whether two fits used the same participants without naming them.
 
     References
     ----------
@@ -80,51 +80,57 @@ def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correct
     method : {"linear", "cole", "in_sample"}
         See `Correction`.
     people : DataFrame
-        ``participant_id``, ``age`` and ``predicted_age`` of those whom it is fitted on.
+        ``participant_id``, ``age`` and ``predicted_age`` of the fitted rows.
     fitted_on : str
-        What they are called.
+        Name of these rows.
 
     Raises
     ------
     EvaluationError
-        They are too few, or of one age; or Cole's slope is too flat.
+        Too few rows, all of the same age, or a slope too small for ``cole``.
     """
     age, predicted = people["age"].to_numpy(float), people["predicted_age"].to_numpy(float)
     if len(people) < MIN_FITTED or np.ptp(age) == 0:
         raise EvaluationError(
-            f"`gap_correction={method}` needs {MIN_FITTED} participants of different ages in the rows that it is "
-            f"fitted on ({fitted_on}), but there are {len(people)}. Use gap_correction=none, or more people."
+            f"`gap_correction={method}` needs {MIN_FITTED} participants of different ages in the fitted rows "
+            f"({fitted_on}), but there are {len(people)}. Use gap_correction=none, or more participants."
         )
     target = predicted if method == "cole" else predicted - age
     centred = age - age.mean()
     slope = float(centred @ (target - target.mean()) / (centred @ centred))
     if method == "cole" and abs(slope) < _MIN_SLOPE:
         raise EvaluationError(
-            f"`gap_correction=cole` divides by the slope of predicted on true age, which must be {_MIN_SLOPE} or more "
-            f"in size, but is {slope:.3f}: these predictions hardly follow age. Use gap_correction=linear."
+            f"`gap_correction=cole` divides by the slope of predicted on true age, whose absolute value "
+            f"must be at least {_MIN_SLOPE}, but is {slope:.3f}: predictions hardly depend on age. Use "
+            "gap_correction=linear."
         )
     return Correction(
-        method, float(target.mean() - slope * age.mean()), slope, len(people), fitted_on, _who(people["participant_id"])
+        method,
+        float(target.mean() - slope * age.mean()),
+        slope,
+        len(people),
+        fitted_on,
+        _hash(people["participant_id"]),
     )
 
 
 def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
-    """Correct gaps, each by a fit on other people (but for ``in_sample``).
+    """Correct gaps with a fit on other participants (except ``in_sample``).
 
     Parameters
     ----------
     rows : DataFrame
-        The rows that are analysed: ``participant_id``, ``split``, ``age``, ``predicted_age``.
+        The rows to correct: ``participant_id``, ``split``, ``age``, ``predicted_age``.
     validation : DataFrame
         The validation rows, on which ``linear`` and ``cole`` are fitted.
     method : {"linear", "cole", "in_sample", "none"}
-        How.
+        See `Correction`.
 
     Returns
     -------
     Series, list of Correction
-        Corrected gaps, in years, by the index of `rows` (NaN with ``none``), and the fits. Validation rows that are
-        analysed too are corrected in ten parts, each by a fit on the other nine.
+        Corrected gaps, in years, by the index of `rows` (NaN with ``none``), and the fits. Validation rows
+        among `rows` are corrected by 10-fold cross-fitting.
 
     Raises
     ------
@@ -135,17 +141,17 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
     if method == "none":
         return pd.Series(np.nan, rows.index), []
     if method == "in_sample":
-        fit = fit_correction(method, rows, "the rows that are analysed")
+        fit = fit_correction(method, rows, "the analysed rows")
         return _without_rounding(pd.Series(fit.gap(age, predicted), rows.index)), [fit]
     if validation.empty:
         raise EvaluationError(
             f"`gap_correction={method}` is fitted on validation rows (`split` is `val`), but there are none. Use "
-            "gap_correction=in_sample, which removes the trend of the very rows that are analysed, or none."
+            "gap_correction=in_sample, which removes the trend of the analysed rows themselves, or none."
         )
     fit = fit_correction(method, validation, "validation")
     corrected = pd.Series(fit.gap(age, predicted), rows.index)
     fits = [fit]
-    # Whoever else is in both is refused below.
+    # Any other overlap is an error, see `refuse_shared`.
     shared = rows["participant_id"].isin(set(validation["participant_id"])) & rows["split"].eq("val")
     if shared.any():
         inside = rows[shared]
@@ -159,37 +165,22 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
 
 
 def _without_rounding(corrected: pd.Series) -> pd.Series:
-    """Return exactly 0 where age tells the whole gap, as the mean predictor's: nothing but rounding is left."""
+    """Return exactly 0 where only rounding error remains, as for the mean predictor, whose gap is linear in age."""
     return corrected.mask(corrected.abs() <= _ROUNDING, 0.0)
 
 
 def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> None:
-    """Refuse a fit whose people are among those that it corrects.
-
-    Parameters
-    ----------
-    fit : Correction
-        The fit.
-    rows : DataFrame
-        The rows that it corrects.
-    fitted : DataFrame
-        The rows that it was fitted on.
-
-    Raises
-    ------
-    EvaluationError
-        A participant is in both. ``in_sample`` means to be.
-    """
+    """Raise if a fit corrects participants on whom it was fitted, unless it is ``in_sample``."""
     n_shared = int(rows["participant_id"].isin(set(fitted["participant_id"])).sum())
     if n_shared and fit.method != "in_sample":
         raise EvaluationError(
-            f"`gap_correction={fit.method}` must be fitted on other people than it corrects, but {n_shared} of "
-            f"{len(rows)} are in both. Use gap_correction=in_sample, which says so, or mend the column `split`."
+            f"`gap_correction={fit.method}` must be fitted on other participants than it corrects, but {n_shared} "
+            f"of {len(rows)} are in both. Use gap_correction=in_sample, or correct the column `split`."
         )
 
 
 def _parts(rows: pd.DataFrame, validation: pd.DataFrame) -> Iterable[pd.DataFrame]:
-    """Deal the rows into parts by the order of their ages, so that each spans them all."""
+    """Deal rows into folds by age rank, so that each fold covers the whole age range."""
     ranked = validation.sort_values(["age", "participant_id"])["participant_id"]
     part_of = pd.Series(np.arange(len(ranked)) % _N_FOLDS, index=ranked)
     number = rows["participant_id"].map(part_of)
@@ -200,25 +191,25 @@ def _without(validation: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     return validation[~validation["participant_id"].isin(set(part["participant_id"]))]
 
 
-def _who(ids: Iterable[str]) -> str:
+def _hash(ids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(map(str, ids))).encode()).hexdigest()[:16]
 
 
 def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
-    """Tabulate gaps by bins of age: bias that is left within ages shows here.
+    """Tabulate gaps by age bin, which shows bias that remains within ages.
 
     Parameters
     ----------
     rows : DataFrame
         ``age``, ``bag``, and ``bag_corrected`` where there is one, in years.
     width : float, default=5.0
-        Of a bin, in years.
+        Width of a bin, in years.
 
     Returns
     -------
     DataFrame
-        ``age_low, age_high, n, bag, bag_sd, bag_corrected, bag_corrected_sd``: means and SDs. Of bins with fewer than
-        ten people only the number is told.
+        ``age_low, age_high, n, bag, bag_sd, bag_corrected, bag_corrected_sd``: means and SDs. Bins with
+        fewer than ten participants have only `n`.
 
     References
     ----------
@@ -239,21 +230,12 @@ def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
 
 
 def rows_of(table: pd.DataFrame, choice: str) -> pd.DataFrame:
-    """Return the rows that are analysed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Predictions; where it has no labels in ``split``, all rows are meant.
-    choice : {"test", "val+test", "all"}
-        ``associations.rows``.
-    """
+    """Return the analysed rows for ``associations.rows`` ("test", "val+test" or "all"); all where `split` is empty."""
     if choice == "all" or not has_labels(table):
         return table
-    wanted: Sequence[str] = choice.split("+")
-    return table[table["split"].isin(wanted)]
+    return table[table["split"].isin(choice.split("+"))]
 
 
 def has_labels(table: pd.DataFrame) -> bool:
-    """Tell whether rows say which part of the split they are of."""
+    """Return whether any row has a part of the split."""
     return "split" in table and bool(table["split"].notna().any())

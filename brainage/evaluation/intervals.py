@@ -1,4 +1,4 @@
-"""Numbers with 95 % intervals: percentile bootstrap over participants, and Fisher's z for correlations."""
+"""95 % intervals: percentile bootstrap over participants, Fisher's z for correlations."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-# Participants below which nothing is resampled.
+# Fewer participants than this are not resampled.
 MIN_RESAMPLED = 10
 
-# Resamples that are held in memory together.
+# Resamples held in memory at once.
 _CHUNK = 50
 
-# Of the resamples, those in which a statistic must be defined for its interval to be.
+# Share of resamples in which a statistic must be defined for its interval to be reported.
 _DEFINED = 0.9
 
 _Array = NDArray[np.float64]
@@ -38,14 +38,14 @@ class Estimate:
 
 
 def resampled_counts(n: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Draw bootstrap resamples: how often each participant is in each.
+    """Draw bootstrap resamples as counts of each participant.
 
     Parameters
     ----------
     n : int
         Participants.
     n_resamples : int
-        Resamples of as many participants, with replacement.
+        Resamples of `n` participants, with replacement.
     seed : int
         Governs the draws: resample number b is row b of ``default_rng(seed).integers(n, size=(n_resamples, n))``.
 
@@ -89,7 +89,7 @@ def bootstrap(
 
 
 def percentile_interval(drawn: _Array) -> tuple[float | None, float | None]:
-    """Return where the middle 95 % of a statistic's resampled values lie; None where too few are defined."""
+    """Return the 2.5 and 97.5 percentiles of resampled values; None where too few are defined."""
     known = drawn[np.isfinite(drawn)]
     if known.size < _DEFINED * drawn.size:
         return None, None
@@ -97,8 +97,8 @@ def percentile_interval(drawn: _Array) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def correlation_estimate(r: float, n: int, n_held: int = 0) -> Estimate:
-    """Return a (partial) correlation with the interval of Fisher's z transformation.
+def correlation_estimate(r: float, n: int, n_covariates: int = 0) -> Estimate:
+    """Return a (partial) correlation with its interval by Fisher's z transformation.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ def correlation_estimate(r: float, n: int, n_held: int = 0) -> Estimate:
         The correlation.
     n : int
         Participants.
-    n_held : int, default=0
-        Variables that are held constant.
+    n_covariates : int, default=0
+        Covariates adjusted for.
 
     References
     ----------
@@ -115,16 +115,16 @@ def correlation_estimate(r: float, n: int, n_held: int = 0) -> Estimate:
     """
     if not math.isfinite(r):
         return Estimate(None)
-    freedom = n - n_held - 3
+    freedom = n - n_covariates - 3
     if freedom < 1 or abs(r) >= 1:
         return Estimate(r)
     half = stats.norm.ppf(0.975) / math.sqrt(freedom)
     return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
 
 
-def correlation_p(r: float, n: int, n_held: int = 0) -> float | None:
-    """Return the two-sided p of a (partial) correlation, by Student's t with n - 2 - n_held degrees of freedom."""
-    freedom = n - 2 - n_held
+def correlation_p(r: float, n: int, n_covariates: int = 0) -> float | None:
+    """Return the two-sided p of a (partial) correlation, by a t test with n - 2 - n_covariates degrees of freedom."""
+    freedom = n - 2 - n_covariates
     if not math.isfinite(r) or freedom < 1:
         return None
     if abs(r) >= 1:

@@ -1,4 +1,4 @@
-"""Accuracy of predicted ages, over participants."""
+"""Metrics of predicted ages, over participants."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+METRICS = ("mae", "mse", "rmse", "r2", "pearson_r")
 
 
 def accuracy(age: ArrayLike, predicted_age: ArrayLike) -> dict[str, float | None]:
@@ -20,7 +22,7 @@ def accuracy(age: ArrayLike, predicted_age: ArrayLike) -> dict[str, float | None
     -------
     dict of str to float or None
         ``mae`` and ``rmse`` in years, ``mse`` in squared years, ``r2`` (1 - squared error / squared deviation from
-        these participants' own mean), ``pearson_r``. None where undefined: nobody, no variation, not finite.
+        the mean age of these participants), ``pearson_r``. None where undefined: no rows, no variance, not finite.
     """
     truth, predicted = np.asarray(age, dtype=np.float64), np.asarray(predicted_age, dtype=np.float64)
     if truth.shape != predicted.shape or truth.ndim != 1:
@@ -28,7 +30,7 @@ def accuracy(age: ArrayLike, predicted_age: ArrayLike) -> dict[str, float | None
             f"`age` and `predicted_age` must have the same one axis, but got {truth.shape} and {predicted.shape}."
         )
     if truth.size == 0:
-        return dict.fromkeys(("mae", "mse", "rmse", "r2", "pearson_r"))
+        return dict.fromkeys(METRICS)
     error = predicted - truth
     mse = float(np.mean(error**2))
     spread = float(np.mean((truth - truth.mean()) ** 2))

@@ -1,4 +1,4 @@
-"""Head motion: what it has to do with age, prediction and gap, and how well it predicts age by itself."""
+"""Head motion: its correlation with age, prediction and gap, and how well it predicts age alone."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from brainage.evaluation.intervals import Estimate, correlation_estimate, correl
 
 @dataclass(frozen=True)
 class Motion:
-    """Head motion in the rows that are analysed.
+    """Head motion in the analysed rows.
 
     Parameters
     ----------
     n : int
-        Participants whose motion is known.
+        Participants with known motion.
     correlations : dict of str to (Estimate, float or None)
-        With ``age``, ``predicted_age`` and ``bag``: r with its interval, and p.
+        Of motion with ``age``, ``predicted_age`` and ``bag``: r with its interval, and p.
     alone_mae : float or None
-        Error of a straight line from motion to age that was fitted on training rows, in years; None without those.
+        MAE of a linear regression of age on motion, fitted on training rows, in years; None without training rows.
     n_still : int
-        Participants in the half that moved least.
+        Participants in the half with the least motion.
     still_mae, moving_mae : float
-        Error of the predictions in that half and in the other, in years.
+        MAE of the predictions in that half and in the other half, in years.
     """
 
     n: int
@@ -38,19 +38,19 @@ class Motion:
 
 
 def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
-    """Measure what head motion has to do with predictions.
+    """Relate head motion to predictions.
 
     Parameters
     ----------
     rows : DataFrame
-        ``age``, ``predicted_age``, ``bag``, ``head_motion`` of those who are analysed.
+        ``age``, ``predicted_age``, ``bag``, ``head_motion`` of the analysed participants.
     training : DataFrame
         ``age`` and ``head_motion`` of the training rows; may be empty.
 
     Returns
     -------
     Motion or None
-        None where motion is not known of 20 participants, or does not vary.
+        None where fewer than 20 participants have known motion, or motion does not vary.
     """
     if "head_motion" not in rows:
         return None

@@ -1,4 +1,4 @@
-"""Two predictors on the same people: paired differences, and how far their gaps agree."""
+"""Paired difference in MAE of two predictors on the same participants."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, percentile_in
 
 @dataclass(frozen=True)
 class Difference:
-    """How much larger the first error is.
+    """Difference in MAE, first - second.
 
     Parameters
     ----------
     n : int
-        Participants that both predict.
+        Participants predicted by both.
     mae : Estimate
-        MAE of the first less MAE of the second, in years.
+        MAE (first - second), in years.
     p : float or None
-        Two-sided, from the resamples in which the difference has the other sign.
+        Two-sided, from the share of resamples in which the difference changes sign.
     """
 
     n: int
@@ -32,7 +32,7 @@ class Difference:
 def paired_difference(
     age: ArrayLike, first: ArrayLike, second: ArrayLike, *, n_resamples: int, seed: int
 ) -> Difference:
-    """Compare two predictions of the same people by a paired bootstrap over participants.
+    """Compare two predictions of the same participants by a paired bootstrap.
 
     Parameters
     ----------
@@ -50,6 +50,6 @@ def paired_difference(
     if n < MIN_RESAMPLED:
         return Difference(n, Estimate(value), None)
     drawn = np.concatenate([counts @ differences / n for counts in resampled_counts(n, n_resamples, seed)])
-    # One resample more, the sample itself: p is never 0.
+    # The sample itself counts as one resample, so p is never 0.
     below, above = (1 + int((drawn <= 0).sum())) / (len(drawn) + 1), (1 + int((drawn >= 0).sum())) / (len(drawn) + 1)
     return Difference(n, Estimate(value, *percentile_interval(drawn)), min(1.0, 2 * min(below, above)))

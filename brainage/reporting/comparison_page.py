@@ -1,35 +1,34 @@
-"""The report of a comparison of runs."""
+"""Report of a comparison of runs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from brainage.evaluation.compare_runs import ENSEMBLE, SideBySide
-from brainage.evaluation.intervals import Estimate
+from brainage.evaluation.compare_runs import ENSEMBLE, Comparison
 from brainage.reporting import run_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.reporting.run_page import METRICS, p_phrase, percent, signed_interval, with_interval
+from brainage.reporting.text import (
+    METRICS,
+    estimate_in,
+    integer,
+    number,
+    p_phrase,
+    percent,
+    signed_interval,
+    with_interval,
+)
 
-# Pairs of runs whose gaps are drawn.
+# Pairs of runs drawn at most.
 _MOST_DRAWN = 6
 
 Rows = tuple[Sequence[str], list[list[str]]]
 
 
-def metric_rows(found: SideBySide, parameters: Sequence[int | None]) -> Rows:
-    """Return header and rows of all metrics, a row a run.
-
-    Parameters
-    ----------
-    found : SideBySide
-        The comparison.
-    parameters : sequence of int or None
-        Of each run's model.
-    """
-    sizes = [*(("-" if size is None else f"{size:,}") for size in parameters), "-"][: len(found.names)]
+def comparison_rows(found: Comparison, parameters: Sequence[int | None]) -> Rows:
+    """Return header and rows of all metrics, one row per run; `parameters` are the sizes of their models."""
+    sizes = [*map(integer, parameters), "-"][: len(found.names)]
     rows = [
         [name, *(with_interval(found.accuracy[name].estimates[key]) for key in METRICS), size]
         for name, size in zip(found.names, sizes, strict=True)
@@ -37,21 +36,17 @@ def metric_rows(found: SideBySide, parameters: Sequence[int | None]) -> Rows:
     return ("run", *(name for name, _ in METRICS.values()), "parameters"), rows
 
 
-def difference_rows(found: SideBySide) -> Rows:
-    """Return header and rows of the paired differences, a row a pair."""
+def difference_rows(found: Comparison) -> Rows:
+    """Return header and rows of the paired differences, one row per pair."""
     rows = [
-        [
-            f"{row['first']} less {row['second']}",
-            f"{signed_interval(_estimate(row))} years",
-            p_phrase(row["p"]),
-        ]
+        [f"({row['first']}) - ({row['second']})", _difference(row), p_phrase(row["p"])]
         for row in found.differences.to_dict("records")
     ]
     return ("", "difference in MAE", ""), rows
 
 
-def _sample(found: SideBySide) -> Table:
-    """Return what accuracy depends on, and each run's predictions beside it."""
+def _sample(found: Comparison) -> Table:
+    """Return the ages that accuracy depends on, and the spread of each run's predictions."""
     first = found.accuracy[found.names[0]]
     note = (
         f"N = {first.n:,}; ages {first.age_mean:.2f} ± {first.age_sd:.2f} years, {first.age_min:.1f} to "
@@ -64,13 +59,12 @@ def _sample(found: SideBySide) -> Table:
     return Table(("run", "SD of predictions", "skill (1 - MAE / mean predictor's)"), rows, note=note)
 
 
-def _estimate(row: Mapping[Any, Any]) -> Estimate:
-    values = (row[name] for name in ("mae_difference", "low", "high"))
-    return Estimate(*(None if pd.isna(value) else float(value) for value in values))
+def _difference(row: Mapping[Any, Any]) -> str:
+    return f"{signed_interval(estimate_in(row, 'mae_difference', 'low', 'high'))} years"
 
 
 def comparison_page(
-    found: SideBySide,
+    found: Comparison,
     places: Sequence[tuple[str, str]],
     parameters: Sequence[int | None],
     left_out: Sequence[str] = (),
@@ -81,35 +75,37 @@ def comparison_page(
 
     Parameters
     ----------
-    found : SideBySide
+    found : Comparison
         The comparison.
     places : sequence of (str, str)
-        Each run's name and folder.
+        Name and folder of each run.
     parameters : sequence of int or None
-        Of each run's model.
+        Parameters of each run's model.
     left_out : sequence of str
-        Jobs of the multirun that are not compared.
+        Jobs of the multirun that are excluded.
     points : {"all", "none"}
         ``report.points``.
     """
-    gaps = {name: (found.predicted[name] - found.predicted["age"]).to_numpy(float) for name in found.names}
-    drawn = [figures.agreement(gaps[a], gaps[b], (a, b), points=points) for a, b in list(found.agreement)[:_MOST_DRAWN]]
-    agreement = [[f"{a} and {b}", figures.text_of(r if r == r else None)] for (a, b), r in found.agreement.items()]
-    missing = [("left out", job) for job in left_out]
+    drawn = [
+        figures.agreement(found.gap(a), found.gap(b), (a, b), points=points)
+        for a, b in list(found.agreement)[:_MOST_DRAWN]
+    ]
+    agreement = [[f"{a} and {b}", number(None if math.isnan(r) else r)] for (a, b), r in found.agreement.items()]
+    missing = [("excluded", job) for job in left_out]
     sections = [
         Section(
             "Accuracy",
-            ["Of raw predictions, on the participants that all runs tested; 95 % intervals by bootstrap."],
-            [Table(*metric_rows(found, parameters)), _sample(found)],
+            ["Of raw predictions, on the shared test participants; 95 % intervals by bootstrap."],
+            [Table(*comparison_rows(found, parameters)), _sample(found)],
         ),
         Section(
             "Paired differences",
-            ["By a bootstrap over participants, the same resamples for all. Below 0: the first is better."],
+            ["Bootstrap over participants, with the same resamples for all runs. Below 0 the first run is better."],
             [Table(*difference_rows(found))],
         ),
         Section(
             "Agreement",
-            ["How far the runs' brain-age gaps agree, person by person."],
+            ["Correlation of the brain-age gaps of two runs over participants."],
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
@@ -119,8 +115,8 @@ def comparison_page(
     return Page(f"Comparison of {n_runs} runs", _lead(found), sections)
 
 
-def _lead(found: SideBySide) -> list[str]:
-    """Return what a reader is to know first."""
+def _lead(found: Comparison) -> list[str]:
+    """Return the summary sentences at the top of the page."""
     runs = found.names if found.ensemble is None else found.names[:-1]
     best = min(runs, key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
     lead = [
@@ -129,13 +125,12 @@ def _lead(found: SideBySide) -> list[str]:
     ]
     if found.ensemble is not None:
         lead.append(
-            f"Of the ensemble, which is their mean: {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
-            f"its members differ by {found.ensemble['predicted_age_sd'].mean():.2f} years in the mean participant (SD)."
+            f"Ensemble (mean of all runs): MAE {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
+            f"mean SD between its members {found.ensemble['predicted_age_sd'].mean():.2f} years."
         )
     if len(found.agreement) == 1:
         row = found.differences.to_dict("records")[0]
         lead.append(
-            f"{row['first']} less {row['second']}: {signed_interval(_estimate(row))} years of MAE "
-            f"({p_phrase(row['p'])})."
+            f"Difference in MAE, ({row['first']}) - ({row['second']}): {_difference(row)} ({p_phrase(row['p'])})."
         )
     return lead

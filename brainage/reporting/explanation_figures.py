@@ -1,4 +1,4 @@
-"""Pictures of what a network looks at: components, component x time maps, single participants by number."""
+"""Figures of an explanation: components, component x time maps, single participants by row number."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from brainage.explanation.effects import spread
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting.figure import BLUE, ORANGE, Figure, draw
 
-# Looks of the methods, everywhere.
+# Label and colour of each method.
 METHODS = {"occlusion": ("occlusion", BLUE), "gradients": ("integrated gradients", ORANGE)}
 
-# Components that stand in one line.
+# Components per line of the figure.
 _A_LINE = 34
 
-# Single participants that are drawn.
+# Single participants drawn at most.
 _MOST_ROWS = 60
 
 _Array = NDArray[np.float64]
 
 
 def components(found: Explanation) -> Figure:
-    """Draw each component's effect with its interval over participants, the largest first."""
+    """Draw the effect of each component with its interval over participants, in descending order."""
     order = found.order
     n_lines = math.ceil(len(order) / _A_LINE)
     lines = [part.tolist() for part in np.array_split(order, n_lines)]
@@ -57,7 +57,7 @@ def components(found: Explanation) -> Figure:
 
 
 def component_time(found: Explanation) -> Figure:
-    """Draw the component x time maps of both methods, on one scale."""
+    """Draw the component x time maps of both methods, on a common scale."""
     maps = {name: _over_participants(effects.map, found) for name, effects in found.maps.methods.items()}
     highest = max(float(values.max()) for values in maps.values())
 
@@ -107,7 +107,7 @@ def time_course(found: Explanation) -> Figure:
 
 
 def participants(found: Explanation) -> Figure:
-    """Draw the effects of all components on the predictions of the first participants, a line each."""
+    """Draw the effects of all components on the predictions of the first participants, one row each."""
     values = found.maps.occlusion.components[:_MOST_ROWS]
     highest = float(abs(values).max()) or 1.0
 
@@ -127,15 +127,7 @@ def participants(found: Explanation) -> Figure:
 
 
 def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
-    """Draw the component x time maps of gradients of some participants.
-
-    Parameters
-    ----------
-    found : Explanation
-        Of everybody.
-    rows : sequence of int
-        Their rows, from 0.
-    """
+    """Draw the component x time maps of gradients of the participants in these rows, from 0."""
     maps = found.maps.gradients.map[list(rows)]
     highest = float(abs(maps).max()) or 1.0
 
@@ -163,7 +155,7 @@ def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
 
 
 def _single(found: Explanation) -> bool:
-    """Tell whether there is one participant only, who has no spread."""
+    """Return whether there is one participant only, and so no SD."""
     return len(found.maps.predicted) < 2
 
 
@@ -180,7 +172,7 @@ def _over_participants(effects: _Array, found: Explanation) -> _Array:
 
 
 def _drawn(summaries: Sequence[Summary], *, absolute: bool) -> tuple[_Array, _Array]:
-    """Return values, and how far their intervals reach below and above."""
+    """Return values, and the lengths of their error bars below and above."""
     estimates = [summary.absolute if absolute else summary.spread for summary in summaries]
     value = np.array([estimate.value or 0.0 for estimate in estimates])
     low, high = (
@@ -191,7 +183,7 @@ def _drawn(summaries: Sequence[Summary], *, absolute: bool) -> tuple[_Array, _Ar
 
 
 def _number_components(set_ticks: object, found: Explanation, every: int = 1) -> None:
-    """Put the components' own numbers on an axis."""
+    """Label an axis with component numbers."""
     positions = range(0, len(found.components), every)
     assert callable(set_ticks)
     set_ticks(positions, [str(found.components[k]) for k in positions], fontsize=8)

@@ -1,35 +1,28 @@
-"""The report of what a network looks at."""
+"""Report of an explanation: which components and times a network uses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from brainage.evaluation.intervals import Estimate
 from brainage.explanation.effects import ALIKE, RankCorrelation
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.reporting.run_page import number, signed_interval, with_interval
+from brainage.reporting.text import number, signed_interval, with_interval
 
 Rows = tuple[Sequence[str], list[list[str]]]
 
 
 def component_rows(found: Explanation) -> Rows:
-    """Return header and rows of the components, those first that set predictions apart most."""
+    """Return header and rows of the components, in descending order of effect."""
     header = ("component", *_header(found))
-    rows = [
-        [
-            str(found.components[k]),
-            *_cells(found.by_component["occlusion"][k]),
-            *_cells(found.by_component["gradients"][k]),
-        ]
-        for k in found.order
-    ]
+    rows = [[str(found.components[k]), *_both(found.by_component, k)] for k in found.order]
     return header, rows
 
 
 def check_rows(found: Explanation) -> Rows:
-    """Return header and rows of both checks."""
+    """Return header and rows of the completeness and randomisation checks."""
     error, check = found.completeness, found.randomisation
     rows = [
         [
@@ -43,26 +36,14 @@ def check_rows(found: Explanation) -> Rows:
         [f"random weights ({check.n_draws} draws), components by occlusion", _likeness(check.occlusion)],
         ["  components by gradients", _likeness(check.gradients)],
         ["  maps of gradients", _likeness(check.maps)],
-        ["  without their signs", _likeness(check.maps_absolute)],
+        ["  maps, absolute values", _likeness(check.maps_absolute)],
         ["random weights give", {True: "the same maps", False: "other maps", None: "-"}[check.alike]],
     ]
     return ("", ""), rows
 
 
 def explanation_page(found: Explanation, facts: Sequence[tuple[str, str]], *, title: str, points: str) -> Page:
-    """Return the report.
-
-    Parameters
-    ----------
-    found : Explanation
-        What was found.
-    facts : sequence of (str, str)
-        What was explained: a name and a value each.
-    title : str
-        The page's.
-    points : {"all", "none"}
-        ``report.points``: whether single participants are drawn.
-    """
+    """Return the report; single participants are drawn only if `points` is "all"."""
     sections = [_components(found), _time(found)]
     if points == "all":
         sections.append(_participants(found))
@@ -74,53 +55,50 @@ def explanation_page(found: Explanation, facts: Sequence[tuple[str, str]], *, ti
 
 
 def lead(found: Explanation) -> list[str]:
-    """Return what a reader is to know first, in sentences."""
+    """Return the summary sentences at the top of the page."""
     n, check = len(found.maps.predicted), found.randomisation
     first = ", ".join(str(found.components[k]) for k in found.order[:5])
     most = found.by_component["occlusion"][found.order[0]]
     said = [
-        f"{n:,} participants' predictions. Taking a component away changes them most, between participants, for the "
-        f"components {first}; for the first by {with_interval(_size(most))} years (SD)."
+        f"Predictions of {n:,} participants. Removing a component changes them most for the components {first}; for "
+        f"the first the effect has an SD of {with_interval(_size(most))} years between participants."
         if most.spread.value is not None
-        else f"One participant's prediction. Taking a component away changes it most for the components {first}."
+        else f"Prediction of one participant. Removing a component changes it most for the components {first}."
     ]
     if found.agreement is not None:
-        said.append(f"Occlusion and integrated gradients rank the components alike with ρ = {found.agreement:.2f}.")
+        said.append(
+            f"Component ranks by occlusion and by integrated gradients correlate with ρ = {found.agreement:.2f}."
+        )
     said.append(
-        f"The gradients miss what they are to add up to by {found.completeness.mean:.4f} years in the mean "
-        f"participant. Networks of random weights rank the components with ρ = {number(check.occlusion.mean)} to "
-        f"these, and their maps with ρ = {number(check.maps.mean)}."
+        f"Mean completeness error of the gradients: {found.completeness.mean:.4f} years. Networks with random weights "
+        f"correlate with these component effects with ρ = {number(check.occlusion.mean)}, and with the maps with ρ = "
+        f"{number(check.maps.mean)}."
     )
     return said
 
 
 def _components(found: Explanation) -> Section:
     texts = [
-        "Occlusion: the prediction less that with the component's z-scored series replaced by zeros. Integrated "
-        "gradients: the component's share of the difference between the prediction and that of zeros in all "
-        f"components, which is {found.maps.silent:.1f} years. Components have their numbers in the decomposition, "
-        "from 1.",
-        "The SD is over participants and tells how far a component sets their predictions apart. The mean effect, "
-        "above 0 where it makes predictions older, is a shift that all share: zeros are unlike any scan, so it says "
-        "little about age. A component that the network relies on need not be one that ages: it may "
-        "stand for motion, or suppress what another one carries.",
+        "Occlusion: the prediction minus the prediction with the component's z-scored series replaced by zeros. "
+        "Integrated gradients: the component's share of the difference between the prediction and the prediction for "
+        f"all zeros, which is {found.maps.silent:.1f} years. Components are numbered as in the decomposition, from 1.",
+        "The SD is over participants and measures how much a component separates their predictions. The mean effect "
+        "(above 0: predictions become older) is a shift common to all: no scan resembles zeros, so it says "
+        "little about age. A component that the network relies on need not change with age: it may "
+        "represent motion, or suppress the signal of another component.",
     ]
     return Section("Components", texts, [Table(*component_rows(found))], [figures.components(found)])
 
 
 def _time(found: Explanation) -> Section:
     texts = [
-        "A window of one component (the maps), or of all components together (the curve). At rest no moment is the "
-        "same in two people: what participants have in common over time is how the network reads a scan, such as ends "
-        "that fewer of its poolings cover, and not what a brain did then."
+        "A window of one component (the maps), or of all components together (the curve). At rest, no time point is "
+        "comparable between participants: what they share over time is how the network processes a scan, such as ends "
+        "covered by fewer poolings, and not brain activity at that time."
     ]
     header = ("time", *_header(found))
     rows = [
-        [
-            f"{found.seconds[k]:.0f} to {found.seconds[k + 1]:.0f} s",
-            *_cells(found.by_time["occlusion"][k]),
-            *_cells(found.by_time["gradients"][k]),
-        ]
+        [f"{found.seconds[k]:.0f} to {found.seconds[k + 1]:.0f} s", *_both(found.by_time, k)]
         for k in range(len(found.seconds) - 1)
     ]
     drawn = [figures.component_time(found), figures.time_course(found)]
@@ -132,8 +110,8 @@ def _participants(found: Explanation) -> Section:
     order = sorted(range(len(maps.predicted)), key=lambda row: float(maps.predicted[row]))
     rows = sorted({order[0], order[len(order) // 2], order[-1]})
     texts = [
-        "Single participants are rows of participants.csv, which names nobody; maps.npz has their component x time "
-        "maps in the same order."
+        "Single participants are rows of participants.csv, which contains no ids; maps.npz contains their component x "
+        "time maps in the same order."
     ]
     return Section(
         "Single participants", texts, figures=[figures.participants(found), figures.single_maps(found, rows)]
@@ -142,12 +120,13 @@ def _participants(found: Explanation) -> Section:
 
 def _checks(found: Explanation) -> Section:
     texts = [
-        "Integrated gradients add up to the prediction less that of zeros, but for the error of the integration "
+        "Integrated gradients sum to the prediction minus that for zeros, up to the integration error "
         "(Sundararajan et al. 2017, doi 10.48550/arXiv.1703.01365).",
-        "A map that does not change when the weights are drawn anew does not show what was learned (Adebayo et al. "
-        "2018, doi 10.48550/arXiv.1810.03292). Spearman's ρ of the trained network with such ones, mean over draws "
-        f"(lowest to highest); from {ALIKE} on they are called the same. Maps without their signs are always somewhat "
-        "alike, since gradients are multiplied by the series: their size at a moment is not to be interpreted.",
+        "A map that does not change when the weights are randomised does not show what was learned (Adebayo et al. "
+        "2018, doi 10.48550/arXiv.1810.03292). Spearman's ρ between maps of the trained and of randomised networks, "
+        f"mean over draws (lowest to highest); from {ALIKE} on they are called the same. Absolute values of maps are "
+        "always somewhat similar, since gradients are multiplied by the series: do not interpret their size at one "
+        "time point.",
     ]
     return Section("Checks", texts, [Table(*check_rows(found))])
 
@@ -158,8 +137,12 @@ def _header(found: Explanation) -> tuple[str, ...]:
 
 
 def _size(summary: Summary) -> Estimate:
-    """Return the spread; the size where there is one participant only."""
+    """Return the SD between participants; the absolute effect for a single participant."""
     return summary.absolute if summary.spread.value is None else summary.spread
+
+
+def _both(effects: Mapping[str, Sequence[Summary]], k: int) -> list[str]:
+    return [cell for method in ("occlusion", "gradients") for cell in _cells(effects[method][k])]
 
 
 def _cells(summary: Summary) -> list[str]:

@@ -1,4 +1,4 @@
-"""Figures, drawn into pixels: nobody can read a person's coordinates out of them."""
+"""Figures as pixels, from which the exact values of participants cannot be read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
-# Colours that survive colour blindness (Okabe & Ito), and dark enough on white.
+# Colour-blind safe (Okabe & Ito), and dark enough on white.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#d98c00", "#008060", "#c64b00", "#7d8794"
 
 _STYLE: dict[str, Any] = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
-    # A name from somebody's table is text, also between two dollars.
+    # Names of variables are plain text, even between dollar signs.
     "text.parse_math": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -35,26 +35,26 @@ _STYLE: dict[str, Any] = {
 
 _DPI = 150
 
-# Pixels of a page an inch of a figure: sharp on dense screens.
+# Pixels on the page per inch of the figure; lower than _DPI, so figures are sharp on dense screens.
 _SHOWN_DPI = 88
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture.
+    """A figure.
 
     Parameters
     ----------
     name : str
-        Its file's, without the ending.
+        File name without extension.
     alt : str
-        What it shows, for those who cannot see it.
+        Alternative text.
     png : bytes
-        The picture.
+        The image.
     width : int
-        Of the picture on a page, in pixels.
+        Width on a page, in pixels.
     caption : str
-        Below it.
+        Text below the figure.
     """
 
     name: str
@@ -79,7 +79,7 @@ def draw(
     name, alt, caption : str
         See `Figure`.
     plot : callable
-        Draws into the canvas.
+        Draws on the canvas.
     size : tuple of float
         Width and height, in inches.
     """
@@ -92,8 +92,8 @@ def draw(
 def _png(canvas: Canvas) -> bytes:
     written = io.BytesIO()
     with warnings.catch_warnings():
-        # A name may hold what the font does not: it is drawn as a box.
+        # Characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        # No date and no version in the file: same numbers, same bytes.
+        # No version in the file: the same numbers give the same bytes.
         canvas.savefig(written, format="png", dpi=_DPI, metadata={"Software": None})
     return written.getvalue()

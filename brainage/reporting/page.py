@@ -1,4 +1,4 @@
-"""A page: titles, sentences, tables and figures, in one HTML file that loads nothing from elsewhere."""
+"""Pages of titles, sentences, tables and figures, in one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from brainage.system.provenance import commit, versions
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text.
+    """A table of text.
 
     Parameters
     ----------
     header : sequence of str
-        Column names; none for a table without a header.
+        Column names; empty for a table without a header.
     rows : sequence of sequences of str
         The cells.
     title, note : str
-        Above it and below it.
+        Text above and below the table.
     text : bool
-        Whether cells are sentences, which are wrapped and set to the left.
+        Whether cells are sentences: wrapped and left-aligned.
     """
 
     header: Sequence[str]
@@ -53,9 +53,9 @@ class Section:
     figures : sequence of Figure
         Below the tables.
     listing, listing_title : str
-        Something long, such as a config, that is folded away.
+        A long text, such as a config, shown collapsed, and its heading.
     links : sequence of (str, str)
-        Below everything: words, and the address that they lead to, relative to the page.
+        Link texts and addresses relative to the page, at the end.
     """
 
     title: str
@@ -69,18 +69,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report.
+    """A page.
 
     Parameters
     ----------
     title : str
         Its heading.
     lead : sequence of str
-        What a reader is to know first.
+        Summary sentences at the top.
     sections : sequence of Section
-        What follows.
+        The sections.
     notices : sequence of str
-        Warnings, above everything else.
+        Warnings, below the summary.
     """
 
     title: str
@@ -89,29 +89,16 @@ class Page:
     notices: Sequence[str] = ()
 
     def html(self) -> str:
-        """Return the page as HTML. Everything in it is text: no name or cell is taken for markup."""
+        """Return the page as HTML; all texts are escaped."""
         environment = Environment(
             loader=PackageLoader("brainage.reporting", "."), autoescape=True, undefined=StrictUndefined
         )
-        return environment.get_template("page.html").render(page=_Encoded(self))
-
-
-class _Encoded:
-    """A page whose figures are text."""
-
-    def __init__(self, page: Page) -> None:
-        self.title, self.lead, self.notices = page.title, page.lead, page.notices
-        self.sections = [
-            {**vars(section), "figures": [_encoded(figure) for figure in section.figures]} for section in page.sections
-        ]
-
-
-def _encoded(figure: Figure) -> dict[str, object]:
-    return {**vars(figure), "base64": base64.b64encode(figure.png).decode()}
+        environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+        return environment.get_template("page.html").render(page=self)
 
 
 def made_with() -> list[tuple[str, str]]:
-    """Return what every page says of its making: when, at which commit, with which versions."""
+    """Return date, commit and versions, as every page shows them."""
     return [
         ("written", time.strftime("%Y-%m-%d %H:%M")),
         ("commit", commit() or "unknown"),
@@ -120,20 +107,7 @@ def made_with() -> list[tuple[str, str]]:
 
 
 def write_report(folder: Path, page: Page) -> Path:
-    """Write ``report.html``, and its figures under ``figures/``.
-
-    Parameters
-    ----------
-    folder : Path
-        Where both go.
-    page : Page
-        What to write.
-
-    Returns
-    -------
-    Path
-        The report.
-    """
+    """Write ``report.html`` and ``figures/`` into a folder, and return the path of the report."""
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for section in page.sections:

@@ -1,4 +1,4 @@
-"""The report of predictions for people whose ages are not known."""
+"""Report of predictions for participants of unknown age."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def prediction_page(
     predictions : DataFrame
         ``predicted_age``, and ``predicted_age_sd`` of an ensemble.
     ages : Spread or None
-        Of the training participants.
+        Ages of the training participants.
     facts : sequence of (str, str)
-        What was run.
+        Names and values of what was run.
     notes : sequence of str
-        What to be careful with.
+        Caveats.
     """
     age = predictions["predicted_age"]
     rows = [["participants", f"{len(age):,}"], ["predicted age", f"{age.mean():.1f} ± {age.std(ddof=0):.1f} years"]]
     rows.append(["lowest to highest", f"{age.min():.1f} to {age.max():.1f} years"])
     if "predicted_age_sd" in predictions:
-        rows.append(["spread of the networks, mean", f"{predictions['predicted_age_sd'].mean():.2f} years"])
+        rows.append(["SD between the networks, mean", f"{predictions['predicted_age_sd'].mean():.2f} years"])
     drawn = [figure] if (figure := _ages(age.to_numpy(float), ages)) is not None else []
     return Page(
         "Predicted ages",
-        ["Nobody's age is known here (or only of people who were learned from): there are no gaps and no accuracy."],
+        ["No ages are known, or only those of training participants: there are no gaps and no accuracy."],
         [
             Section("Predictions", tables=[Table((), rows)], figures=drawn),
             Section("What was run", tables=[Table((), [list(fact) for fact in (*facts, *made_with())])]),
@@ -61,6 +61,6 @@ def _ages(predicted: np.ndarray[tuple[int, ...], np.dtype[np.float64]], ages: Sp
         axes.set(xlabel="predicted age (years)", ylabel="participants")
         axes.legend()
 
-    beside = f"; in training, ages were {ages.low:.0f} to {ages.high:.0f}" if ages else ""
-    alt = f"Histogram of predicted ages, {predicted.min():.1f} to {predicted.max():.1f} years{beside}."
+    training = f"; in training, ages were {ages.low:.0f} to {ages.high:.0f}" if ages else ""
+    alt = f"Histogram of predicted ages, {predicted.min():.1f} to {predicted.max():.1f} years{training}."
     return draw("predicted_ages", alt, plot, size=(6, 3.6), caption="Dashed: the youngest and oldest in training.")

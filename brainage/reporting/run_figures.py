@@ -1,8 +1,7 @@
-"""Pictures of findings. Single people are points in pixels, or densities; groups under ten people are not drawn."""
+"""Figures of findings. Participants are points or densities in pixels; groups of fewer than ten are not drawn."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,23 +13,24 @@ from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from brainage.evaluation.accuracy import Accuracy
+from brainage.evaluation.associations import pearson
 from brainage.evaluation.gap import MIN_SHOWN
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+from brainage.reporting.text import PART_NAMES, number, slug
 
 _Array = NDArray[np.float64]
 
 _PARTS = {"train": BLUE, "val": ORANGE, "test": GREEN}
-_PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
-# Looks of the gap and of the corrected gap, everywhere.
+# Label and colour of the gap and of the corrected gap.
 GAPS = {"bag": ("gap", BLUE), "bag_corrected": ("corrected gap", ORANGE)}
 
-# Points of a density's grid, along an axis.
+# Grid points of a density, per axis.
 _GRID = 80
 
 
 def ages(table: pd.DataFrame) -> Figure | None:
-    """Draw the distribution of ages in each part."""
+    """Draw the age distribution of each part."""
     groups = {str(part): group["age"].to_numpy(float) for part, group in table.groupby("split")}
     drawn = {part: groups[part] for part in _PARTS if len(groups.get(part, ())) >= MIN_SHOWN}
     drawn = {part: values for part, values in drawn.items() if np.ptp(values) > 0}
@@ -43,18 +43,18 @@ def ages(table: pd.DataFrame) -> Figure | None:
                      for bound in (min, max))  # fmt: skip
         grid = np.linspace(low - 3, high + 3, 200)
         for part, values in drawn.items():
-            label = f"{_PART_NAMES[part]} (n = {len(values):,})"
+            label = f"{PART_NAMES[part]} (n = {len(values):,})"
             axes.plot(grid, gaussian_kde(values)(grid), color=_PARTS[part], linewidth=2, label=label)
         axes.set(xlabel="age (years)", ylabel="density")
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    text = ", ".join(f"{_PART_NAMES[part]} mean {values.mean():.1f}" for part, values in drawn.items())
+    text = ", ".join(f"{PART_NAMES[part]} mean {values.mean():.1f}" for part, values in drawn.items())
     return draw("ages", f"Smoothed distribution of age in each part of the split: {text} years.", plot, size=(6, 3.6))
 
 
 def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
-    """Draw the loss of both parts by epoch, with the epoch that was kept; `augmented` if batches were changed."""
+    """Draw training and validation loss by epoch, and the selected epoch; `augmented` adds a caption."""
     if len(curves) < 2:
         return None
 
@@ -62,22 +62,22 @@ def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = 
         axes = canvas.subplots()
         for part, colour in (("train", BLUE), ("val", ORANGE)):
             known = curves[curves[f"{part}/loss"].notna()]
-            axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=_PART_NAMES[part])
+            axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=PART_NAMES[part])
         if best_epoch is not None:
-            axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"kept (epoch {best_epoch})")
+            axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"selected (epoch {best_epoch})")
         losses = curves[["train/loss", "val/loss"]].to_numpy(float)
         axes.set_ylim(0, float(np.nanpercentile(losses, 95)) * 1.3)
         axes.set(xlabel="epoch", ylabel="MSE (years²)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
-    alt = f"Training and validation error over {len(curves)} epochs; the kept one is {best_epoch}."
-    caption = "Training error is that of the series as the recipe changed them: harder than those that are validated."
+    alt = f"Training and validation error over {len(curves)} epochs; the selected one is {best_epoch}."
+    caption = "Training error is measured on augmented series and mixed ages, so it is higher than on original ones."
     return draw("training", alt, plot, size=(6, 3.6), caption=caption if augmented else "")
 
 
 def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure | None:
-    """Draw predicted against true age, with identity and fit."""
+    """Draw predicted against true age, with the identity line and a fit."""
     if len(rows) < MIN_SHOWN:
         return None
     age, guess = rows["age"].to_numpy(float), rows["predicted_age"].to_numpy(float)
@@ -90,13 +90,13 @@ def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure 
         axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
         line(axes, age, guess, RED, "fit")
         axes.set(xlabel="age (years)", ylabel="predicted age (years)", aspect="equal", adjustable="datalim")
-        text = f"MAE {text_of(values['mae'])}   R² {text_of(values['r2'])}   r {text_of(values['pearson_r'])}"
+        text = f"MAE {number(values['mae'])}   R² {number(values['r2'])}   r {number(values['pearson_r'])}"
         axes.set_title(f"{text}   n = {len(age):,}")
         axes.legend(loc="upper left")
 
     alt = (
         f"Predicted against true age of {len(age)} participants, with identity and fitted line: MAE "
-        f"{text_of(values['mae'])} years, r {text_of(values['pearson_r'])}."
+        f"{number(values['mae'])} years, r {number(values['pearson_r'])}."
     )
     return draw("predicted", alt, plot, size=(5.6, 5.2))
 
@@ -124,7 +124,7 @@ def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
 
 
 def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
-    """Draw mean gap and corrected gap by bin of age, with the intervals of the means."""
+    """Draw mean gap and corrected gap by age bin, with intervals of the means."""
     shown = by_age[by_age["n"] >= MIN_SHOWN]
     drawn = {name: look for name, look in GAPS.items() if name in shown and shown[name].notna().any()}
     if shown.empty or not drawn:
@@ -142,11 +142,11 @@ def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
         axes.set(xlabel="age (years)", ylabel="mean gap (years)")
         axes.legend()
 
-    return draw("gap-by-age", f"Mean gap and corrected gap in {len(shown)} bins of age.", plot, size=(6, 3.8))
+    return draw("gap-by-age", f"Mean gap and corrected gap in {len(shown)} age bins.", plot, size=(6, 3.8))
 
 
 def forest(table: pd.DataFrame) -> Figure | None:
-    """Draw the partial correlations with their intervals, and the plain ones of the corrected gap beside them."""
+    """Draw partial correlations of the gap and correlations of the corrected gap, with intervals."""
     known = table[table["r_partial"].notna()]
     if known.empty:
         return None
@@ -155,7 +155,7 @@ def forest(table: pd.DataFrame) -> Figure | None:
         axes = canvas.subplots()
         places = np.arange(len(known))[::-1].astype(float)
         for shift, suffix, colour, label in (
-            (0.14, "_partial", BLUE, "gap, covariates held constant"),
+            (0.14, "_partial", BLUE, "gap, adjusted for covariates"),
             (-0.14, "_corrected", ORANGE, "corrected gap"),
         ):
             r, low, high = (known[f"r{suffix}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
@@ -225,7 +225,7 @@ def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: st
 
 
 def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
-    """Draw people as points, or as a density where single people are not to be seen."""
+    """Draw participants as points, or as a density if `points` is "none"."""
     if points == "all":
         axes.scatter(x, y, s=12, color=colour, alpha=max(0.15, min(0.6, 150 / max(len(x), 1))), linewidths=0)
         return
@@ -238,12 +238,12 @@ def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
     grids = [np.linspace(values.min(), values.max(), _GRID) for values in (x, y)]
     mesh = np.meshgrid(*grids)
     height = density(np.stack([axis.ravel() for axis in mesh])).reshape(_GRID, _GRID)
-    # From where the density is a tenth of its highest: the edge would show the outermost people.
+    # Levels start at a tenth of the maximum: the edge would show the outermost participants.
     axes.contourf(*mesh, height, levels=np.linspace(0.1, 1, 8) * height.max(), cmap="Blues")
 
 
 def line(axes: Axes, x: _Array, y: _Array, colour: str, label: str) -> None:
-    """Draw a straight line that is fitted to points."""
+    """Draw the least-squares line."""
     if np.ptp(x) == 0:
         return
     slope, intercept = np.polyfit(x, y, 1)
@@ -252,12 +252,12 @@ def line(axes: Axes, x: _Array, y: _Array, colour: str, label: str) -> None:
 
 
 def _categories(x: _Array) -> list[float]:
-    """Return the values that enough people have to be drawn."""
+    """Return the values of enough participants to be drawn."""
     return [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
 
 
 def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
-    """Draw a box a category: quartiles and 5 to 95 %, no single people."""
+    """Draw one box per category: quartiles, and whiskers at 5 and 95 %, without outliers."""
     categories = _categories(x)
     if not categories:
         return
@@ -276,17 +276,5 @@ def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
 
 
 def _correlation(x: _Array, y: _Array) -> str:
-    from brainage.evaluation.associations import pearson
-
     r = pearson(x, y)
-    return "undefined" if np.isnan(r) else text_of(r)
-
-
-def text_of(value: float | None) -> str:
-    """Return a number of two digits after the point, or a dash."""
-    return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0.00
-
-
-def slug(name: str) -> str:
-    """Return a name as a file's: letters, digits and hyphens."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "unnamed"
+    return "undefined" if np.isnan(r) else number(r)

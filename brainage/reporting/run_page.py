@@ -1,11 +1,10 @@
-"""The report of a run, or of a table of predictions."""
+"""Report of a run, or of a table of predictions."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pandas as pd
 
@@ -13,56 +12,58 @@ from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.associations import Associations, coded
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.gap import MIN_SHOWN, Correction
-from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.paired import Difference
 from brainage.reporting import run_figures as figures
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table
+from brainage.reporting.text import (
+    METRICS,
+    PART_NAMES,
+    correlation_in,
+    interval,
+    number,
+    p_phrase,
+    p_text,
+    percent,
+    signed_interval,
+    slug,
+    with_interval,
+)
 from brainage.system.provenance import commit
 
-# Variables whose gaps are drawn: those with the strongest partial correlations.
+# Variables drawn at most: those with the strongest partial correlations.
 _MOST_DRAWN = 20
-
-METRICS = {
-    "mae": ("MAE", " years"),
-    "rmse": ("RMSE", " years"),
-    "r2": ("R²", ""),
-    "pearson_r": ("Pearson r", ""),
-    "spearman_rho": ("Spearman ρ", ""),
-}
-
-_PARTS = {"train": "training", "val": "validation", "test": "test"}
 
 _CORRECTIONS = {
     "linear": "gap - (intercept + slope · age), fitted on gaps",
     "cole": "(predicted age - intercept) / slope - age, fitted on predicted ages",
-    "in_sample": "gap - (intercept + slope · age), fitted on the very rows that are analysed, as published: the linear "
-    "trend of age is gone from them by construction",
+    "in_sample": "gap - (intercept + slope · age), fitted on the analysed rows themselves, as published: the linear "
+    "trend with age is removed by construction",
 }
 
 
 @dataclass(frozen=True)
 class About:
-    """What stands in a report beside its findings.
+    """Everything in a report besides the findings.
 
     Parameters
     ----------
     title : str
-        Its heading.
+        Heading of the page.
     facts : list of (str, str)
-        What was run: a name and a value each.
+        Names and values of what was run.
     config : str
         The resolved config, as YAML.
     curves : DataFrame or None
         ``metrics.csv``.
     best_epoch : int or None
-        The one that was kept.
+        The selected epoch.
     exclusions : dict of str to int
-        Reasons and how many participants each left out; None where this is not known.
+        Excluded participants by reason; None where unknown.
     points : {"all", "none"}
         ``report.points``.
     augmented : bool
-        Whether training batches were changed.
+        Whether training batches were augmented.
     """
 
     title: str
@@ -76,18 +77,10 @@ class About:
 
 
 def findings_page(findings: Findings, about: About) -> Page:
-    """Return the report.
-
-    Parameters
-    ----------
-    findings : Findings
-        What was found.
-    about : About
-        What else stands in it.
-    """
+    """Return the report."""
     sections = [
         _accuracy(findings, about),
-        _course(findings, about),
+        _training(findings, about),
         _gap(findings, about),
         _associations(findings, about),
         _motion(findings),
@@ -104,15 +97,15 @@ def findings_page(findings: Findings, about: About) -> Page:
 
 
 def _analysis(findings: Findings) -> str:
-    options = findings.options
+    settings = findings.settings
     return (
-        f"rows {options.rows}, gap correction {options.gap_correction}, {options.n_resamples:,} resamples, seed "
-        f"{options.seed}, {time.strftime('%Y-%m-%d %H:%M')}, commit {commit() or 'unknown'}"
+        f"rows {settings.rows}, gap correction {settings.gap_correction}, {settings.n_resamples:,} resamples, seed "
+        f"{settings.seed}, {time.strftime('%Y-%m-%d %H:%M')}, commit {commit() or 'unknown'}"
     )
 
 
 def lead(findings: Findings) -> list[str]:
-    """Return what a reader is to know first, in sentences."""
+    """Return the summary sentences at the top of the page."""
     accuracy = findings.accuracy
     sentences = [
         f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
@@ -126,34 +119,39 @@ def lead(findings: Findings) -> list[str]:
     if len(findings.associations.table):
         named = ", ".join(found) if found else "none"
         sentences.append(
-            f"Of {len(findings.associations.table)} variables, the gap goes along with {named} (q < 0.05, covariates "
-            "held constant)."
+            f"Of {len(findings.associations.table)} variables, the gap is associated with {named} (q < 0.05, "
+            "adjusted for covariates)."
         )
     return sentences
 
 
 def _against(difference: Difference) -> str:
     return (
-        f"MAE less that of the ridge on functional connectivity, on the same {difference.n:,} participants, from whom "
-        f"neither has learned: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}; below 0 is better "
-        "than the ridge)."
+        f"Difference in MAE (model - ridge on functional connectivity) on the same {difference.n:,} held-out "
+        f"participants: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}); below 0, the model is "
+        "better."
     )
 
 
 def rows_name(findings: Findings) -> str:
-    """Return which rows are analysed."""
+    """Return the name of the analysed rows."""
     if not findings.rows["split"].notna().any():
         return "all rows"
-    return " and ".join(_PARTS.get(str(part), str(part)) for part in findings.rows["split"].dropna().unique())
+    return " and ".join(PART_NAMES.get(str(part), str(part)) for part in findings.rows["split"].dropna().unique())
 
 
-def accuracy_table(accuracy: Accuracy) -> Table:
-    """Return all metrics with their intervals, and what they depend on."""
-    rows = [
+def metric_rows(accuracy: Accuracy) -> list[list[str]]:
+    """Return one row per metric: name, value with unit, interval."""
+    return [
         [name, f"{number(accuracy.estimates[key].value)}{unit}", interval(accuracy.estimates[key])]
         for key, (name, unit) in METRICS.items()
     ]
-    rows += [
+
+
+def accuracy_table(accuracy: Accuracy) -> Table:
+    """Return all metrics with their intervals, and the ages that they depend on."""
+    rows = [
+        *metric_rows(accuracy),
         ["N", f"{accuracy.n:,}", ""],
         ["age, mean ± SD", f"{accuracy.age_mean:.2f} ± {accuracy.age_sd:.2f} years", ""],
         ["age, range", f"{accuracy.age_min:.1f} to {accuracy.age_max:.1f} years", ""],
@@ -166,24 +164,24 @@ def accuracy_table(accuracy: Accuracy) -> Table:
 
 def _accuracy(findings: Findings, about: About) -> Section:
     texts = [
-        "Of raw predictions, never of corrected ones: age-bias correction puts age into the prediction, and inflates "
-        "accuracy by construction (Butler et al. 2021, doi 10.1002/hbm.25533). Accuracy depends on the range of ages: "
-        "compare it with other studies' only beside N and ages (de Lange et al. 2022, doi 10.1002/hbm.25837). "
-        f"Intervals are percentiles of {findings.options.n_resamples:,} bootstrap resamples of participants."
+        "Of raw predictions, never of corrected ones: age-bias correction adds age to the prediction and inflates "
+        "accuracy by construction (Butler et al. 2021, doi 10.1002/hbm.25533). Accuracy depends on the age range: "
+        "compare it with other studies only together with N and ages (de Lange et al. 2022, doi 10.1002/hbm.25837). "
+        f"Intervals are percentiles of {findings.settings.n_resamples:,} bootstrap resamples of participants."
     ]
     tables = [accuracy_table(findings.accuracy)]
     if findings.other_parts:
         rows = [
-            [_PARTS.get(part, part), f"{accuracy.n:,}", *(number(accuracy.estimates[key].value) for key in METRICS)]
+            [PART_NAMES.get(part, part), f"{accuracy.n:,}", *(number(accuracy.estimates[key].value) for key in METRICS)]
             for part, accuracy in findings.other_parts.items()
         ]
         header = ("other rows", "N", *(name for name, _ in METRICS.values()))
-        tables.append(Table(header, rows, note="Training rows were learned from, validation rows chose the epoch."))
+        tables.append(Table(header, rows, note="Training rows were fitted; the epoch was chosen on validation rows."))
     drawn = [figures.predicted(findings.rows, findings.accuracy, points=about.points)]
     return Section("Accuracy", texts, tables, _some(drawn))
 
 
-def _course(findings: Findings, about: About) -> Section | None:
+def _training(findings: Findings, about: About) -> Section | None:
     drawn = [figures.ages(findings.predictions)]
     if about.curves is not None:
         drawn.append(figures.training(about.curves, about.best_epoch, augmented=about.augmented))
@@ -192,7 +190,7 @@ def _course(findings: Findings, about: About) -> Section | None:
 
 def _gap(findings: Findings, about: About) -> Section:
     texts = [
-        "The brain-age gap is predicted age less age. It follows age: people at the ends are pulled to the middle."
+        "The brain-age gap is predicted minus chronological age. It depends on age: predictions regress to the mean."
     ]
     texts += [_correction_text(findings.corrections)] if findings.corrections else []
     by_age = findings.by_age
@@ -203,8 +201,9 @@ def _gap(findings: Findings, about: About) -> Section:
         for row in by_age.itertuples()
     ]
     note = (
-        f"Means ± SD, in years; bins of fewer than {MIN_SHOWN} people are only counted. A gap that is left within bins "
-        "is bias that the correction does not reach (Zhang et al. 2023, doi 10.1016/j.nicl.2023.103319)."
+        f"Means ± SD, in years; bins of fewer than {MIN_SHOWN} participants are only counted. A corrected gap that "
+        "differs from 0 within bins is bias that the correction does not remove "
+        "(Zhang et al. 2023, doi 10.1016/j.nicl.2023.103319)."
     )
     drawn = [figures.gap_against_age(findings.rows, points=about.points), figures.gap_by_age(by_age)]
     return Section("Brain-age gap", texts, [Table(header, rows, note=note)], _some(drawn))
@@ -221,16 +220,16 @@ def _correction_text(fits: Sequence[Correction]) -> str:
         what = "networks" if fit.fitted_on.startswith("validation of network") else "folds"
         slopes, sizes = [other.slope for other in fits], [other.n for other in fits]
         return (
-            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} {what} by a fit on "
-            f"its own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
-            f"{max(slopes):.4f} a year; all of them are in findings.json."
+            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} {what} uses a "
+            f"fit on its own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
+            f"{max(slopes):.4f} per year; findings.json contains all fits."
         )
     text = (
         f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Fitted on {fit.fitted_on} (n = {fit.n:,}): "
-        f"intercept {fit.intercept:.3f} years, slope {fit.slope:.4f} a year."
+        f"intercept {fit.intercept:.3f} years, slope {fit.slope:.4f} per year."
     )
     if len(fits) > 1:
-        text += f" {len(fits) - 1} further fits correct rows that this one was fitted on, each without them."
+        text += f" Validation rows are corrected by {len(fits) - 1}-fold cross-fitting."
     return text
 
 
@@ -239,24 +238,24 @@ def _associations(findings: Findings, about: About) -> Section | None:
     if found.table.empty and not found.left_out:
         return None
     texts = [
-        "Pearson's r of gap and corrected gap with each variable, and the partial r of the raw gap with the covariates "
-        "of its row held constant; intervals by Fisher's z, q by Benjamini and Hochberg over the partial p of the "
-        "table. Associations, not causes."
+        "Pearson's r of gap and corrected gap with each variable, and the partial r of the raw gap adjusted for the "
+        "covariates of its row; intervals by Fisher's z, q by Benjamini and Hochberg over the partial p of the table. "
+        "Associations, not causes."
     ]
-    texts += [f"Left out: {name}: {reason}." for name, reason in found.left_out.items()]
+    texts += [f"Excluded: {name}: {reason}." for name, reason in found.left_out.items()]
     texts += [f"Coded: {name}: {coding}." for name, coding in found.coding.items()]
     if len(found.table) > _MOST_DRAWN:
-        texts.append(f"Drawn are the {_MOST_DRAWN} of {len(found.table)} variables with the strongest partial r.")
-    texts += [f"With care: {name}: {reason}." for name, reason in found.flagged.items()]
+        texts.append(f"Figures show the {_MOST_DRAWN} of {len(found.table)} variables with the strongest partial r.")
+    texts += [f"Interpret with care: {name}: {reason}." for name, reason in found.flagged.items()]
     return Section("Associations", texts, [associations_table(found)], _association_figures(findings, about))
 
 
 def associations_table(found: Associations) -> Table:
     """Return the associations as text."""
-    header = ("variable", "kind", "N", "r, gap", "r, corrected", "partial r", "p", "q", "held constant")
+    header = ("variable", "kind", "N", "r, gap", "r, corrected", "partial r", "p", "q", "adjusted for")
     rows = []
     for row in found.table.to_dict("records"):
-        cells = [_r_text(row, ""), _r_text(row, "_corrected"), _r_text(row, "_partial")]
+        cells = [correlation_in(row, suffix) for suffix in ("", "_corrected", "_partial")]
         mark = " ⚠" if row["variable"] in found.flagged else ""
         p, q = p_text(row["p_partial"]), p_text(row["q_partial"])
         rows.append([f"{row['variable']}{mark}", row["kind"], f"{row['n']:,}", *cells, p, q, row["covariates"]])
@@ -267,13 +266,13 @@ def _association_figures(findings: Findings, about: About) -> list[Figure]:
     table = findings.associations.table
     strongest = table.assign(size=table["r_partial"].astype(float).abs()).nlargest(_MOST_DRAWN, "size", keep="first")
     drawn = [figures.forest(table[table["variable"].isin(set(strongest["variable"]))])]
-    for number, (name, kind) in enumerate(zip(table["variable"], table["kind"], strict=True), start=1):
+    for position, (name, kind) in enumerate(zip(table["variable"], table["kind"], strict=True), start=1):
         if name in set(strongest["variable"]):
             values, _ = coded(findings.rows[name])
             label = f"{name} ({coding})" if (coding := findings.associations.coding.get(name)) else name
             figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
-            # Two names may differ in signs only that no file's name has.
-            drawn.append(figure and replace(figure, name=f"phenotype-{number:02d}-{figures.slug(name)}"))
+            # Numbered, because two names may give the same slug.
+            drawn.append(figure and replace(figure, name=f"phenotype-{position:02d}-{slug(name)}"))
     return _some(drawn)
 
 
@@ -287,12 +286,12 @@ def _motion(findings: Findings) -> Section | None:
         for name, (r, p) in motion.correlations.items()
     ]
     if motion.alone_mae is not None:
-        rows.append(["MAE of a line from motion to age alone", f"{motion.alone_mae:.2f} years", ""])
+        rows.append(["MAE of age predicted from motion alone", f"{motion.alone_mae:.2f} years", ""])
     rows += [
-        [f"MAE in the half that moved least (n = {motion.n_still:,})", f"{motion.still_mae:.2f} years", ""],
+        [f"MAE in the half with the least motion (n = {motion.n_still:,})", f"{motion.still_mae:.2f} years", ""],
         [f"MAE in the other half (n = {motion.n - motion.n_still:,})", f"{motion.moving_mae:.2f} years", ""],
     ]
-    text = "Older people move more, and motion changes the series: a network can read age from motion."
+    text = "Older participants move more, and motion changes the series: a network can predict age from motion."
     return Section("Head motion", [text], [Table((f"N = {motion.n:,}", "", ""), rows)])
 
 
@@ -309,9 +308,7 @@ def _truth(findings: Findings) -> Section | None:
             f"best possible {truth.best_mae:.2f} years",
         ],
     ]
-    text = (
-        "These people are simulated: their true gap is known. The best possible is a line from true brain age to age."
-    )
+    text = "Simulated participants have a known true gap. Best possible: age regressed on true brain age."
     return Section("Known truth", [text], [Table(("", "found", ""), rows)])
 
 
@@ -319,7 +316,7 @@ def _exclusions(about: About) -> Section | None:
     if about.exclusions is None:
         return None
     if not about.exclusions:
-        return Section("Exclusions", ["Nobody with a file was excluded."])
+        return Section("Exclusions", ["No participant with a file was excluded."])
     rows = [[reason, str(count)] for reason, count in about.exclusions.items()]
     return Section("Exclusions", tables=[Table(("reason", "participants"), rows)])
 
@@ -331,53 +328,3 @@ def _significant(found: Associations) -> list[str]:
 
 def _some(drawn: Sequence[Figure | None]) -> list[Figure]:
     return [figure for figure in drawn if figure is not None]
-
-
-def _r_text(row: Mapping[Any, Any], suffix: str) -> str:
-    r, low, high = (row[f"r{suffix}{end}"] for end in ("", "_low", "_high"))
-    return with_interval(Estimate(_none(r), _none(low), _none(high)))
-
-
-def _none(value: float | None) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def number(value: float | None) -> str:
-    """Return a number of two digits after the point, or a dash."""
-    return figures.text_of(value)
-
-
-def interval(estimate: Estimate) -> str:
-    """Return an interval as text; empty where there is none."""
-    return "" if estimate.low is None else f"{number(estimate.low)} to {number(estimate.high)}"
-
-
-def with_interval(estimate: Estimate) -> str:
-    """Return a number with its interval in brackets."""
-    return number(estimate.value) + (f" ({interval(estimate)})" if estimate.low is not None else "")
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """Return a difference with its sign, and its interval."""
-    if estimate.value is None:
-        return "-"
-    between = f" ({estimate.low:+.2f} to {estimate.high:+.2f})" if estimate.low is not None else ""
-    return f"{estimate.value:+.2f}{between}"
-
-
-def percent(value: float | None) -> str:
-    """Return a share in percent."""
-    return "-" if value is None else f"{value:.0%}"
-
-
-def p_text(value: float | None) -> str:
-    """Return a p or q as text."""
-    if value is None or pd.isna(value):
-        return "-"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def p_phrase(value: float | None) -> str:
-    """Return a p as it stands in a sentence."""
-    text = p_text(value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"

@@ -142,3 +142,5 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
     print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
+    if (folder / "report.html").exists():
+        print(f"Report: {folder / 'report.html'}")

@@ -10,7 +10,8 @@ from brainage.data.cohorts.select import Selection
 from brainage.data.participants import Participants
 from brainage.data.training_stats import aggregates_of
 from brainage.evaluation.findings import analyse
-from brainage.runs.analyse import about_run, options_of, show_findings, write_findings
+from brainage.reporting.terminal import show_findings
+from brainage.runs.analyse import about_run, settings_of, write_findings
 from brainage.runs.record import Job, Results, summary_of
 from brainage.training.baseline import ridge_predictions
 
@@ -20,8 +21,7 @@ def report(job: Job, results: Results, selection: Selection, predictions: pd.Dat
     assert results.prepared is not None
     config, folder, participants = job.config, job.folder.path, results.prepared.participants
     ridge, notes = ridge_predictions(config.model_value("name"), participants)
-    findings = analyse(predictions, selection.phenotypes, options_of(config), ridge)
-    findings.notes.extend(notes)
+    findings = analyse(predictions, selection.phenotypes, settings_of(config), ridge, notes=notes)
     summary = summary_of(results, "finished", None, 0.0)
     write_findings(folder, findings, about_run(folder, summary, job.config_text, config.report.points))
     job.folder.write_text("training.json", _training_statistics(participants.part("train")))

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics
 
 from brainage.evaluation import intervals
-from brainage.evaluation.accuracy import Accuracy, Counted, measure_accuracy
+from brainage.evaluation.accuracy import Accuracy, WeightedStatistics, measure_accuracy
 from brainage.evaluation.intervals import Estimate
 
 _Array = NDArray[np.float64]
@@ -87,7 +87,7 @@ def test_counting_people_several_times_is_repeating_them(seed: int, n: int, name
     repeated = np.repeat(age, counts), np.repeat(predicted, counts)
     if any(len(np.unique(values)) < 2 for values in repeated):
         return
-    found = Counted(age, predicted).statistics(counts[None].astype(float))[name]
+    found = WeightedStatistics(age, predicted).of(counts[None].astype(float))[name]
     assert found == pytest.approx([BY_LIBRARY[name](*repeated)], abs=1e-10)
 
 

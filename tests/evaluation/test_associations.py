@@ -17,7 +17,6 @@ from brainage.evaluation.associations import (
     coded,
     covariates,
     kind_of,
-    names_of,
     partial_correlation,
     pearson,
     variables_of,
@@ -383,8 +382,8 @@ def test_a_column_becomes_numbers(column: pd.Series, values: list[float | None])
 @pytest.mark.parametrize(
     ("column", "reason"),
     [
-        (["a", "b", "c"] * 40, "it has 3 kinds of text"),
-        (["a", "b", 1.0] * 40, "it has 3 kinds of text"),
+        (["a", "b", "c"] * 40, "it is text with 3 values"),
+        (["a", "b", 1.0] * 40, "it is text with 3 values"),
         (["a", None, "a"] * 40, "it does not vary"),
         ([4.25] * 120, "it does not vary"),
         ([True] * 120, "it does not vary"),
@@ -465,12 +464,12 @@ def test_the_kind_of_a_variable_is_told_by_its_values(values: list[float], kind:
 @pytest.mark.parametrize(
     ("column", "flag"),
     [
-        ([1.0] * 9 + [0.0] * 111, "9 cases in the rarest of its categories"),
-        ([1.0] + [0.0] * 119, "1 case in the rarest of its categories"),
+        ([1.0] * 9 + [0.0] * 111, "9 cases in its rarest category"),
+        ([1.0] + [0.0] * 119, "1 case in its rarest category"),
         ([1.0] * 10 + [0.0] * 110, None),
-        ([1.0] * 60 + [2.0] * 51 + [3.0] * 9, "9 cases in the rarest of its categories"),
+        ([1.0] * 60 + [2.0] * 51 + [3.0] * 9, "9 cases in its rarest category"),
         ([1.0] * 60 + [2.0] * 50 + [3.0] * 10, None),
-        (["yes"] * 4 + ["no"] * 116, "4 cases in the rarest of its categories"),
+        (["yes"] * 4 + ["no"] * 116, "4 cases in its rarest category"),
         (np.linspace(0, 1, 120).tolist(), None),
     ],
 )
@@ -485,8 +484,4 @@ def test_a_variable_with_under_ten_cases_in_a_category_is_flagged_and_kept(
 def test_cases_are_counted_among_people_with_a_value() -> None:
     rows = people().assign(x=[1.0] * 12 + [0.0] * 108)
     rows.loc[:3, "bag"] = np.nan
-    assert associate(rows, ["x"]).flagged == {"x": "8 cases in the rarest of its categories"}
-
-
-def test_variables_in_a_sentence_are_marked() -> None:
-    assert names_of(["bmi", "blood pressure"]) == "`bmi`, `blood pressure`"
+    assert associate(rows, ["x"]).flagged == {"x": "8 cases in its rarest category"}

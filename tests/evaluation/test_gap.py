@@ -77,7 +77,7 @@ def test_in_sample_leaves_the_residuals_of_the_rows_that_are_analysed() -> None:
     corrected, (fit,) = corrected_gaps(mixed, mixed.iloc[:0], "in_sample")
     assert corrected.to_numpy() == pytest.approx(line.resid.to_numpy(), abs=1e-10)
     assert list(corrected.index) == list(mixed.index)
-    assert (fit.method, fit.n, fit.fitted_on) == ("in_sample", 76, "the rows that are analysed")
+    assert (fit.method, fit.n, fit.fitted_on) == ("in_sample", 76, "the analysed rows")
 
 
 def test_in_sample_does_not_look_at_validation_rows() -> None:
@@ -158,13 +158,13 @@ def test_a_fit_set_that_shares_a_participant_with_test_rows_is_refused(method: s
     for table in (test, mixed):
         shared = table.copy()
         shared.loc[test.index[3], "participant_id"] = validation["participant_id"].iloc[7]
-        with pytest.raises(EvaluationError, match=rf"`gap_correction={method}` must be fitted on other people.* 1 of"):
+        with pytest.raises(EvaluationError, match=rf"`gap_correction={method}` must be fitted on .* 1 of"):
             corrected_gaps(shared, validation, method)
 
 
 def test_in_sample_may_share_participants() -> None:
     rows = people(30, "test")
-    refuse_shared(fit_correction("in_sample", rows, "the rows that are analysed"), rows, rows)
+    refuse_shared(fit_correction("in_sample", rows, "the analysed rows"), rows, rows)
     with pytest.raises(EvaluationError, match="30 of 30 are in both"):
         refuse_shared(fit_correction("linear", rows, "validation"), rows, rows)
 

@@ -307,4 +307,4 @@ def test_names_on_the_page_are_text(series: NDArray[np.float32], tmp_path: Path)
 def test_the_lead_says_how_far_the_first_component_sets_predictions_apart(series: NDArray[np.float32]) -> None:
     found = explained(Power(), series)
     sd = found.maps.occlusion.components[:, found.order[0]].std(ddof=1)
-    assert f"for the first by {sd:.2f} (" in lead(found)[0]
+    assert f"an SD of {sd:.2f} (" in lead(found)[0]

@@ -1,0 +1,117 @@
+"""Tables of predictions: those of runs, and those made elsewhere, which ``report.py predictions=`` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from brainage.data.cohorts.checks import check_age_range
+from brainage.data.cohorts.columns import (
+    STANDARD_COLUMNS,
+    ages,
+    numbers,
+    participant_ids,
+    phenotype,
+    standard_table,
+)
+from brainage.data.cohorts.tables import read_columns, read_header
+from brainage.data.splits import PARTS
+from brainage.errors import EvaluationError
+
+_ID_COLUMNS = ("participant_id", "eid", "f.eid")
+
+# Columns that are not phenotypes.
+_PREDICTED = (*_ID_COLUMNS, "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+
+
+def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read a table of predictions.
+
+    Parameters
+    ----------
+    path : Path
+        A table with ``participant_id`` (or ``eid``), ``age``, ``predicted_age``, and optionally ``split``.
+    key : str
+        The command-line key that names it, for messages.
+
+    Returns
+    -------
+    DataFrame, list of str
+        ``participant_id, split, age, predicted_age``, without rows that lack an age or a prediction, and notes.
+
+    Raises
+    ------
+    MissingPathError, EvaluationError, CohortError
+        It cannot be read, lacks a column, repeats a participant, or has an unknown part of the split.
+    """
+    label, header = f"`{path}`", read_header(path, key)
+    id_column = _check_columns(header, label)
+    text = read_columns(path, [id_column, "age", "predicted_age", *(["split"] if "split" in header else [])], key)
+    table = pd.DataFrame(
+        {
+            "participant_id": participant_ids(text[id_column], label),
+            "split": _parts(text["split"], label) if "split" in text else pd.Series(None, text.index, dtype=object),
+            "age": ages(text["age"], label),
+            "predicted_age": numbers(text["predicted_age"], label),
+        }
+    )
+    _check_rows(table, label)
+    complete = table[table["age"].notna() & table["predicted_age"].notna()].reset_index(drop=True)
+    if complete.empty:
+        raise EvaluationError(
+            f"{label} must contain predictions, but none of its {len(table)} rows has both an age and a prediction."
+        )
+    n_excluded = len(table) - len(complete)
+    notes = [f"{n_excluded} of {len(table)} rows have no age or no prediction and are excluded."]
+    return complete, notes if n_excluded else []
+
+
+def read_phenotypes(path: Path) -> pd.DataFrame:
+    """Read the other columns of a table of predictions: sex, site, head motion, and phenotypes."""
+    header, label = read_header(path, "predictions"), f"`{path}`"
+    id_column = _check_columns(header, label)
+    standard = {"participant_id": id_column, **{name: name for name in STANDARD_COLUMNS[2:] if name in header}}
+    others = [
+        name
+        for name in header
+        if name and name not in (*standard.values(), *STANDARD_COLUMNS, *_PREDICTED) and header.count(name) == 1
+    ]
+    text = read_columns(path, [*standard.values(), *others], "predictions")
+    table = standard_table({name: text[source] for name, source in standard.items()}, label)
+    return table.assign(**{name: phenotype(text[name]) for name in others}).drop_duplicates("participant_id")
+
+
+def _check_columns(header: list[str], label: str) -> str:
+    """Return the column of ids; raise unless the table has all required columns."""
+    id_column = next((name for name in _ID_COLUMNS if name in header), None)
+    missing = [name for name in ("age", "predicted_age") if name not in header]
+    if id_column is None or missing:
+        lacking = [*(["participant_id (or eid)"] if id_column is None else []), *missing]
+        raise EvaluationError(
+            f"{label} must be a table of predictions with the columns participant_id (or eid), age and predicted_age, "
+            f"but lacks {', '.join(lacking)}. Rename its columns."
+        )
+    return id_column
+
+
+def _check_rows(table: pd.DataFrame, label: str) -> None:
+    n_repeated = int(table["participant_id"].duplicated().sum())
+    if n_repeated:
+        raise EvaluationError(
+            f"{label} must have one row per participant, but {n_repeated} rows repeat one. Remove them, or average "
+            "each participant's predictions first."
+        )
+    check_age_range(table["age"], label, "remove these rows")
+
+
+def _parts(column: pd.Series, label: str) -> pd.Series:
+    values = column.astype("string").str.strip()
+    values = values.mask(values.isin(["", "n/a", "NA", "nan"]))
+    unknown = values.notna() & ~values.isin(PARTS)
+    if unknown.any():
+        raise EvaluationError(
+            f"{label}: `split` must be train, val or test, or empty, but {int(unknown.sum())} rows have another "
+            "value. Rename the parts."
+        )
+    return values.astype(object).where(values.notna(), None)

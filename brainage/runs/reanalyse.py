@@ -1,0 +1,160 @@
+"""Reanalysis of a finished run, of pooled folds, or of a table of predictions: findings, and the rest of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainage.config.commands import ReportCommandConfig
+from brainage.config.schema import Config
+from brainage.data.cohorts.select import select_from
+from brainage.data.participants import stored_participants
+from brainage.errors import BrainageError, EvaluationError, MissingPathError
+from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
+from brainage.evaluation.gap import corrected_gaps
+from brainage.reporting.page import made_with
+from brainage.reporting.run_page import About
+from brainage.reporting.terminal import show_findings
+from brainage.runs.analyse import about_run, settings_of, write_findings
+from brainage.runs.predictions_table import read_phenotypes, read_predictions
+from brainage.runs.read import Run, read_run
+from brainage.system.console import log
+from brainage.training.baseline import ridge_predictions
+
+
+def report_on(config: ReportCommandConfig, folder: Path) -> None:
+    """Analyse the run, folds or table that ``report.py`` was given; write the findings and print them."""
+    findings, about = _analysed(config)
+    write_findings(folder, findings, about)
+    show_findings(findings)
+
+
+def _analysed(config: ReportCommandConfig) -> tuple[Findings, About]:
+    if config.predictions is not None:
+        return _of_table(config, Path(config.predictions))
+    source = Path(str(config.run))
+    return (_of_folds if (source / "pooled_predictions.csv").is_file() else _of_run)(config, source)
+
+
+def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
+    run = read_run(source, "run")
+    phenotypes, ridge, notes = _cohort_data(run)
+    settings = _settings(config, run.config, phenotypes)
+    findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes)
+    points = config.report.points or run.config.report.points
+    return findings, about_run(source, run.summary, run.config_text, points)
+
+
+def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
+    """Pool test participants; each fold's gaps are corrected by a fit on that fold's validation participants."""
+    runs = [read_run(path.parent, "run") for path in sorted(source.glob("*/predictions.csv"))]
+    pooled = _pooled(runs, source)
+    phenotypes, _, notes = _cohort_data(runs[0], with_ridge=False)
+    settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
+    corrected: Corrected | None = None
+    if settings.gap_correction in ("linear", "cole"):
+        try:
+            corrected = _corrected_by_fold(runs, settings.gap_correction)
+        except EvaluationError as error:
+            if settings.strict:
+                raise
+            notes = [*notes, f"No corrected gap: {error}"]
+            settings = replace(settings, gap_correction="none")
+    notes = [*notes, "No comparison with the ridge on connectivity: each fold's own report has it."]
+    about = About(
+        f"{runs[0].label}, {len(runs)} folds pooled",
+        [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
+        runs[0].config_text,
+        exclusions=None,
+        points=config.report.points or runs[0].config.report.points,
+    )
+    return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes), about
+
+
+def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:
+    """Return the test participants of all folds."""
+    if not runs:
+        raise EvaluationError(
+            f"`run={source}` must contain the runs of its folds, but there are none. Resume its jobs, or report "
+            f"predictions={source / 'pooled_predictions.csv'} gap_correction=in_sample."
+        )
+    pooled = pd.concat([run.predictions[run.predictions["split"] == "test"] for run in runs], ignore_index=True)
+    if pooled["participant_id"].duplicated().any():
+        raise EvaluationError(
+            f"`run={source}` must contain folds that test each participant once, but some are tested in several of its "
+            f"{len(runs)} runs. Report one run at a time."
+        )
+    return pooled
+
+
+def _corrected_by_fold(runs: Sequence[Run], method: str) -> Corrected:
+    found = [_corrected_in(run, method) for run in runs]
+    return pd.concat([gaps for gaps, _ in found], ignore_index=True), [fit for _, fits in found for fit in fits]
+
+
+def _corrected_in(run: Run, method: str) -> Corrected:
+    parts = {part: group for part, group in run.predictions.groupby("split")}
+    gaps, fits = corrected_gaps(parts["test"], parts["val"], method)
+    split = run.config.split
+    fold = getattr(split, "fold", None)
+    which = f"site {split.site}" if fold is None and hasattr(split, "site") else f"fold {fold}"
+    return gaps, [replace(fit, fitted_on=f"validation of {which}") for fit in fits]
+
+
+def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]:
+    if not path.is_file():
+        raise MissingPathError(
+            f"`predictions={path}` must be a table, but there is no such file. Name an existing one."
+        )
+    predictions, notes = read_predictions(path, "predictions")
+    settings = replace(AnalysisSettings(strict=True), **_given(config))
+    facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
+    about = About(
+        f"Predictions in {path.name}",
+        [*facts, *made_with()[1:]],
+        exclusions=None,
+        points=config.report.points or "all",
+    )
+    return analyse(predictions, read_phenotypes(path), settings, notes=notes), about
+
+
+def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame) -> AnalysisSettings:
+    """Return the run's own settings, overridden by the command line; no variables where there are no phenotypes."""
+    settings = replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
+    return settings if len(phenotypes.columns) > 1 else replace(settings, variables=None)
+
+
+def _given(config: ReportCommandConfig) -> dict[str, Any]:
+    """Return the settings that the command line gives."""
+    given = {
+        "rows": config.associations.rows,
+        "variables": config.associations.variables,
+        "gap_correction": config.gap_correction,
+        "n_resamples": config.report.n_resamples,
+        "seed": config.seed,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _cohort_data(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
+    """Return the run's phenotypes, the ridge's predictions, and notes on what is not available any more."""
+    config = run.config
+    try:
+        selection = select_from(config.cohort, config.modality, phenotypes=True)
+    except BrainageError as error:
+        log.warning("%s", error)
+        note = "The cohort cannot be read any more: no associations, and no comparison with the ridge."
+        return run.predictions[["participant_id"]], None, [note]
+    if not with_ridge:
+        return selection.phenotypes, None, []
+    split = run.predictions.set_index("participant_id")["split"]
+    try:
+        participants = stored_participants(selection, config.modality, config.store.root, split, write=False)
+        ridge, notes = ridge_predictions(config.model_value("name"), participants)
+    except BrainageError as error:
+        return selection.phenotypes, None, [f"No comparison with the ridge on connectivity: {error}"]
+    return selection.phenotypes, ridge, notes
