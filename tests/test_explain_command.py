@@ -145,7 +145,7 @@ def test_predictions_that_are_not_the_runs_own_are_told(trained: Trained, invoke
     code, folder = invoke(f"run={run}", "participants=3", *SMALL)
     assert code == 0
     notes = json.loads((folder / "explanation.json").read_text())["notes"]
-    assert any("3 of 3 predictions are not those of the run's predictions.csv" in note for note in notes)
+    assert any("3 of 3 predictions differ from the run's predictions.csv" in note for note in notes)
 
 
 def test_a_store_is_made_where_the_command_says_and_not_where_a_run_does(

@@ -1,4 +1,4 @@
-"""``explain.py``: what a trained network's predictions rest on."""
+"""``explain.py``: explain a trained network's predictions."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from brainage.explanation.summary import Explanation
     from brainage.trained.network import Trained
 
-# Components that are printed at most; all are in the report.
+# Largest number of printed components; all are in the report.
 _N_SHOWN = 12
 
-# Years by which a prediction may differ from the run's own, which another device may have made.
+# Tolerated difference, in years, from the run's own predictions, which may be from another device.
 _SAME = 0.05
 
 _PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val", "test")}
@@ -38,19 +38,7 @@ _PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val"
 
 @dataclass(frozen=True)
 class _People:
-    """Those who may be explained.
-
-    Parameters
-    ----------
-    rows : array of shape (n_participants,)
-        Theirs in the store.
-    store : Store
-        Their series.
-    name : str
-        What they are called.
-    predicted : Series or None
-        What the run predicted of each, by row of the store; None where it did not.
-    """
+    """Participants to explain, what they are called, and the run's own predictions by row of the store, if any."""
 
     rows: NDArray[np.intp]
     store: Store
@@ -59,19 +47,8 @@ class _People:
 
 
 def explain(composed: DictConfig) -> None:
-    """Explain; see `carry_out`.
-
-    Parameters
-    ----------
-    composed : DictConfig
-        Of ``configs/explain.yaml``.
-    """
-
-    def work(folder: Path) -> None:
-        config = parse_as(composed, ExplainCommandConfig)
-        _explain(config, folder)
-
-    carry_out(work)
+    """Explain predictions, from a config composed of ``configs/explain.yaml``."""
+    carry_out(lambda folder: _explain(parse_as(composed, ExplainCommandConfig), folder))
 
 
 def _explain(config: ExplainCommandConfig, folder: Path) -> None:
@@ -105,7 +82,7 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
 
 
 def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
-    """Return the people of the cohort that is given, or the run's own."""
+    """Return the participants of the given cohort, or else the run's own."""
     from brainage.trained.ensemble import read_sample
 
     if config.cohort is None:
@@ -116,7 +93,7 @@ def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 
 def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
-    """Return people of the run's split who still are in its cohort."""
+    """Return participants of the run's split who are still in its cohort."""
     from brainage.data.cohorts.select import select_from
     from brainage.data.participants import participants_of
 
@@ -143,7 +120,7 @@ def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 
 def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
-    """Open the run's store; if it is gone, make one in this command's place, never where a run's config says."""
+    """Open the run's store; if it is gone, write one in this command's folder, never where a run's config says."""
     from brainage.data.participants import stored_participants
 
     if given is None:
@@ -155,20 +132,17 @@ def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
 
 
 def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> list[str]:
-    """Say where series are not those that the run predicted."""
+    """Return a note if series differ from those that the run predicted."""
     if people.predicted is None:
         return []
     n_other = int((abs(people.predicted[rows].to_numpy(float) - found.maps.predicted) > _SAME).sum())
     if not n_other:
         return []
-    return [
-        f"{n_other:,} of {len(rows):,} predictions are not those of the run's predictions.csv: the series are others "
-        "now."
-    ]
+    return [f"{n_other:,} of {len(rows):,} predictions differ from the run's predictions.csv: the series have changed."]
 
 
 def _drawn(rows: NDArray[np.intp], config: ExplainCommandConfig) -> NDArray[np.intp]:
-    """Return as many as are asked for, in a random order: a row's number tells nothing of an id."""
+    """Return a random sample in random order, so that row numbers do not reveal ids."""
     import numpy as np
 
     return np.random.default_rng(config.seed).permutation(rows)[: config.participants]

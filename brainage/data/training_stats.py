@@ -1,4 +1,4 @@
-"""What training people were like, as numbers that tell of nobody: how old, and how their series look."""
+"""Aggregates of the training participants: ages and traits of their series."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from brainage.data.store.layout import Store
 
-# Participants that are read together.
+# Participants in memory at a time.
 _TOGETHER = 64
 
 _Array = NDArray[np.float64]
@@ -20,17 +20,7 @@ _Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Spread:
-    """Where values lie.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    mean, sd : float
-        Their mean, and their SD with n - 1.
-    low, high : float
-        The lowest and the highest.
-    """
+    """Number, mean, sample SD (n - 1), minimum and maximum of values."""
 
     n: int
     mean: float
@@ -44,7 +34,7 @@ class Spread:
 
     @classmethod
     def from_json(cls, plain: Any) -> Spread:
-        """Read plain values; raise KeyError, TypeError or ValueError where they are others."""
+        """Read plain values; raise KeyError, TypeError or ValueError for any others."""
         n, numbers = plain["n"], [plain[name] for name in ("mean", "sd", "low", "high")]
         if type(n) is not int or not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
             raise ValueError("no numbers")
@@ -53,15 +43,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Aggregates:
-    """What training people were like.
-
-    Parameters
-    ----------
-    ages : Spread
-        In years.
-    series : dict of str to Spread
-        Of each trait of `traits_of`.
-    """
+    """Ages of the training participants, in years, and their series' traits (see `traits_of`)."""
 
     ages: Spread
     series: dict[str, Spread]
@@ -72,7 +54,7 @@ class Aggregates:
 
     @classmethod
     def from_json(cls, plain: Any) -> Aggregates:
-        """Read what `as_json` returned; raise ValueError where it is something else."""
+        """Read the result of `as_json`; raise ValueError for anything else."""
         try:
             series = {str(name): Spread.from_json(values) for name, values in dict(plain["series"]).items()}
             return cls(Spread.from_json(plain["ages"]), series)
@@ -81,7 +63,7 @@ class Aggregates:
 
 
 def spread_of(values: Iterable[float]) -> Spread:
-    """Return where values lie; there must be one."""
+    """Summarise a non-empty sequence."""
     array = np.fromiter(values, dtype=np.float64)
     sd = float(array.std(ddof=1)) if len(array) > 1 else 0.0
     return Spread(len(array), float(array.mean()), sd, float(array.min()), float(array.max()))
@@ -107,7 +89,7 @@ def aggregates_of(
 
 
 def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
-    """Return what can be told of z-scored series in one number a participant.
+    """Compute traits of z-scored series, one number a participant each.
 
     Parameters
     ----------
