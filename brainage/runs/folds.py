@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from brainage.evaluation.metrics import METRICS
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # Overrides that differ between folds.
 _KEYS = ("split.fold", "split.site")
 
-_METRICS = tuple(f"{part}/{name}" for part in ("val", "test") for name in ("mae", "mse", "rmse", "r2", "pearson_r"))
+_METRICS = tuple(f"{part}/{name}" for part in ("val", "test") for name in METRICS)
 _SHOWN = ("n_test", "val/mse", "test/mae", "test/rmse", "test/r2", "test/pearson_r")
 
 

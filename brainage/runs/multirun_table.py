@@ -9,12 +9,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from brainage.data.splits import PARTS
+from brainage.evaluation.metrics import METRICS
 from brainage.runs.folder import read_summary
 from brainage.runs.folds import cell, finish_folds
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
 
-_PARTS, _METRICS = ("train", "val", "test"), ("mae", "mse", "rmse", "r2", "pearson_r")
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
 
 
@@ -66,7 +67,7 @@ def _row(job: Path, name: str) -> dict[str, Any]:
         "status": summary["status"],
         "reason": summary.get("reason"),
         "objective": summary.get("objective", {}).get("value"),
-        **{f"{part}/{name}": metrics.get(part, {}).get(name) for part in _PARTS for name in _METRICS},
+        **{f"{part}/{name}": metrics.get(part, {}).get(name) for part in PARTS for name in METRICS},
         "parameters": summary.get("model", {}).get("parameters"),
         "epochs": summary.get("epochs"),
         "best_epoch": summary.get("best_epoch"),

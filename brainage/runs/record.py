@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.data.splits import PARTS
 from brainage.errors import BrainageError, DivergedError
-from brainage.evaluation.metrics import accuracy
+from brainage.evaluation.metrics import METRICS, accuracy
 from brainage.system.provenance import commit, versions
 from brainage.system.signals import Interruption
 from brainage.training.pruning import PrunedError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from brainage.config.schema import Config
     from brainage.runs.folder import RunFolder
     from brainage.runs.prepare import Prepared
-
-_METRICS = ("mae", "mse", "rmse", "r2", "pearson_r")
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def summary_of(results: Results, status: str, error: BaseException | None, secon
             "name": None if config is None else config.objective,
             "value": None if scores is None else scores.objective,
         },
-        "metrics": {part: metrics.get(part, dict.fromkeys(_METRICS)) for part in PARTS},
+        "metrics": {part: metrics.get(part, dict.fromkeys(METRICS)) for part in PARTS},
         "baseline": {
             part: {"mae": None if scores is None else scores.mean_mae.get(part)} for part in PARTS if part != "train"
         },
