@@ -7,23 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.config.schema import Config
+from brainage.data.cohorts.select import Selection, select_from
+from brainage.data.participants import participants_of, stored_participants
+from brainage.data.store.layout import Store, verify
 from brainage.errors import EvaluationError, StoreError
+from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
+from brainage.reporting.page import write_report
 from brainage.system.console import log, show_table
 from brainage.system.files import write_whole
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from brainage.data.cohorts.select import Selection
-    from brainage.data.store.layout import Store
     from brainage.explanation.summary import Explanation
     from brainage.trained.network import Trained
 
@@ -94,9 +96,6 @@ def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
     """Return participants of the run's split who are still in its cohort."""
-    from brainage.data.cohorts.select import select_from
-    from brainage.data.participants import participants_of
-
     if trained.run is None:
         raise EvaluationError(
             f"`run={trained.folder}` is a bundle, which holds nobody. Say whose predictions are to be explained, with "
@@ -121,8 +120,6 @@ def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
 
 def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
     """Open the run's store; if it is gone, write one in this command's folder, never where a run's config says."""
-    from brainage.data.participants import stored_participants
-
     if given is None:
         try:
             return stored_participants(selection, own.modality, own.store.root, write=False).store
@@ -143,16 +140,10 @@ def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> l
 
 def _drawn(rows: NDArray[np.intp], config: ExplainCommandConfig) -> NDArray[np.intp]:
     """Return a random sample in random order, so that row numbers do not reveal ids."""
-    import numpy as np
-
     return np.random.default_rng(config.seed).permutation(rows)[: config.participants]
 
 
 def _series(store: Store, rows: NDArray[np.intp], channels: list[int]) -> NDArray[np.float32]:
-    import numpy as np
-
-    from brainage.data.store.layout import verify
-
     verify(store, rows.tolist())
     series: NDArray[np.float32] = store.series[rows[:, None], np.array(channels)]
     store.release()
@@ -160,11 +151,6 @@ def _series(store: Store, rows: NDArray[np.intp], channels: list[int]) -> NDArra
 
 
 def _write(config: ExplainCommandConfig, folder: Path, trained: Trained, people: _People, found: Explanation) -> None:
-    import numpy as np
-
-    from brainage.reporting.explanation_page import explanation_page
-    from brainage.reporting.page import write_report
-
     n = len(found.maps.predicted)
     for name, table in (
         ("components.csv", found.component_table()),
@@ -194,8 +180,6 @@ def _write(config: ExplainCommandConfig, folder: Path, trained: Trained, people:
 
 
 def _show(found: Explanation, folder: Path) -> None:
-    from brainage.reporting.explanation_page import check_rows, component_rows
-
     header, rows = component_rows(found)
     shown = rows[:_N_SHOWN]
     n = len(found.maps.predicted)
