@@ -184,7 +184,7 @@ def test_what_explain_refuses(
         ((run, "bundle=B"), r"`run` or `bundle` must be given, one of them"),
         (("bundle=B",), r"`cohort` must be given with a bundle"),
         ((f"run={tmp_path / 'none'}",), r"must be the folder of a finished run, .* does not exist"),
-        ((f"run={unfinished}",), r"has no `summary.json`: it still runs, or was killed"),
+        ((f"run={unfinished}",), r"has no `summary.json`"),
         ((f"run={trained.baseline}",), r"must be the run of a network, but it is one of the baseline mean_age"),
         ((f"run={exported}",), r"is a bundle, which holds nobody"),
         ((run, "participants=0"), r"`participants` must be 1 or more, but got 0"),
