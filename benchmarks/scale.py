@@ -14,21 +14,22 @@ LARGE, SMALL = 20_000, 1_000
 _START_UP = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
-import torch, pandas, pytorch_lightning, train
+import torch, pandas, pytorch_lightning
 from hydra import compose, initialize_config_dir
-from brainage.config.hydra import parse
-from brainage.runs import prepare as preparation
+from brainage.config.hydra import parse, register
+from brainage.runs.prepare import prepare
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
 from brainage.runs.folder import RunFolder
 from pathlib import Path
+register()
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
     parsed = parse(compose("train", sys.argv[3:]))
 started = time.perf_counter()
 selection = select_from(parsed.cohort, parsed.modality, phenotypes=True)
 table = time.perf_counter()
 split = choose_split(parsed.split, selection.table)
-preparation.prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])))
+prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])))
 ended = time.perf_counter()
 print(json.dumps({"table": table - started, "index and split": ended - table}))
 """
