@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,14 @@ def train_here(folder: Path, *overrides: str) -> Path:
             == 0
         )
     return folder
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Check a condition again and again until it holds; fail if it does not hold after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"the condition did not hold within {seconds} s"
+        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -714,7 +714,8 @@ def named(name: str) -> Case:
 def test_the_command_of_its_own_process_says_the_same(name: str, interrupted: Path, tmp_path: Path) -> None:
     case, folder = named(name), tmp_path / "all"
     shutil.copytree(interrupted, folder)
-    assert case.prepare is None or case.prepare(folder) is None
+    if case.prepare is not None:
+        case.prepare(folder)
     before = content(folder)
     ended = run_command(folder, *whole_words(case))
     check_said(case, ended)

@@ -9,14 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.conftest import FAST, ROOT, Command, Ended, run_command
+from tests.conftest import FAST, ROOT, Command, Ended, run_command, wait_until
 
 METRICS = {"mae", "mse", "rmse", "r2", "pearson_r"}
 
@@ -82,7 +81,6 @@ def test_the_summary_has_every_contracted_key_and_right_numbers(plain: tuple[Pat
     assert set(summary["seconds"]) == {"ingest", "fit", "total"}
     assert summary["seed"] == 43
     assert summary["epochs"] == 2
-    assert len(summary["commit"] or "0" * 40) >= 40
     # Numbers agree with the files.
     rows = read(run / "predictions.csv")
     test = [row for row in rows if row["split"] == "test"]
@@ -334,9 +332,7 @@ def test_an_interrupted_run_says_so(signum: int, code: int, tmp_path: Path) -> N
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("outputs/train/*/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: list(tmp_path.glob("outputs/train/*/*/checkpoints/last.ckpt")))
     assert not list(tmp_path.glob("outputs/train/*/*/summary.json"))  # never while it runs
     process.send_signal(signum)
     _, err = process.communicate(timeout=60)

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from brainage.config.saved import read_config
 from brainage.errors import ConfigError
 from brainage.runs.job import run_job
 from brainage.training.callbacks import EpochTable
-from tests.conftest import ROOT, run_command
+from tests.conftest import ROOT, run_command, wait_until
 
 # Dropout of both kinds, batch normalisation, a scheduler that moves: whatever could be forgotten.
 WORDS = (
@@ -86,13 +85,25 @@ def started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 def wait_for_epochs(run: Path, n_more: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until so many epochs more are in the table, or the process has ended."""
     path = run / "metrics.csv"
-    begun, first = time.monotonic(), None
-    while process.poll() is None and time.monotonic() < begun + 120:
-        lines = path.read_text().count("\n") if path.exists() else 0
-        first = lines if first is None or lines < first else first
-        if lines >= first + n_more and lines > n_more:
-            return
-        time.sleep(0.005)
+    lines = [count_lines(path)]
+
+    def are_written() -> bool:
+        lines.append(count_lines(path))
+        return process.poll() is not None or (lines[-1] >= min(lines) + n_more and lines[-1] > n_more)
+
+    wait_until(are_written)
+
+
+def count_lines(path: Path) -> int:
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +146,8 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
         if number % 5 != 1:  # one in five is killed wherever it is, start-up included
             wait_for_epochs(tmp_path / "run", 1, process)
         else:
-            time.sleep(rng.uniform(0, 5))
-        time.sleep(rng.uniform(0, 0.6))
+            ended_within(process, rng.uniform(0, 5))
+        ended_within(process, rng.uniform(0, 0.6))
         process.kill()
         process.communicate(timeout=60)
         n_killed += process.returncode == -signal.SIGKILL

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -21,7 +20,7 @@ from brainage.commands.study import main
 from brainage.errors import DIVERGED, StudyStepError
 from brainage.study import runner
 from brainage.study.plan import Step, study_steps
-from tests.conftest import Command
+from tests.conftest import Command, wait_until
 
 # The smallest study with every stage.
 TINY = ("cohort.n_participants=100", "trainer.max_epochs=3", "trainer=cpu", "report.n_resamples=100", "seed=1")
@@ -143,9 +142,9 @@ def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     # In the middle of the second grid.
     second = tmp_path / "study" / "manual_search" / "kernel_size"
-    while not (second / "1" / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    checkpoint = second / "1" / "checkpoints" / "last.ckpt"
+    wait_until(lambda: checkpoint.exists() or process.poll() is not None, seconds=300)
+    assert process.poll() is None, process.communicate()
     process.send_signal(signum)
     said = process.communicate(timeout=120)[1]
     kept = {path: path.read_bytes() for path in (tmp_path / "study").glob("manual_search/learning_rate/*/summary.json")}

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -346,7 +345,8 @@ def test_commands_that_end_at_the_same_moment_write_one_after_the_other(tmp_path
     with FileLock(tmp_path / ".lock"):
         other = threading.Thread(target=ended, args=(study, options, tmp_path))
         other.start()
-        time.sleep(0.3)
+        other.join(0.3)
+        assert other.is_alive()
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     other.join()
     assert (tmp_path / "report.html").exists()

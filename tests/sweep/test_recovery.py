@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from brainage.sweep.recovery import (
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.space import parse_space
 from brainage.sweep.storage import StudyTerms, open_storage, open_study
+from tests.conftest import wait_until
 
 SPACE = parse_space({"a": "range(0,9)", "b": "interval(0,1)"}, [])
 TERMS = StudyTerms(SPACE.described(), ["minimize"], {"batch_size": "8"})
@@ -70,16 +70,13 @@ def suggested(study: optuna.Study) -> optuna.Trial:
     return trial
 
 
+def beat(study: optuna.Study, storage: RDBStorage, trial: optuna.Trial) -> None:
+    study_id = storage.get_study_id_from_name(study.study_name)
+    storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study_id, trial.number))
+
+
 def states(study: optuna.Study) -> list[str]:
     return [trial.state.name for trial in study.get_trials()]
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Repeat until a condition holds: heartbeats are compared by the database's clock."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("beats", [True, False], ids=["after its first heartbeat", "before its first heartbeat"])
@@ -88,7 +85,7 @@ def test_a_trial_whose_process_died_is_failed_and_retried(beats: bool, study: tu
     died = suggested(sweep)
     storage.grace_period = 1
     if beats:
-        storage.record_heartbeat(died._trial_id)
+        beat(sweep, storage, died)
     stale = StaleTrials(sweep, storage)
     stale.check()
     assert len(running(sweep)) == 1  # not yet
@@ -97,7 +94,7 @@ def test_a_trial_whose_process_died_is_failed_and_retried(beats: bool, study: tu
         stale.check()
         return not running(sweep)
 
-    until(is_failed)
+    wait_until(is_failed)
     assert states(sweep) == ["FAIL", "WAITING"]
     assert suggested(sweep).params == died.params
     assert n_counted(sweep) == 0
@@ -110,11 +107,11 @@ def test_a_trial_with_heartbeats_is_left_alone(study: tuple[optuna.Study, RDBSto
     stale, end = StaleTrials(sweep, storage), time.monotonic() + 2.5
 
     def has_passed() -> bool:
-        storage.record_heartbeat(alive._trial_id)
+        beat(sweep, storage, alive)
         stale.check()
         return time.monotonic() > end
 
-    until(has_passed)
+    wait_until(has_passed)
     assert states(sweep) == ["RUNNING"]
 
 

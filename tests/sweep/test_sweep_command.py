@@ -19,7 +19,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from tests.conftest import ROOT, Ended, run_command
+from tests.conftest import ROOT, Ended, run_command, wait_until
 
 TINY = ("cohort.n_participants=40", "batch_size=8", "trainer=cpu", "model.depth=1", "model.start_out=8")
 SWEEP = ("train.py", "--multirun", "sweep=variable1dcnn", *TINY, "trainer.max_epochs=2")
@@ -182,13 +182,6 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def has(folder: Path, n_done: int, n_running: int) -> Callable[[], bool]:
     """Tell whether so many trials are over, and so many in training, by what they leave in their folders."""
 
@@ -211,7 +204,7 @@ def test_a_sweep_that_was_stopped_loses_nothing_finished_and_tries_the_rest_agai
 ) -> None:
     words = ("hydra.sweeper.n_trials=5", "trainer.max_epochs=60", "patience=60", "hydra/sweeper/pruner=none")
     first = start(tmp_path, *words)
-    wait_for(has(tmp_path, 2, 1))
+    wait_until(has(tmp_path, 2, 1))
     first.send_signal(signum)
     code = first.wait(60)
     assert code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[signum], outputs(tmp_path)
@@ -260,7 +253,7 @@ def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: 
         driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         words = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.n_trials=10", "trainer.max_epochs=30")
         processes = [start(tmp_path, *words, "hydra/sweeper/pruner=none") for _ in range(4)]
-        wait_for(has(tmp_path, 2, 3), 180)
+        wait_until(has(tmp_path, 2, 3), 180)
         processes[0].kill()
         codes = [process.wait(240) for process in processes]
         assert codes == [-9, 0, 0, 0], outputs(tmp_path)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -14,11 +12,6 @@ import pytest
 from brainage.system.signals import Interruption, interruptible, uninterrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def send(signum: int) -> None:
-    os.kill(os.getpid(), signum)
-    time.sleep(0.05)  # Python handles it between two steps of this thread
 
 
 def handlers() -> list[object]:
@@ -30,7 +23,7 @@ def test_a_signal_is_raised_at_once_with_the_exit_code_that_shells_expect(signum
     done = []
     name = signal.Signals(signum).name
     with pytest.raises(Interruption, match=f"interrupted by {name}") as raised, interruptible():
-        send(signum)
+        signal.raise_signal(signum)
         done.append("never")
     assert done == []
     assert raised.value.exit_code == exit_code
@@ -41,8 +34,8 @@ def test_of_several_signals_that_were_held_back_the_first_is_raised_and_only_onc
     (other,) = set(SIGNALS) - {signum}
     done = []
     with pytest.raises(Interruption, match=f"interrupted by {signum.name}"), uninterrupted():
-        send(signum)
-        send(other)
+        signal.raise_signal(signum)
+        signal.raise_signal(other)
         done.append("all")
     assert done == ["all"]
     with interruptible(), uninterrupted():
@@ -54,9 +47,9 @@ def test_inside_what_is_uninterrupted_a_signal_is_raised_where_it_may_and_held_b
     done = []
     with pytest.raises(Interruption, match="interrupted by SIGTERM"), uninterrupted():
         with pytest.raises(Interruption, match="interrupted by SIGINT"), interruptible():
-            send(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             done.append("never")
-        send(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         done.append("held back")
     assert done == ["held back"]
 
@@ -64,7 +57,7 @@ def test_inside_what_is_uninterrupted_a_signal_is_raised_where_it_may_and_held_b
 def test_a_signal_that_was_held_back_outside_is_raised_before_the_first_step_inside() -> None:
     done = []
     with pytest.raises(Interruption, match="interrupted by SIGINT"), uninterrupted():
-        send(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         done.append("held back")
         with interruptible():
             done.append("never")
@@ -82,7 +75,7 @@ def test_handlers_are_given_back(guard: Callable[[], AbstractContextManager[None
             if ends == "by an error":
                 raise ValueError("of the work itself")
             if ends == "by a signal":
-                send(signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
     except (ValueError, Interruption) as error:
         assert str(error) == {"by an error": "of the work itself", "by a signal": "interrupted by SIGTERM"}[ends]
     else:

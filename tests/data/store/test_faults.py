@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
 from brainage.data.store.write import discard
 from brainage.errors import StoreError
-from tests.conftest import FAST, Command, run_command
+from tests.conftest import FAST, Command, run_command, wait_until
 from tests.data.store.scans import (
     N_COMPONENTS,
     N_TIMES,
@@ -50,19 +49,24 @@ def whole(store: Store) -> bool:
     return store.participant_ids == tuple(counted("")) and bool(np.isfinite(store.series).all())
 
 
-def ask(root: str, log: str, looks: int) -> None:
-    """Look at the folder again and again, then ask for the store: it must never be there by half."""
+def ask(root: str, log: str, looks: bool) -> None:
+    """Ask for the store; before that, if `looks`, look at its folder until it is there: it must never be half made."""
     stamps = [[one, *scan.stamp()] for one, scan in sorted(counted(log).items())]
     fingerprint = store_files.fingerprint_of_stamps(stamps, n_components=N_COMPONENTS, n_times=N_TIMES)
-    for _ in range(looks):
+
+    def is_found() -> bool:
         try:
             assert whole(load_store(Path(root) / fingerprint))
         except FileNotFoundError:
-            time.sleep(0.002)
+            return False
+        return True
+
+    if looks:
+        wait_until(is_found)
     assert whole(make(Path(root), counted(log)))
 
 
-def run_together(arguments: list[tuple[str, str, int]]) -> list[int | None]:
+def run_together(arguments: list[tuple[str, str, bool]]) -> list[int | None]:
     processes = [SPAWN.Process(target=ask, args=words) for words in arguments]
     for process in processes:
         process.start()
@@ -78,7 +82,7 @@ def folders(root: Path) -> list[str]:
 def test_eight_processes_make_a_store_once_and_nobody_reads_half_of_it(tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
     # Some ask at once, some keep looking while the others make it.
-    codes = run_together([(str(root), str(log), 0 if i < 4 else 200) for i in range(8)])
+    codes = run_together([(str(root), str(log), i >= 4) for i in range(8)])
     assert codes == [0] * 8
     assert log.read_text() == "read\n" * N_PEOPLE
     assert len(folders(root)) == 1
@@ -89,28 +93,24 @@ def test_processes_that_find_a_damaged_store_make_it_again_once(harm: Callable[[
     root, log = tmp_path / "store", tmp_path / "log"
     harm(make(root, counted(str(log))))
     log.unlink()
-    assert run_together([(str(root), str(log), 0)] * 4) == [0] * 4
+    assert run_together([(str(root), str(log), False)] * 4) == [0] * 4
     assert log.read_text() == "read\n" * N_PEOPLE
 
 
-def kill_makers(root: Path, log: Path, delays: list[float]) -> int:
-    """Kill a maker after each of the delays, counted from its first scan; return how many were at work."""
-    n_killed = 0
-    for delay in delays:
-        log.unlink(missing_ok=True)
-        maker = SPAWN.Process(target=ask, args=(str(root), str(log), 0))
-        maker.start()
-        while not log.exists() and maker.is_alive():
-            time.sleep(0.001)
-        time.sleep(delay)
-        maker.kill()
-        maker.join(60)
-        n_killed += maker.exitcode == -signal.SIGKILL
-        for name in folders(root):
-            if not name.startswith("."):
-                assert whole(load_store(root / name))
-                shutil.rmtree(root / name)
-    return n_killed
+def kill_a_maker(root: Path, log: Path, delay: float) -> bool:
+    """Kill a maker after a delay, counted from its first scan; return whether it was at work."""
+    log.unlink(missing_ok=True)
+    maker = SPAWN.Process(target=ask, args=(str(root), str(log), False))
+    maker.start()
+    wait_until(lambda: log.exists() or not maker.is_alive())
+    maker.join(delay)
+    maker.kill()
+    maker.join(60)
+    for name in folders(root):
+        if not name.startswith("."):
+            assert whole(load_store(root / name))
+            shutil.rmtree(root / name)
+    return maker.exitcode == -signal.SIGKILL
 
 
 # A maker takes about 0.4 s for its scans, and a moment to write, rename and let go.
@@ -119,9 +119,9 @@ def test_a_maker_that_is_killed_leaves_nothing_that_is_taken_for_a_store(n_kills
     root, log = tmp_path / "store", tmp_path / "log"
     rng = np.random.default_rng(n_kills)
     early, late = rng.uniform(0, 0.4, n_kills // 2), rng.uniform(0.38, 0.46, n_kills - n_kills // 2)
-    assert kill_makers(root, log, [*early, *late]) >= n_kills // 2
+    assert sum(kill_a_maker(root, log, delay) for delay in [*early, *late]) >= n_kills // 2
     log.unlink(missing_ok=True)
-    ask(str(root), str(log), 0)
+    ask(str(root), str(log), False)
     assert log.read_text() == "read\n" * N_PEOPLE
     assert len(folders(root)) == 1
 
@@ -134,8 +134,7 @@ def test_the_workers_of_a_killed_maker_end_and_the_lock_is_free(tmp_path: Path) 
     root, log = tmp_path / "store", tmp_path / "log"
     maker = SPAWN.Process(target=make_large, args=(str(root), str(log)))
     maker.start()
-    while not log.exists() and maker.is_alive():
-        time.sleep(0.01)
+    wait_until(lambda: log.exists() or not maker.is_alive())
     workers = psutil.Process(maker.pid).children(recursive=True)
     assert workers
     maker.kill()
