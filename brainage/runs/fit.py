@@ -19,7 +19,7 @@ from brainage.system.console import log
 from brainage.training.baseline import BaselineFit, fit_baseline, write_baseline
 from brainage.training.fit import FitSettings, fit
 from brainage.training.predict import predict
-from brainage.training.pruning import current_report
+from brainage.training.pruning import is_trial, should_prune
 from brainage.training.trainer import check_optimizer, check_trainer
 
 
@@ -67,7 +67,7 @@ class Network:
                 loggers=loggers,
                 data_fingerprint=data.fingerprint,
                 on_start=lambda: job.folder.begin(job.config_text),
-                should_prune=current_report(),
+                should_prune=should_prune if is_trial() else None,
             )
         self._network = trained.network
         encoder = getattr(trained.network, "encoder", None)

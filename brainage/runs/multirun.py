@@ -154,13 +154,7 @@ class PreviousJob:
 
 
 def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
-    """Return what is left of a job in its folder; it may be skipped, resumed, or must start from the beginning.
-
-    Raises
-    ------
-    ResumeError
-        The folder contains a run with another config.
-    """
+    """Return what is left of a job in its folder; it may be skipped, resumed, or must start from the beginning."""
     if not (folder / "config.yaml").is_file():
         return PreviousJob()
     saved, now = _values(read_config(folder / "config.yaml")), _values(composed)

@@ -27,15 +27,7 @@ _OWN_PREFIXES = ("hydra.", "hydra/", "model.", "optimizer.")
 
 
 def checked_overrides(words: Sequence[str]) -> list[str]:
-    """Return the overrides of every training, quoted for Hydra's grammar; nothing is written before they are checked.
-
-    Raises
-    ------
-    StudyError
-        An override has several values, or its key belongs to the study's experiments.
-    ConfigError
-        A word is not an override, or a query names participants.
-    """
+    """Return the overrides of every training, checked and quoted for Hydra's grammar."""
     refuse_ids_in(words)
     quoted = quote_query(list(words))
     for word in quoted:
@@ -44,13 +36,7 @@ def checked_overrides(words: Sequence[str]) -> list[str]:
 
 
 def check_composes(steps: Iterable[Step]) -> None:
-    """Compose and check the config of every training before the first one runs.
-
-    Raises
-    ------
-    ConfigError
-        A step's config cannot be composed or breaks a rule.
-    """
+    """Compose and check the config of every training before the first one runs."""
     register()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         for step in steps:

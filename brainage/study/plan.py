@@ -55,19 +55,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the study.
-
-    Parameters
-    ----------
-    stage : {"manual_search", "hyperparameter_sweep", "final_models", "comparison"}
-        The stage that the step belongs to.
-    name : str
-        Its name in the stage.
-    folder : Path
-        The folder of its results.
-    words : tuple of str
-        The command's name and its overrides, without the folder.
-    """
+    """One command of the study."""
 
     stage: str
     name: str

@@ -16,19 +16,7 @@ from brainage.system.files import write_whole
 
 @dataclass
 class StudyRecord:
-    """How a study was started, and what is done.
-
-    Parameters
-    ----------
-    size : str
-        A key of `brainage.study.plan.SIZES`.
-    overrides : list of str
-        The overrides of every training.
-    seconds : dict of str to float
-        Time spent on each step so far, except in processes that were killed.
-    done : dict of str to str or None
-        The commit at which each finished step was finished.
-    """
+    """How a study was started, and what is done."""
 
     size: str
     overrides: list[str]
@@ -46,13 +34,7 @@ class StudyRecord:
 
 
 def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[Step]) -> StudyRecord:
-    """Return the record of the study in a folder, or a new one; overrides may change until something is trained.
-
-    Raises
-    ------
-    StudyError
-        The folder contains another study, or something else.
-    """
+    """Return the record of the study in a folder, or a new one; overrides may change until something is trained."""
     asked, found = StudyRecord(size, list(overrides)), _read(out)
     if found is None:
         if used := next((step.folder for step in steps if step.folder.exists()), None):

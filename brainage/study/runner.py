@@ -26,22 +26,7 @@ _NOTE = ".command.json"
 
 
 def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
-    """Run the steps of a study that are not done, and write its index.
-
-    Parameters
-    ----------
-    size : str
-        A key of `brainage.study.plan.SIZES`.
-    out : Path
-        The study's folder.
-    overrides : sequence of str
-        Added to every training.
-
-    Raises
-    ------
-    StudyError
-        An override is not allowed, the folder contains another study or is in use, or a step failed.
-    """
+    """Run the steps of a study that are not done, and write its index."""
     words, out = checked_overrides(overrides), out.absolute()
     steps, now = study_steps(size, out, words), commit()
     check_composes(steps)
@@ -75,13 +60,7 @@ def _run_recorded(step: Step, out: Path, record: StudyRecord, at_commit: str | N
 
 
 def run_step(step: Step, log_file: Path, note: Path) -> None:
-    """Run a step, or continue what an earlier process left of it.
-
-    Raises
-    ------
-    StudyStepError
-        Its command failed. Jobs of a grid that diverged or are infeasible are results.
-    """
+    """Run a step, or continue what an earlier process left of it."""
     if not step.can_continue():
         shutil.rmtree(step.folder, ignore_errors=True)
     words = step.command()

@@ -18,17 +18,7 @@ Compose = Callable[[list[str]], DictConfig]
 
 
 def experiment_text(compose: Compose, words: list[str], title: str) -> str:
-    """Return the YAML of an experiment.
-
-    Parameters
-    ----------
-    compose : callable
-        Composes a config, with ``hydra``, from overrides.
-    words : list of str
-        The trial's overrides.
-    title : str
-        The comment in its first line.
-    """
+    """Return the YAML of an experiment."""
     trial, default = compose(words), compose([])
     choices, usual = (config.hydra.runtime.choices for config in (trial, default))
     chosen = {

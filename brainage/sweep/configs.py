@@ -26,17 +26,7 @@ _FREE = re.compile(r"(logger|store|resume|trainer\.(accelerator|devices|enable_\
 
 
 class TrialConfigs:
-    """Composes and checks the configs of trials.
-
-    Parameters
-    ----------
-    loader : ConfigLoader
-        Hydra's.
-    composed : DictConfig
-        The command line's config, with ``hydra``.
-    space : Space
-        What is searched.
-    """
+    """Composes and checks the configs of trials."""
 
     def __init__(self, loader: ConfigLoader, composed: DictConfig, space: Space) -> None:
         self._loader, self._composed, self._space = loader, composed, space
@@ -81,13 +71,7 @@ class TrialConfigs:
         return geometry.multiplications(str(model["name"]), model)
 
     def check_space(self) -> None:
-        """Refuse parameters that are no keys of the config, and values that break a rule.
-
-        Raises
-        ------
-        SweepError
-            A parameter or a value is wrong.
-        """
+        """Refuse parameters that are no keys of the config, and values that break a rule."""
         known = {*leaves(self.base({})), *self._composed.hydra.runtime.choices}
         for key in self._space.distributions:
             if key not in known:

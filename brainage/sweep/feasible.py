@@ -23,22 +23,7 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 class FeasibleSpace:
-    """A space of which only feasible points are drawn.
-
-    Parameters
-    ----------
-    space : Space
-        The whole space.
-    check : callable
-        Takes a point; raises ImpossibleArchitectureError if it is infeasible.
-    depends_on : callable
-        Returns whether feasibility depends on a key. Those keys have a countable number of values.
-
-    Raises
-    ------
-    SweepError
-        No point of the space is feasible.
-    """
+    """A space of which only feasible points are drawn."""
 
     def __init__(self, space: Space, check: Check, depends_on: Callable[[str], bool] = lambda key: True) -> None:
         self.space = space

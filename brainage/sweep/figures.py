@@ -212,15 +212,7 @@ def front(
 
 
 class _Scale:
-    """Places a parameter's values between 0 and 1.
-
-    Parameters
-    ----------
-    place : callable
-        Takes a value.
-    marks : list of values
-        What is written beside the axis.
-    """
+    """Places a parameter's values between 0 and 1."""
 
     def __init__(self, place: Callable[[Any], float], marks: Sequence[Any]) -> None:
         self.place, self._marks = place, marks

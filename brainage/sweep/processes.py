@@ -23,11 +23,6 @@ def run_workers(n_workers: int, command: list[str]) -> int:
     """Start the same command in several processes, wait for all, and return 0 or the first other exit code.
 
     Torch's threads are divided among them.
-
-    Raises
-    ------
-    Interruption
-        This process received a signal; it was passed on, and all have ended.
     """
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if n_workers > n_cores:

@@ -30,19 +30,7 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a sweep, as it is printed and on the page.
-
-    Parameters
-    ----------
-    counts : str
-        The number of trials in each state.
-    best : tuple of FrozenTrial
-        The chosen trial, if there is a complete one.
-    title, header, rows
-        The table of the best trials.
-    sentences : tuple of str
-        What to do with them.
-    """
+    """The result of a sweep, as it is printed and on the page."""
 
     counts: str
     best: tuple[FrozenTrial, ...] = ()

@@ -24,23 +24,6 @@ class FeasibleSampler(BaseSampler):
 
     Every trial has its own generator, seeded with (`seed`, trial number): processes that start later or run at the
     same time do not repeat draws.
-
-    Parameters
-    ----------
-    space : FeasibleSpace
-        What may be proposed.
-    make : callable
-        Makes the other sampler from its seed.
-    seed : int
-        Governs every proposal, with the trial's number and the trials before it.
-    n_first : int, default=0
-        The first points are drawn at random, in ascending order of `cost`: a pruner then has trials to compare with
-        before an expensive one starts.
-    cost : callable
-        Returns the cost of a point, in any unit.
-    all_trials : callable, optional
-        Returns the study with all its trials. Hyperband passes samplers the trials of one bracket only, and a random
-        phase would start in each.
     """
 
     def __init__(

@@ -25,15 +25,7 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """The searched parameters, and the overrides that all trials share.
-
-    Parameters
-    ----------
-    distributions : dict of str to BaseDistribution
-        By dotted key, such as ``model.kernel_size``.
-    fixed : tuple of str
-        Overrides of every trial.
-    """
+    """The searched parameters, and the overrides that all trials share."""
 
     distributions: dict[str, BaseDistribution]
     fixed: tuple[str, ...]
@@ -47,11 +39,6 @@ def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:
     """Return the space of ``hydra.sweeper.params`` and the command line.
 
     A sweep override on the command line replaces the parameter of its key, any other fixes it.
-
-    Raises
-    ------
-    SweepError
-        A range is empty or inverted, or a word cannot be parsed.
     """
     distributions: dict[str, BaseDistribution] = {}
     for key, value in params.items():

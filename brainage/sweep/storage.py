@@ -32,17 +32,7 @@ _ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class StudyTerms:
-    """What makes the trials of a study comparable; saved in it, and the same for every command that works on it.
-
-    Parameters
-    ----------
-    space : dict of str to str
-        See `Space.described`.
-    directions : list of str
-        ``minimize`` or ``maximize`` for each objective.
-    fixed : dict of str to str
-        Values that all trials share, as JSON by dotted key.
-    """
+    """What makes the trials of a study comparable; saved in it, and the same for every command that works on it."""
 
     space: dict[str, str]
     directions: list[str]
@@ -70,18 +60,7 @@ def _with_driver(address: URL) -> URL:
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Connect to a storage; stale trials are retried.
-
-    Parameters
-    ----------
-    url : str
-        ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
-
-    Raises
-    ------
-    SweepError
-        It cannot be reached. The message has no password.
-    """
+    """Connect to a storage; stale trials are retried."""
     shown = shown_url(url)
     try:
         address = _with_driver(make_url(url))
@@ -133,13 +112,7 @@ def _connected(address: URL, options: dict[str, Any]) -> RDBStorage:
 
 
 def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
-    """Open or create a study.
-
-    Raises
-    ------
-    SweepError
-        A study of that name exists with other directions, another space, or another config.
-    """
+    """Open or create a study."""
     _refuse_other_directions(storage, name, terms)
     directions = [StudyDirection[direction.upper()] for direction in terms.directions]
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)

@@ -37,21 +37,7 @@ from brainage.system.files import ensure_writable, write_whole
 
 
 class Sweep:
-    """One command's part of a sweep.
-
-    Parameters
-    ----------
-    context : HydraContext
-        What Hydra composes jobs with.
-    task : callable
-        The function of ``train``.
-    composed : DictConfig
-        The command line's config, with ``hydra``, and without a password.
-    settings : SweepSettings
-        The values of ``hydra.sweeper``.
-    words : sequence of str
-        The command line's overrides.
-    """
+    """One command's part of a sweep."""
 
     def __init__(
         self,
@@ -68,20 +54,7 @@ class Sweep:
         self._configs = TrialConfigs(context.config_loader, composed, self._space)
 
     def run(self, command: list[str]) -> int:
-        """Run trials until the study has its budget, and write the results; return the exit code.
-
-        Parameters
-        ----------
-        command : list of str
-            Arguments of ``python`` that run this command again, for more workers.
-
-        Raises
-        ------
-        SweepError
-            The sweep cannot start or continue.
-        Interruption
-            The process received a signal.
-        """
+        """Run trials until the study has its budget, and write the results; return the exit code."""
         worker, study = self._open()
         if is_worker():
             worker.work()

@@ -19,7 +19,7 @@ from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_
 from brainage.sweep.space import Point, Space
 from brainage.system.console import log
 from brainage.system.signals import Interruption, interruptible, uninterrupted
-from brainage.training.pruning import trial as as_trial
+from brainage.training import pruning
 
 # Seconds between two looks at the study while other processes finish its last trials.
 _PAUSE = 0.5
@@ -37,19 +37,7 @@ class TooManyFailuresError(SweepError):
 
 @dataclass(frozen=True)
 class Task:
-    """What workers do.
-
-    Parameters
-    ----------
-    launch : callable
-        Takes a trial's number and its point; trains, and returns the run's summary.
-    objectives : tuple of str
-        ``objective`` (the run's own) or ``parameters``.
-    budget : int
-        Complete and pruned trials of the study at its end.
-    max_consecutive_failures : int
-        A worker stops after this many.
-    """
+    """What workers do."""
 
     launch: Callable[[int, Point], Mapping[str, Any]]
     objectives: tuple[str, ...]
@@ -58,19 +46,7 @@ class Task:
 
 
 class Worker:
-    """Runs trials of a study, one at a time.
-
-    Parameters
-    ----------
-    study : Study
-        With its sampler and pruner.
-    storage : RDBStorage
-        The study's storage.
-    space : Space
-        The search space.
-    task : Task
-        What to do.
-    """
+    """Runs trials of a study, one at a time."""
 
     def __init__(self, study: Study, storage: RDBStorage, space: Space, task: Task) -> None:
         self._study, self._storage, self._task = study, storage, task
@@ -80,15 +56,7 @@ class Worker:
         self._stopped: Interruption | None = None
 
     def work(self) -> None:
-        """Run trials until the study has its budget.
-
-        Raises
-        ------
-        TooManyFailuresError
-            Too many trials failed in a row.
-        Interruption
-            The process received a signal; the running trial is failed and re-enqueued.
-        """
+        """Run trials until the study has its budget."""
         while self._is_needed():
             with uninterrupted():  # except during the training: writes to the database are completed
                 self._run_one()
@@ -157,7 +125,7 @@ class Worker:
             return trial.should_prune()
 
         prunes = len(self._task.objectives) == 1  # Optuna prunes no others
-        with interruptible(), as_trial(report if prunes else None):
+        with interruptible(), pruning.trial(report if prunes else None):
             return self._task.launch(trial.number, point)
 
     def _fail(self, trial: optuna.Trial, reason: str) -> None:

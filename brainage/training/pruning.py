@@ -1,14 +1,14 @@
-"""The job's side of a sweep: each epoch's loss is reported to the study, which may prune the trial."""
+"""Pruning of a sweep's trials: each epoch's validation loss is reported to the study, which may end the trial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Report = Callable[[int, float], bool]
-"""Takes an epoch, from 0, and its validation loss; returns whether to stop."""
+ShouldPrune = Callable[[int, float], bool]
+"""Takes an epoch, from 0, and its validation loss; returns whether the trial is pruned."""
 
-_current: list[Report | None] = []
+_trials: list[ShouldPrune | None] = []
 
 
 class PrunedError(Exception):
@@ -16,20 +16,21 @@ class PrunedError(Exception):
 
 
 @contextmanager
-def trial(report: Report | None) -> Iterator[None]:
-    """Run a job as a trial of a sweep; `report` gets its epochs, or is None where trials are not pruned."""
-    _current.append(report)
+def trial(report: ShouldPrune | None) -> Iterator[None]:
+    """Run a job as a trial of a sweep; without `report`, it is never pruned."""
+    _trials.append(report)
     try:
         yield
     finally:
-        _current.pop()
-
-
-def current_report() -> Report | None:
-    """Return the callable that gets epochs; None outside a sweep, and in one that does not prune."""
-    return _current[-1] if _current else None
+        _trials.pop()
 
 
 def is_trial() -> bool:
-    """Return whether the job is a trial of a sweep, which handles how it ends."""
-    return bool(_current)
+    """Return whether the job is a trial of a sweep."""
+    return bool(_trials)
+
+
+def should_prune(epoch: int, loss: float) -> bool:
+    """Report an epoch's validation loss to the sweep; return whether the trial is pruned."""
+    report = _trials[-1] if _trials else None
+    return report is not None and report(epoch, loss)

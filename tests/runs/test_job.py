@@ -64,24 +64,24 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
         assert [row["participant_id"] for row in csv.DictReader(file)] == [sorted(files)[-1]]
 
 
-def test_a_hopeless_training_ends_after_the_epoch_that_was_found_so(
+def test_a_pruned_training_ends_after_the_epoch_at_which_it_is_pruned(
     run_job: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
 
     def report(epoch: int, loss: float) -> bool:
-        told.append((epoch, loss))
+        reported.append((epoch, loss))
         return epoch == 1
 
     with trial(report):
         summary = run_job(*FAST, "trainer.max_epochs=4")
     assert summary["status"] == "pruned"
     assert summary["objective"]["value"] is None
-    assert [epoch for epoch, _ in told] == [0, 1]
+    assert [epoch for epoch, _ in reported] == [0, 1]
     assert not (tmp_path / "run0" / "predictions.csv").exists()
 
 
-def test_a_training_that_ends_anyway_is_not_hopeless(run_job: Callable[..., dict[str, Any]]) -> None:
+def test_a_training_that_ends_anyway_is_not_pruned(run_job: Callable[..., dict[str, Any]]) -> None:
     with trial(lambda epoch, loss: epoch == 1):
         assert run_job(*FAST, "trainer.max_epochs=2")["status"] == "finished"
 

@@ -19,7 +19,7 @@ from brainage.sweep.space import Point, parse_space
 from brainage.sweep.storage import StudyTerms, open_storage, open_study
 from brainage.sweep.worker import Task, TooManyFailuresError, Worker
 from brainage.system.signals import Interruption
-from brainage.training.pruning import current_report
+from brainage.training.pruning import should_prune
 
 SPACE = parse_space({"a": "range(0,9)"}, [])
 
@@ -37,10 +37,8 @@ def worked(tmp_path: Path, direction: str, losses: list[list[float]]) -> optuna.
     study.pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=0)
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
-        report = current_report()
-        assert report is not None
         for epoch, loss in enumerate(losses[number]):
-            if report(epoch, loss):
+            if should_prune(epoch, loss):
                 return {"status": "pruned", "epochs": epoch + 1}
         value = losses[number][-1] if direction == "minimize" else 1 - losses[number][-1] / 100
         return {"status": "finished", "epochs": len(losses[number]), "objective": {"value": value}}
