@@ -54,15 +54,7 @@ Every value can be overridden as KEY=VALUE, for example optimizer.lr=3e-4 traine
 
 
 def run_with_hydra(name: str, words: Sequence[str]) -> int:
-    """Compose a command's config from its words, and run it.
-
-    Parameters
-    ----------
-    name : str
-        One of `WITH_HYDRA`.
-    words : sequence of str
-        The command line after the command's name.
-    """
+    """Compose a command's config from its words, and run it."""
     if {"--help", "-h"} & set(words):
         # Hydra's own help would search every group of Hydra first, which takes seconds.
         print(_train_help() if name == "train" else _command_help(name), end="")

@@ -27,19 +27,7 @@ from brainage.system.session import exit_code_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Manage stores.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        The command line without the program's name; None reads it from `sys.argv`.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if done, 1 if a store is damaged or a participant could not be removed everywhere, 2 for a
-        user's mistake, 130 or 143 if interrupted.
-    """
+    """Manage stores."""
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     return exit_code_of(

@@ -14,18 +14,7 @@ from brainage.system.session import exit_code_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a study.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        The command line without the program's name; None takes the process's own.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if done, 1 if a step failed, 2 for another mistake of the user's, 130 or 143 if interrupted.
-    """
+    """Run a study."""
     parser = argparse.ArgumentParser(prog="brainage study", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
     parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")

@@ -71,21 +71,7 @@ def comparison_page(
     *,
     points: str,
 ) -> Page:
-    """Return the report.
-
-    Parameters
-    ----------
-    found : Comparison
-        The comparison.
-    places : sequence of (str, str)
-        Name and folder of each run.
-    parameters : sequence of int or None
-        Parameters of each run's model.
-    left_out : sequence of str
-        Jobs of the multirun that are excluded.
-    points : {"all", "none"}
-        ``report.points``.
-    """
+    """Return the report."""
     drawn = [
         figures.agreement(found.gap(a), found.gap(b), (a, b), points=points)
         for a, b in list(found.agreement)[:_MOST_DRAWN]

@@ -72,17 +72,7 @@ def draw(
     size: tuple[float, float] = (6.0, 4.0),
     caption: str = "",
 ) -> Figure:
-    """Draw a figure.
-
-    Parameters
-    ----------
-    name, alt, caption : str
-        See `Figure`.
-    plot : callable
-        Draws on the canvas.
-    size : tuple of float
-        Width and height, in inches.
-    """
+    """Draw a figure."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         canvas = Canvas(figsize=size, layout="constrained")
         plot(canvas)

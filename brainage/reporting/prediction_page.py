@@ -17,19 +17,7 @@ from brainage.reporting.page import Page, Section, Table, made_with
 def prediction_page(
     predictions: pd.DataFrame, ages: Spread | None, facts: Sequence[tuple[str, str]], notes: Sequence[str]
 ) -> Page:
-    """Return the report.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        ``predicted_age``, and ``predicted_age_sd`` of an ensemble.
-    ages : Spread or None
-        Ages of the training participants.
-    facts : sequence of (str, str)
-        Names and values of what was run.
-    notes : sequence of str
-        Caveats.
-    """
+    """Return the report."""
     age = predictions["predicted_age"]
     rows = [["participants", f"{len(age):,}"], ["predicted age", f"{age.mean():.1f} ± {age.std(ddof=0):.1f} years"]]
     rows.append(["lowest to highest", f"{age.min():.1f} to {age.max():.1f} years"])

@@ -37,19 +37,7 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
 
 
 def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str) -> About:
-    """Return everything in a run's report besides the findings.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    summary : mapping
-        ``summary.json``, as far as it is known.
-    config : str
-        ``config.yaml``.
-    points : {"all", "none"}
-        ``report.points``.
-    """
+    """Return everything in a run's report besides the findings."""
     curves, excluded, values = _read(folder / "metrics.csv"), _read(folder / "exclusions.csv"), yaml.safe_load(config)
     recipe = values.get("recipe") or {}
     kinds = [] if excluded is None else [str(reason).partition(":")[0] for reason in excluded["reason"]]
@@ -89,19 +77,7 @@ def _read(path: Path) -> pd.DataFrame | None:
 
 
 def write_findings(folder: Path, findings: Findings, about: About, predictions: pd.DataFrame | None = None) -> None:
-    """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to.
-    findings : Findings
-        The results.
-    about : About
-        Everything in the report besides the findings.
-    predictions : DataFrame or None
-        ``predictions.csv``, if it contains more participants than were analysed.
-    """
+    """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report."""
     page = findings_page(findings, about)  # first: if this fails, no file has been written
     if predictions is None:
         predictions = findings.predictions[[name for name in _COLUMNS if name in findings.predictions]]

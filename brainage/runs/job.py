@@ -32,16 +32,6 @@ from brainage.training.pruning import PrunedError, is_trial
 def run_job(composed: DictConfig) -> float | None:
     """Train, test and predict; write everything into the run's folder.
 
-    Parameters
-    ----------
-    composed : DictConfig
-        As Hydra composed it.
-
-    Returns
-    -------
-    float or None
-        The objective; None for a job of a multirun that did not finish (its ``summary.json`` says why).
-
     Raises
     ------
     SystemExit

@@ -28,18 +28,6 @@ _PREDICTED = (*_ID_COLUMNS, "split", "age", "predicted_age", "bag", "bag_correct
 def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of predictions.
 
-    Parameters
-    ----------
-    path : Path
-        A table with ``participant_id`` (or ``eid``), ``age``, ``predicted_age``, and optionally ``split``.
-    key : str
-        The command-line key that names it, for messages.
-
-    Returns
-    -------
-    DataFrame, list of str
-        ``participant_id, split, age, predicted_age``, without rows that lack an age or a prediction, and notes.
-
     Raises
     ------
     MissingPathError, EvaluationError, CohortError

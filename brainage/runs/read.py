@@ -53,13 +53,6 @@ class Run:
 def read_run(folder: Path, key: str) -> Run:
     """Read a finished run.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    key : str
-        The command-line key that names it, for messages.
-
     Raises
     ------
     MissingPathError

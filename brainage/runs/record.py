@@ -101,13 +101,6 @@ class Results:
 def score(predictions: pd.DataFrame, objective: str) -> Scores:
     """Measure predictions of every part.
 
-    Parameters
-    ----------
-    predictions : DataFrame
-        ``split, age, predicted_age``; with training participants.
-    objective : str
-        Such as ``val/mse``.
-
     Raises
     ------
     DivergedError
@@ -129,19 +122,7 @@ def score(predictions: pd.DataFrame, objective: str) -> Scores:
 
 
 def summary_of(results: Results, status: str, error: BaseException | None, seconds: float) -> dict[str, Any]:
-    """Return ``summary.json``: every key is there, and what is not known is None.
-
-    Parameters
-    ----------
-    results : Results
-        What the steps returned.
-    status : {"finished", "impossible", "pruned", "interrupted", "failed"}
-        How the run ended.
-    error : exception or None
-        Why it did not finish.
-    seconds : float
-        Time of the whole run.
-    """
+    """Return ``summary.json``: every key is there, and what is not known is None."""
     config, prepared, fitted, scores = results.config, results.prepared, results.fitted, results.scores
     counts: Mapping[Any, Any] = {}
     if prepared is not None:

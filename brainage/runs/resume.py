@@ -59,13 +59,6 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
 def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
     """Return a run's config as Hydra would compose it, with loggers that write into its folder.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder, which may have been moved.
-    max_epochs : int or None
-        Replaces the run's own ``trainer.max_epochs``; None keeps it.
-
     Raises
     ------
     ConfigError

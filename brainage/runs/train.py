@@ -15,13 +15,6 @@ from brainage.training.pruning import PrunedError
 def train(job: Job, results: Results) -> None:
     """Train, test, predict and report.
 
-    Parameters
-    ----------
-    job : Job
-        The run.
-    results : Results
-        Receives what each step returns, so that an interrupted run has a summary, too.
-
     Raises
     ------
     BrainageError

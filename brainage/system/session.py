@@ -25,15 +25,7 @@ def say(error: BrainageError) -> None:
 
 
 def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
-    """Run a command without Hydra and return its exit code; a mistake or a signal becomes one message.
-
-    Parameters
-    ----------
-    work : callable
-        Returns the exit code.
-    if_stopped : str
-        Printed after a signal: what it left, and how to continue.
-    """
+    """Run a command without Hydra and return its exit code; a mistake or a signal becomes one message."""
     try:
         with interruptible():
             return work()
