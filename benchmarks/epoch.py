@@ -39,7 +39,11 @@ def _train(folder: Path, n_epochs: int, words: list[str], files: Path | None = N
     ]
     shutil.rmtree(folder / "run", ignore_errors=True)
     with mock.patch.object(sys, "argv", command):
-        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+        try:
+            runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                raise
     # The first epoch is a warm-up: allocators, caches, CPU frequency.
     return ReferenceLoop.ours[1:], ReferenceLoop.theirs[1:]
 
