@@ -1,0 +1,81 @@
+"""What a config names by ``_target_`` is made, or refused with its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from brainage.config.instantiate import check_targets, instance, open_loggers
+from brainage.errors import ConfigError
+
+SOURCE = Path("run/config.yaml")
+
+
+@pytest.mark.parametrize("value", [3, "adam", None, [1], {"lr": 0.1}])
+def test_a_value_without_a_target_stays_as_it_is(value: Any) -> None:
+    assert instance("optimizer", value) is value
+
+
+def test_a_target_is_made_with_its_arguments() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = instance("optimizer", {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.25})([parameter])
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert optimizer.defaults["lr"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("value", "facts"),
+    [
+        ({"_target_": "torch.optim.Nothing"}, ["'torch.optim.Nothing'", "Nothing"]),
+        ({"_target_": "fractions.Fraction", "speed": 3}, ["'fractions.Fraction'", "speed"]),
+        ({"_target_": "no.such"}, ["'no.such'", "No module named 'no'"]),
+    ],
+)
+def test_what_cannot_be_made_is_one_line_with_key_target_and_cause(value: dict[str, Any], facts: list[str]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        instance("trainer.callbacks", value)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert all(fact in message for fact in ["`trainer.callbacks`", *facts])
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["torch.optim.AdamW", "torch.optim.lr_scheduler.StepLR", "pytorch_lightning.callbacks.LearningRateMonitor"],
+)
+def test_a_saved_config_may_name_classes_of_torch_and_lightning(target: str) -> None:
+    check_targets({"trainer": {"callbacks": [{"_target_": target}]}}, SOURCE)
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "builtins.eval", "torch.load", "torch.optim.adam.Any", "torch.optim.Nothing"]
+)
+def test_a_saved_config_may_name_nothing_else(target: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check_targets({"a": [{"b": {"_target_": target}}]}, SOURCE)
+    assert repr(target) in str(raised.value) and "run/config.yaml" in str(raised.value)
+
+
+def test_a_saved_config_with_an_interpolation_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"run/config\.yaml.*refers to something else"):
+        check_targets({"root": "${oc.env:HOME}"}, SOURCE)
+
+
+def test_a_logger_may_not_upload_checkpoints() -> None:
+    entry = {"_target_": "pytorch_lightning.loggers.WandbLogger", "log_model": "all"}
+    with (
+        pytest.raises(ConfigError, match=r"`logger\.wandb\.log_model` must be false, but got 'all'"),
+        open_loggers({"wandb": entry}, {}),
+    ):
+        pass
+
+
+def test_loggers_get_the_config_and_write_into_their_folder(tmp_path: Path) -> None:
+    entry = {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": str(tmp_path)}
+    with open_loggers({"mine": entry}, {"seed": 7}) as (logger,):
+        logger.save()
+    (written,) = tmp_path.rglob("hparams.yaml")
+    assert written.read_text() == "seed: 7\n"
