@@ -1,10 +1,12 @@
-"""Hand a trained network on, or take one in: ``python -m brainage.bundle export | import``."""
+"""Export a trained network as a bundle, or import one: ``python -m brainage.bundle export | import``."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+
+import yaml
 
 from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
@@ -34,33 +36,29 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     exporting.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
     importing = verbs.add_parser("import", help="make a bundle of a published Lightning checkpoint")
     importing.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the checkpoint")
-    importing.add_argument("--modality", required=True, help="what it was trained on: ica25 or ica100")
+    importing.add_argument("--modality", required=True, help="series that it was trained on: ica25 or ica100")
     for verb in (exporting, importing):
         verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for the bundle")
     return parser.parse_args(arguments)
 
 
 def _export(options: argparse.Namespace) -> int:
-    import yaml
+    from brainage.trained import bundle, from_run
 
-    from brainage.trained.bundle import write_bundle
-    from brainage.trained.from_run import read_network_of_run
-
-    trained = read_network_of_run(options.run, "--run")
+    trained = from_run.read_network_of_run(options.run, "--run")
     assert trained.run is not None
-    write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
-    return _tell(options.out)
+    bundle.write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
+    return _show(options.out)
 
 
 def _import(options: argparse.Namespace) -> int:
-    from brainage.trained.bundle import write_bundle
-    from brainage.trained.published import read_published
+    from brainage.trained import bundle, published
 
-    write_bundle(options.out, *read_published(options.checkpoint, options.modality))
-    return _tell(options.out)
+    bundle.write_bundle(options.out, *published.read_published(options.checkpoint, options.modality))
+    return _show(options.out)
 
 
-def _tell(folder: Path) -> int:
+def _show(folder: Path) -> int:
     use = f"{command_text('predict', f'bundle={folder}')} cohort=..."
     print(f"Bundle: {folder} (its README.md is the model card). Use it with: {use}")
     return 0

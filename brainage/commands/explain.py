@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
@@ -16,7 +15,7 @@ from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import Selection, select_from
-from brainage.data.participants import participants_of, stored_participants
+from brainage.data.participants import Participants, participants_of, stored_participants
 from brainage.data.store.layout import Store, verify
 from brainage.errors import EvaluationError, StoreError
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
@@ -27,6 +26,7 @@ from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
     from brainage.explanation.summary import Explanation
+    from brainage.runs.read import Run
     from brainage.trained.network import Trained
 
 # Largest number of printed components; all are in the report.
@@ -36,16 +36,6 @@ _N_SHOWN = 12
 _SAME = 0.05
 
 _PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val", "test")}
-
-
-@dataclass(frozen=True)
-class _People:
-    """Participants to explain, what they are called, and the run's own predictions by row of the store, if any."""
-
-    rows: NDArray[np.intp]
-    store: Store
-    name: str
-    predicted: pd.Series[float] | None = None
 
 
 def explain(composed: DictConfig) -> None:
@@ -59,17 +49,17 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
 
     key = "run" if config.run is not None else "bundle"
     trained = read_trained(Path(str(getattr(config, key))), key)
-    people = _people(config, trained)
-    rows = _drawn(people.rows, config)
+    name, available = _available(config, trained)
+    explained = _drawn(available, config)
     notes = []
-    if len(rows) < config.participants:
+    if len(explained) < config.participants:
         notes.append(
-            f"There are {len(rows):,} {people.name}, fewer than participants={config.participants}: all are explained."
+            f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
         )
     channels = trained.modality.channel_indices
     found = explain(
         trained.network(),
-        _series(people.store, rows, channels),
+        _series(explained),
         components=[channel + 1 for channel in channels],
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
@@ -77,45 +67,43 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         n_resamples=config.report.n_resamples,
         seed=config.seed,
     )
-    notes += _differing(people, rows, found)
+    if config.cohort is None and trained.run is not None:
+        notes += _differing(trained.run, explained, found)
     found = replace(found, notes=[*notes, *found.notes])
-    _write(config, folder, trained, people, found)
+    _write(config, folder, trained, found, name, len(available))
     _show(found, folder)
 
 
-def _people(config: ExplainCommandConfig, trained: Trained) -> _People:
-    """Return the participants of the given cohort, or else the run's own."""
+def _available(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
+    """Return the participants of the given cohort, or else of the run, and what they are called."""
     from brainage.trained.ensemble import read_sample
 
     if config.cohort is None:
-        return _own_people(config, trained)
+        return _of_run(config, trained)
     sample = read_sample(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
-    rows = sample.participants.rows
-    return _People(rows, sample.participants.store, f"participants of cohort {config.cohort.name}")
+    return f"participants of cohort {config.cohort.name}", sample.participants
 
 
-def _own_people(config: ExplainCommandConfig, trained: Trained) -> _People:
+def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
     """Return participants of the run's split who are still in its cohort."""
     if trained.run is None:
         raise EvaluationError(
-            f"`run={trained.folder}` is a bundle, which holds nobody. Say whose predictions are to be explained, with "
+            f"`run={trained.folder}` is a bundle, which contains no participants. Name the cohort to explain, with "
             "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
         )
     own = trained.run.config
     selection = select_from(own.cohort, own.modality, phenotypes=False)
     store = _store_of(own, selection, config.store.root)
-    known = trained.run.predictions.set_index("participant_id")
-    people = participants_of(selection.table, store, own.modality.channel_indices, known["split"]).table
+    split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"
-    rows = people.loc[people["split"].isin(_PARTS[asked]), "row"].to_numpy(int)
+    found = participants_of(selection.table, store, own.modality.channel_indices, split).part(*_PARTS[asked])
     name = f"{asked} participants of the run" if asked != "all" else "participants of the run"
-    if not len(rows):
+    if not len(found):
         raise EvaluationError(
             f"`run={trained.folder}` has no {name} any more whose series can be read. Restore its cohort, or explain "
             "others with cohort=..."
         )
-    predicted = people["participant_id"].map(known["predicted_age"]).set_axis(people["row"])
-    return _People(rows, store, name, predicted)
+    return name, found
 
 
 def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
@@ -128,50 +116,56 @@ def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
     return stored_participants(selection, own.modality, given or DEFAULT_STORE).store
 
 
-def _differing(people: _People, rows: NDArray[np.intp], found: Explanation) -> list[str]:
-    """Return a note if series differ from those that the run predicted."""
-    if people.predicted is None:
-        return []
-    n_other = int((abs(people.predicted[rows].to_numpy(float) - found.maps.predicted) > _SAME).sum())
+def _differing(run: Run, explained: Participants, found: Explanation) -> list[str]:
+    """Return a note if predictions differ from those of the run."""
+    known = run.predictions.set_index("participant_id")["predicted_age"]
+    expected = explained.table["participant_id"].map(known).to_numpy(float)
+    n_other = int((abs(expected - found.maps.predicted) > _SAME).sum())
     if not n_other:
         return []
-    return [f"{n_other:,} of {len(rows):,} predictions differ from the run's predictions.csv: the series have changed."]
+    return [
+        f"{n_other:,} of {len(explained):,} predictions differ from the run's predictions.csv: the series have changed."
+    ]
 
 
-def _drawn(rows: NDArray[np.intp], config: ExplainCommandConfig) -> NDArray[np.intp]:
+def _drawn(available: Participants, config: ExplainCommandConfig) -> Participants:
     """Return a random sample in random order, so that row numbers do not reveal ids."""
-    return np.random.default_rng(config.seed).permutation(rows)[: config.participants]
+    order = np.random.default_rng(config.seed).permutation(len(available))[: config.participants]
+    return replace(available, table=available.table.iloc[order].reset_index(drop=True))
 
 
-def _series(store: Store, rows: NDArray[np.intp], channels: list[int]) -> NDArray[np.float32]:
+def _series(participants: Participants) -> NDArray[np.float32]:
+    store, rows = participants.store, participants.rows
     verify(store, rows.tolist())
-    series: NDArray[np.float32] = store.series[rows[:, None], np.array(channels)]
+    series: NDArray[np.float32] = store.series[rows[:, None], np.array(participants.channels)]
     store.release()
     return series
 
 
-def _write(config: ExplainCommandConfig, folder: Path, trained: Trained, people: _People, found: Explanation) -> None:
+def _write(
+    config: ExplainCommandConfig, folder: Path, trained: Trained, found: Explanation, name: str, n_available: int
+) -> None:
     n = len(found.maps.predicted)
-    for name, table in (
+    for file_name, table in (
         ("components.csv", found.component_table()),
         ("map.csv", found.map_table()),
         ("time.csv", found.time_table()),
         ("participants.csv", found.participants_table()),
     ):
-        write_whole(folder / name, lambda path, table=table: table.to_csv(path, index=False))  # type: ignore[misc]
+        write_whole(folder / file_name, lambda path, table=table: table.to_csv(path, index=False))  # type: ignore[misc]
 
     def write_arrays(path: Path) -> None:
         with path.open("wb") as file:
             np.savez_compressed(file, **found.arrays())  # type: ignore[arg-type]
 
     write_whole(folder / "maps.npz", write_arrays)
-    record = {"network": str(trained.folder), "people": people.name, "n_available": len(people.rows), **found.facts()}
+    record = {"network": str(trained.folder), "people": name, "n_available": n_available, **found.facts()}
     write_whole(folder / "explanation.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
     modality = trained.modality
     numbers = ", ".join(str(number) for number in found.components)
     facts = [
         ("network", f"{trained.label}: {trained.folder}"),
-        ("participants", f"{n:,} of {len(people.rows):,} {people.name}, drawn with seed {config.seed}"),
+        ("participants", f"{n:,} of {n_available:,} {name}, drawn with seed {config.seed}"),
         ("components", f"{modality.components}, {len(found.components)} of {modality.dimension}: {numbers}"),
         ("windows, steps, resamples", f"{config.n_windows}, {config.n_steps}, {config.report.n_resamples:,}"),
     ]

@@ -68,9 +68,22 @@ class Variable1DCNN(nn.Module):
         n_times: int = 490,
         max_parameters: int = 5_000_000,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        architecture = Variable1DCNNConfig(name="variable1dcnn", **arguments)
+        architecture = Variable1DCNNConfig(
+            name="variable1dcnn",
+            in_channels=in_channels,
+            kernel_size=kernel_size,
+            depth=depth,
+            start_out=start_out,
+            stride=stride,
+            dilation=dilation,
+            conv_dropout=conv_dropout,
+            final_dropout=final_dropout,
+            double_conv=double_conv,
+            batch_norm=batch_norm,
+            n_times=n_times,
+            max_parameters=max_parameters,
+        )
         geometry.check_variable1dcnn(architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*_decoder(architecture))

@@ -1,4 +1,4 @@
-"""Trained networks meet new people: by ``predict.py`` as users run it, and inside this process."""
+"""``predict.py``: its files, notes and mistakes; in a process of its own and inside this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRAINED, NEW = 250, 60
 
 @dataclass(frozen=True)
 class Place:
-    """Two runs, a bundle of the first, and new people in two layouts."""
+    """Folder of two runs, a bundle of the first, and new participants in two layouts."""
 
     folder: Path
 
@@ -39,13 +39,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     for layout in ("bids", "ukb"):
         out = ["--layout", layout, "--out", str(folder / layout), "--participants", str(NEW), "--seed", "7"]
         assert write_files(out) == 0
-    rename_people(folder / "bids")
+    rename_participants(folder / "bids")
     assert bundle(["export", "--run", str(folder / "runs" / "0"), "--out", str(folder / "bundle")]) == 0
     return Place(folder)
 
 
-def rename_people(root: Path) -> None:
-    """Let ids be none of those that were trained on."""
+def rename_participants(root: Path) -> None:
+    """Rename the participants: no id is one of a training participant."""
     table = root / "participants.tsv"
     table.write_text(table.read_text().replace("sim000", "new000"))
     for path in sorted(root.rglob("*sim000*"), reverse=True):
@@ -77,7 +77,7 @@ def bids(place: Place) -> tuple[str, str]:
     return "cohort=bids", f"cohort.root={place['bids']}"
 
 
-def test_a_user_predicts_new_people_with_a_run(place: Place) -> None:
+def test_predict_writes_the_predictions_and_findings_of_new_participants(place: Place) -> None:
     ended = run_command(place.folder, "predict.py", "run=runs/0", "cohort=bids", "cohort.root=bids")
     assert ended.code == 0, ended.text
     assert f"{NEW}, {NEW} of known age" in ended.out
@@ -93,14 +93,14 @@ def test_a_user_predicts_new_people_with_a_run(place: Place) -> None:
     assert np.allclose(people["bag"], people["predicted_age"] - people["age"])
 
 
-def test_a_mistake_is_one_message_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
+def test_a_mistake_gives_one_message_and_no_folder(place: Place, tmp_path: Path) -> None:
     ended = run_command(tmp_path, "predict.py", f"run={place['runs/0']}", "bundle=b", "cohort=simulated")
     assert ended.code == 2
     assert ended.err.startswith("error: `run` or `runs` or `bundle` must be given, one of them, but got run=")
     assert not list(tmp_path.glob("outputs/predict/*/*"))
 
 
-def test_the_run_s_own_people_get_the_run_s_own_predictions(place: Place, predict: Predict) -> None:
+def test_participants_of_the_run_get_the_predictions_of_the_run(place: Place, predict: Predict) -> None:
     folder = predict(f"run={place['runs/0']}", "cohort=simulated", f"cohort.n_participants={TRAINED}")
     known = table(Path(place["runs/0"])).set_index("participant_id").sort_index()
     found = table(folder).set_index("participant_id").sort_index()
@@ -111,16 +111,16 @@ def test_the_run_s_own_people_get_the_run_s_own_predictions(place: Place, predic
     record = json.loads((folder / "prediction.json").read_text())
     assert record["n_learned_from"] == int((~test).sum())
     accuracy = json.loads((folder / "findings.json").read_text())["accuracy"]
-    assert accuracy["n"] == int(test.sum())  # those who were learned from are in nothing that is measured
+    assert accuracy["n"] == int(test.sum())  # training and validation participants are not in the statistics
 
 
-def test_an_id_of_another_study_is_another_person(place: Place, predict: Predict) -> None:
+def test_match_ids_false_ignores_ids_of_the_training_participants(place: Place, predict: Predict) -> None:
     words = (f"run={place['runs/0']}", "cohort=simulated", "cohort.n_participants=30", "cohort.seed=9")
     assert table(predict(*words))["split"].notna().all()
     assert table(predict(*words, "match_ids=false"))["split"].isna().all()
 
 
-def test_the_correction_is_the_run_s_and_not_refitted(place: Place, predict: Predict) -> None:
+def test_the_correction_is_fitted_on_validation_participants_of_the_run(place: Place, predict: Predict) -> None:
     people = table(predict(f"bundle={place['bundle']}", *bids(place)))
     validation = table(Path(place["runs/0"]))
     validation = validation[validation["split"] == "val"]
@@ -132,7 +132,7 @@ def test_the_correction_is_the_run_s_and_not_refitted(place: Place, predict: Pre
     assert "bag_corrected" not in table(predict(f"bundle={place['bundle']}", *bids(place), "gap_correction=none"))
 
 
-def test_a_bundle_gives_what_its_run_gives(place: Place, predict: Predict) -> None:
+def test_a_bundle_predicts_the_same_ages_as_its_run(place: Place, predict: Predict) -> None:
     with_run = predict(f"run={place['runs/0']}", *bids(place))
     with_bundle = predict(f"bundle={place['bundle']}", *bids(place))
     pd.testing.assert_frame_equal(table(with_run), table(with_bundle))
@@ -140,7 +140,7 @@ def test_a_bundle_gives_what_its_run_gives(place: Place, predict: Predict) -> No
     assert [said in (folder / "report.html").read_text() for folder in (with_run, with_bundle)] == [False, True]
 
 
-def test_several_runs_predict_their_mean_with_the_spread(place: Place, predict: Predict) -> None:
+def test_several_runs_predict_their_mean_and_sample_sd(place: Place, predict: Predict) -> None:
     alone = [table(predict(f"run={place[f'runs/{number}']}", *bids(place))) for number in (0, 1)]
     together = table(predict(f"runs=[{place['runs/0']},{place['runs/1']}]", *bids(place)))
     both = np.stack([one["predicted_age"] for one in alone], axis=1)
@@ -151,7 +151,7 @@ def test_several_runs_predict_their_mean_with_the_spread(place: Place, predict: 
     pd.testing.assert_frame_equal(together, table(predict(f"runs={place['runs']}", *bids(place))))
 
 
-def test_people_without_ages_or_without_a_table_are_predicted(place: Place, predict: Predict, tmp_path: Path) -> None:
+def test_participants_of_unknown_age_are_predicted(place: Place, predict: Predict, tmp_path: Path) -> None:
     with_ages = table(predict(f"run={place['runs/0']}", *bids(place))).set_index("participant_id")
     everything = pd.read_csv(f"{place['bids']}/participants.tsv", sep="\t", dtype=str)
     everything.drop(columns="age").to_csv(tmp_path / "ageless.tsv", sep="\t", index=False)
@@ -167,7 +167,7 @@ def test_people_without_ages_or_without_a_table_are_predicted(place: Place, pred
 
 
 @pytest.mark.parametrize("layout", ["bids", "ukb"])
-def test_files_alone_are_enough(layout: str, place: Place, predict: Predict) -> None:
+def test_participants_without_a_phenotype_table_are_predicted(layout: str, place: Place, predict: Predict) -> None:
     hidden = Path(place["bids"]) / "participants.tsv"
     words = (
         bids(place)
@@ -186,7 +186,7 @@ def test_files_alone_are_enough(layout: str, place: Place, predict: Predict) -> 
     pd.testing.assert_frame_equal(found[columns], known[columns])
 
 
-def test_ages_and_series_outside_what_was_trained_on_are_told(
+def test_notes_report_ages_and_series_outside_the_training_range(
     place: Place, predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     everything = pd.read_csv(f"{place['bids']}/participants.tsv", sep="\t")
@@ -194,9 +194,9 @@ def test_ages_and_series_outside_what_was_trained_on_are_told(
     everything.to_csv(tmp_path / "old.tsv", sep="\t", index=False)
     root = tmp_path / "noise"
     rng = np.random.default_rng(3)
-    for person in everything["participant_id"]:
-        person = str(person).removeprefix("sub-")
-        path = root / f"sub-{person}" / f"sub-{person}_25.txt"
+    for name in everything["participant_id"]:
+        participant = str(name).removeprefix("sub-")
+        path = root / f"sub-{participant}" / f"sub-{participant}_25.txt"
         path.parent.mkdir(parents=True)
         np.savetxt(path, rng.standard_normal((490, 25)), fmt="%.4f")
     pattern = "cohort.pattern='sub-{participant_id}/sub-{participant_id}_{dimension}.txt'"
@@ -216,7 +216,7 @@ def test_ages_and_series_outside_what_was_trained_on_are_told(
     assert "4 of 60 known ages" in (folder / "report.html").read_text()
 
 
-def test_who_cannot_be_predicted_is_excluded_with_a_reason(place: Place, predict: Predict, tmp_path: Path) -> None:
+def test_participants_with_an_unreadable_series_are_excluded(place: Place, predict: Predict, tmp_path: Path) -> None:
     root = tmp_path / "broken"
     for path in sorted(Path(place["bids"]).rglob("*-ica-25.txt"))[:40]:
         target = root / path.relative_to(place["bids"])
@@ -244,7 +244,7 @@ def test_who_cannot_be_predicted_is_excluded_with_a_reason(place: Place, predict
         (["run={runs/0}", "cohort=simulated", "gap_correction=cole"], "`gap_correction` got 'cole'"),
         (["run={runs/0}", "cohort=simulated", "batch_size=0"], "`batch_size` must be 1 or more"),
         (["run={runs/0}", "cohort=simulated", "device=abacus"], "`device` must be one that this machine has"),
-        (["runs=[{runs/0}]", "cohort=simulated"], "`runs` must name two finished runs or more"),
+        (["runs=[{runs/0}]", "cohort=simulated"], "`runs` must name at least two finished runs"),
         (["run={runs/0}", "cohort=bids", "cohort.root=nowhere"], "`cohort.root` must be a folder"),
         (
             ["bundle={bundle}", "cohort=bids", "cohort.root={bids}", "associations.variables=[nothing]"],
@@ -252,7 +252,7 @@ def test_who_cannot_be_predicted_is_excluded_with_a_reason(place: Place, predict
         ),
     ],
 )
-def test_mistakes(
+def test_a_mistake_names_the_key_and_the_value(
     words: list[str], message: str, place: Place, predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Names(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""Trained networks are explained: by ``explain.py`` as users run it, and inside this process."""
+"""``explain.py``: its files, notes and mistakes; in a process of its own and inside this one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.conftest import FAST, run_command, run_here, train_here
 OUTPUTS = ["components.csv", "explanation.json", "figures", "map.csv", "maps.npz", "participants.csv", "report.html"]
 # All but 4, 23, 24 and 25.
 GOOD = [*range(1, 4), *range(5, 23)]
-N_TEST = 4  # of 40 people
+N_TEST = 4  # of 40 participants
 SMALL = ("n_windows=3", "n_steps=4", "report.n_resamples=100")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network and a baseline, trained on the same people."""
+    """Runs of a network and a baseline with the same participants."""
 
     folder: Path
 
@@ -68,7 +68,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_explain_answers_in_tables_figures_and_one_page(trained: Trained, tmp_path: Path) -> None:
+def test_explain_writes_tables_figures_and_one_page(trained: Trained, tmp_path: Path) -> None:
     out = tmp_path / "out"
     ended = run_command(trained.folder, "explain.py", f"run={trained.network}", *SMALL, f"hydra.run.dir={out}")
     assert ended.code == 0, ended.text
@@ -86,14 +86,14 @@ def test_explain_answers_in_tables_figures_and_one_page(trained: Trained, tmp_pa
     assert "Do not interpret" in html or "other maps" in html
 
 
-def test_single_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> None:
+def test_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> None:
     code, folder = invoke(f"run={trained.network}", "participants=3", *SMALL)
     assert code == 0
     rows = pd.read_csv(folder / "participants.csv")
     assert rows["row"].tolist() == [1, 2, 3]
     predictions = pd.read_csv(trained.network / "predictions.csv", dtype={"participant_id": str})
     tested = predictions.loc[predictions["split"] == "test", "predicted_age"].to_numpy()
-    # Each is somebody of the test set, by the run's own prediction.
+    # Each row is a test participant: its prediction is one of the run's.
     assert all(np.abs(tested - age).min() < 1e-3 for age in rows["predicted_age"])
     with np.load(folder / "maps.npz", allow_pickle=False) as maps:
         assert maps["gradients"].shape == maps["occlusion"].shape == (3, len(GOOD), 3)
@@ -107,7 +107,7 @@ def test_single_participants_are_rows_without_ids(trained: Trained, invoke: Invo
             assert not re.search(rb"sim\d{6}", path.read_bytes()), path.name
 
 
-def test_the_same_seed_explains_the_same_people_and_another_seed_others(trained: Trained, invoke: Invoke) -> None:
+def test_the_seed_decides_which_participants_are_explained(trained: Trained, invoke: Invoke) -> None:
     folders = [invoke(f"run={trained.network}", "rows=all", "participants=2", f"seed={seed}", *SMALL)[1]
                for seed in (1, 1, 2)]  # fmt: skip
     first, same, other = ((folder / "participants.csv").read_bytes() for folder in folders)
@@ -115,7 +115,7 @@ def test_the_same_seed_explains_the_same_people_and_another_seed_others(trained:
     assert first != other
 
 
-def test_people_of_another_cohort_are_explained(trained: Trained, invoke: Invoke) -> None:
+def test_participants_of_another_cohort_are_explained(trained: Trained, invoke: Invoke) -> None:
     words = ("cohort=simulated", "cohort.n_participants=12", "cohort.seed=9", "participants=2")
     code, folder = invoke(f"run={trained.network}", *words, *SMALL)
     assert code == 0
@@ -124,7 +124,7 @@ def test_people_of_another_cohort_are_explained(trained: Trained, invoke: Invoke
     assert facts["people"] == "participants of cohort simulated"
 
 
-def test_a_bundle_is_explained_as_its_run_is(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
+def test_a_bundle_and_its_run_have_the_same_explanation(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     assert bundle(["export", "--run", str(trained.network), "--out", str(out)]) == 0
     words = ("cohort=simulated", "cohort.n_participants=12", "cohort.seed=9", "participants=2", *SMALL)
@@ -136,7 +136,9 @@ def test_a_bundle_is_explained_as_its_run_is(trained: Trained, invoke: Invoke, t
     assert tables[0] == tables[1]
 
 
-def test_predictions_that_are_not_the_runs_own_are_told(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
+def test_a_note_counts_predictions_that_differ_from_those_of_the_run(
+    trained: Trained, invoke: Invoke, tmp_path: Path
+) -> None:
     run = tmp_path / "moved"
     shutil.copytree(trained.network, run)
     predictions = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
@@ -148,7 +150,7 @@ def test_predictions_that_are_not_the_runs_own_are_told(trained: Trained, invoke
     assert any("3 of 3 predictions differ from the run's predictions.csv" in note for note in notes)
 
 
-def test_a_store_is_made_where_the_command_says_and_not_where_a_run_does(
+def test_a_missing_store_is_written_into_the_folder_of_the_command_not_of_the_run(
     trained: Trained, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "from_elsewhere"
@@ -163,13 +165,13 @@ def test_a_store_is_made_where_the_command_says_and_not_where_a_run_does(
     assert not (tmp_path / "lost").exists()
 
 
-def test_points_none_draws_nobody(trained: Trained, invoke: Invoke) -> None:
+def test_points_none_draws_no_figures_of_single_participants(trained: Trained, invoke: Invoke) -> None:
     code, folder = invoke(f"run={trained.network}", "participants=2", "report.points=none", *SMALL)
     assert code == 0
     assert {path.stem for path in (folder / "figures").iterdir()} == {"components", "component-time", "time"}
 
 
-def test_what_explain_refuses(
+def test_a_mistake_gives_one_message_and_no_folder(
     trained: Trained, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = f"run={trained.network}"
@@ -186,7 +188,7 @@ def test_what_explain_refuses(
         ((f"run={tmp_path / 'none'}",), r"must be the folder of a finished run, .* does not exist"),
         ((f"run={unfinished}",), r"has no `summary.json`"),
         ((f"run={trained.baseline}",), r"must be the run of a network, but it is one of the baseline mean_age"),
-        ((f"run={exported}",), r"is a bundle, which holds nobody"),
+        ((f"run={exported}",), r"is a bundle, which contains no participants"),
         ((run, "participants=0"), r"`participants` must be 1 or more, but got 0"),
         ((run, "n_steps=1"), r"`n_steps` must be 2 or more, but got 1"),
         ((run, "n_windows=0"), r"`n_windows` must be 1 or more, but got 0"),
@@ -202,4 +204,4 @@ def test_what_explain_refuses(
         assert code == 2, (words, said)
         assert re.search(message, said, re.S), (words, said)
         assert said.count("error:") == 1
-        assert not folder.exists()  # nothing half-written
+        assert not folder.exists()
