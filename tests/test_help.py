@@ -25,6 +25,8 @@ def test_a_folder_without_a_key_is_answered_with_an_example(script: str, command
     assert f"`outputs/first` must be KEY=VALUE, but has no `=`. For example: python {script} " in ended.err
 
 
-def test_flags_keep_their_words(command: Command) -> None:
-    ended = command("train.py", "--config-dir", str(ROOT / "configs"), "-m", "--cfg", "job", "~scheduler")
-    assert "must be KEY=VALUE" not in ended.err
+def test_words_of_flags_and_deletions_need_no_value(command: Command) -> None:
+    flags = ("--config-dir", str(ROOT / "configs"), "--cfg", "job", "--package", "optimizer")
+    ended = command("train.py", *flags, "optimizer.lr=0.25", "~scheduler")
+    assert ended.code == 0, ended.text
+    assert yaml.safe_load(ended.out)["lr"] == 0.25

@@ -8,7 +8,6 @@ Every case goes through the entrypoint that a user calls, inside this process fo
 from __future__ import annotations
 
 import contextlib
-import copy
 import gzip
 import io
 import json
@@ -30,8 +29,6 @@ import optuna
 import pytest
 import torch
 from filelock import FileLock
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
@@ -554,17 +551,6 @@ def interrupted(cohorts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-read_config = ConfigRepository.load_config
-read_already: dict[str, Any] = {}
-
-
-def read_once(self: ConfigRepository, config_path: str) -> Any:
-    """Read a YAML below ``configs/`` once for all cases."""
-    if config_path not in read_already:
-        read_already[config_path] = read_config(self, config_path)
-    return copy.deepcopy(read_already[config_path])
-
-
 @contextmanager
 def running() -> Iterator[None]:
     """Let Hydra begin as in a new process, and take away what it leaves."""
@@ -574,12 +560,7 @@ def running() -> Iterator[None]:
         with warnings.catch_warnings():
             # What `python -m` finds in this process, where tests imported it.
             warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning)
-            with pytest.MonkeyPatch.context() as patch:
-                # Both take most of the time, and change nothing: Hydra reads every YAML again and again, and composes
-                # everything once more only to find out whether `hydra.mode` is set.
-                patch.setattr(ConfigRepository, "load_config", read_once)
-                patch.setattr(Hydra, "get_mode", lambda self, config_name, overrides: None)
-                yield
+            yield
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
