@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import psutil
 
 from brainage.reporting.page import Page, Section, Table, made_with
+from brainage.reporting.text import number
 from brainage.study.plan import SIZES, Step
 from brainage.study.record import StudyRecord
 from brainage.system.console import bytes_text
@@ -24,12 +24,9 @@ from brainage.system.files import write_whole
 def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
     """Write ``index.html`` into the study's folder and return its path."""
     done = record.done
-    about = [
-        *made_with(),
-        ("machine", f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"),
-        ("every training", record.shown_overrides()),
-        *_commits(done, steps),
-    ]
+    machine = f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"
+    every = ("every training", record.shown_overrides())
+    about = [*made_with(), ("machine", machine), every, *_commits(done, steps)]
     lead = [
         f"{len(done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
         SIZES[record.size].description(record.size),
@@ -43,7 +40,10 @@ def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
 
 def _section(out: Path, stage: str, steps: Sequence[Step], done: Collection[str]) -> Section:
     title, question, table = _STAGES[stage]
-    links = [_link(out, step) for step in steps if (step.folder / "report.html").is_file()]
+    reports = {step.name: step.folder / "report.html" for step in steps}
+    links = [
+        (f"{name}: report", quote(path.relative_to(out).as_posix())) for name, path in reports.items() if path.is_file()
+    ]
     return Section(title, [question], [table([step for step in steps if step.label in done])], links=links)
 
 
@@ -56,10 +56,6 @@ def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tupl
     if len(by_commit) == 1:
         return [("all of these at", next(iter(by_commit)))]
     return [(f"finished at {commit}", ", ".join(labels)) for commit, labels in by_commit.items()]
-
-
-def _link(out: Path, step: Step) -> tuple[str, str]:
-    return f"{step.name}: report", quote((step.folder / "report.html").relative_to(out).as_posix())
 
 
 def _grids(steps: Sequence[Step]) -> Table:
@@ -87,40 +83,25 @@ def _finals(steps: Sequence[Step]) -> Table:
     rows = []
     for step in steps:
         summary = json.loads(step.result.read_text())
-        test, val = summary["metrics"]["test"], summary["metrics"]["val"]
-        numbers = [
-            *_numbers(val, "mse", "mae"),
-            *_numbers(test, "mse", "mae", "pearson_r", "r2"),
-            *_numbers(summary["baseline"]["test"], "mae"),
-        ]
-        rows.append([step.name, *numbers, f"{summary['best_epoch']} of {summary['epochs']}"])
+        val = _numbers(summary["metrics"]["val"], "mse", "mae")
+        test = _numbers(summary["metrics"]["test"], "mse", "mae", "pearson_r", "r2")
+        baseline = _numbers(summary["baseline"]["test"], "mae")
+        rows.append([step.name, *val, *test, *baseline, f"{summary['best_epoch']} of {summary['epochs']}"])
     columns = ("val MSE", "val MAE", "test MSE", "test MAE", "test r", "test R²", "mean predictor", "best epoch")
     return Table(("model", *columns), rows)
 
 
 def _comparison(steps: Sequence[Step]) -> Table:
-    rows = [
-        [
-            f"{row['first']} minus {row['second']}",
-            f"{float(row['mae_difference']):+.2f} years ({float(row['low']):+.2f} to {float(row['high']):+.2f})",
-        ]
-        for step in steps
-        for row in _read_csv(step.result)
-    ]
+    rows = []
+    for row in (row for step in steps for row in _read_csv(step.result)):
+        difference, low, high = (float(row[key]) for key in ("mae_difference", "low", "high"))
+        rows.append([f"{row['first']} minus {row['second']}", f"{difference:+.2f} years ({low:+.2f} to {high:+.2f})"])
     return Table(("", "difference in MAE (95 % interval)"), rows)
 
 
 def _numbers(row: Mapping[str, Any], *keys: str) -> list[str]:
     """Return numbers, or their text in a CSV file, with two decimals."""
-    return [_number(row.get(key)) for key in keys]
-
-
-def _number(value: object) -> str:
-    try:
-        number = float(str(value))
-    except ValueError:
-        return "-"
-    return f"{number:.2f}" if math.isfinite(number) else "-"
+    return [number(None if row.get(key) in (None, "") else float(row[key])) for key in keys]
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:
@@ -140,10 +121,6 @@ _STAGES: dict[str, tuple[str, str, Callable[[Sequence[Step]], Table]]] = {
         "Which architecture has the lowest validation error, by dimensionality and components?",
         _sweeps,
     ),
-    "final_models": (
-        "Stage 3: final models",
-        "Test-set accuracy of the selected architectures.",
-        _finals,
-    ),
+    "final_models": ("Stage 3: final models", "Test-set accuracy of the selected architectures.", _finals),
     "comparison": ("25 or 100 components?", "Both final models on the same test participants.", _comparison),
 }

@@ -52,7 +52,12 @@ def check_composes(steps: Iterable[Step]) -> None:
 
 def _composed(words: Sequence[str]) -> Config:
     """Compose the config of one training, without the values that its step varies."""
-    plain = [word for word in words if not _is_of_sweep(word)]
+    parsed = OverridesParser.create().parse_overrides(list(words))
+    plain = [
+        word
+        for word, override in zip(words, parsed, strict=True)
+        if not (word.startswith("hydra.") or override.is_sweep_override())
+    ]
     job = compose("train", plain, return_hydra_config=True)
     with open_dict(job):
         job.hydra.runtime.output_dir = "."
@@ -62,10 +67,6 @@ def _composed(words: Sequence[str]) -> Config:
         return parse(job)
     finally:
         HydraConfig.instance().cfg = None
-
-
-def _is_of_sweep(word: str) -> bool:
-    return word.startswith("hydra.") or OverridesParser.create().parse_override(word).is_sweep_override()
 
 
 def _check(word: str) -> None:

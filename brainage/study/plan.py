@@ -55,7 +55,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the study."""
+    """One command of the study: `words` are its name and overrides, without the folder of its results."""
 
     stage: str
     name: str

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,9 +19,6 @@ from brainage.system.signals import uninterrupted
 
 # Seconds that a command has to end after SIGTERM.
 _PATIENCE = 60.0
-
-# Lines of a failed command that are shown.
-_N_LINES = 3
 
 
 def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
@@ -55,32 +53,26 @@ def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
 
 def step_error(label: str, words: Sequence[str], code: int, log_file: Path) -> StudyStepError:
     """Return the error of a step whose command failed, with the end of what it printed."""
-    how = f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
-    return StudyStepError(
-        f"step {label}: brainage {words[0]} {how}, and the steps after it were not run. The last lines in `{log_file}` "
-        f"are: {_last_lines(log_file)} Correct what they name, and run the same command again: finished steps are kept."
-    )
-
-
-def _last_lines(log_file: Path) -> str:
     lines = [line.strip() for line in log_file.read_text(encoding="utf-8", errors="replace").splitlines()]
     start = max(number for number, line in enumerate(lines) if line.startswith("$ brainage "))
     # Hydra's errors end with a line that explains HYDRA_FULL_ERROR.
-    said = [line for line in lines[start + 1 :] if line and "HYDRA_FULL_ERROR" not in line]
-    return " ".join(said[-_N_LINES:]) or "none."
+    printed = [line for line in lines[start + 1 :] if line and "HYDRA_FULL_ERROR" not in line]
+    how = f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    return StudyStepError(
+        f"step {label}: brainage {words[0]} {how}, and the steps after it were not run. The last lines in `{log_file}` "
+        f"are: {' '.join(printed[-3:]) or 'none.'} Correct what they name, and run the same command again: finished "
+        "steps are kept."
+    )
 
 
 def _write_note(path: Path, pid: int) -> None:
-    try:
-        started = psutil.Process(pid).create_time()
-    except psutil.Error:  # it has ended already
-        return
-    text = json.dumps({"pid": pid, "begun": started}) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text))
+    with suppress(psutil.Error):  # it has ended already
+        text = json.dumps({"pid": pid, "begun": psutil.Process(pid).create_time()}) + "\n"
+        write_whole(path, lambda partial: partial.write_text(text))
 
 
 def stop_leftover(note: Path) -> None:
-    """Stop the command of a study that was killed: it would write into the folder that is continued now."""
+    """Stop a command that a killed study left running: it would write into the folder that is continued now."""
     try:
         saved = json.loads(note.read_text())
         process = psutil.Process(int(saved["pid"]))

@@ -16,7 +16,7 @@ from brainage.system.files import write_whole
 
 @dataclass
 class StudyRecord:
-    """How a study was started, and what is done."""
+    """How a study was started, the time spent on each step, and the commit at which each finished step was finished."""
 
     size: str
     overrides: list[str]

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.errors import DIVERGED, ResumeError
+from brainage.errors import ResumeError
 from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import collect, varied_overrides
 from tests.conftest import FAST, ROOT, Ended, run_command
@@ -128,7 +128,12 @@ def job(composed: Callable[..., DictConfig], tmp_path: Path) -> tuple[Path, Dict
 
 
 FINISHED = {"status": "finished", "reason": None, "objective": {"value": 41.5}}
-DIVERGED_RUN = {"status": "failed", "reason": f"{DIVERGED}: the loss is NaN", "objective": {"value": None}}
+DIVERGED_RUN = {
+    "status": "failed",
+    "error": "DivergedError",
+    "reason": "Training diverged: the loss is NaN",
+    "objective": {"value": None},
+}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import yaml
 from filelock import FileLock
 
 from brainage.commands.study import main
-from brainage.errors import DIVERGED, StudyStepError
+from brainage.errors import StudyStepError
 from brainage.study import runner
 from brainage.study.plan import Step, study_steps
 from tests.conftest import Command, wait_until
@@ -87,7 +87,11 @@ def test_a_step_that_fails_is_named_with_its_log_and_its_time_is_recorded(
 
 
 FINISHED = {"status": "finished", "reason": None}
-DIVERGED_RUN = {"status": "failed", "reason": f"{DIVERGED}: the validation loss was never a finite number."}
+DIVERGED_RUN = {
+    "status": "failed",
+    "error": "DivergedError",
+    "reason": "Training diverged: the validation loss was never a finite number.",
+}
 INFEASIBLE = {"status": "impossible", "reason": "The sequence runs out."}
 FAILED = {"status": "failed", "reason": "`cohort.root=x` does not exist."}
 
