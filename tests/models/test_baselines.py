@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ import pandas as pd
 import pytest
 
 from brainage import models
+from brainage.config import code
+from brainage.config.code import load_code
 from brainage.data.participants import Participants
 from brainage.errors import CohortError, ConfigError
 from brainage.models.baselines.ridge import Ridge
@@ -32,6 +36,34 @@ def test_baselines_are_the_models_of_their_folder() -> None:
     baselines = [name for name in models.names() if models.is_baseline(name)]
     assert baselines == ["mean_age", "ridge_connectivity", "ridge_motion"]
     assert not models.is_baseline("ridge")
+
+
+OWN = """
+from torch import nn
+
+
+class Median:
+    def features(self, participants): ...
+    def fit(self, features, ages): ...
+    def predict(self, features): ...
+    def arrays(self): ...
+
+
+class Network(nn.Module):
+    pass
+"""
+
+
+def test_a_baseline_of_the_users_own_code_is_a_baseline_and_a_network_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "_LOADED", [])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "own_models_of_a_test.py").write_text(OWN)
+    load_code(str(tmp_path / "own_models_of_a_test.py"), ["code=own_models_of_a_test.py"])
+    assert models.is_baseline("Median")
+    assert not models.is_baseline("Network")
+    assert {"Median", "Network"} <= set(models.names())
 
 
 def test_a_ridge_is_the_closed_form_on_standardised_features() -> None:
