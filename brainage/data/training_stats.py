@@ -72,29 +72,12 @@ def spread_of(values: Iterable[float]) -> Spread:
 def aggregates_of(
     ages: Iterable[float], store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]
 ) -> Aggregates:
-    """Describe people.
-
-    Parameters
-    ----------
-    ages : iterable of float
-        In years.
-    store : Store
-        Their series.
-    rows : array of shape (n_participants,)
-        Their rows in it.
-    channels : array of shape (n_channels,)
-        Indices of the components that the network sees.
-    """
+    """Describe participants from their ages, in years, and their series: rows of the store, and channels of those."""
     return Aggregates(spread_of(ages), {name: spread_of(values) for name, values in traits_of(store, rows, channels)})
 
 
 def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
-    """Compute traits of z-scored series, one number a participant each.
-
-    Parameters
-    ----------
-    store, rows, channels
-        See `aggregates_of`. A few participants are in memory at a time.
+    """Compute traits of z-scored series, one number a participant each; few participants are in memory at a time.
 
     Yields
     ------

@@ -29,26 +29,10 @@ _N_PARTICIPANTS = 16
 def integrated_gradients(
     network: nn.Module, series: Series, edges: NDArray[np.intp], *, n_steps: int = N_STEPS
 ) -> Effects:
-    """Integrate gradients along the path from series of zeros to the participant's series [1]_.
+    """Integrate gradients along the path from series of zeros to the participant's z-scored series, in years [1]_.
 
-    The integral is approximated by steps, so attributions add up to the prediction minus that for zeros only nearly:
-    see `Maps.completeness_error`.
-
-    Parameters
-    ----------
-    network : nn.Module
-        In evaluation mode, from series to ages in years, of shape (batch, 1).
-    series : array of shape (n_participants, n_channels, n_times)
-        z-scored.
-    edges : array of shape (n_windows + 1,)
-        See `brainage.explanation.effects.window_edges`; attributions are summed within a window.
-    n_steps : int, default=64
-        Steps of the integration.
-
-    Returns
-    -------
-    Effects
-        Attributions, in years.
+    Attributions are summed within the windows of `edges` (see `window_edges`). The integral is approximated by steps,
+    so they add up to the prediction minus that for zeros only nearly: see `Maps.completeness_error`.
 
     References
     ----------

@@ -20,25 +20,11 @@ _ALL = slice(None)
 
 
 def occlude(network: nn.Module, series: Series, edges: NDArray[np.intp]) -> Effects:
-    """Set parts of z-scored series to zero and predict again [1]_.
+    """Return prediction minus prediction with parts of the z-scored series set to zero, in years [1]_.
 
     Each of these parts is occluded on its own: a component's whole series; a time window of one component, for a map
     that is comparable with integrated gradients; a time window of all components together. Single time points are not
     occluded, because a network that pools over time hardly depends on one point.
-
-    Parameters
-    ----------
-    network : nn.Module
-        In evaluation mode, from series to ages in years, of shape (batch, 1).
-    series : array of shape (n_participants, n_channels, n_times)
-        z-scored.
-    edges : array of shape (n_windows + 1,)
-        See `brainage.explanation.effects.window_edges`.
-
-    Returns
-    -------
-    Effects
-        Prediction minus prediction without the part, in years.
 
     References
     ----------

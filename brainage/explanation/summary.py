@@ -47,15 +47,7 @@ class Summary:
 
 
 def summarise(effects: _Array, *, n_resamples: int, seed: int) -> list[Summary]:
-    """Summarise effects over participants, with bootstrap intervals.
-
-    Parameters
-    ----------
-    effects : array of shape (n_participants, n_effects)
-        In years.
-    n_resamples, seed : int
-        See `brainage.evaluation.intervals.bootstrap`; all effects share their resamples.
-    """
+    """Summarise each column of effects over participants; all columns share their bootstrap resamples."""
     middle = effects.mean(axis=0)
     centred, n_effects = effects - middle, effects.shape[1]  # centred, because squares lose digits
     columns = np.concatenate([centred, centred**2, abs(effects)], axis=1)

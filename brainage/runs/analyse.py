@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from brainage.models import is_baseline
 from brainage.reporting.page import write_report
 from brainage.reporting.run_page import About, findings_page
 from brainage.reporting.text import integer
+from brainage.runs.folder import finite
 from brainage.system.files import write_whole
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
@@ -84,19 +84,10 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     _write_csv(folder / "predictions.csv", predictions)
     _write_csv(folder / "associations.csv", findings.associations.table)
     _write_csv(folder / "gap.csv", findings.by_age)
-    text = json.dumps(_finite(findings.as_json()), indent=2) + "\n"
+    text = json.dumps(finite(findings.as_json()), indent=2) + "\n"
     write_whole(folder / "findings.json", lambda path: path.write_text(text))
     write_report(folder, page)
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     write_whole(path, lambda partial: table.to_csv(partial, index=False))
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that are not finite by None, which JSON can represent."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

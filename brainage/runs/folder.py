@@ -67,7 +67,7 @@ class RunFolder:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""
-        self.write_text("summary.json", json.dumps(_finite(summary), indent=2) + "\n")
+        self.write_text("summary.json", json.dumps(finite(summary), indent=2) + "\n")
 
     def begin(self, config_text: str) -> None:
         """Write ``config.yaml``; an earlier ``summary.json`` no longer holds."""
@@ -105,9 +105,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Replace numbers that are not finite by None, which JSON can represent."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -39,16 +39,7 @@ _DROPPED = ("store", "logger", "resume", "sweep", "experiment")
 
 
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
-    """Write a bundle into a new or empty folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    trained : Trained
-        The network.
-    config : dict
-        The resolved config as plain values; at least its ``modality`` and ``model``.
+    """Write a bundle into a new or empty folder; `config` is resolved, with at least its ``modality`` and ``model``.
 
     Raises
     ------

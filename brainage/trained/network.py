@@ -122,16 +122,7 @@ class Trained:
         return network.requires_grad_(False).eval()
 
     def predict(self, participants: Participants, *, device: str = "cpu", batch_size: int = 128) -> NDArray[np.float64]:
-        """Predict ages, in years, of shape (n_participants,).
-
-        Parameters
-        ----------
-        participants : Participants
-            With the channels of this network's modality.
-        device : str, default="cpu"
-            Device of the network.
-        batch_size : int, default=128
-            Participants in memory at a time.
+        """Predict ages, in years, of participants with the channels of this network's modality.
 
         Raises
         ------

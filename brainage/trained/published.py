@@ -33,19 +33,7 @@ TRUSTED_CLASSES: list[Any] = [
 
 
 def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
-    """Read a Lightning checkpoint of the study: ``state_dict`` and ``hyper_parameters``.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    modality : str
-        A choice of ``configs/modality``: what the network was trained on.
-
-    Returns
-    -------
-    Trained, dict
-        The network, and a config with ``modality`` and ``model``.
+    """Read a Lightning checkpoint; return the network, and a config with ``modality`` and ``model``.
 
     Raises
     ------

@@ -10,12 +10,8 @@ from torch import Tensor
 def averaging(decay: float) -> WeightAveraging:
     """Return the callback that averages weights and buffers after every step.
 
-    Validation, ``best.ckpt`` and predictions have the average [1]_.
-
-    Parameters
-    ----------
-    decay : float
-        How much of the average a step keeps, in [0, 1); less in the first steps.
+    Validation, ``best.ckpt`` and predictions have the average [1]_. A step keeps `decay` of it, in [0, 1); less in the
+    first steps.
 
     References
     ----------

@@ -45,17 +45,7 @@ class BaselineFit:
 
 
 def fit_baseline(name: str, arguments: dict[str, Any], participants: Participants) -> BaselineFit:
-    """Fit a baseline to the training participants, and predict all.
-
-    Parameters
-    ----------
-    name : str
-        A baseline.
-    arguments : dict
-        Its constructor's.
-    participants : Participants
-        With a split.
-    """
+    """Fit a baseline to the training participants, and predict all."""
     estimator = models.build_baseline(name, arguments)
     features = estimator.features(participants)
     training = (participants.table["split"] == "train").to_numpy()
@@ -64,19 +54,9 @@ def fit_baseline(name: str, arguments: dict[str, Any], participants: Participant
 
 
 def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return the connectivity ridge's predictions, to compare a network with, or notes that say why there are none.
+    """Return the connectivity ridge's predictions of validation and test participants, or notes why there are none.
 
-    Parameters
-    ----------
-    model : str
-        Name of the model that is compared; a baseline is compared with nothing.
-    participants : Participants
-        With a split.
-
-    Returns
-    -------
-    DataFrame or None, list of str
-        ``participant_id, predicted_age`` of validation and test participants; notes.
+    They are compared with those of the network `model`; a baseline is compared with nothing.
     """
     if models.is_baseline(model):
         return None, []
@@ -95,19 +75,7 @@ def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFr
 
 
 def write_baseline(folder: Path, fitted: BaselineFit, predictions: pd.DataFrame, seconds: float) -> None:
-    """Write ``model.npz``, and ``metrics.csv`` with one row.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    fitted : BaselineFit
-        The baseline.
-    predictions : DataFrame
-        ``split, age, predicted_age``.
-    seconds : float
-        Time of the fit.
-    """
+    """Write ``model.npz``, and ``metrics.csv`` with one row."""
 
     def save(path: Path) -> None:
         with path.open("wb") as file:

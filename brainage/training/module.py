@@ -76,18 +76,7 @@ class AgeRegressor(LightningModule):
         self.train_error, self.val_error = RunningError(), RunningError()
 
     def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, n_channels, n_times)
-            z-scored component time series.
-
-        Returns
-        -------
-        Tensor of shape (batch,)
-            In years.
-        """
+        """Predict ages, in years, of shape (batch,), from z-scored series of shape (batch, n_channels, n_times)."""
         predicted: Tensor = self.network(series)
         return predicted.squeeze(1)
 
