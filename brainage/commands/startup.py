@@ -1,26 +1,19 @@
-"""Start of the commands that Hydra composes: ``--help`` and wrong words, answered before slow imports; then Hydra."""
+"""Start of the commands that Hydra composes: ``--help`` and wrong words are answered before Hydra is imported."""
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import hydra
 import yaml
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
-from brainage.config.code import check_code_files, load_code
-from brainage.config.hydra import quote_query, register
-from brainage.errors import BrainageError, nearest
+from brainage.errors import nearest
 from brainage.system.console import printable
 from brainage.system.files import CONFIGS, OWN_CONFIGS
 from brainage.system.invocation import command_text
-from brainage.system.session import say
 
 # The commands with a config, and what each does.
 WITH_HYDRA = {
@@ -61,25 +54,10 @@ def run_with_hydra(name: str, words: Sequence[str]) -> int:
         return 0
     _refuse_bare_words(name, words)
     _refuse_unknown_experiment(words)
-    try:
-        check_code_files(words)
-    except BrainageError as error:
-        _refuse(str(error))
-    register()
+    # Hydra: half a second, which the answers above do not wait for.
+    from brainage.commands.compose import run
 
-    def task(composed: DictConfig) -> Any:
-        try:
-            load_code(composed.code, HydraConfig.get().overrides.task)
-        except BrainageError as error:
-            say(error)
-            sys.exit(error.exit_code)
-        # Here, so that composing alone (--cfg job) does not wait for it.
-        return getattr(importlib.import_module(task.__module__), name)(composed)
-
-    task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
-    sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others
-    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
-    return 0
+    return run(name, words)
 
 
 def _refuse_bare_words(name: str, words: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainage.errors import EvaluationError, nearest
+from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import MIN_ROWS, Associations, associate, variables_of
 from brainage.evaluation.caveats import caveats
@@ -18,9 +18,7 @@ from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.paired import Difference, paired_difference
-
-# Columns that identify participants, or that the simulation added.
-_NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
+from brainage.evaluation.variables import check_variables
 
 # Corrected gaps, by the index of the predictions, and the fits that corrected them.
 Corrected = tuple[pd.Series, list[Correction]]
@@ -179,17 +177,6 @@ def analyse(
             *([] if motion else [_motion_note(known)]),
         ),
     )
-
-
-def check_variables(variables: Sequence[str], columns: Iterable[str]) -> None:
-    """Raise unless all ``associations.variables`` are columns of the cohort's table that identify no one."""
-    choices = [name for name in columns if name not in _NO_VARIABLES]
-    for name in variables:
-        if name not in choices:
-            raise EvaluationError(
-                f"`associations.variables` must name columns of the cohort's table, but got {name!r}. "
-                f"{nearest(name, choices) if choices else 'The table has no columns besides the age.'}"
-            )
 
 
 def _chosen(table: pd.DataFrame, phenotypes: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-METRICS = ("mae", "mse", "rmse", "r2", "pearson_r")
+from brainage.evaluation import METRICS
 
 
 def accuracy(age: ArrayLike, predicted_age: ArrayLike) -> dict[str, float | None]:

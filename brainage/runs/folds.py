@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from brainage.evaluation.metrics import METRICS
+from brainage.evaluation import METRICS
 from brainage.system.console import show_table
 from brainage.system.files import write_whole
 

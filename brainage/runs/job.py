@@ -13,14 +13,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from brainage import models
 from brainage.config.hydra import parse
+from brainage.config.schema import Config
 from brainage.errors import BrainageError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
+from brainage.models import geometry
 from brainage.runs.folder import RunFolder
 from brainage.runs.multirun import previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import Job, Results, summary_of
 from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resumed_config
-from brainage.runs.train import train
 from brainage.system.console import log, show_table
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
@@ -77,7 +79,12 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
 
     try:
         with interruptible():
-            train(Job(parse(composed), config_text(composed), folder, quiet=multirun), results)
+            config = results.config = parse(composed)
+            _check_model(config)
+            # pandas and scipy: seconds, which a mistake in the config does not wait for.
+            from brainage.runs.train import train
+
+            train(Job(config, config_text(composed), folder, quiet=multirun), results)
     except Interruption as stop:
         end("interrupted", stop)
         if is_trial():
@@ -107,6 +114,14 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         _show(summary, folder.path)
     objective: float = summary["objective"]["value"]
     return objective
+
+
+def _check_model(config: Config) -> None:
+    """Refuse a network that cannot be built, or arguments that a baseline does not take, without torch."""
+    name = config.model_value("name")
+    geometry.check(name, config.model)
+    if models.is_baseline(name):
+        models.build_baseline(name, config.network_arguments)
 
 
 def config_text(composed: DictConfig) -> str:

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from brainage.data.splits import PARTS
-from brainage.evaluation.metrics import METRICS
+from brainage.evaluation import METRICS
 from brainage.runs.folder import read_summary
 from brainage.runs.folds import cell, finish_folds
 from brainage.system.console import show_table

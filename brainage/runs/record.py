@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.data.splits import PARTS
 from brainage.errors import BrainageError, DivergedError
-from brainage.evaluation.metrics import METRICS, accuracy
+from brainage.evaluation import METRICS
 from brainage.system.provenance import commit, versions
 from brainage.system.signals import Interruption
 from brainage.training.pruning import PrunedError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from brainage.config.schema import Config
     from brainage.runs.folder import RunFolder
     from brainage.runs.prepare import Prepared
+    from brainage.runs.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -69,25 +68,6 @@ class Fitted:
     pruned: bool = False
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Accuracy of predictions by part.
-
-    Parameters
-    ----------
-    metrics : dict
-        Metrics by part and name.
-    mean_mae : dict
-        By part, the mean absolute error of predicting the training participants' mean age, in years.
-    objective : float
-        The value that a sweep minimises.
-    """
-
-    metrics: dict[str, dict[str, float | None]]
-    mean_mae: dict[str, float | None]
-    objective: float
-
-
 @dataclass
 class Results:
     """What a run's steps have returned so far; a step that was not reached has None."""
@@ -96,29 +76,6 @@ class Results:
     prepared: Prepared | None = None
     fitted: Fitted | None = None
     scores: Scores | None = None
-
-
-def score(predictions: pd.DataFrame, objective: str) -> Scores:
-    """Measure predictions of every part.
-
-    Raises
-    ------
-    DivergedError
-        The objective is undefined.
-    """
-    parts = {str(part): group for part, group in predictions.groupby("split")}
-    metrics = {part: accuracy(group["age"], group["predicted_age"]) for part, group in parts.items()}
-    mean_age = parts["train"]["age"].mean()
-    mean_mae = {
-        part: accuracy(group["age"], 0 * group["age"] + mean_age)["mae"]
-        for part, group in parts.items()
-        if part != "train"
-    }
-    part, name = objective.split("/")
-    value = metrics[part][name]
-    if value is None:
-        raise DivergedError(f"`objective={objective}` is undefined for these predictions; use objective=val/mse.")
-    return Scores(metrics, mean_mae, value)
 
 
 def summary_of(results: Results, status: str, error: BaseException | None, seconds: float) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from brainage import models
-from brainage.config.schema import Config
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
-from brainage.evaluation.findings import check_variables
-from brainage.models import geometry
-from brainage.runs.record import Job, Results, score
+from brainage.evaluation.variables import check_variables
+from brainage.runs.record import Job, Results
+from brainage.runs.scores import score
 from brainage.training.pruning import PrunedError
 
 
@@ -23,8 +21,6 @@ def train(job: Job, results: Results) -> None:
         A sweep's pruner ended the training early.
     """
     config, folder = job.config, job.folder
-    results.config = config
-    check_model(config)
     if not folder.resumed:  # whose config.yaml stays as it is until training goes on
         folder.begin(job.config_text)
     selection = select_from(config.cohort, config.modality, phenotypes=config.evaluate)
@@ -47,11 +43,3 @@ def train(job: Job, results: Results) -> None:
     results.scores = score(predictions, config.objective)
     if config.evaluate:
         report.report(job, results, selection, predictions)
-
-
-def check_model(config: Config) -> None:
-    """Refuse a network that cannot be built, or arguments that a baseline does not take, without torch."""
-    name = config.model_value("name")
-    geometry.check(name, config.model)
-    if models.is_baseline(name):
-        models.build_baseline(name, config.network_arguments)

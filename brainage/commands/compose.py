@@ -1,0 +1,42 @@
+"""Compose a command's config with Hydra, and run the command."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from brainage.config.code import check_code_files, load_code
+from brainage.config.hydra import quote_query, register
+from brainage.errors import BrainageError
+from brainage.system.files import CONFIGS
+from brainage.system.session import say
+
+
+def run(name: str, words: Sequence[str]) -> int:
+    """Compose the config of a command from its words, and run it."""
+    try:
+        check_code_files(words)
+    except BrainageError as error:
+        say(error)
+        return error.exit_code
+    register()
+
+    def task(composed: DictConfig) -> Any:
+        try:
+            load_code(composed.code, HydraConfig.get().overrides.task)
+        except BrainageError as error:
+            say(error)
+            sys.exit(error.exit_code)
+        # Here, so that composing alone (--cfg job) does not wait for it.
+        return getattr(importlib.import_module(task.__module__), name)(composed)
+
+    task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
+    sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+    return 0

@@ -1,0 +1,21 @@
+"""Which columns of a cohort's table may be associated with the gap; needs no scipy, so that mistakes are answered soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from brainage.errors import EvaluationError, nearest
+
+# Columns that identify participants, or that the simulation added.
+_NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
+
+
+def check_variables(variables: Sequence[str], columns: Iterable[str]) -> None:
+    """Raise unless all ``associations.variables`` are columns of the cohort's table that identify no one."""
+    choices = [name for name in columns if name not in _NO_VARIABLES]
+    for name in variables:
+        if name not in choices:
+            raise EvaluationError(
+                f"`associations.variables` must name columns of the cohort's table, but got {name!r}. "
+                f"{nearest(name, choices) if choices else 'The table has no columns besides the age.'}"
+            )

@@ -1,0 +1,52 @@
+"""Accuracy of a run's predictions, and the value that a sweep minimises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from brainage.errors import DivergedError
+from brainage.evaluation.metrics import accuracy
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy of predictions by part.
+
+    Parameters
+    ----------
+    metrics : dict
+        Metrics by part and name.
+    mean_mae : dict
+        By part, the mean absolute error of predicting the training participants' mean age, in years.
+    objective : float
+        The value that a sweep minimises.
+    """
+
+    metrics: dict[str, dict[str, float | None]]
+    mean_mae: dict[str, float | None]
+    objective: float
+
+
+def score(predictions: pd.DataFrame, objective: str) -> Scores:
+    """Measure predictions of every part.
+
+    Raises
+    ------
+    DivergedError
+        The objective is undefined.
+    """
+    parts = {str(part): group for part, group in predictions.groupby("split")}
+    metrics = {part: accuracy(group["age"], group["predicted_age"]) for part, group in parts.items()}
+    mean_age = parts["train"]["age"].mean()
+    mean_mae = {
+        part: accuracy(group["age"], 0 * group["age"] + mean_age)["mae"]
+        for part, group in parts.items()
+        if part != "train"
+    }
+    part, name = objective.split("/")
+    value = metrics[part][name]
+    if value is None:
+        raise DivergedError(f"`objective={objective}` is undefined for these predictions; use objective=val/mse.")
+    return Scores(metrics, mean_mae, value)
