@@ -1,4 +1,4 @@
-"""Which columns of a cohort's table may be associated with the gap; needs no scipy, so that mistakes are answered soon."""
+"""Columns that may be associated with the gap; without scipy, so that mistakes are answered early."""
 
 from __future__ import annotations
 
