@@ -86,14 +86,14 @@ def _write_exclusions(folder: Path, samples: Sequence[Sample]) -> None:
 
 
 def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) -> _Predictions:
-    people = ensemble.participants()
-    values = ensemble.predict(people, device, config.batch_size)
-    split = ensemble.parts(people) if config.match_ids else pd.Series(None, people.index, dtype=object)
-    table = people.assign(split=split, predicted_age=values.mean(axis=1))
+    participants = ensemble.participants()
+    values = ensemble.predict(participants, device, config.batch_size)
+    split = ensemble.parts(participants) if config.match_ids else pd.Series(None, participants.index, dtype=object)
+    table = participants.assign(split=split, predicted_age=values.mean(axis=1))
     table["bag"] = table["predicted_age"] - table["age"]
     if values.shape[1] > 1:
         table["predicted_age_sd"] = values.std(axis=1, ddof=1)
-    notes = [*ensemble.caveats(people), *_known_participants(table, ensemble)]
+    notes = [*ensemble.caveats(participants), *_known_participants(table, ensemble)]
     if config.runs is not None:
         notes += [f"Excluded: {job}." for job in excluded_jobs(config.runs)]
     corrected = None
@@ -107,7 +107,7 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
 
 
 def _known_participants(table: pd.DataFrame, ensemble: Ensemble) -> list[str]:
-    """Return notes on participants whom the networks were trained or validated on."""
+    """Return notes on participants that were in training or validation of a network."""
     notes = []
     if n_known := int(table["split"].isin(["train", "val"]).sum()):
         notes.append(

@@ -27,7 +27,7 @@ class Job:
     Parameters
     ----------
     config : Config
-        What is trained, and on whom.
+        The model, its training and its participants.
     config_text : str
         ``config.yaml``.
     folder : RunFolder

@@ -24,7 +24,6 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
 }
 _NEEDED = ("in_channels", "kernel_size", "depth", "start_out", "stride")
 
-
 # The classes that a checkpoint may contain besides tensors and plain values: activations and losses.
 TRUSTED_CLASSES: list[Any] = [
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh),
@@ -76,19 +75,19 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
 
 
 def _unpickled(path: Path) -> dict[str, Any]:
-    """Read a checkpoint without making anything of it but tensors, plain values and a few of torch's classes."""
+    """Unpickle a checkpoint of tensors, plain values and `TRUSTED_CLASSES` only."""
     if not path.is_file():
         raise MissingPathError(f"`--checkpoint {path}` must be a file, but there is none. Name an existing one.")
     try:
         with torch.serialization.safe_globals(TRUSTED_CLASSES), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's protocol; whatever cannot be read is an error
+            warnings.simplefilter("ignore")  # of the pickle's protocol; an unreadable file is an error
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         names = _refused(path, str(error))
         raise BundleError(
-            f"`{path}` must hold tensors, plain values and a few of torch's classes only, but it wants "
-            f"{names or 'something else'}, which could run anything on this machine. It was not read. Ask for the "
-            "weights alone, from someone whom you trust."
+            f"`{path}` must contain tensors, plain values and a few of torch's classes only, but it loads "
+            f"{names or 'something else'}, which can execute any code. It was not read. Ask its author for a file with "
+            "the weights only."
         ) from None
     except Exception as error:  # torch's reader raises many kinds
         raise BundleError(
@@ -101,7 +100,7 @@ def _unpickled(path: Path) -> dict[str, Any]:
 
 
 def _refused(path: Path, message: str) -> str:
-    """Return the names of what a checkpoint asks for and does not get."""
+    """Return the names of the refused classes and functions of a checkpoint."""
     try:
         with torch.serialization.safe_globals(TRUSTED_CLASSES):
             names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
@@ -160,7 +159,7 @@ def _weights(state: dict[Any, Any], path: Path) -> dict[str, Tensor]:
 
 
 def _facts(path: Path, checkpoint: dict[str, Any], given: dict[Any, Any]) -> dict[str, Any]:
-    """Return what a checkpoint and its name tell of the training."""
+    """Return what the checkpoint and its name say about the training."""
     facts: dict[str, Any] = {}
     if type(epoch := checkpoint.get("epoch")) is int:
         facts["epoch"] = epoch
