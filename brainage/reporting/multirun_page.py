@@ -15,21 +15,16 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
+from brainage.reporting.text import integer
+from brainage.system.console import cell
 
 # One per job, then again with another dash: the page's colours, black, and the rest of Okabe and Ito's.
 _COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
 _DASHES = ("-", "-.")
 _MOST_NAMED = len(_COLOURS) * len(_DASHES)
 
-_COLUMNS = {
-    "val/mse": "best val MSE",
-    "val/mae": "val MAE",
-    "test/mae": "test MAE",
-    "parameters": "parameters",
-    "epochs": "epochs",
-    "best_epoch": "best epoch",
-    "seconds": "seconds",
-}
+_COLUMNS = {"val/mse": "best val MSE", "val/mae": "val MAE", "test/mae": "test MAE"}
+_COLUMNS |= {name: name.replace("_", " ") for name in ("parameters", "epochs", "best_epoch", "seconds")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,11 @@ def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[st
             ["Of the best epoch's weights. Choose by the validation error, not by the test set."],
             [_table(jobs)],
             [] if figure is None else [figure],
-            links=_links(folder, jobs),
+            links=[
+                (f"Job {job.row['job']}, {job.varied}", quote(report.relative_to(folder).as_posix()))
+                for job in jobs
+                if (report := job.folder / "report.html").is_file()
+            ],
         ),
         Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]
@@ -72,17 +71,7 @@ def _table(jobs: Sequence[Job]) -> Table:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _links(folder: Path, jobs: Sequence[Job]) -> list[tuple[str, str]]:
-    return [
-        (f"Job {job.row['job']}, {job.varied}", quote((job.folder / "report.html").relative_to(folder).as_posix()))
-        for job in jobs
-        if (job.folder / "report.html").is_file()
-    ]
+    return integer(value) if isinstance(value, int) else cell(value, ".2f")
 
 
 def _curves(jobs: Sequence[Job]) -> Figure | None:

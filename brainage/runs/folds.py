@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from brainage.evaluation import METRICS
-from brainage.system.console import show_table
+from brainage.system.console import cell, show_table
 from brainage.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
         write_whole(place / "folds.csv", lambda path: pd.DataFrame(table).to_csv(path, index=False))
         cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
         print()
-        show_table(" ".join(["Folds", *_shown_overrides(folds.overrides)]), (label, *_SHOWN), cells)
+        shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
+        show_table(" ".join(["Folds", *shared]), (label, *_SHOWN), cells)
         print(f"Folds: {place / 'folds.csv'}")
     target = place / "pooled_predictions.csv"
     target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
@@ -122,17 +123,6 @@ def _incomplete(
     return None
 
 
-def _shown_overrides(overrides: tuple[str, ...]) -> list[str]:
-    return [word for word in overrides if not word.startswith(("split=", "hydra."))]
-
-
 def _over(how: Any, table: list[dict[str, Any]], column: str) -> float | None:
     values = [row[column] for row in table if row[column] is not None]
     return float(how(values)) if len(values) == len(table) else None
-
-
-def cell(value: object) -> str:
-    """Return a value as the printed tables of folds and multiruns show it."""
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

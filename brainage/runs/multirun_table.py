@@ -12,8 +12,8 @@ from yaml import YAMLError
 from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
 from brainage.runs.folder import read_summary
-from brainage.runs.folds import cell, finish_folds
-from brainage.system.console import show_table
+from brainage.runs.folds import finish_folds
+from brainage.system.console import cell, show_table
 from brainage.system.files import write_whole
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
@@ -31,7 +31,8 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     table = pd.DataFrame([{**row, "overrides": " ".join(row["overrides"])} for row in rows]).convert_dtypes()
     write_whole(folder / "summary.csv", lambda path: table.to_csv(path, index=False))
     print()
-    show_table(f"{len(rows)} jobs", _SHOWN, [_cells(row, words) for row, words in zip(rows, own, strict=True)])
+    shown = ({**row, "overrides": words} for row, words in zip(rows, own, strict=True))
+    show_table(f"{len(rows)} jobs", _SHOWN, [[cell(row[name]) for name in _SHOWN] for row in shown])
     for row in rows:
         if row["reason"]:
             print(f"job {row['job']}: {row['reason']}")
@@ -81,7 +82,3 @@ def varied_overrides(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
     shared = set.intersection(*map(set, each)) if len(rows) > 1 else set()
     own = [" ".join(word for word in words if word not in shared) for words in each]
     return own, [word for word in each[0] if word in shared] if each else []
-
-
-def _cells(row: dict[str, Any], own_overrides: str) -> list[str]:
-    return [own_overrides if name == "overrides" else cell(row[name]) for name in _SHOWN]

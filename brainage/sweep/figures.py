@@ -1,12 +1,9 @@
-"""Pictures of a study.
-
-Optuna's own have no trials that were pruned in the history, cut their labels, and need pyplot's global state; only its
-importances are used here.
-"""
+"""Figures of a study. Optuna's own omit pruned trials from the history, cut labels, and need pyplot's global state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,31 +15,32 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+from brainage.system.console import cell
 
 Distributions = Mapping[str, BaseDistribution]
 
 # Marker and colour of a trial by how it ended.
 _LOOKS = {TrialState.COMPLETE: ("o", BLUE), TrialState.PRUNED: ("x", ORANGE), TrialState.FAIL: ("|", RED)}
 
-# Values above this multiple of the best one are drawn at the edge: networks that diverged would hide all others.
+# Values above this multiple of the best one are drawn at the edge: diverged networks would hide all others.
 _FAR = 3.0
 
-# A best value nearer to 0 than this, as an R² may be, is no measure of what is far; this is.
+# Replaces a best value that is nearer to 0, as an R² may be.
 _NEAR_ZERO = 0.2
 
 
-def value_of(trial: FrozenTrial, *, told: bool = True) -> float:
-    """Return what a trial reached; a pruned one the last that it `told`, if that is comparable; NaN for nothing."""
+def value_of(trial: FrozenTrial, *, reported: bool = True) -> float:
+    """Return a trial's value: of a pruned one its last `reported` value, if that is comparable; NaN without a value."""
     if trial.state == TrialState.COMPLETE:
         return float(trial.values[0])
     last = trial.intermediate_values
-    return float(last[max(last)]) if last and told else float("nan")
+    return float(last[max(last)]) if last and reported else float("nan")
 
 
-def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, told: bool = True) -> Figure:
-    """Draw every trial's value in order, and the best so far; `told`: whether pruned trials told such values."""
+def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, reported: bool = True) -> Figure:
+    """Draw every trial's value in order, and the best so far; `reported`: whether pruned trials reported values."""
     shown = [trial for trial in trials if trial.state.is_finished()]
-    values = np.array([value_of(trial, told=told) for trial in shown])
+    values = np.array([value_of(trial, reported=reported) for trial in shown])
     complete = np.array([trial.state == TrialState.COMPLETE for trial in shown])
     best = np.where(complete, values, -np.inf if maximize else np.inf)
     best = np.maximum.accumulate(best) if maximize else np.minimum.accumulate(best)
@@ -54,9 +52,8 @@ def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, told: b
         for state, (marker, colour) in _LOOKS.items():
             of_state = np.array([trial.state == state for trial in shown])
             y = np.where(np.isfinite(drawn), drawn, edge)[of_state]
-            axes.scatter(
-                numbers[of_state], y, marker=marker, color=colour, label=f"{state.name.lower()} ({of_state.sum()})"
-            )
+            label = f"{state.name.lower()} ({of_state.sum()})"
+            axes.scatter(numbers[of_state], y, marker=marker, color=colour, label=label)
         known = np.isfinite(best)
         axes.step(numbers[known], best[known], where="post", color=GREEN, label="best so far")
         axes.set(xlabel="trial", ylabel=name)
@@ -64,21 +61,20 @@ def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, told: b
         axes.legend()
 
     alt = f"{name} of each of {len(shown)} trials in order, and the best so far; complete, pruned, failed ones marked."
-    where = "A pruned trial stands at the last value that it told; failed and far ones" if told else "All others stand"
-    caption = f"{where} at the edge."
-    return draw("history", alt, plot, size=(7.5, 4), caption=caption)
+    where = "A pruned trial is at its last reported value; failed and far ones" if reported else "All others"
+    return draw("history", alt, plot, size=(7.5, 4), caption=f"{where} are at the edge.")
 
 
 def curves(trials: Sequence[FrozenTrial], name: str, best: FrozenTrial, *, maximize: bool) -> Figure:
-    """Draw the validation error of every trial, epoch by epoch; it was told as negative where the study maximizes."""
+    """Draw the validation error of every trial by epoch; it was reported as negative where the study maximizes."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         sign = -1 if maximize else 1
-        told = [trial for trial in trials if trial.intermediate_values]
-        everything = np.array([sign * value for trial in told for value in trial.intermediate_values.values()])
+        drawn = [trial for trial in trials if trial.intermediate_values]
+        everything = np.array([sign * value for trial in drawn for value in trial.intermediate_values.values()])
         _, edge = _clipped(everything, maximize=False)
-        for trial in sorted(told, key=lambda trial: trial.number == best.number):
+        for trial in sorted(drawn, key=lambda trial: trial.number == best.number):
             chosen = trial.number == best.number
             colour = GREEN if chosen else _LOOKS.get(trial.state, ("", GREY))[1]
             epochs, values = zip(*sorted(trial.intermediate_values.items()), strict=True)
@@ -93,7 +89,7 @@ def curves(trials: Sequence[FrozenTrial], name: str, best: FrozenTrial, *, maxim
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
-    return draw("curves", f"{name} by epoch, a line a trial; where lines end in a cross, the trial was pruned.", plot)
+    return draw("curves", f"{name} by epoch, one line per trial; a cross at the end marks a pruned trial.", plot)
 
 
 def importances(shares: dict[str, float]) -> Figure:
@@ -108,7 +104,9 @@ def importances(shares: dict[str, float]) -> Figure:
         axes.grid(visible=False, axis="y")
 
     order = ", ".join(f"{_short(name)} {share:.2f}" for name, share in shares.items())
-    return draw("importances", f"Importance of each parameter, as a share: {order}.", plot, size=(6, _height(shares)))
+    return draw(
+        "importances", f"Importance of each parameter, as a share: {order}.", plot, size=(6, 1.0 + 0.32 * len(shares))
+    )
 
 
 def parallel(trials: Sequence[FrozenTrial], distributions: Distributions, name: str, *, maximize: bool) -> Figure:
@@ -150,14 +148,8 @@ def slices(trials: Sequence[FrozenTrial], distributions: Distributions, name: st
             for state in (TrialState.PRUNED, TrialState.COMPLETE):
                 of_state = [i for i, trial in enumerate(trials) if trial.state == state]
                 marker, colour = _LOOKS[state]
-                axes.scatter(
-                    [scale.place(trials[i].params[key]) for i in of_state],
-                    values[of_state],
-                    marker=marker,
-                    s=16,
-                    color=colour,
-                    alpha=0.7,
-                )
+                x = [scale.place(trials[i].params[key]) for i in of_state]
+                axes.scatter(x, values[of_state], marker=marker, s=16, color=colour, alpha=0.7)
             ticks = scale.ticks()
             axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks], fontsize=8)
             axes.set(xlabel=_short(key), xlim=(-0.08, 1.08))
@@ -195,7 +187,7 @@ def front(
     *,
     maximize: bool,
 ) -> Figure:
-    """Draw two objectives against each other, with the trials that no other one beats in both."""
+    """Draw two objectives against each other, with the front: trials that no other one beats in both."""
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
@@ -211,11 +203,12 @@ def front(
     return draw("front", f"{names[0]} against {names[1]} of {len(trials)} trials, with the front of the best.", plot)
 
 
+@dataclass(frozen=True)
 class _Scale:
-    """Places a parameter's values between 0 and 1."""
+    """Scales a parameter's values to [0, 1]; `marks` are the values with a label."""
 
-    def __init__(self, place: Callable[[Any], float], marks: Sequence[Any]) -> None:
-        self.place, self._marks = place, marks
+    place: Callable[[Any], float]
+    marks: Sequence[Any]
 
     @classmethod
     def of(cls, distribution: BaseDistribution) -> _Scale:
@@ -227,9 +220,10 @@ class _Scale:
         log = bool(distribution.log)  # type: ignore[attr-defined]
         bend: Callable[[float], float] = (lambda value: float(np.log10(value))) if log else float
         span = bend(high) - bend(low) or 1.0
-        marks: Sequence[float]
         if log:
-            marks = [10.0**power for power in range(int(np.ceil(bend(low))), int(np.floor(bend(high))) + 1)] or [low]
+            marks: list[float] = [
+                10.0**power for power in range(int(np.ceil(bend(low))), int(np.floor(bend(high))) + 1)
+            ] or [low]
         else:
             whole = isinstance(distribution.low, int)  # type: ignore[attr-defined]
             marks = [float(mark) for mark in np.linspace(low, high, 4)]
@@ -237,19 +231,11 @@ class _Scale:
         return cls(lambda value: (bend(value) - bend(low)) / span, marks)
 
     def ticks(self) -> list[tuple[float, str]]:
-        return [(self.place(mark), _text(mark)) for mark in self._marks]
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return [(self.place(mark), cell(mark, "g")) for mark in self.marks]
 
 
 def _short(key: str) -> str:
     return key.rpartition(".")[2]
-
-
-def _height(items: Mapping[str, float]) -> float:
-    return 1.0 + 0.32 * len(items)
 
 
 def _clipped(values: NDArray[np.float64], *, maximize: bool) -> tuple[NDArray[np.float64], float]:

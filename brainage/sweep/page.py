@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
-from brainage.sweep.results import Result
+from brainage.sweep.results import Result, reason
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import fixed_values, reports_objective, search_space
 
@@ -27,7 +27,8 @@ _FEWEST = 10
 def write_page(study: Study, settings: SweepSettings, result: Result, folder: Path) -> Path:
     """Write ``report.html`` and its figures into the sweep's folder and return its path."""
     trials = study.get_trials(deepcopy=False)
-    sections = [_result(result)]
+    table = [Table(result.header, result.rows, title=result.title)] if result.rows else []
+    sections = [Section("Result", [result.counts, *result.sentences], table)]
     if any(trial.state == TrialState.COMPLETE for trial in trials):
         sections += [_course(study, settings, result), _parameters(study, settings)]
     sections += [_time(trials), *_failures(trials), _about(study)]
@@ -63,26 +64,19 @@ def _names(study: Study, settings: SweepSettings) -> list[str]:
     return [objective if name == "objective" else name for name in settings.objectives]
 
 
-def _result(result: Result) -> Section:
-    tables = [Table(result.header, result.rows, title=result.title)] if result.rows else []
-    return Section("Result", [result.counts, *result.sentences], tables)
-
-
 def _course(study: Study, settings: SweepSettings, result: Result) -> Section:
     trials, names = study.get_trials(deepcopy=False), _names(study, settings)
     maximize = study.directions[0] == StudyDirection.MAXIMIZE
     if len(names) > 1:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-        drawn = [figures.front(complete, study.best_trials, result.best[0], names, maximize=maximize)]
-        return Section("Front", figures=drawn)
-    drawn = [figures.history(trials, names[0], maximize=maximize, told=reports_objective(study))]
+        front = figures.front(complete, study.best_trials, result.best[0], names, maximize=maximize)
+        return Section("Front", figures=[front])
+    reported = reports_objective(study)
+    drawn = [figures.history(trials, names[0], maximize=maximize, reported=reported)]
     if any(trial.intermediate_values for trial in trials):
-        drawn.append(figures.curves(trials, _reported_name(study, names[0]), result.best[0], maximize=maximize))
+        name = "validation MSE" if reported else f"validation MSE ({names[0]} counts)"
+        drawn.append(figures.curves(trials, name, result.best[0], maximize=maximize))
     return Section("History", figures=drawn)
-
-
-def _reported_name(study: Study, name: str) -> str:
-    return "validation MSE" if reports_objective(study) else f"validation MSE ({name} counts)"
 
 
 def _parameters(study: Study, settings: SweepSettings) -> Section:
@@ -91,33 +85,31 @@ def _parameters(study: Study, settings: SweepSettings) -> Section:
     space = {key: value for key, value in search_space(study).items() if not value.single()}
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    drawn: list[Figure] = []
-    texts: list[str] = []
     if not space:
         return Section("Parameters", ["Every parameter had one value."])
+    drawn: list[Figure] = []
     if len(complete) >= _FEWEST:
         drawn.append(figures.importances(_importances(study)))
-        texts.append(
+        text = (
             "Importances are PED-ANOVA's (Watanabe et al. 2023, doi 10.24963/ijcai.2023/488), over complete trials: "
             "they describe what distinguishes good trials, not what would cause an improvement."
         )
     else:
-        texts.append(f"Importances need {_FEWEST} complete trials, and there are {len(complete)}.")
+        text = f"Importances need {_FEWEST} complete trials, and there are {len(complete)}."
     drawn += [
         figures.parallel(complete, space, name, maximize=maximize),
         figures.slices(trials if reports_objective(study) else complete, space, name, maximize=maximize),
     ]
-    return Section("Parameters", texts, figures=drawn)
+    return Section("Parameters", [text], figures=drawn)
 
 
 def _importances(study: Study) -> dict[str, float]:
     """Return the importance of each parameter for the first objective; equal ones if all values are equal."""
     sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
     with warnings.catch_warnings():
-        # PedAnova warns that it takes low values of a target for good, and of ties.
-        warnings.filterwarnings(
-            "ignore", "PedAnova.* computes the importances|Target and region quantiles", UserWarning
-        )
+        # PedAnova warns that low values of a target are the good ones, and of ties.
+        expected = "PedAnova.* computes the importances|Target and region quantiles"
+        warnings.filterwarnings("ignore", expected, UserWarning)
         return dict(optuna.importance.get_param_importances(study, target=lambda trial: sign * trial.values[0]))
 
 
@@ -135,19 +127,15 @@ def _time(trials: Sequence[FrozenTrial]) -> Section:
 
 
 def _failures(trials: Sequence[FrozenTrial]) -> list[Section]:
-    reasons = Counter(
-        str(trial.user_attrs.get("reason", "cut off by a signal, or with its process"))
-        for trial in trials
-        if trial.state == TrialState.FAIL
-    )
+    reasons = Counter(str(reason(trial)) for trial in trials if trial.state == TrialState.FAIL)
     if not reasons:
         return []
-    rows = [[reason, str(count)] for reason, count in reasons.most_common()]
+    rows = [[why, str(count)] for why, count in reasons.most_common()]
     return [Section("Failed trials", tables=[Table(("reason", "trials"), rows, text=True)])]
 
 
 def _about(study: Study) -> Section:
     rows = [*made_with(), ("Optuna", optuna.__version__)]
     listing = "\n".join(f"{key}: {value}" for key, value in sorted(fixed_values(study).items()))
-    table = Table((), rows, text=True)
-    return Section("What was run", tables=[table], listing=listing, listing_title="Values that all trials share")
+    title = "Values that all trials share"
+    return Section("What was run", tables=[Table((), rows, text=True)], listing=listing, listing_title=title)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
-from brainage.system.console import show_table
+from brainage.system.console import cell, show_table
 from brainage.system.files import write_whole
 from brainage.system.invocation import command_text
 
@@ -102,7 +102,7 @@ def write_trials(
             "seconds": trial.user_attrs.get("seconds"),
             "epochs": trial.user_attrs.get("epochs"),
             **{key: trial.params.get(key) for key in keys},
-            "reason": _reason(trial),
+            "reason": reason(trial),
         }
         for trial in trials
     ]
@@ -110,8 +110,8 @@ def write_trials(
     write_whole(path, lambda partial: table.to_csv(partial, index=False))
 
 
-def _reason(trial: FrozenTrial) -> str | None:
-    """Return the reason of a failed trial."""
+def reason(trial: FrozenTrial) -> str | None:
+    """Return the reason of a failed trial; None for others."""
     killed = "cut off by a signal, or with its process" if trial.state == TrialState.FAIL else None
     return trial.user_attrs.get(REASON, killed)
 
@@ -136,12 +136,8 @@ def _table(
                 for name, value in zip(settings.objectives, trial.values, strict=True)
             ),
             str(trial.user_attrs.get("epochs", "-")),
-            *(_text(trial.params.get(key)) for key in varied),
+            *(cell(trial.params.get(key), ".3g") for key in varied),
         ]
         for trial in trials
     ]
     return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows
-
-
-def _text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

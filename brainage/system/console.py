@@ -71,6 +71,13 @@ def _plain(text: str) -> Text:
     return Text(printable(text))
 
 
+def cell(value: object, spec: str = ".3f") -> str:
+    """Return a value for a table: a float by a format, None as a dash."""
+    if value is None:
+        return "-"
+    return format(value, spec) if isinstance(value, float) else str(value)
+
+
 def bytes_text(size: float) -> str:
     """Return a size in bytes as text, such as 1.2 MB."""
     unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
