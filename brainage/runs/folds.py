@@ -33,11 +33,10 @@ class Folds:
 
 
 def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write and print the folds' table and pooled predictions, if the multirun has folds.
+    """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if the multirun has folds.
 
-    ``folds.csv`` has one row per fold, their mean and their SD. ``pooled_predictions.csv`` has the columns of a run's
-    ``predictions.csv`` and every participant once, predicted as held-out; it needs all folds. They are in the
-    multirun's folder, or in ``folds/0``, ``folds/1``, ... where other choices vary too.
+    The table has one row per fold, their mean and SD. Pooled predictions have every participant once, as held-out, and
+    need all folds. Both are in ``folds/0``, ``folds/1``, ... where other overrides vary too.
     """
     found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
     for number, folds in enumerate(found):

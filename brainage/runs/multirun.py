@@ -133,8 +133,8 @@ def _lock(folder: Path) -> FileLock:
             lock.acquire(timeout=0)
         except Timeout:
             raise OutputError(
-                f"`hydra.sweep.dir={folder}` must belong to one process at a time, but another multirun is at work "
-                "there. Wait for its end, or stop it."
+                f"`hydra.sweep.dir={folder}` must belong to one process at a time, but another multirun is running "
+                "there. Wait until it ends, or stop it."
             ) from None
     return lock
 

@@ -8,17 +8,15 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-# Choices of the sweep, or of the user who trains the best trial.
+# Groups and keys that belong to the sweep, or to the user who trains the best trial.
 _OWN = frozenset({"sweep", "experiment", "logger"})
-
-# Values of the same kind.
 _OWN_KEYS = ("evaluate", "logger", "resume", "store", "sweep")
 
 Compose = Callable[[list[str]], DictConfig]
 
 
 def experiment_text(compose: Compose, words: list[str], title: str) -> str:
-    """Return the YAML of an experiment."""
+    """Return an experiment's YAML: what a trial's overrides (`words`) change; `title` is its first comment."""
     trial, default = compose(words), compose([])
     choices, usual = (config.hydra.runtime.choices for config in (trial, default))
     chosen = {

@@ -25,10 +25,7 @@ from brainage.system.signals import Interruption, interruptible
 def run(
     context: HydraContext, task: TaskFunction, composed: DictConfig, given: Mapping[str, Any], words: Sequence[str]
 ) -> int:
-    """Run a sweep for Hydra and return the exit code.
-
-    `given` has the keys of ``hydra.sweeper``, `words` are the command line's overrides.
-    """
+    """Run a sweep and return its exit code; `given` has the keys of ``hydra.sweeper``, `words` are the overrides."""
     # Optuna's own log would repeat each trial, and quote errors.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     command = same_command("train", sys.argv[1:])

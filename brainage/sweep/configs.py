@@ -26,11 +26,11 @@ _FREE = re.compile(r"(logger|store|resume|trainer\.(accelerator|devices|enable_\
 
 
 class TrialConfigs:
-    """Composes and checks the configs of trials."""
+    """Composes and checks the configs of trials, from the command line's config with ``hydra``."""
 
     def __init__(self, loader: ConfigLoader, composed: DictConfig, space: Space) -> None:
         self._loader, self._composed, self._space = loader, composed, space
-        self._bases: dict[tuple[str, ...], Any] = {}
+        self._bases: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def compose(self, point: Mapping[str, Any], *more: str) -> DictConfig:
         """Return the config of a trial, with ``hydra``."""
@@ -52,9 +52,8 @@ class TrialConfigs:
             config = self.compose(wide)
             with open_dict(config):
                 del config["hydra"], config["logger"]  # which refers to a run's folder
-            self._bases[words] = OmegaConf.to_container(config, resolve=True)
-        plain: dict[str, Any] = self._bases[words]
-        return plain
+            self._bases[words] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        return self._bases[words]
 
     def model(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a point's network."""
@@ -75,8 +74,10 @@ class TrialConfigs:
         known = {*leaves(self.base({})), *self._composed.hydra.runtime.choices}
         for key in self._space.distributions:
             if key not in known:
+                group = f"{key.partition('.')[0]}."
+                similar = {name for name in known if name.startswith(group)} or {n for n in known if "." not in n}
                 raise SweepError(
-                    f"`{key}` must be a key of the config to be searched, but there is none. {_nearest_key(key, known)}"
+                    f"`{key}` must be a key of the config to be searched, but there is none. {nearest(key, similar)}"
                 )
         for point in corners(self._space):
             self._check_values(point)
@@ -91,10 +92,10 @@ class TrialConfigs:
         except ImpossibleArchitectureError:
             return  # other points may be feasible
         except (HydraException, OmegaConfBaseException) as error:
-            reasons = [str(error), str(error.__cause__ or "").partition("full_key")[0]]
+            reasons = f"{error} {str(error.__cause__ or '').partition('full_key')[0]}"
             raise SweepError(
                 f"`hydra.sweeper.params` must have values that the config accepts, but at "
-                f"{' '.join(as_overrides(point))}: {' '.join(' '.join(reasons).split())} Change the range or choices."
+                f"{' '.join(as_overrides(point))}: {' '.join(reasons.split())} Change the range or choices."
             ) from None
 
     def terms(self, settings: SweepSettings) -> StudyTerms:
@@ -108,9 +109,3 @@ class TrialConfigs:
         }
         fixed[OBJECTIVES] = json.dumps(settings.objectives)
         return StudyTerms(self._space.described(), settings.directions, fixed)
-
-
-def _nearest_key(key: str, known: set[str]) -> str:
-    group = key.partition(".")[0]
-    similar = {name for name in known if name.startswith(f"{group}.")} or {name for name in known if "." not in name}
-    return nearest(key, similar)

@@ -23,7 +23,11 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 class FeasibleSpace:
-    """A space of which only feasible points are drawn."""
+    """A space of which only feasible points are drawn.
+
+    `check` raises ImpossibleArchitectureError for an infeasible point; `depends_on` returns whether feasibility depends
+    on a key, whose values are countable then.
+    """
 
     def __init__(self, space: Space, check: Check, depends_on: Callable[[str], bool] = lambda key: True) -> None:
         self.space = space
@@ -49,9 +53,9 @@ class FeasibleSpace:
             self._counted = self._count()
         points, weights = self._counted
         chosen = points[int(rng.choice(len(points), p=weights))]
-        rest = {key: value for key, value in self.space.distributions.items() if key not in chosen}
-        drawn = {**chosen, **{key: _drawn(value, rng) for key, value in rest.items()}}
-        return {key: drawn[key] for key in self.space.distributions}
+        return {
+            key: chosen[key] if key in chosen else _drawn(value, rng) for key, value in self.space.distributions.items()
+        }
 
     def _count(self) -> tuple[list[Point], np.ndarray]:
         """Return every feasible combination of countable values, with its probability."""

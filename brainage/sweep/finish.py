@@ -17,17 +17,9 @@ from brainage.system.files import write_whole
 
 
 def finish_sweep(
-    study: Study,
-    settings: SweepSettings,
-    folder: Path,
-    dashboard: str,
-    experiment: Callable[[FrozenTrial], str],
+    study: Study, settings: SweepSettings, folder: Path, dashboard: str, experiment: Callable[[FrozenTrial], str]
 ) -> None:
-    """Write and print the result of a study.
-
-    `dashboard` is the command that opens the study in the browser, `experiment` returns a trial as an experiment's
-    YAML.
-    """
+    """Write and print the result; `dashboard` is a command, `experiment` returns a trial's YAML."""
     with FileLock(folder / LOCK):  # several commands may end at the same moment
         trials, keys = study.get_trials(deepcopy=False), list(search_space(study))
         n_objectives = len(settings.objectives)

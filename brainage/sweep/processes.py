@@ -26,11 +26,8 @@ def run_workers(n_workers: int, command: list[str]) -> int:
     """
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if n_workers > n_cores:
-        log.warning(
-            "`hydra.sweeper.n_workers=%d` is more than the %d cores here: workers wait for each other.",
-            n_workers,
-            n_cores,
-        )
+        warning = "`hydra.sweeper.n_workers=%d` is more than the %d cores here: workers wait for each other."
+        log.warning(warning, n_workers, n_cores)
     threads = str(max(1, n_cores // n_workers))
     environment = {**os.environ, _MARK: "1", "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     processes = [subprocess.Popen([sys.executable, *command], env=environment) for _ in range(n_workers)]
@@ -43,5 +40,5 @@ def run_workers(n_workers: int, command: list[str]) -> int:
         for process in processes:
             process.wait()
         raise
-    # A worker that was killed has a negative code, and left the study without its trials.
+    # The code of a killed worker is negative.
     return next((max(code, 1) for code in codes if code), 0)

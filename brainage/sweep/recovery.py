@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 # In seconds. A trial without a heartbeat for the grace period is stale.
 HEARTBEAT, GRACE = 4, 20
 
-# A point that kills every process that tries it is given up after this many retries.
+# Retries of a point; one that kills every process is then given up.
 _RETRIES = 2
 
 # User attributes of trials: the whole point, written before its parameters are suggested one by one, and the reason
@@ -89,8 +89,8 @@ class StaleTrials:
     """Fails and re-enqueues the trials of processes that died.
 
     Optuna compares the last heartbeats of trials. A process that died before the first one leaves none, so this
-    process records one for every trial that it has seen running for the grace period: if nobody records another, the
-    trial becomes stale like any other.
+    process records one for every trial that it has seen running for the grace period: without another one, the trial
+    becomes stale like any other.
     """
 
     def __init__(self, study: Study, storage: RDBStorage) -> None:
@@ -119,5 +119,5 @@ def drop_waiting(study: Study, storage: RDBStorage) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         key = trial_id(study, storage, trial.number)
         with suppress(UpdateFinishedTrialError):
-            storage.set_trial_user_attr(key, REASON, "not tried again: the study has its trials")
+            storage.set_trial_user_attr(key, REASON, "not retried: the study has its trials")
             storage.set_trial_state_values(key, state=TrialState.FAIL)

@@ -30,10 +30,10 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a sweep, as it is printed and on the page."""
+    """The result of a sweep, as it is printed and on the page: the table of the best trials and what to do next."""
 
     counts: str
-    best: tuple[FrozenTrial, ...] = ()
+    best: tuple[FrozenTrial, ...] = ()  # the chosen trial, if any is complete
     title: str = ""
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()

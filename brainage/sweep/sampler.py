@@ -23,7 +23,9 @@ class FeasibleSampler(BaseSampler):
     """Asks another sampler until its proposal is feasible; draws feasible points while that one draws at random.
 
     Every trial has its own generator, seeded with (`seed`, trial number): processes that start later or run at the
-    same time do not repeat draws.
+    same time do not repeat draws. The first `n_first` points are drawn at random, in ascending order of `cost`: a
+    pruner then has trials to compare with before an expensive one starts. `all_trials` returns the study with all its
+    trials: Hyperband passes only those of one bracket.
     """
 
     def __init__(

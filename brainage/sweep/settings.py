@@ -18,38 +18,16 @@ _SCORES = ("val/r2", "val/pearson_r")
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The keys of ``hydra.sweeper``.
+    """The keys of ``hydra.sweeper``; `sampler` and `pruner` are configs with ``_target_``."""
 
-    Parameters
-    ----------
-    n_trials : int
-        Complete and pruned trials of the study, counted across processes and restarts.
-    direction : str or list of str
-        ``minimize`` or ``maximize``, one for each objective.
-    study_name : str
-        The name of the study and of its folder.
-    storage : str or None
-        The address of a database; None is a file in the sweep's folder.
-    sampler, pruner : dict
-        Their config with ``_target_``; None for no pruner.
-    params : dict of str to str
-        The search space.
-    objectives : list of str
-        ``objective`` (the run's own) or ``parameters`` (their number in the network).
-    n_workers : int
-        Processes to start on this machine.
-    max_consecutive_failures : int
-        A process stops after this many failed trials in a row.
-    """
-
-    n_trials: int
-    direction: Any
-    study_name: str
-    storage: str | None
+    n_trials: int  # complete and pruned ones of the study, counted across processes and restarts
+    direction: Any  # minimize or maximize, one for each objective
+    study_name: str  # also the name of its folder
+    storage: str | None  # the address of a database; None is a file in the sweep's folder
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None
-    params: Mapping[str, str] = field(default_factory=dict)
-    objectives: tuple[str, ...] = ("objective",)
+    params: Mapping[str, str] = field(default_factory=dict)  # the search space
+    objectives: tuple[str, ...] = ("objective",)  # the run's own, or the number of `parameters`
     n_workers: int = 1
     max_consecutive_failures: int = 5
 
@@ -86,17 +64,13 @@ class SweepSettings:
 
     def refuse_wrong_direction(self, objective: str) -> None:
         """Check that each direction matches its objective; `objective` is the run's own, such as ``val/mse``."""
-        for name, direction in zip(self.objectives, self.directions, strict=True):
-            wanted = "maximize" if name == "objective" and objective in _SCORES else "minimize"
+        best = "maximize" if objective in _SCORES else "minimize"
+        all_wanted = [best if name == "objective" else "minimize" for name in self.objectives]
+        for name, direction, wanted in zip(self.objectives, self.directions, all_wanted, strict=True):
             if direction != wanted:
                 what = f"`objective={objective}`" if name == "objective" else "the number of parameters"
+                correct = wanted if len(all_wanted) == 1 else f"[{','.join(all_wanted)}]"
                 raise SweepError(
                     f"`hydra.sweeper.direction` must be {wanted} for {what}, but got {direction}, which would search "
-                    f"for the worst. Set hydra.sweeper.direction={self._with(name, wanted)}."
+                    f"for the worst. Set hydra.sweeper.direction={correct}."
                 )
-
-    def _with(self, name: str, direction: str) -> str:
-        words = [
-            direction if other == name else now for other, now in zip(self.objectives, self.directions, strict=True)
-        ]
-        return words[0] if len(words) == 1 else f"[{','.join(words)}]"

@@ -25,7 +25,7 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """The searched parameters, and the overrides that all trials share."""
+    """The distributions of the searched keys, and the overrides that all trials share."""
 
     distributions: dict[str, BaseDistribution]
     fixed: tuple[str, ...]
@@ -70,21 +70,20 @@ def _parsed(word: str, where: str) -> Override:
     try:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
-        reason = " ".join(str(error).split())
         raise SweepError(
-            f"`{where}` cannot be read: {reason}. Write choice(a,b), range(start,stop), interval(low,high) or "
-            "tag(log,interval(low,high))."
+            f"`{where}` cannot be read: {' '.join(str(error).split())}. Write choice(a,b), range(start,stop), "
+            "interval(low,high) or tag(log,interval(low,high))."
         ) from None
 
 
 def _distribution(override: Override, key: str) -> BaseDistribution:
-    value = override.value()
-    if isinstance(value, ChoiceSweep):
-        return _choice(value, key)
-    if isinstance(value, RangeSweep):
-        return _range(value, key)
-    if isinstance(value, IntervalSweep):
-        return _interval(value, key)
+    match value := override.value():
+        case ChoiceSweep():
+            return _choice(value, key)
+        case RangeSweep():
+            return _range(value, key)
+        case IntervalSweep():
+            return _interval(value, key)
     raise SweepError(f"`{key}` must be choice(), range() or interval(), but got `{value}`. Use one of those.")
 
 

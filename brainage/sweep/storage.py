@@ -29,10 +29,15 @@ OBJECTIVES = "hydra.sweeper.objectives"
 # To connect: processes that start at the same moment create the tables at the same moment.
 _ATTEMPTS = 8
 
+_ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {"connect_args": {"timeout": 60}},
+    "postgresql": {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
+}
+
 
 @dataclass(frozen=True)
 class StudyTerms:
-    """What makes the trials of a study comparable; saved in it, and the same for every command that works on it."""
+    """What makes the trials of a study comparable, the same for every command: values are JSON by dotted key."""
 
     space: dict[str, str]
     directions: list[str]
@@ -70,7 +75,7 @@ def open_storage(url: str) -> RDBStorage:
             "cannot be read as one. Correct it, or leave it out for a file in the sweep's folder."
         ) from None
     try:
-        return _connected(address, _engine_options(address))
+        return _connected(address)
     except ImportError as error:
         raise SweepError(
             f"`hydra.sweeper.storage={shown}` needs a driver that is not installed ({error.name}). For PostgreSQL: "
@@ -83,16 +88,10 @@ def open_storage(url: str) -> RDBStorage:
         ) from None
 
 
-def _engine_options(address: URL) -> dict[str, Any]:
-    backend = address.get_backend_name()
-    if backend == "sqlite" and address.database:
+def _connected(address: URL) -> RDBStorage:
+    if address.get_backend_name() == "sqlite" and address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    if backend == "sqlite":
-        return {"connect_args": {"timeout": 60}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}} if backend == "postgresql" else {}
-
-
-def _connected(address: URL, options: dict[str, Any]) -> RDBStorage:
+    options = _ENGINE_OPTIONS.get(address.get_backend_name(), {})
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with experimental():
@@ -121,7 +120,7 @@ def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
     if former is None and not study.get_trials(deepcopy=False):
         study.set_user_attr(_KEY, now)
     elif former is None:
-        raise _other_study(name, "was made by something else", "")
+        raise _other_study(name, "was created by another program")
     else:
         for part, verb in (("space", "searches"), ("fixed", "has")):
             _refuse_difference(name, verb, former[part], now[part])
@@ -149,20 +148,18 @@ def _refuse_other_directions(storage: BaseStorage, name: str, terms: StudyTerms)
         study = optuna.load_study(study_name=name, storage=storage)
         found = [direction.name.lower() for direction in study.directions]
         if found != terms.directions:
-            raise _other_study(
-                name, f"has the direction {', '.join(found)}", f"now it is {', '.join(terms.directions)}"
-            )
+            raise _other_study(name, f"has the direction {', '.join(found)}", ", ".join(terms.directions))
 
 
 def _refuse_difference(name: str, verb: str, former: dict[str, str], now: dict[str, str]) -> None:
     for key in sorted({*former, *now}):
         if former.get(key) != now.get(key):
-            found, given = former.get(key, "nothing"), now.get(key, "nothing")
-            raise _other_study(name, f"{verb} `{key}` as {found}", f"now it is {given}")
+            raise _other_study(name, f"{verb} `{key}` as {former.get(key, 'nothing')}", now.get(key, "nothing"))
 
 
-def _other_study(name: str, found: str, now: str) -> SweepError:
+def _other_study(name: str, found: str, now: str | None = None) -> SweepError:
+    but = f", but now it is {now}" if now else ""
     return SweepError(
-        f"`hydra.sweeper.study_name={name}` {found}{', but ' if now else ''}{now}. Trials of one study must be "
-        "comparable: choose another hydra.sweeper.study_name=NAME, or give the same command as before."
+        f"`hydra.sweeper.study_name={name}` {found}{but}. Trials of one study must be comparable: "
+        "choose another hydra.sweeper.study_name=NAME, or give the same command as before."
     )

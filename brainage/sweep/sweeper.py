@@ -59,9 +59,8 @@ class Sweep:
         if is_worker():
             worker.work()
             return 0
-        log.info(
-            "Study %s in %s: %s", self._settings.study_name, shown_url(self._url), ", ".join(self._space.distributions)
-        )
+        searched = ", ".join(self._space.distributions)
+        log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self._url), searched)
         try:
             code = self._work(worker, study, command)
             worker.settle()
@@ -137,7 +136,6 @@ class Sweep:
         return made
 
     def _experiment(self, trial: FrozenTrial) -> str:
-        """Return a trial as an experiment's YAML."""
         values = ", ".join(f"{value:g}" for value in trial.values)
         title = f"Trial {trial.number} of the study {self._settings.study_name}: {values}."
         words = [*self._space.fixed, *as_overrides(trial.params)]

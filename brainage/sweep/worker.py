@@ -37,11 +37,11 @@ class TooManyFailuresError(SweepError):
 
 @dataclass(frozen=True)
 class Task:
-    """What workers do."""
+    """What workers do: `launch` trains a numbered trial at a point and returns the run's summary."""
 
     launch: Callable[[int, Point], Mapping[str, Any]]
     objectives: tuple[str, ...]
-    budget: int
+    budget: int  # complete and pruned trials
     max_consecutive_failures: int
 
 
@@ -106,14 +106,15 @@ class Worker:
             # Re-enqueue now instead of waiting for a stale heartbeat.
             retry(self._study, self._study.get_trials(deepcopy=False)[trial.number])
             raise KeyboardInterrupt from None
-        for name, value in _attributes(summary, time.monotonic() - started).items():
+        seconds = round(time.monotonic() - started, 3)
+        for name, value in {**_attributes(summary), "seconds": seconds}.items():
             trial.set_user_attr(name, value)
         if summary["status"] == "pruned":
             self._n_failed = 0
             raise optuna.TrialPruned
         values = [_value(summary, name) for name in self._task.objectives]
         if summary["status"] != "finished" or None in values:
-            self._fail(trial, str(summary.get("reason") or "it left no summary; see its log"))
+            self._fail(trial, str(summary.get("reason") or "no summary was written; see its log"))
         self._n_failed = 0
         known = tuple(value for value in values if value is not None)
         return known[0] if len(known) == 1 else known
@@ -155,20 +156,18 @@ def _log_trial(study: Study, trial: FrozenTrial) -> None:
 def _suggest(trial: optuna.Trial, key: str, distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(key, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
-    assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    suggest: Any = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+    return suggest(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
-def _attributes(summary: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+def _attributes(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return the user attributes of a trial, for the sweep's table and page."""
     return {
         "epochs": summary.get("epochs"),
         "best_epoch": summary.get("best_epoch"),
         "parameters": summary.get("model", {}).get("parameters"),
         "fit_seconds": summary.get("seconds", {}).get("fit"),
-        "seconds": round(seconds, 3),
     }
 
 

@@ -54,7 +54,7 @@ def test_a_study_with_other_terms_is_refused(url: str, terms: StudyTerms, messag
 def test_a_study_that_something_else_made_is_refused(url: str) -> None:
     study = optuna.create_study(storage=open_storage(url), study_name="name")
     study.tell(started(study), 1.0)
-    with pytest.raises(SweepError, match=r"`hydra.sweeper.study_name=name` was made by something else\. Trials"):
+    with pytest.raises(SweepError, match=r"`hydra.sweeper.study_name=name` was created by another program\. Trials"):
         opened(url)
 
 
