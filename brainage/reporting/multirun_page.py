@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,8 @@ def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
         return found
     for row in rows:
         for part, points in found.items():
-            try:
+            with suppress(KeyError, TypeError, ValueError):
                 epoch, loss = int(row["epoch"]), float(row[f"{part}/loss"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            if math.isfinite(loss) and loss > 0:
-                points.append((epoch, loss))
+                if math.isfinite(loss) and loss > 0:
+                    points.append((epoch, loss))
     return found

@@ -62,15 +62,11 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
 
     label = folds.key.partition(".")[2]
     finished = {fold: row for fold, row in folds.jobs.items() if row["status"] == "finished"}
-    evaluated = {fold: row for fold, row in finished.items() if (folder / row["job"] / "predictions.csv").exists()}
-    tested = {fold: _tested(folder / row["job"]) for fold, row in evaluated.items()}
+    paths = {fold: folder / row["job"] / "predictions.csv" for fold, row in finished.items()}
+    tested = {fold: _tested(path) for fold, path in paths.items() if path.exists()}
+    n_test = {fold: len(table) for fold, table in tested.items()}
     table = [
-        {
-            label: fold,
-            "job": row["job"],
-            "n_test": len(tested[fold]) if fold in tested else None,
-            **{name: row[name] for name in _METRICS},
-        }
+        {label: fold, "job": row["job"], "n_test": n_test.get(fold), **{name: row[name] for name in _METRICS}}
         for fold, row in finished.items()
     ]
     if len(table) > 1:
@@ -95,11 +91,11 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
     print(f"Pooled: {len(pooled)} participants, each predicted once, MAE {error:.2f} years: {target}")
 
 
-def _tested(job: Path) -> pd.DataFrame:
-    """Return the test rows of a job's predictions, as text."""
+def _tested(path: Path) -> pd.DataFrame:
+    """Return the test rows of predictions, as text."""
     import pandas as pd
 
-    predictions = pd.read_csv(job / "predictions.csv", dtype=str, keep_default_na=False)
+    predictions = pd.read_csv(path, dtype=str, keep_default_na=False)
     return predictions[predictions["split"] == "test"]
 
 

@@ -80,7 +80,7 @@ def _check(word: str) -> None:
     if key in _OWN or key.startswith(_OWN_PREFIXES):
         raise StudyError(
             f"`{word}` cannot be given to a study: its experiments set components, models, optimizers, objectives and "
-            "Hydra's settings. Leave it out, or run a step's command by itself."
+            "Hydra's settings. Remove it, or run a step's command by itself."
         )
     if override.is_sweep_override():
         raise StudyError(

@@ -95,13 +95,12 @@ def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
     chosen = SIZES[size]
     simulated = not any(word.startswith("cohort=") and word != "cohort=simulated" for word in overrides)
     given = any(word.startswith("cohort.n_participants=") for word in overrides)
-    shared = ((f"cohort.n_participants={chosen.n_participants}",) if simulated and not given else ()) + (*overrides,)
+    shared = [f"cohort.n_participants={chosen.n_participants}"] if simulated and not given else []
+    shared += overrides
 
     def trainings(stage: str, names: Sequence[str], own: Sequence[str], *flags: str) -> list[Step]:
-        return [
-            Step(stage, name, out / stage / name, ("train", *flags, f"experiment={stage}/{name}", *own, *shared))
-            for name in names
-        ]
+        words = {name: ("train", *flags, f"experiment={stage}/{name}", *own, *shared) for name in names}
+        return [Step(stage, name, out / stage / name, words[name]) for name in names]
 
     finals = trainings("final_models", FINALS, chosen.finals)
     runs = ",".join(quoted(str(final.folder)) for final in finals)

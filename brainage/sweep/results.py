@@ -125,19 +125,13 @@ def _values(trial: FrozenTrial, n_objectives: int, *, reported: bool) -> list[An
 def _table(
     trials: Sequence[FrozenTrial], settings: SweepSettings, keys: Sequence[str]
 ) -> tuple[str, Sequence[str], list[list[str]]]:
-    """Return the title, header and rows of the best trials; without parameters that have the same value in all."""
+    """Return the title, header and rows of the best trials, without parameters that are the same in all."""
     varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
     title = "The front" if len(settings.objectives) > 1 else f"The best {len(trials)}"
-    rows = [
-        [
-            str(trial.number),
-            *(
-                f"{value:,.0f}" if name == "parameters" else f"{value:.3f}"
-                for name, value in zip(settings.objectives, trial.values, strict=True)
-            ),
-            str(trial.user_attrs.get("epochs", "-")),
-            *(cell(trial.params.get(key), ".3g") for key in varied),
-        ]
-        for trial in trials
-    ]
+    formats = [",.0f" if name == "parameters" else ".3f" for name in settings.objectives]
+    rows = []
+    for trial in trials:
+        values = map(format, trial.values, formats)
+        parameters = (cell(trial.params.get(key), ".3g") for key in varied)
+        rows.append([str(trial.number), *values, str(trial.user_attrs.get("epochs", "-")), *parameters])
     return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows

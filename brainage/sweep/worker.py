@@ -143,14 +143,14 @@ class Worker:
 
 def _log_trial(study: Study, trial: FrozenTrial) -> None:
     """Log the result of a trial."""
-    cost = f"{trial.user_attrs.get('epochs')} epochs, {trial.user_attrs.get('seconds', 0):.1f} s"
-    if trial.state == TrialState.PRUNED:
-        log.info("Trial %d: pruned, %s", trial.number, cost)
-    elif trial.state == TrialState.COMPLETE:
-        best = ""
+    result, best = "pruned", ""
+    if trial.state == TrialState.COMPLETE:
+        result = " and ".join(f"{value:.3f}" for value in trial.values)
         if len(study.directions) == 1:
             best = f", best so far {study.best_value:.3f} (trial {study.best_trial.number})"
-        log.info("Trial %d: %s, %s%s", trial.number, " and ".join(f"{v:.3f}" for v in trial.values), cost, best)
+    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+        epochs, seconds = trial.user_attrs.get("epochs"), trial.user_attrs.get("seconds", 0)
+        log.info("Trial %d: %s, %s epochs, %.1f s%s", trial.number, result, epochs, seconds, best)
 
 
 def _suggest(trial: optuna.Trial, key: str, distribution: BaseDistribution) -> Any:

@@ -312,13 +312,13 @@ def test_the_number_of_parameters_alone_can_be_the_objective(tmp_path: Path) -> 
 
 
 def test_with_another_objective_a_pruned_trial_has_no_value(tmp_path: Path) -> None:
-    """What it told is the validation MSE, as negative since the pruner takes more for better."""
+    """It reported the validation MSE, negative because a pruner that maximises prefers higher values."""
     study, options = made("val/r2", ("maximize",))
     add(study, 0.3, reported=(-60.0, -40.0))
     add(study, None, reported=(-70.0,), state=TrialState.PRUNED)
     seen = ended(study, options, tmp_path)
     assert "Searched for a high val/r2" in seen.text
-    assert "All others stand at the edge." in seen.text
+    assert "All others are at the edge." in seen.text
     assert "validation MSE (val/r2 counts) by epoch" in " ".join(str(image["alt"]) for image in seen.images)
     rows = [line.split(",")[:3] for line in (tmp_path / "trials.csv").read_text().splitlines()]
     assert rows == [["number", "state", "value"], ["0", "COMPLETE", "0.3"], ["1", "PRUNED", ""]]
