@@ -105,11 +105,9 @@ def _curves(jobs: Sequence[Job]) -> Figure | None:
 def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
     """Return the finite losses of a ``metrics.csv`` by epoch; rows that cannot be read are skipped."""
     found: dict[str, list[tuple[int, float]]] = {"train": [], "val": []}
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):
-        return found
+    rows: list[dict[str, str]] = []
+    with suppress(OSError, ValueError, csv.Error), path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     for row in rows:
         for part, points in found.items():
             with suppress(KeyError, TypeError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,10 +112,9 @@ def _refuse_other_grid(folder: Path, config: DictConfig) -> None:
     try:
         ensure_unused(folder)
     except OutputError:
-        try:
+        former = None
+        with suppress(OSError, ValueError, AttributeError, YAMLError, OmegaConfBaseException):
             former = _grid(OmegaConf.load(folder / "multirun.yaml"))
-        except (OSError, ValueError, AttributeError, YAMLError, OmegaConfBaseException):
-            former = None
         if former is None:
             raise
         if former != _grid(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,9 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 
 def _row(job: Path, name: str) -> dict[str, Any]:
     summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
-    try:
+    overrides: list[str] = []
+    with suppress(OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
         overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
-        overrides = []
     metrics = summary.get("metrics", {})
     return {
         "job": name,

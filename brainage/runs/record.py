@@ -130,4 +130,5 @@ def reason_of(error: BaseException) -> str:
 
 def has_diverged(summary: Mapping[str, Any]) -> bool:
     """Return whether a run failed because its training diverged."""
-    return summary.get("error") == DivergedError.__name__
+    # Version 0.1 wrote the reason only.
+    return summary.get("error") == DivergedError.__name__ or str(summary.get("reason")).startswith("Training diverged:")

@@ -19,10 +19,8 @@ from brainage.study.plan import Step
 from brainage.system.files import CONFIGS
 
 # Keys that the study's experiments set.
-_OWN = frozenset(
-    {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
-    | {"modality.name", "modality.dimension", "modality.components", "modality.n_channels"}
-)
+_OWN = {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
+_OWN |= {f"modality.{key}" for key in ("name", "dimension", "components", "n_channels")}
 _OWN_PREFIXES = ("hydra.", "hydra/", "model.", "optimizer.")
 
 

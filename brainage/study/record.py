@@ -63,13 +63,8 @@ def _read(out: Path) -> StudyRecord | None:
         saved = json.loads(path.read_text())
         if "seconds" not in saved:  # an earlier version saved no commits
             saved |= {"seconds": saved["done"], "done": dict.fromkeys(saved["done"])}
-        return StudyRecord(
-            str(saved["size"]),
-            list(saved["overrides"]),
-            {str(label): float(seconds) for label, seconds in saved["seconds"].items()},
-            {str(label): None if commit is None else str(commit) for label, commit in saved["done"].items()},
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return StudyRecord(**saved)
+    except (OSError, ValueError, KeyError, TypeError):
         raise StudyError(f"`{path}` must be a study's record, but cannot be read. Use another folder.") from None
 
 

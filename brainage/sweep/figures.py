@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -56,9 +57,7 @@ def history(trials: Sequence[FrozenTrial], name: str, *, maximize: bool, reporte
             axes.scatter(numbers[of_state], y, marker=marker, color=colour, label=label)
         known = np.isfinite(best)
         axes.step(numbers[known], best[known], where="post", color=GREEN, label="best so far")
-        axes.set(xlabel="trial", ylabel=name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        _label(axes, "trial", name)
 
     alt = f"{name} of each of {len(shown)} trials in order, and the best so far; complete, pruned, failed ones marked."
     where = "A pruned trial is at its last reported value; failed and far ones" if reported else "All others"
@@ -85,9 +84,7 @@ def curves(trials: Sequence[FrozenTrial], name: str, best: FrozenTrial, *, maxim
         axes.plot([], [], color=GREEN, linewidth=2.4, label=f"best (trial {best.number})")
         axes.plot([], [], color=BLUE, label="complete")
         axes.plot([], [], color=ORANGE, marker="x", label="pruned")
-        axes.set(xlabel="epoch", ylabel=name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        _label(axes, "epoch", name)
 
     return draw("curves", f"{name} by epoch, one line per trial; a cross at the end marks a pruned trial.", plot)
 
@@ -168,13 +165,10 @@ def durations(trials: Sequence[FrozenTrial]) -> Figure:
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         numbers = [trial.number for trial in trials]
-        total = np.array([trial.user_attrs.get("seconds") or np.nan for trial in trials], dtype=float)
-        fit = np.array([trial.user_attrs.get("fit_seconds") or np.nan for trial in trials], dtype=float)
-        axes.bar(numbers, total, color=GREY, width=0.9, label="all else")
-        axes.bar(numbers, fit, color=BLUE, width=0.9, label="training")
-        axes.set(xlabel="trial", ylabel="time (s)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        for key, colour, label in (("seconds", GREY, "all else"), ("fit_seconds", BLUE, "training")):
+            seconds = np.array([trial.user_attrs.get(key) or np.nan for trial in trials], dtype=float)
+            axes.bar(numbers, seconds, color=colour, width=0.9, label=label)
+        _label(axes, "trial", "time (s)")
 
     return draw("time", f"Time of each of {len(trials)} trials, that of training and all else.", plot, size=(7.5, 3.2))
 
@@ -232,6 +226,12 @@ class _Scale:
 
     def ticks(self) -> list[tuple[float, str]]:
         return [(self.place(mark), cell(mark, "g")) for mark in self.marks]
+
+
+def _label(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlabel=x, ylabel=y)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
 
 
 def _short(key: str) -> str:

@@ -63,18 +63,15 @@ def is_retry(trial: FrozenTrial) -> bool:
 
 def retry(study: Study, trial: FrozenTrial) -> None:
     """Re-enqueue a trial with its point, unless that was done before, the limit is reached, or it had no point yet."""
-    if saved_point(trial) is not None and trial.number not in _retried(study):
+    retried = {
+        number
+        for other in study.get_trials(deepcopy=False)
+        for number in [*other.system_attrs.get("retry_history", []), *other.user_attrs.get(_RETRY_OF, [])]
+    }
+    if saved_point(trial) is not None and trial.number not in retried:
         with experimental():
             again = RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
         again(study, copy.deepcopy(trial))  # it extends the trial's own history
-
-
-def _retried(study: Study) -> set[int]:
-    return {
-        number
-        for trial in study.get_trials(deepcopy=False)
-        for number in [*trial.system_attrs.get("retry_history", []), *trial.user_attrs.get(_RETRY_OF, [])]
-    }
 
 
 def retry_orphans(study: Study) -> None:

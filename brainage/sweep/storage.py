@@ -112,7 +112,10 @@ def _connected(address: URL) -> RDBStorage:
 
 def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
     """Open or create a study."""
-    _refuse_other_directions(storage, name, terms)
+    with suppress(KeyError):  # a new study
+        found = [way.name.lower() for way in optuna.load_study(study_name=name, storage=storage).directions]
+        if found != terms.directions:
+            raise _other_study(name, f"has the direction {', '.join(found)}", ", ".join(terms.directions))
     directions = [StudyDirection[direction.upper()] for direction in terms.directions]
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
     now = {"space": terms.space, "fixed": terms.fixed}
@@ -141,14 +144,6 @@ def reports_objective(study: Study) -> bool:
     """Return whether the validation MSE that trials report every epoch is the study's only objective."""
     fixed = fixed_values(study)
     return fixed.get("objective") == '"val/mse"' and fixed.get(OBJECTIVES) == '["objective"]'
-
-
-def _refuse_other_directions(storage: BaseStorage, name: str, terms: StudyTerms) -> None:
-    with suppress(KeyError):
-        study = optuna.load_study(study_name=name, storage=storage)
-        found = [direction.name.lower() for direction in study.directions]
-        if found != terms.directions:
-            raise _other_study(name, f"has the direction {', '.join(found)}", ", ".join(terms.directions))
 
 
 def _refuse_difference(name: str, verb: str, former: dict[str, str], now: dict[str, str]) -> None:

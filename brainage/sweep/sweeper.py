@@ -111,7 +111,10 @@ class Sweep:
     def _launch(self, number: int, point: Point) -> Mapping[str, Any]:
         """Train at a point and return the run's summary."""
         log.info("Trial %d: %s", number, " ".join(as_overrides(point)))
-        config = self._configs.compose(point, *self._wandb_group())
+        wandb = (self._composed.logger or {}).get("wandb")
+        grouped = wandb is not None and wandb.group is None
+        group = [f"logger.wandb.group={self._settings.study_name}"] if grouped else []
+        config = self._configs.compose(point, *group)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
         done = run_job(
@@ -125,11 +128,6 @@ class Sweep:
         path = self._folder / "trials" / str(number) / "summary.json"
         summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "failed"}
         return summary
-
-    def _wandb_group(self) -> list[str]:
-        wandb = (self._composed.logger or {}).get("wandb")
-        grouped = wandb is not None and wandb.group is None
-        return [f"logger.wandb.group={self._settings.study_name}"] if grouped else []
 
     def _make_sampler(self, seed: int) -> BaseSampler:
         made: BaseSampler = _made("sampler", BaseSampler, {**self._settings.sampler, "seed": seed})

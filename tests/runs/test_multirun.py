@@ -135,12 +135,15 @@ DIVERGED_RUN = {
     "objective": {"value": None},
 }
 
+DIVERGED_IN_0_1 = {key: value for key, value in DIVERGED_RUN.items() if key != "error"}
+
 
 @pytest.mark.parametrize(
     ("summary", "has_checkpoint", "expected"),
     [
         (FINISHED, True, PreviousJob(FINISHED)),
         (DIVERGED_RUN, True, PreviousJob(DIVERGED_RUN)),
+        (DIVERGED_IN_0_1, True, PreviousJob(DIVERGED_IN_0_1)),
         ({"status": "failed", "reason": "out of memory"}, True, PreviousJob(resumable=True)),
         ({"status": "failed", "reason": "out of memory"}, False, PreviousJob()),
         ({"status": "interrupted", "reason": "SIGINT"}, True, PreviousJob(resumable=True)),
