@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
 from brainage.sweep.sweeper import Sweep
 from brainage.system.invocation import same_command
+from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
 
 
@@ -52,9 +52,7 @@ def run(
         )
         return 1
     except BrainageError as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print(f"error: {error}", file=sys.stderr)
+        say(error)
         return error.exit_code
 
 

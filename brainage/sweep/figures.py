@@ -101,9 +101,8 @@ def importances(shares: dict[str, float]) -> Figure:
         axes.grid(visible=False, axis="y")
 
     order = ", ".join(f"{_short(name)} {share:.2f}" for name, share in shares.items())
-    return draw(
-        "importances", f"Importance of each parameter, as a share: {order}.", plot, size=(6, 1.0 + 0.32 * len(shares))
-    )
+    alt = f"Importance of each parameter, as a share: {order}."
+    return draw("importances", alt, plot, size=(6, 1.0 + 0.32 * len(shares)))
 
 
 def parallel(trials: Sequence[FrozenTrial], distributions: Distributions, name: str, *, maximize: bool) -> Figure:
