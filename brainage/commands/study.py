@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainage.study.plan import SIZES
-from brainage.study.runner import run_study
 from brainage.system.session import exit_code_of
 
 
@@ -23,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 
     def work() -> int:
+        from brainage.study.runner import run_study  # Hydra, pandas and matplotlib
+
         run_study(options.size, options.out, options.overrides)
         return 0
 
