@@ -123,7 +123,7 @@ def ukb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def simulate(folder: Path, layout: str, name: str, *more: str) -> Ended:
-    words = ["-m", "brainage.data.cohorts.simulated", "--layout", layout, "--out", name, "--participants", "60", *more]
+    words = ["-m", "brainage", "simulate", "--layout", layout, "--out", name, "--participants", "60", *more]
     return run_command(folder, *words)
 
 
@@ -214,7 +214,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(plain: tuple[Path, Ended])
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     ended = run_command(plain[0], "train.py", *FAST, f"hydra.run.dir={run}")
     assert ended.code == 2
-    assert "must be a folder without a run, but it holds `metrics.csv`" in ended.err
+    assert "must be a folder without a run, but it contains `metrics.csv`" in ended.err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 

@@ -436,9 +436,9 @@ def test_a_folder_that_cannot_be_taken_up_is_refused_and_stays_as_it_is(
     [
         (("resume=run", "seed=3", "model.depth=3"), "only trainer.max_epochs may be changed, but got `seed=3`, `model"),
         (("resume=run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),
-        (("resume=nowhere",), "`resume=nowhere` must be the folder of a run that began.*but it does not exist"),
-        (("resume=.",), "must be the folder of a run that began.*but it holds none"),
-        (("resume=run", "--multirun"), "`resume=run` takes up one run, but got --multirun"),
+        (("resume=nowhere",), "`resume=nowhere` must be the folder of a run.*but it does not exist"),
+        (("resume=.",), "must be the folder of a run.*but it has none"),
+        (("resume=run", "--multirun"), "`resume=run` .*one run, but got --multirun"),
         (("resume=run", "trainer.max_epochs=3"), "This run is finished"),
     ],
 )
