@@ -26,19 +26,12 @@ _TRUSTED = ("torch.optim.", "pytorch_lightning.")
 
 
 def instance(key: str, value: Any) -> Any:
-    """Make what a config names by ``_target_``; return another value as it is.
-
-    Parameters
-    ----------
-    key : str
-        Where it stands, for messages.
-    value : Any
-        A part of the config.
+    """Instantiate a config's ``_target_``; return a value without one as it is.
 
     Raises
     ------
     ConfigError
-        It cannot be made.
+        It cannot be instantiated; the message names `key`, and a missing extra.
     """
     if not isinstance(value, dict) or "_target_" not in value:
         return value
@@ -46,6 +39,10 @@ def instance(key: str, value: Any) -> Any:
         return instantiate(value, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__ or error
+        if isinstance(cause, ModuleNotFoundError) and "tensorboard" in str(cause).lower():
+            raise ConfigError(
+                f'`{key}` needs TensorBoard, which is not installed: pip install "brainage[tensorboard]".'
+            ) from error
         raise ConfigError(
             f"`{key}` names {value['_target_']!r}, which cannot be made: {' '.join(str(cause).split())}. Check its "
             "name, its arguments, and whether its package is installed."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
 
 from brainage.config.instantiate import check_targets, instance, open_loggers
 from brainage.errors import ConfigError
@@ -79,3 +80,16 @@ def test_loggers_get_the_config_and_write_into_their_folder(tmp_path: Path) -> N
         logger.save()
     (written,) = tmp_path.rglob("hparams.yaml")
     assert written.read_text() == "seed: 7\n"
+
+
+def test_a_missing_tensorboard_is_one_message_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **more: object) -> None:
+        cause = ModuleNotFoundError(
+            "Neither `tensorboard` nor `tensorboardX` is available. Try `pip install`ing either."
+        )
+        raise InstantiationException("Error in call to target") from cause
+
+    monkeypatch.setattr("brainage.config.instantiate.instantiate", fail)
+    entry = {"_target_": "pytorch_lightning.loggers.TensorBoardLogger", "save_dir": "."}
+    with pytest.raises(ConfigError, match=r"`logger.tensorboard` .*brainage\[tensorboard\]"):
+        instance("logger.tensorboard", entry)
