@@ -15,7 +15,8 @@ from brainage.data.participants import Participants
 from brainage.data.store.layout import Store
 from brainage.errors import ConfigError, DivergedError
 from brainage.runs.prepare import Prepared
-from brainage.runs.record import Fitted, Results, has_diverged, reason_of, score, summary_of
+from brainage.runs.record import Fitted, Results, has_diverged, reason_of, summary_of
+from brainage.runs.scores import score
 from brainage.system.signals import Interruption
 
 PREDICTIONS = pd.DataFrame(
