@@ -19,7 +19,7 @@ from brainage.reporting.page import write_report
 from brainage.reporting.run_page import About, findings_page
 from brainage.reporting.text import integer
 from brainage.runs.folder import finite
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv, write_text
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
 
@@ -81,13 +81,8 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     page = findings_page(findings, about)  # first: if this fails, no file has been written
     if predictions is None:
         predictions = findings.predictions[[name for name in _COLUMNS if name in findings.predictions]]
-    _write_csv(folder / "predictions.csv", predictions)
-    _write_csv(folder / "associations.csv", findings.associations.table)
-    _write_csv(folder / "gap.csv", findings.by_age)
-    text = json.dumps(finite(findings.as_json()), indent=2) + "\n"
-    write_whole(folder / "findings.json", lambda path: path.write_text(text))
+    write_csv(folder / "predictions.csv", predictions)
+    write_csv(folder / "associations.csv", findings.associations.table)
+    write_csv(folder / "gap.csv", findings.by_age)
+    write_text(folder / "findings.json", json.dumps(finite(findings.as_json()), indent=2) + "\n")
     write_report(folder, page)
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_whole(path, lambda partial: table.to_csv(partial, index=False))

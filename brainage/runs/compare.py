@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainage.config.commands import CompareCommandConfig
-from brainage.evaluation.compare_runs import Comparison, Member, compare_runs
+from brainage.evaluation.compare_runs import Member, compare_runs
 from brainage.reporting.comparison_page import comparison_page
 from brainage.reporting.page import write_report
 from brainage.reporting.terminal import show_comparison
 from brainage.runs.read import Run, excluded_jobs, read_run, run_folders
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv, write_text
 
 
 def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
@@ -26,7 +26,6 @@ def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
     folders = [(name, str(run.folder)) for name, run in zip(names, runs, strict=True)]
     page = comparison_page(found, folders, parameters, excluded, points=config.report.points)
 
-    _write_tables(folder, found)
     facts = {
         "runs": dict(folders),
         "left_out": excluded,
@@ -34,20 +33,14 @@ def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
         "n_test": found.n_test,
         "seed": config.seed,
     }
-    write_whole(folder / "comparison.json", lambda path: path.write_text(json.dumps(facts, indent=2) + "\n"))
+    write_csv(folder / "comparison.csv", found.metrics)
+    write_csv(folder / "differences.csv", found.differences)
+    write_text(folder / "comparison.json", json.dumps(facts, indent=2) + "\n")
     write_report(folder, page)
     show_comparison(found, parameters, excluded)
     if found.ensemble is not None:
+        write_csv(folder / "predictions.csv", found.ensemble)
         print(f"Mean of all runs, with the SD between them: {folder / 'predictions.csv'}")
-
-
-def _write_tables(folder: Path, found: Comparison) -> None:
-    tables = {"comparison.csv": found.metrics, "differences.csv": found.differences}
-    if found.ensemble is not None:
-        tables["predictions.csv"] = found.ensemble
-    for name, table in tables.items():
-        text = table.to_csv(index=False)
-        write_whole(folder / name, lambda path, text=text: path.write_text(text))  # type: ignore[misc]
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

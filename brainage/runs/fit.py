@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
 
 import pandas as pd
 import yaml
@@ -16,23 +15,11 @@ from brainage.config.schema import Config
 from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
-from brainage.training.baseline import BaselineFit, fit_baseline, write_baseline
+from brainage.training.baseline import fit_baseline, write_baseline
 from brainage.training.fit import FitSettings, fit
 from brainage.training.predict import predict
 from brainage.training.pruning import is_trial, should_prune
 from brainage.training.trainer import check_optimizer, check_trainer
-
-
-class Model(Protocol):
-    """A network or a baseline of one run."""
-
-    def fit(self) -> Fitted:
-        """Fit to the training participants."""
-        ...
-
-    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
-        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
-        ...
 
 
 def check_settings(config: Config) -> None:
@@ -42,13 +29,14 @@ def check_settings(config: Config) -> None:
     check_optimizer(settings.optimizer, settings.scheduler)
 
 
-def build(job: Job, prepared: Prepared) -> Model:
+def build(job: Job, prepared: Prepared) -> Network | Baseline:
     """Return the run's model, not yet fitted."""
-    return (Baseline if models.is_baseline(job.config.model_value("name")) else Network)(job, prepared)
+    name = job.config.model_value("name")
+    return Baseline(job, prepared) if models.is_baseline(name) else Network(job, prepared)
 
 
 class Network:
-    """A network, trained by epochs; the best epoch's weights predict."""
+    """A network, trained by epochs; it predicts with the weights of the best epoch."""
 
     def __init__(self, job: Job, prepared: Prepared) -> None:
         self._job, self._prepared = job, prepared
@@ -71,24 +59,14 @@ class Network:
             )
         self._network = trained.network
         encoder = getattr(trained.network, "encoder", None)
-        return Fitted(
-            _n_parameters(trained.network),
-            None if encoder is None else _n_parameters(encoder),
-            trained.epochs,
-            trained.best_epoch,
-            trained.seconds,
-            trained.pruned,
-        )
+        n_parameters, n_encoder = _n_parameters(trained.network), None if encoder is None else _n_parameters(encoder)
+        return Fitted(n_parameters, n_encoder, trained.epochs, trained.best_epoch, trained.seconds, trained.pruned)
 
     def predict(self, parts: Sequence[str]) -> pd.DataFrame:
-        """See `Model`."""
+        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
         participants, data = self._prepared.participants, self._prepared.data
-        return _predictions(
-            [
-                participants.part(part).table.assign(predicted_age=predict(self._network, data.series(part)))
-                for part in parts
-            ]
-        )
+        ages = {part: predict(self._network, data.series(part)) for part in parts}
+        return _predictions([participants.part(part).table.assign(predicted_age=ages[part]) for part in parts])
 
 
 class Baseline:
@@ -104,14 +82,14 @@ class Baseline:
         log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
         self._job.folder.begin(self._job.config_text)
         started = time.perf_counter()
-        fitted: BaselineFit = fit_baseline(name, config.network_arguments, self._participants)
+        fitted = fit_baseline(name, config.network_arguments, self._participants)
         self._table = self._participants.table.assign(predicted_age=fitted.predicted)
         seconds = time.perf_counter() - started
         write_baseline(self._job.folder.path, fitted, self._table, seconds)
         return Fitted(fitted.n_parameters, None, 1, 0, seconds)
 
     def predict(self, parts: Sequence[str]) -> pd.DataFrame:
-        """See `Model`."""
+        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
         return _predictions([self._table[self._table["split"] == part] for part in parts])
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from brainage.errors import OutputError
-from brainage.system.files import as_output_error, ensure_writable, write_whole
+from brainage.system.files import as_output_error, ensure_writable, write_csv, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,33 +21,12 @@ _TRACES = (*_NAMES, *(f"*/{name}" for name in _NAMES))
 
 
 class RunFolder:
-    """The folder of one run, locked while it is open.
-
-    Parameters
-    ----------
-    path : Path
-        The folder, which is created.
-    resumed : bool
-        Whether it holds an earlier part of the run.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written, or another process writes there.
-    """
+    """The folder of one run, created, and locked while it is open; a resumed run has an earlier part in it."""
 
     def __init__(self, path: Path, *, resumed: bool = False) -> None:
         self.path, self.resumed, self.began = path, resumed, False
         ensure_writable(path)
-        self._lock = FileLock(path / ".lock")
-        with as_output_error(path):
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                raise OutputError(
-                    f"`{path}` must belong to one process at a time, but another one is training there. Wait until it "
-                    "ends, or stop it."
-                ) from None
+        self._lock = lock_folder(path, str(path), "process")
 
     def __enter__(self) -> RunFolder:
         return self
@@ -59,18 +37,20 @@ class RunFolder:
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""
-        self._write(name, lambda path: table.to_csv(path, index=False))
+        with as_output_error(self.path):
+            write_csv(self.path / name, table)
 
     def write_text(self, name: str, text: str) -> None:
         """Write text under this name."""
-        self._write(name, lambda path: path.write_text(text))
+        with as_output_error(self.path):
+            write_text(self.path / name, text)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""
         self.write_text("summary.json", json.dumps(finite(summary), indent=2) + "\n")
 
     def begin(self, config_text: str) -> None:
-        """Write ``config.yaml``; an earlier ``summary.json`` no longer holds."""
+        """Write ``config.yaml`` and delete an earlier ``summary.json``."""
         self.began = True
         with as_output_error(self.path):
             (self.path / "summary.json").unlink(missing_ok=True)
@@ -78,12 +58,22 @@ class RunFolder:
 
     @property
     def keeps_summary(self) -> bool:
-        """Whether an earlier summary still holds: a resumed run was refused before anything changed."""
+        """Whether an earlier summary is still valid: a resumed run was refused before anything changed."""
         return self.resumed and not self.began and (self.path / "summary.json").exists()
 
-    def _write(self, name: str, write: Callable[[Path], object]) -> None:
-        with as_output_error(self.path):
-            write_whole(self.path / name, write)
+
+def lock_folder(path: Path, name: str, writer: str) -> FileLock:
+    """Lock a folder until the lock is released or the process ends; `name` and `writer` are for the error's message."""
+    lock = FileLock(path / ".lock")
+    with as_output_error(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"`{name}` must belong to one process at a time, but another {writer} is training there. Wait until it "
+                "ends, or stop it."
+            ) from None
+    return lock
 
 
 def ensure_unused(path: Path) -> None:

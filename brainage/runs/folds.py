@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from brainage.evaluation import METRICS
 from brainage.system.console import cell, show_table
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
             {label: name, **{column: _over(how, table, column) for column in ("n_test", *_METRICS)}}
             for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
         ]
-        write_whole(place / "folds.csv", lambda path: pd.DataFrame(table).to_csv(path, index=False))
+        write_csv(place / "folds.csv", pd.DataFrame(table))
         cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
         print()
         shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
@@ -86,7 +86,7 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
         print(f"{target.name} is not written: {reason}")
         return
     pooled = pd.concat(tested.values()).sort_values("participant_id", kind="stable")
-    write_whole(target, lambda path: pooled.to_csv(path, index=False))
+    write_csv(target, pooled)
     error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
     print(f"Pooled: {len(pooled)} participants, each predicted once, MAE {error:.2f} years: {target}")
 

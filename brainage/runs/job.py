@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -59,7 +58,7 @@ def run_job(composed: DictConfig) -> float | None:
                 composed.resume = str(path)
         with RunFolder(path, resumed=composed.resume is not None) as folder:
             objective = _run(composed, folder, multirun=multirun)
-    except BrainageError as error:  # before anything began
+    except BrainageError as error:  # raised before training
         say(error)
         other_config = isinstance(error, ResumeError)  # the other jobs of this grid would only repeat it
         return None if multirun and not other_config else sys.exit(error.exit_code)
@@ -69,55 +68,60 @@ def run_job(composed: DictConfig) -> float | None:
 
 
 def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | None:
-    """Train, and write a summary however it ends."""
-    started, results = time.monotonic(), Results()
-
-    def end(status: str, error: BaseException | None = None) -> dict[str, Any]:
-        summary = summary_of(results, status, error, time.monotonic() - started)
-        folder.write_summary(summary)
-        return summary
-
+    """Train, and write a summary in all cases."""
+    results = Results()
     try:
         with interruptible():
             config = results.config = parse(composed)
             _check_model(config)
-            # pandas and scipy: seconds, which a mistake in the config does not wait for.
+            # Imports pandas and scipy, after configuration errors have been reported.
             from brainage.runs.train import train
 
             train(Job(config, config_text(composed), folder, quiet=multirun), results)
     except Interruption as stop:
-        end("interrupted", stop)
+        _end(folder, results, "interrupted", stop)
         if is_trial():
             raise
-        again = command_text("train", f"resume={folder.path}")
-        if multirun:
-            finish_multirun(Path(HydraConfig.get().sweep.dir))
-            again = repeat_command(Path(HydraConfig.get().sweep.dir))
-        print(f"\n{stop}; continue with: {again}", file=sys.stderr)
-        sys.exit(stop.exit_code)
+        _exit_interrupted(stop, folder.path, multirun=multirun)
     except PrunedError as error:
-        end("pruned", error)
+        _end(folder, results, "pruned", error)
         return None
     except BrainageError as error:
         if isinstance(error, NamedParticipantError):  # Hydra has copied the config
             shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
         if not folder.keeps_summary:
-            end("impossible" if isinstance(error, ImpossibleArchitectureError) else "failed", error)
+            impossible = isinstance(error, ImpossibleArchitectureError)
+            _end(folder, results, "impossible" if impossible else "failed", error)
         say(error)
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:  # a bug here or in a library
-        end("failed", error)
+        _end(folder, results, "failed", error)
         log.error(redacted(traceback.format_exc()))
         return None if multirun else sys.exit(1)
-    summary = end("finished")
+    summary = _end(folder, results, "finished")
     if not multirun:
         _show(summary, folder.path)
-    objective: float = summary["objective"]["value"]
-    return objective
+    return float(summary["objective"]["value"])
+
+
+def _end(folder: RunFolder, results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
+    summary = summary_of(results, status, error)
+    folder.write_summary(summary)
+    return summary
+
+
+def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool) -> NoReturn:
+    """Print the command that continues the run or the multirun, and exit."""
+    command = command_text("train", f"resume={folder}")
+    if multirun:
+        finish_multirun(Path(HydraConfig.get().sweep.dir))
+        command = repeat_command(Path(HydraConfig.get().sweep.dir))
+    print(f"\n{stop}; continue with: {command}", file=sys.stderr)
+    sys.exit(stop.exit_code)
 
 
 def _check_model(config: Config) -> None:
-    """Refuse a network that cannot be built, or arguments that a baseline does not take, without torch."""
+    """Reject an infeasible network, or arguments that a baseline does not take; does not import torch."""
     name = config.model_value("name")
     geometry.check(name, config.model)
     if models.is_baseline(name):
@@ -125,24 +129,24 @@ def _check_model(config: Config) -> None:
 
 
 def config_text(composed: DictConfig) -> str:
-    """Return ``config.yaml``: resolved, and the same whether or not the run was resumed."""
+    """Return ``config.yaml``: resolved, and without ``resume``."""
     kept = composed.copy()
     kept.resume = None
     return OmegaConf.to_yaml(kept, resolve=True)
 
 
 def _show(summary: dict[str, Any], folder: Path) -> None:
-    """Print the accuracy, the size and the time of a finished run."""
+    """Print the accuracy, size and time of a finished run."""
     part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
     error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
-    best = summary["best_epoch"]
+    best = "" if summary["best_epoch"] is None else f", best epoch {summary['best_epoch']} (counted from 0)"
     rows = [
         ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
         ("  of the mean predictor", f"{baseline:.2f} years"),
         ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}"),
         ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
         ("parameters", f"{summary['model']['parameters']:,}"),
-        ("epochs", f"{summary['epochs']}" + ("" if best is None else f", best number {best}, from 0")),
+        ("epochs", f"{summary['epochs']}{best}"),
         ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)

@@ -1,4 +1,4 @@
-"""What Hydra calls around runs and multiruns, and how a grid that is started again goes on."""
+"""What Hydra calls around runs and multiruns, and how a grid is continued."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,11 +19,11 @@ from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
 from brainage.config.schema import refuse_ids, refuse_ids_in
 from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
-from brainage.runs.folder import ensure_unused, read_summary
+from brainage.runs.folder import ensure_unused, lock_folder, read_summary
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
-from brainage.system.files import as_output_error, ensure_writable
+from brainage.system.files import ensure_writable
 from brainage.system.invocation import command_text
 
 # Config groups that may change when a grid is started again.
@@ -44,7 +43,7 @@ class JobFolders(Callback):
             ensure_writable(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the grid's folder, and hold it until this process ends; a sweep checks its own."""
+        """Check the grid's folder, and lock it until this process ends; a sweep checks its own."""
         if _is_sweep(config):
             return
         with _exit_on_mistake():
@@ -52,7 +51,7 @@ class JobFolders(Callback):
             folder = _folder(config, "sweep")
             _refuse_other_grid(folder, config)
             ensure_writable(folder)
-            self._lock = _lock(folder)
+            self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}", "multirun")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
@@ -125,22 +124,9 @@ def _refuse_other_grid(folder: Path, config: DictConfig) -> None:
             ) from None
 
 
-def _lock(folder: Path) -> FileLock:
-    lock = FileLock(folder / ".lock")
-    with as_output_error(folder):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise OutputError(
-                f"`hydra.sweep.dir={folder}` must belong to one process at a time, but another multirun is running "
-                "there. Wait until it ends, or stop it."
-            ) from None
-    return lock
-
-
 @dataclass(frozen=True)
 class PreviousJob:
-    """What an earlier start of the same grid left of a job: the summary of a job that ended, or a checkpoint."""
+    """A job in an earlier start of the same grid: its summary if it ended, otherwise whether it has a checkpoint."""
 
     summary: dict[str, Any] | None = None
     resumable: bool = False
@@ -153,7 +139,7 @@ class PreviousJob:
 
 
 def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
-    """Return what is left of a job in its folder; it may be skipped, resumed, or must start from the beginning."""
+    """Return the state of a job from its folder, so that the job is skipped, resumed or started from the beginning."""
     if not (folder / "config.yaml").is_file():
         return PreviousJob()
     saved, now = _values(read_config(folder / "config.yaml")), _values(composed)
@@ -170,7 +156,7 @@ def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
 
 
 def has_ended(summary: dict[str, Any]) -> bool:
-    """Return whether training again would give the same: the job finished, diverged, or is infeasible."""
+    """Return whether training again would end the same: the job finished, diverged, or is infeasible."""
     return has_diverged(summary) or summary["status"] in ("finished", "impossible")
 
 

@@ -15,7 +15,7 @@ from brainage.evaluation import METRICS
 from brainage.runs.folder import read_summary
 from brainage.runs.folds import finish_folds
 from brainage.system.console import cell, show_table
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
 
@@ -30,7 +30,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     own, shared = varied_overrides(rows)
     # Integers stay integers in columns with gaps.
     table = pd.DataFrame([{**row, "overrides": " ".join(row["overrides"])} for row in rows]).convert_dtypes()
-    write_whole(folder / "summary.csv", lambda path: table.to_csv(path, index=False))
+    write_csv(folder / "summary.csv", table)
     print()
     shown = ({**row, "overrides": words} for row, words in zip(rows, own, strict=True))
     show_table(f"{len(rows)} jobs", _SHOWN, [[cell(row[name]) for name in _SHOWN] for row in shown])

@@ -1,10 +1,9 @@
-"""Before training: participants with their split and series, checked, and as batches."""
+"""Participants with their split and series, checked, and their batches."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from brainage.config.schema import Config
@@ -28,64 +27,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a model is trained on.
-
-    Parameters
-    ----------
-    participants : Participants
-        With their split.
-    data : AgeDataModule
-        Their batches.
-    seconds : float
-        Time to open or write the store.
-    """
+    """Participants with their split, their batches, and the time to open or write the store."""
 
     participants: Participants
     data: AgeDataModule
     seconds: float
 
 
-def prepare(config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder) -> Prepared:
+def prepare(
+    config: Config, selection: Selection, split: pd.Series[str], folder: RunFolder, *, retry: bool = True
+) -> Prepared:
     """Open the store, check participants and split, and write ``exclusions.csv`` and ``splits.csv``.
 
-    A store that turns out to be damaged is discarded and written again, once.
+    A damaged store is discarded and rewritten, once.
     """
-    prepare_once = partial(_prepared, config, selection, folder)
     started = time.monotonic()
-    participants = _open(config, selection, split)
+    participants = stored_participants(selection, config.modality, config.store.root, split)
+    seconds = time.monotonic() - started
     try:
-        return prepare_once(participants, time.monotonic() - started)
+        return Prepared(participants, _checked(config, selection, folder, participants), seconds)
     except DamagedStoreError as error:
+        if not retry:
+            raise
         log.warning("%s", error)
         discard(participants.store)
-    # Nothing is kept from the first attempt: files may have changed, and participants are in other rows.
-    started = time.monotonic()
-    participants = _open(config, selection, split)
-    return prepare_once(participants, time.monotonic() - started)
+    # From the start: files may have changed, and participants are in other rows.
+    return prepare(config, selection, split, folder, retry=False)
 
 
-def _open(config: Config, selection: Selection, split: pd.Series[str]) -> Participants:
-    return stored_participants(selection, config.modality, config.store.root, split)
-
-
-def _prepared(
-    config: Config, selection: Selection, folder: RunFolder, participants: Participants, seconds: float
-) -> Prepared:
+def _checked(config: Config, selection: Selection, folder: RunFolder, participants: Participants) -> AgeDataModule:
     store = participants.store
-    # Before anything of a resumed run is written again.
+    # Before any file of a resumed run is rewritten.
     check_data(folder.path / "checkpoints" / "last.ckpt", participants.data_fingerprint())
     folder.write_csv("exclusions.csv", exclusions_of(store))
     check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
     _check_split(participants, selection.table, config.objective)
     folder.write_csv("splits.csv", participants.table[["participant_id", "split"]])
-    data = AgeDataModule(
+    return AgeDataModule(
         participants,
         batch_size=config.batch_size,
         seed=config.seed,
         residency=config.store.residency,
         augmentation=Augmentation(config.recipe.circular_shift, config.recipe.cutmix),
     )
-    return Prepared(participants, data, seconds)
 
 
 def _check_split(participants: Participants, table: pd.DataFrame, objective: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,7 @@ from brainage.system.invocation import command_text
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    config : Config
-        Parsed ``config.yaml``.
-    config_text : str
-        ``config.yaml``.
-    summary : dict
-        ``summary.json``.
-    predictions : DataFrame
-        ``participant_id, split, age, predicted_age``.
-    """
+    """A finished run: ``config.yaml`` parsed and as text, ``summary.json``, and predictions by `read_predictions`."""
 
     folder: Path
     config: Config
@@ -137,17 +122,13 @@ def _jobs(parent: Path) -> list[Path]:
 def _finished_summary(folder: Path, key: str) -> dict[str, Any]:
     required = f"`{key}={folder}` must be a run that finished, but"
     resume = command_text("train", f"resume={folder}")
-    try:
-        summary = dict(json.loads((folder / "summary.json").read_text()))
-        if not isinstance(summary["status"], str):
-            raise TypeError
-    except FileNotFoundError:
+    if not (folder / "summary.json").exists():
         raise EvaluationError(
             f"{required} it has no `summary.json`: it is still running, or was killed. Wait for it, or resume it "
             f"with: {resume}"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise EvaluationError(f"{required} its `summary.json` cannot be read. Restore it.") from None
+        )
+    if (summary := read_summary(folder)) is None:
+        raise EvaluationError(f"{required} its `summary.json` cannot be read. Restore it.")
     if summary["status"] != "finished":
         raise EvaluationError(f"{required} its status is {summary['status']}. Finish it with: {resume}")
     return summary

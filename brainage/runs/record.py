@@ -1,9 +1,10 @@
-"""What the steps of a run return, and ``summary.json``, which is put together from that once, at the end."""
+"""The results of a run's steps, and ``summary.json``, which is put together from them once, at the end."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brainage.data.splits import PARTS
@@ -22,19 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One run.
-
-    Parameters
-    ----------
-    config : Config
-        The model, its training and its participants.
-    config_text : str
-        ``config.yaml``.
-    folder : RunFolder
-        Where it writes.
-    quiet : bool
-        Whether findings are not printed; a multirun prints one table of all its jobs.
-    """
+    """One run: its config, parsed and as ``config.yaml``, and its folder; a job of a multirun prints no findings."""
 
     config: Config
     config_text: str
@@ -44,21 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted network or baseline, in numbers.
-
-    Parameters
-    ----------
-    parameters, encoder_parameters : int or None
-        How many it has.
-    epochs : int
-        Epochs that were finished.
-    best_epoch : int
-        The epoch, from 0, whose weights are used.
-    seconds : float
-        Time of the fit.
-    pruned : bool
-        Whether a sweep's pruner ended it early.
-    """
+    """A fitted network or baseline: its sizes, finished epochs, selected epoch (from 0), and time."""
 
     parameters: int
     encoder_parameters: int | None
@@ -70,16 +45,17 @@ class Fitted:
 
 @dataclass
 class Results:
-    """What a run's steps have returned so far; a step that was not reached has None."""
+    """What the steps of a run have returned; None for a step that was not reached."""
 
+    started: float = field(default_factory=time.monotonic)
     config: Config | None = None
     prepared: Prepared | None = None
     fitted: Fitted | None = None
     scores: Scores | None = None
 
 
-def summary_of(results: Results, status: str, error: BaseException | None, seconds: float) -> dict[str, Any]:
-    """Return ``summary.json``: every key is there, and what is not known is None."""
+def summary_of(results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
+    """Return ``summary.json``, always with all keys; unknown values are None."""
     config, prepared, fitted, scores = results.config, results.prepared, results.fitted, results.scores
     counts: Mapping[Any, Any] = {}
     if prepared is not None:
@@ -115,7 +91,7 @@ def summary_of(results: Results, status: str, error: BaseException | None, secon
         "seconds": {
             "ingest": None if prepared is None else round(prepared.seconds, 3),
             "fit": None if fitted is None else round(fitted.seconds, 3),
-            "total": round(seconds, 3),
+            "total": round(time.monotonic() - results.started, 3),
         },
         "versions": versions(),
         "commit": commit(),
@@ -123,7 +99,7 @@ def summary_of(results: Results, status: str, error: BaseException | None, secon
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason that ``summary.json`` gives for an unfinished run; a bug's own text may name participants."""
+    """Return the reason for ``summary.json``; the text of an unknown error may name participants, and is not in it."""
     known = isinstance(error, BrainageError | Interruption | PrunedError)
     return str(error) if known else f"{type(error).__name__}; see the log"
 

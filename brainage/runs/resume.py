@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from brainage.config.hydra import parse
 from brainage.config.instantiate import check_targets
 from brainage.config.saved import read_config
 from brainage.errors import ConfigError, ResumeError
+from brainage.runs.folder import read_summary
 from brainage.system.console import log
 
 # The one override that `resume` allows.
@@ -27,13 +27,7 @@ def given_words(overrides: Any) -> list[str]:
 
 
 def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> None:
-    """Raise unless the folder contains a run and the overrides leave its config as it is.
-
-    Raises
-    ------
-    ResumeError
-        The folder contains no run; or there are other overrides, or ``--multirun``.
-    """
+    """Raise a `ResumeError` unless the folder contains a run and the overrides leave its config as it is."""
     if multirun:
         raise ResumeError(
             f"`resume={folder}` resumes one run, but got --multirun. Leave that out; to resume several runs, start the "
@@ -59,10 +53,7 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
 def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
     """Return a run's config as Hydra would compose it, with loggers that write into its folder.
 
-    Raises
-    ------
-    ConfigError
-        It is not a config of this version, or a ``_target_`` in it is not allowed.
+    Raises a `ConfigError` if it is not a config of this version, or a ``_target_`` in it is not allowed.
     """
     path = folder / "config.yaml"
     config = read_config(path)
@@ -83,7 +74,7 @@ def _move_loggers(config: DictConfig, folder: Path) -> None:
     noted = folder / ".hydra" / "hydra.yaml"
     try:
         former = OmegaConf.load(noted).hydra.runtime.output_dir
-    except Exception:  # an unreadable file: assume that nothing was moved
+    except Exception:  # an unreadable file: assume that the folder was not moved
         return
     for entry in (config.logger or {}).values():
         if entry.get("save_dir") == former:
@@ -92,14 +83,12 @@ def _move_loggers(config: DictConfig, folder: Path) -> None:
 
 def finished_summary(folder: Path, max_epochs: int | None) -> dict[str, Any] | None:
     """Return the summary of a finished run; None if it is not finished, or has fewer epochs than `max_epochs`."""
-    try:
-        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-        done = summary["status"] == "finished" and (max_epochs is None or max_epochs <= summary["epochs"])
-    except FileNotFoundError:
+    summary = read_summary(folder)
+    if summary is None:
+        if (folder / "summary.json").exists():
+            log.warning("`%s` cannot be read; it will be rewritten.", folder / "summary.json")
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        log.warning("`%s` cannot be read; it will be rewritten.", folder / "summary.json")
-        return None
+    done = summary["status"] == "finished" and (max_epochs is None or max_epochs <= (summary.get("epochs") or 0))
     return summary if done else None
 
 

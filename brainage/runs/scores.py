@@ -12,17 +12,7 @@ from brainage.evaluation.metrics import accuracy
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracy of predictions by part.
-
-    Parameters
-    ----------
-    metrics : dict
-        Metrics by part and name.
-    mean_mae : dict
-        By part, the mean absolute error of predicting the training participants' mean age, in years.
-    objective : float
-        The value that a sweep minimises.
-    """
+    """Metrics by part, MAE of predicting the training participants' mean age by part, and the objective's value."""
 
     metrics: dict[str, dict[str, float | None]]
     mean_mae: dict[str, float | None]
@@ -30,13 +20,7 @@ class Scores:
 
 
 def score(predictions: pd.DataFrame, objective: str) -> Scores:
-    """Measure predictions of every part.
-
-    Raises
-    ------
-    DivergedError
-        The objective is undefined.
-    """
+    """Compute the accuracy in each part; raise a `DivergedError` if the objective is undefined."""
     parts = {str(part): group for part, group in predictions.groupby("split")}
     metrics = {part: accuracy(group["age"], group["predicted_age"]) for part, group in parts.items()}
     mean_age = parts["train"]["age"].mean()

@@ -6,8 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainage.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The folder that contains the package; in a clone, the repository.
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +30,16 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write text atomically."""
+    write_whole(target, lambda path: path.write_text(text))
+
+
+def write_csv(target: Path, table: pd.DataFrame) -> None:
+    """Write a table atomically, without its index."""
+    write_whole(target, lambda path: table.to_csv(path, index=False))
 
 
 def ensure_writable(path: Path) -> None:

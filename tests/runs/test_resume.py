@@ -314,7 +314,7 @@ def test_a_run_that_is_under_way_is_not_taken_up(uninterrupted: Path) -> None:
     with FileLock(uninterrupted / "run" / ".lock"):
         ended = run_command(uninterrupted, "train.py", "resume=run", "trainer.max_epochs=31")
     assert ended.code == 2
-    assert "must belong to one process at a time, but another one is training there" in ended.err
+    assert "must belong to one process at a time" in ended.err
 
 
 def other_people(run: Path) -> None:
