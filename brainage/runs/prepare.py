@@ -12,7 +12,7 @@ from brainage.data.cohorts.select import Selection
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants, stored_participants
 from brainage.data.splits import PARTS
-from brainage.data.splits.checks import check_disjoint, check_parts, family_of
+from brainage.data.splits.checks import check_disjoint, check_parts
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.data.store.layout import DamagedStoreError
 from brainage.data.store.write import discard
@@ -61,7 +61,7 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     check_data(folder.path / "checkpoints" / "last.ckpt", participants.data_fingerprint())
     folder.write_csv("exclusions.csv", exclusions_of(store))
     check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
-    _check_split(participants, selection.table, config.objective)
+    _check_split(participants, config.objective)
     folder.write_csv("splits.csv", participants.table[["participant_id", "split"]])
     return AgeDataModule(
         participants,
@@ -72,11 +72,11 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     )
 
 
-def _check_split(participants: Participants, table: pd.DataFrame, objective: str) -> None:
-    used = participants.table.set_index("participant_id")["split"]
-    check_parts(used)
-    check_disjoint(used, family_of(table))
-    counts = used.value_counts()
+def _check_split(participants: Participants, objective: str) -> None:
+    split = participants.table["split"]
+    check_parts(split)
+    check_disjoint(participants.table)
+    counts = split.value_counts()
     if counts["val"] < 2 and objective in ("val/r2", "val/pearson_r"):
         raise ConfigError(
             f"`objective={objective}` needs two or more validation participants, but there is 1. Use "

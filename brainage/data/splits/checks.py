@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from brainage.data.splits import PARTS
@@ -22,29 +20,19 @@ def check_parts(split: pd.Series[str]) -> None:
         )
 
 
-def check_disjoint(split: pd.Series[str], families: Mapping[str, object]) -> None:
-    """Raise SplitError if a participant or a family, see `family_of`, is in more than one part."""
-    part_of: dict[object, str] = {}
-    straddling: set[object] = set()
-    for participant, part in split.items():
-        key = group_key(str(participant), families)
-        if part_of.setdefault(key, part) != part:
-            straddling.add(key)
-    if straddling:
+def check_disjoint(table: pd.DataFrame) -> None:
+    """Raise SplitError if a participant or a family of a table with a column `split` is in more than one part."""
+    n_parts = table["split"].groupby(group_keys(table)).nunique()
+    if n_divided := int((n_parts > 1).sum()):
         raise SplitError(
-            f"`split` puts {len(straddling)} participants or families into more than one part, but each must be in "
-            "one. Correct the split that was given."
+            f"`split` puts {n_divided} participants or families into more than one part, but each must be in one. "
+            "Correct the split that was given."
         )
 
 
-def family_of(table: pd.DataFrame) -> dict[str, object]:
-    """Return the family of each participant that has one, by `participant_id`."""
-    if "family_id" not in table:
-        return {}
-    known = table.loc[table["family_id"].notna(), ["participant_id", "family_id"]]
-    return dict(zip(known["participant_id"].astype(str), known["family_id"], strict=True))
-
-
-def group_key(participant: str, families: Mapping[str, object]) -> object:
-    """Return a key that participants of one family share; without a family, each has their own."""
-    return ("family", families[participant]) if participant in families else ("alone", participant)
+def group_keys(table: pd.DataFrame) -> pd.Series[str]:
+    """Return a key for each participant, which the members of a family share."""
+    keys = "participant " + table["participant_id"].astype(str)
+    if "family_id" in table:
+        keys = keys.mask(table["family_id"].notna(), "family " + table["family_id"].astype(str))
+    return keys

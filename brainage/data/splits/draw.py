@@ -1,4 +1,9 @@
-"""Draw splits over the participants of a table; a draw depends on them and on its seed, not on the order of rows."""
+"""Draw splits over the participants of a table; a draw depends on them and on its seed, not on the order of rows.
+
+A table has one row a participant with `participant_id`, `age` and, where known, `site` and `family_id`; a family is
+never divided. A fraction of N participants is floor(fraction * N), which families can change by less than their size.
+``stratify="age"`` draws within bins of age. Every function raises SplitError if a part would be empty.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.data.splits import PARTS
-from brainage.data.splits.checks import check_parts, family_of, group_key
+from brainage.data.splits.checks import check_parts, group_keys
 from brainage.errors import SplitError, nearest
 
-# Stratification draws within so many bins of age, which have equal numbers of participants.
+# Bins of age, with equal numbers of participants.
 N_AGE_BINS = 10
 
 
@@ -24,36 +29,11 @@ def random_split(
     val_fraction: float = 0.1,
     stratify: str | None = None,
 ) -> pd.Series[str]:
-    """Draw training, validation and test participants.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a participant, with `participant_id` and `age`. Participants with the same `family_id`, if there is
-        such a column, are in the same part.
-    seed : int
-        Seed of the draw.
-    train_fraction, val_fraction : float
-        Of N participants, floor(fraction * N) train and validate; the rest is the test set. Families can change these
-        numbers by less than their size.
-    stratify : {None, "age"}
-        Draw within bins of age.
-
-    Returns
-    -------
-    Series of str
-        The part of each participant, indexed by `participant_id`, sorted.
-
-    Raises
-    ------
-    SplitError
-        A part would be empty.
-    """
+    """Draw training and validation participants; all others are the test set."""
     table = _sorted(table)
     sizes = [_share(train_fraction, len(table)), _share(val_fraction, len(table))]
     sizes.append(len(table) - sum(sizes))
-    dealt = _dealt(table, sizes, np.random.default_rng(seed), stratify)
-    return _named(table, np.array(PARTS, dtype=object)[dealt])
+    return _named(table, _dealt(table, sizes, np.random.default_rng(seed), stratify))
 
 
 def kfold_split(
@@ -65,32 +45,9 @@ def kfold_split(
     val_fraction: float = 0.1,
     stratify: str | None = None,
 ) -> pd.Series[str]:
-    """Test on one of several folds; train and validate on the others.
+    """Test on one of several folds, numbered from 0; train and validate on the others.
 
-    Parameters
-    ----------
-    table : DataFrame
-        See `random_split`.
-    fold : int
-        Number of the test fold, from 0.
-    n_folds : int
-        Number of folds. Their sizes differ by one participant at most, where families allow it.
-    seed : int
-        Seed of the folds and of the validation participants.
-    val_fraction : float
-        Of N participants, floor(fraction * N) of the other folds validate.
-    stratify : {None, "age"}
-        Draw within bins of age.
-
-    Returns
-    -------
-    Series of str
-        See `random_split`.
-
-    Raises
-    ------
-    SplitError
-        A part would be empty.
+    `val_fraction` is a fraction of all participants. The folds do not depend on it.
     """
     table = _sorted(table)
     n = len(table)
@@ -101,8 +58,7 @@ def kfold_split(
         )
     sizes = [n // n_folds + (number < n % n_folds) for number in range(n_folds)]
     tested = _dealt(table, sizes, np.random.default_rng(seed), stratify) == fold
-    validating = _drawn_of(table, ~tested, _share(val_fraction, n), np.random.default_rng([seed, fold]), stratify)
-    return _named(table, _part_names(tested, validating))
+    return _tested_on(tested, table, _share(val_fraction, n), np.random.default_rng([seed, fold]), stratify)
 
 
 def leave_site_out_split(
@@ -110,30 +66,8 @@ def leave_site_out_split(
 ) -> pd.Series[str]:
     """Test on the participants of one site; train and validate on those of the others.
 
-    Participants without a site, and relatives of test participants at other sites, are left out.
-
-    Parameters
-    ----------
-    table : DataFrame
-        See `random_split`; with `site`.
-    site : str
-        The test site, as in the table.
-    seed : int
-        Seed of the validation participants.
-    val_fraction : float
-        Of N participants of the other sites, floor(fraction * N) validate.
-    stratify : {None, "age"}
-        Draw within bins of age.
-
-    Returns
-    -------
-    Series of str
-        See `random_split`.
-
-    Raises
-    ------
-    SplitError
-        There are no sites, there is none of this name, or a part would be empty.
+    `val_fraction` is a fraction of the other sites' participants. Participants without a site, and relatives of test
+    participants at other sites, are left out.
     """
     if "site" not in table or table["site"].isna().all():
         raise SplitError(
@@ -144,29 +78,22 @@ def leave_site_out_split(
     if site not in set(table["site"].dropna()):
         raise SplitError(f"`split.site` got {site!r}. {nearest(site, table['site'].dropna().unique())}")
     tested = (table["site"] == site).to_numpy()
-    families = family_of(table)
-    keys = pd.Series([group_key(participant, families) for participant in table["participant_id"]], dtype=object)
+    keys = group_keys(table)
     related = keys.isin(keys[tested]).to_numpy() & ~tested
     used = table["site"].notna().to_numpy() & ~related
     table, tested = table[used].reset_index(drop=True), tested[used]
     size = _share(val_fraction, int((~tested).sum()))
-    validating = _drawn_of(table, ~tested, size, np.random.default_rng(seed), stratify)
-    return _named(table, _part_names(tested, validating))
+    return _tested_on(tested, table, size, np.random.default_rng(seed), stratify)
 
 
-def _drawn_of(
-    table: pd.DataFrame, among: NDArray[np.bool_], size: int, rng: np.random.Generator, stratify: str | None
-) -> NDArray[np.bool_]:
-    """Draw `size` of the participants for whom `among` is true; return a mask over all."""
-    (candidates,) = np.nonzero(among)
-    rest = table.iloc[candidates].reset_index(drop=True)
-    drawn = np.zeros(len(table), dtype=bool)
-    drawn[candidates] = _dealt(rest, [len(rest) - size, size], rng, stratify) == 1
-    return drawn
-
-
-def _part_names(tested: NDArray[np.bool_], validating: NDArray[np.bool_]) -> NDArray[np.object_]:
-    return np.where(tested, "test", np.where(validating, "val", "train")).astype(object)
+def _tested_on(
+    tested: NDArray[np.bool_], table: pd.DataFrame, n_val: int, rng: np.random.Generator, stratify: str | None
+) -> pd.Series[str]:
+    """Draw `n_val` validation participants among those who are not tested; the rest train."""
+    others = table[~tested].reset_index(drop=True)
+    parts = np.full(len(table), PARTS.index("test"))
+    parts[~tested] = _dealt(others, [len(others) - n_val, n_val], rng, stratify)
+    return _named(table, parts)
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
@@ -178,9 +105,10 @@ def _share(fraction: float, n: int) -> int:
     return math.floor(fraction * n + 1e-9)
 
 
-def _named(table: pd.DataFrame, parts: NDArray[np.object_]) -> pd.Series[str]:
+def _named(table: pd.DataFrame, parts: NDArray[np.intp]) -> pd.Series[str]:
+    """Return the split, given each participant's index in `PARTS`."""
     index = pd.Index(table["participant_id"], name="participant_id")
-    split = pd.Series(parts, index=index, name="split", dtype=str)
+    split = pd.Series(np.array(PARTS, dtype=object)[parts], index=index, name="split", dtype=str)
     check_parts(split)
     return split
 
@@ -204,21 +132,18 @@ def _dealt(table: pd.DataFrame, sizes: list[int], rng: np.random.Generator, stra
 
 
 def _families(table: pd.DataFrame) -> list[list[int]]:
-    """Return the rows of each family, in the order of first members; without a family, each row is its own."""
-    family = family_of(table)
-    groups: dict[object, list[int]] = {}
-    for row, participant in enumerate(table["participant_id"]):
-        groups.setdefault(group_key(participant, family), []).append(row)
-    return list(groups.values())
+    """Return the rows of each family, in the order of first members."""
+    families: dict[object, list[int]] = {}
+    for row, key in enumerate(group_keys(table)):
+        families.setdefault(key, []).append(row)
+    return list(families.values())
 
 
 def _age_bins(ages: np.ndarray, families: list[list[int]], order: np.ndarray) -> list[np.ndarray]:
     """Cut the families, in their random order, into bins of equal size by mean age."""
     means = np.array([ages[families[f]].mean() for f in order])
-    by_age = order[np.argsort(means, kind="stable")]
-    position = {family: rank for rank, family in enumerate(order)}
-    bins = np.array_split(by_age, min(N_AGE_BINS, len(by_age)))
-    return [np.array(sorted(chosen, key=lambda f: position[f])) for chosen in bins]
+    ranks = np.argsort(means, kind="stable")
+    return [order[np.sort(chosen)] for chosen in np.array_split(ranks, min(N_AGE_BINS, len(ranks)))]
 
 
 def _evenly_dealt(sizes: list[int]) -> np.ndarray:

@@ -9,14 +9,14 @@ from brainage.data.splits.checks import check_disjoint
 from brainage.errors import SplitError
 
 
-def test_one_person_in_two_parts_is_refused() -> None:
-    split = pd.Series(["train", "val", "test", "test"], index=["a", "b", "c", "a"])
+def test_a_participant_in_two_parts_is_refused() -> None:
+    table = pd.DataFrame({"participant_id": ["a", "b", "c", "a"], "split": ["train", "val", "test", "test"]})
     with pytest.raises(SplitError, match="1 participants or families into more than one part"):
-        check_disjoint(split, {})
+        check_disjoint(table)
 
 
-def test_one_family_in_two_parts_is_refused() -> None:
-    split = pd.Series(["train", "val", "test"], index=["a", "b", "c"])
-    check_disjoint(split, {"a": "x", "b": "y"})
+def test_a_family_in_two_parts_is_refused() -> None:
+    table = pd.DataFrame({"participant_id": ["a", "b", "c"], "split": ["train", "val", "test"]})
+    check_disjoint(table.assign(family_id=["x", "y", None]))
     with pytest.raises(SplitError, match="1 participants or families"):
-        check_disjoint(split, {"a": "x", "b": "x"})
+        check_disjoint(table.assign(family_id=["x", "x", None]))
