@@ -1,4 +1,4 @@
-"""Augmented series: what a recipe does to training batches while they are gathered."""
+"""Augmentation of training batches while they are gathered."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Augmentation:
     Parameters
     ----------
     circular_shift : bool, default=False
-        Turn each participant's series by a random number of time points whenever they are trained on: what comes
-        first goes last, in all components alike.
+        Shift each participant's series circularly by a random number of time points, the same in all components.
     cutmix : float, default=0
-        The parameter of a Beta distribution from which a share of time is drawn: after it, all components go on with
-        the series of a second participant, and the age is that of both by their shares [1]_. 0 cuts nothing.
+        The parameter of a Beta distribution from which a share of time is drawn: after it, all components continue
+        with the series of a second participant, and the age is the mean of both, weighted by their shares [1]_. 0
+        disables it.
 
     References
     ----------
@@ -33,15 +33,7 @@ class Augmentation:
     cutmix: float = 0.0
 
     def draw(self, rng: np.random.Generator, n_participants: int, n_times: int) -> Mix | None:
-        """Draw how a batch is changed; None where it is not.
-
-        Parameters
-        ----------
-        rng : Generator
-            Moved on.
-        n_participants, n_times : int
-            The batch's.
-        """
+        """Draw how a batch is changed; return None if it is not."""
         if not (self.circular_shift or self.cutmix):
             return None
         starts, n_kept, partners = np.zeros(n_participants, dtype=np.intp), n_times, np.arange(n_participants)
@@ -62,9 +54,9 @@ class Mix:
     starts : array of shape (batch,)
         The time point that comes first, of each participant's series.
     partners : array of shape (batch,)
-        Positions in the batch: with whose turned series each participant's goes on.
+        Position in the batch of the participant whose shifted series follows.
     n_kept : int
-        How many time points come before that.
+        Number of time points before that.
     """
 
     starts: NDArray[np.intp]
@@ -72,44 +64,23 @@ class Mix:
     n_kept: int
 
     def gather(self, series: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Gather the participants' series, turned and mixed, in one pass.
-
-        Parameters
-        ----------
-        series : array of shape (n_rows, n_channels, n_times)
-            Not changed.
-        rows : array of shape (batch,)
-            Which rows belong to the participants.
-
-        Returns
-        -------
-        array of shape (batch, n_channels, n_times)
-            A copy.
-        """
+        """Copy the participants' rows of `series`, shifted and mixed, in one pass."""
         n_times = series.shape[2]
         batch = np.empty((len(rows), *series.shape[1:]), dtype=series.dtype)
         of, starts = rows.tolist(), self.starts.tolist()
         for one, other in enumerate(self.partners.tolist()):
-            _copy_turned(batch[one], series[of[one]], starts[one], 0, self.n_kept)
-            _copy_turned(batch[one], series[of[other]], starts[other], self.n_kept, n_times)
+            _copy_shifted(batch[one], series[of[one]], starts[one], 0, self.n_kept)
+            _copy_shifted(batch[one], series[of[other]], starts[other], self.n_kept, n_times)
         return batch
 
     def ages(self, ages: Tensor, n_times: int) -> Tensor:
-        """Return the ages of the changed batch, in years.
-
-        Parameters
-        ----------
-        ages : Tensor of shape (batch,)
-            In years.
-        n_times : int
-            The series' length.
-        """
+        """Return the ages of the changed batch, whose series have `n_times` time points."""
         return torch.lerp(ages[torch.from_numpy(self.partners)], ages, self.n_kept / n_times)
 
 
-def _copy_turned(target: NDArray[np.float32], source: NDArray[np.float32], start: int, begin: int, end: int) -> None:
-    """Copy time points `begin` to `end` of a series that is turned to begin at `start`."""
+def _copy_shifted(target: NDArray[np.float32], source: NDArray[np.float32], start: int, begin: int, end: int) -> None:
+    """Copy time points `begin` to `end` of a series that is shifted to begin at `start`."""
     n_times = source.shape[1]
-    seam = min(max(n_times - start, begin), end)  # here the source begins anew
+    seam = min(max(n_times - start, begin), end)  # where the source starts again
     target[:, begin:seam] = source[:, begin + start : seam + start]
     target[:, seam:end] = source[:, seam + start - n_times : end + start - n_times]

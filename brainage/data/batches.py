@@ -22,15 +22,7 @@ DrawMix = Callable[[np.random.Generator, int], Mix | None]
 
 @dataclass(frozen=True)
 class Draw:
-    """Who is in a batch.
-
-    Parameters
-    ----------
-    index : array of shape (batch,)
-        Positions within a part.
-    mix : Mix or None
-        How their series are changed.
-    """
+    """The participants of a batch, as positions within a part, and how their series are changed."""
 
     index: NDArray[np.intp]
     mix: Mix | None = None
@@ -44,13 +36,13 @@ class SeriesDataset(Dataset[Batch]):
     series : array of shape (n_rows, n_components, n_times)
         float32, in memory or mapped.
     rows : array of shape (n_participants,)
-        Which rows belong to the participants.
+        Each participant's row.
     channels : array of shape (n_channels,) or None
-        Which components to gather; None where `series` holds just those.
+        Components to gather from a mapped array; None for an array in memory that has no others.
     ages : array of shape (n_participants,)
         In years.
     release : callable or None
-        Called after a batch was gathered, to let go of what was mapped for it.
+        Called after a batch was gathered, to drop mapped pages.
     """
 
     def __init__(
@@ -75,18 +67,7 @@ class SeriesDataset(Dataset[Batch]):
         return int(self._series.shape[2])
 
     def __getitem__(self, draw: Draw) -> Batch:
-        """Gather participants.
-
-        Parameters
-        ----------
-        draw : Draw
-            Whom, and how their series are changed.
-
-        Returns
-        -------
-        Tensor of shape (batch, n_channels, n_times), Tensor of shape (batch,)
-            Series and ages.
-        """
+        """Return series, of shape (batch, n_channels, n_times), and ages, of shape (batch,)."""
         mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
         if self._held is None:
             series = self._series[rows[:, None], self._channels]
@@ -103,18 +84,8 @@ class SeriesDataset(Dataset[Batch]):
 class BatchOrder(Sampler[Draw]):
     """The batches of an epoch.
 
-    Order and changes depend on (`seed`, epoch) only, so a resumed run sees the same batches.
-
-    Parameters
-    ----------
-    n_participants : int
-        How many there are.
-    batch_size : int
-        Participants a batch. One left over alone joins the batch before it: batch normalisation cannot train on one.
-    seed : int or None
-        Shuffles; None keeps the order.
-    draw_mix : callable or None
-        Takes a generator and the number of a batch's participants; returns how they are changed.
+    Order and changes depend on (`seed`, epoch) only, so a resumed run sees the same batches. Without a seed, the order
+    is kept. A last participant alone joins the batch before, because batch normalisation cannot train on one.
     """
 
     def __init__(
@@ -130,15 +101,15 @@ class BatchOrder(Sampler[Draw]):
         return len(self._starts)
 
     def __iter__(self) -> Iterator[Draw]:
-        """Yield the batches of the epoch that it is when the first one is asked for."""
-        # Lightning begins to iterate before it says which epoch comes, where a run is taken up again.
+        """Yield the batches of the epoch that is current when the first one is requested."""
+        # Resuming, Lightning begins to iterate before it sets the epoch.
         rng = np.random.default_rng([self._seed or 0, self._epoch])
         order = np.arange(self._n_participants) if self._seed is None else rng.permutation(self._n_participants)
         for index in np.split(order, self._starts[1:]):
             yield Draw(index, None if self._draw_mix is None else self._draw_mix(rng, len(index)))
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes; Lightning calls it before each."""
+        """Set the epoch; Lightning calls it before each."""
         self._epoch = epoch
 
 
@@ -151,7 +122,7 @@ def mapped_dataset(participants: Participants) -> SeriesDataset:
 
 
 def held_dataset(participants: Participants) -> SeriesDataset:
-    """Return a data set that holds a copy of the series in memory; their checksums are compared on the way."""
+    """Return a data set with a copy of the series in memory, compared with their checksums."""
     store, rows = participants.store, participants.rows
     verify(store, rows)
     held = np.empty((len(rows), len(participants.channels), store.series.shape[2]), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Functional connectivity of everybody in a store, kept beside their series."""
+"""Functional connectivity of all participants of a store, cached in its folder."""
 
 from __future__ import annotations
 
@@ -16,40 +16,35 @@ from brainage.system.files import write_whole
 
 KINDS = ("correlation", "partial correlation")
 
-# Participants that are read together.
+# Participants in memory at a time.
 _TOGETHER = 64
 
-# Correlations beyond this are taken for it: Fisher's z of 1 is infinite.
+# Correlations are clipped, because Fisher's z of 1 is infinite.
 _HIGHEST = 0.999999
 
 
 def connectivity(store: Store, rows: NDArray[np.intp], channels: Sequence[int], kind: str) -> NDArray[np.float32]:
-    """Return Fisher-z transformed connectivity; what was computed once is kept with the store.
+    """Return Fisher-z transformed connectivity, float32 of shape (len(rows), n_pairs), from the cache if possible.
 
     Parameters
     ----------
     store : Store
-        Everybody's series.
+        The series.
     rows : array of shape (n_participants,)
-        Whose connectivity is wanted.
+        Rows of the store.
     channels : sequence of int
         Indices of the components.
     kind : {"correlation", "partial correlation"}
         Of nilearn's ConnectivityMeasure.
-
-    Returns
-    -------
-    array of shape (n_participants, n_channels * (n_channels - 1) / 2)
-        float32, a row a participant in the order of `rows`.
     """
     name = hashlib.sha256(f"{kind} {list(channels)}".encode()).hexdigest()[:12]
     path = store.folder / f"connectivity-{name}.npz"
-    kept = _kept(path, len(store.participant_ids), len(channels))
-    if kept is None:
-        kept = _computed(store, channels, kind)
-        with suppress(OSError):  # a store that may only be read; it is computed again next time
-            write_whole(path, lambda partial: _write(partial, kept))
-    return kept[rows]
+    values = _cached(path, len(store.participant_ids), len(channels))
+    if values is None:
+        values = _computed(store, channels, kind)
+        with suppress(OSError):  # a store that cannot be written
+            write_whole(path, lambda partial: _write(partial, values))
+    return values[rows]
 
 
 def _computed(store: Store, channels: Sequence[int], kind: str) -> NDArray[np.float32]:
@@ -73,14 +68,12 @@ def _write(path: Path, values: NDArray[np.float32]) -> None:
         np.savez(file, values=values, digest=np.array(_digest(values)))
 
 
-def _kept(path: Path, n_rows: int, n_channels: int) -> NDArray[np.float32] | None:
-    """Return what was kept; None where there is nothing, or it is not what was written."""
+def _cached(path: Path, n_rows: int, n_channels: int) -> NDArray[np.float32] | None:
+    """Return the cached values; None if the file is missing or damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            values, digest = kept["values"], str(kept["digest"])
-    except FileNotFoundError:
-        return None
-    except Exception:  # a damaged file; NumPy and zipfile have errors of many kinds
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as cached:
+            values, digest = cached["values"], str(cached["digest"])
+    except Exception:  # NumPy and zipfile have errors of many kinds
         return None
     shape = (n_rows, n_channels * (n_channels - 1) // 2)
     return values if values.shape == shape and values.dtype == np.float32 and _digest(values) == digest else None

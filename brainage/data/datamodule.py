@@ -63,8 +63,8 @@ class AgeDataModule(LightningDataModule):
         return (series for series, _ in self.loader(part))
 
     def _loader(self, dataset: SeriesDataset, order: BatchOrder) -> DataLoader[Any]:
-        # The sampler yields whole batches and the data set gathers them: nothing is collated. A generator of its own:
-        # a loader draws a number whenever it starts, which would shift the numbers that dropout draws.
+        # The sampler yields whole batches, so nothing is collated. A loader draws a number whenever it starts; from the
+        # global generator, this would shift the numbers that dropout draws.
         return DataLoader(
             dataset,
             sampler=order,

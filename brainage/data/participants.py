@@ -76,19 +76,7 @@ class Participants:
 def participants_of(
     table: pd.DataFrame, store: Store, channels: Sequence[int], split: pd.Series[str] | None = None
 ) -> Participants:
-    """Return the participants of a cohort's table who are in the store and, if there is a split, in one of its parts.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A cohort's table, sorted by ``participant_id``.
-    store : Store
-        The time series.
-    channels : sequence of int
-        Indices of the components that a network sees.
-    split : Series or None
-        Part by ``participant_id``.
-    """
+    """Return the participants of a sorted table who are in the store and, if there is a split, in one of its parts."""
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
     known = table.loc[table["participant_id"].isin(rows.index), without_reserved(table)].reset_index(drop=True)
     known = known.assign(row=known["participant_id"].map(rows))
@@ -111,25 +99,9 @@ def stored_participants(
     *,
     write: bool = True,
 ) -> Participants:
-    """Return the selected participants whose series are in the store, which is opened, or written first.
+    """Return the selected participants whose series are in the store below `root`.
 
-    Parameters
-    ----------
-    selection : Selection
-        A cohort's table and scans.
-    modality : ModalityConfig
-        What a network sees.
-    root : str
-        Folder of all stores.
-    split : Series or None
-        See `participants_of`.
-    write : bool, default=True
-        Whether a store that does not exist is written, instead of an error.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be read or written; or, without `write`, does not exist.
+    A store that does not exist is written, or is a StoreError without `write`. See `participants_of`.
     """
     open_or_find = open_store if write else find_store
     shape = {"n_components": modality.dimension, "n_times": modality.n_times}

@@ -77,13 +77,10 @@ def aggregates_of(
 
 
 def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
-    """Compute traits of z-scored series, one number a participant each; few participants are in memory at a time.
+    """Yield the name of each trait of z-scored series, and its values, one a participant.
 
-    Yields
-    ------
-    str, array of shape (n_participants,)
-        A trait's name, and its values: the autocorrelation at one time point and the excess kurtosis, both means over
-        components, and the mean size of a correlation of two components.
+    They are the autocorrelation at one time point and the excess kurtosis, both means over components, and the mean
+    absolute correlation of two components. Few participants are in memory at a time.
     """
     blocks = []
     for begin in range(0, len(rows), _TOGETHER):

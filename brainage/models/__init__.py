@@ -48,20 +48,7 @@ def _is_baseline_class(kind: type) -> bool:
 
 
 def build_baseline(name: str, arguments: dict[str, Any]) -> Baseline:
-    """Build a baseline.
-
-    Parameters
-    ----------
-    name : str
-        Its module in ``baselines/``, or its name in the user's own code.
-    arguments : dict
-        Keyword arguments of its constructor.
-
-    Raises
-    ------
-    ConfigError
-        It does not take these arguments.
-    """
+    """Build a baseline, given its module in ``baselines/`` or its name in the user's own code; see `build`."""
     found = own_class("model.name", name, _is_baseline_class) or _packaged(f"{baselines.__name__}.{name}", object)
     built: Baseline = _built(found, arguments)
     return built

@@ -68,15 +68,7 @@ def flattened_features(architecture: Variable1DCNNConfig) -> int:
 
 
 def multiplications(name: str, model: Mapping[str, Any]) -> int:
-    """Count the convolutions' multiplications for one participant; 0 for a network without a geometry here.
-
-    Parameters
-    ----------
-    name : str
-        The network's name.
-    model : mapping
-        Its config; the architecture is feasible.
-    """
+    """Count the convolutions' multiplications for one participant of a feasible network; 0 if it has no geometry."""
     if name != "variable1dcnn":
         return 0
     architecture = Variable1DCNNConfig(**model)

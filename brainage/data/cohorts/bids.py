@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import string
@@ -12,9 +11,9 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, standard_table, table_without_ages
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
 from brainage.data.cohorts.ids import bare_id
-from brainage.data.cohorts.tables import check_columns, read_columns, read_header
+from brainage.data.cohorts.tables import check_columns, read_header
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
 
@@ -37,11 +36,6 @@ class BidsCohort:
     need_ages : bool, default=True
         Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
         file is then read.
-
-    Raises
-    ------
-    ConfigError
-        The pattern breaks a rule.
     """
 
     root: Path
@@ -77,11 +71,8 @@ class BidsCohort:
         header = read_header(self.table)
         needed = ["participant_id", "age"] if self.need_ages else ["participant_id"]
         check_columns([*needed, *asked], header, self.label)
-        standard = [name for name in STANDARD_COLUMNS if name in header]
-        text = read_columns(self.table, [*standard, *asked])
-        table = standard_table({name: text[name] for name in standard}, self.label)
-        table = table.assign(**{name: phenotype(text[name]) for name in asked})
-        return table if "age" in table else table.assign(age=math.nan)
+        standard = {name: name for name in STANDARD_COLUMNS if name in header}
+        return read_cohort_table(self.table, standard, asked, self.label, phenotype)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""

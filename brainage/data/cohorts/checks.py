@@ -18,26 +18,9 @@ MAX_AGE = 120
 
 
 def usable_rows(table: pd.DataFrame, *, include: str | None, label: str) -> pd.DataFrame:
-    """Return the rows that a query selects, checked and sorted by id.
+    """Return the rows of a reader's table that a query selects, checked, sorted by id and with a new index.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `CohortReader.read_table` returns it; the index is the line number in the table.
-    include : str or None
-        A pandas query; rows for which it is true are kept. None keeps all.
-    label : str
-        The table's name in messages.
-
-    Returns
-    -------
-    DataFrame
-        With a new index, and each row's line number in the column `ROW`. Ages may be missing.
-
-    Raises
-    ------
-    CohortError
-        The query cannot be used or selects no row; a participant has two rows; an age is out of range.
+    Ages may be missing. The column `ROW` has the line numbers, and `label` is the table's name in messages.
     """
     rows = table.assign(**{ROW: table.index})
     if include is not None:
@@ -52,7 +35,7 @@ def usable_rows(table: pd.DataFrame, *, include: str | None, label: str) -> pd.D
 
 
 def check_age_range(ages: pd.Series, label: str, remedy: str) -> None:
-    """Raise CohortError unless ages are missing or 0 to `MAX_AGE` years; the index is the line number in the table."""
+    """Raise CohortError unless ages, indexed by line number, are missing or 0 to `MAX_AGE` years."""
     infinite = ages.isin([math.inf, -math.inf])
     kinds = {"infinite": infinite, "negative": (ages < 0) & ~infinite, f"over {MAX_AGE}": (ages > MAX_AGE) & ~infinite}
     found = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brainage.data.cohorts.ids import bare_id, is_rounded
-from brainage.data.cohorts.tables import row_list
+from brainage.data.cohorts.tables import read_columns, row_list
 from brainage.errors import CohortError
 from brainage.system.console import printable
 from brainage.system.redaction import register
@@ -32,15 +33,10 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
     label : str
         The table's name in messages, such as its path in backticks.
 
-    Returns
-    -------
-    DataFrame
-        See `brainage.data.cohorts.readers.CohortReader.read_table`.
-
     Raises
     ------
     CohortError
-        A column cannot be used.
+        A value cannot be used.
     """
     parsers: dict[str, Callable[[pd.Series, str], pd.Series]] = {
         "participant_id": participant_ids,
@@ -56,6 +52,20 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
     return pd.DataFrame({name: table[name] for name in STANDARD_COLUMNS if name in table})
 
 
+def read_cohort_table(
+    path: Path,
+    sources: Mapping[str, str],
+    phenotypes: Sequence[str],
+    label: str,
+    parse: Callable[[pd.Series], pd.Series],
+) -> pd.DataFrame:
+    """Read the standard columns, given each one's name in the file, and phenotypes; without ages, these are NaN."""
+    text = read_columns(path, [*sources.values(), *phenotypes])
+    table = standard_table({standard: text[name] for standard, name in sources.items()}, label)
+    table = table.assign(**{name: parse(text[name]) for name in phenotypes})
+    return table if "age" in table else table.assign(age=math.nan)
+
+
 def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
     """Return a table of participants with known ids and unknown ages."""
     ids = sorted(ids)
@@ -66,10 +76,7 @@ def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
 def participant_ids(column: pd.Series, label: str) -> pd.Series:
     """Return ids in their one form, text without ``sub-``, and register them for redaction.
 
-    Raises
-    ------
-    CohortError
-        An id is empty, or has become a rounded number such as ``1.5e+06``.
+    Raises CohortError if an id is empty, or has become a rounded number such as ``1.5e+06``.
     """
     ids = column.astype("str").str.strip().map(bare_id, na_action="ignore").astype("str")
     empty = ids.isna() | ids.str.casefold().isin(_MISSING)
@@ -91,7 +98,7 @@ def participant_ids(column: pd.Series, label: str) -> pd.Series:
 def ages(column: pd.Series, label: str) -> pd.Series:
     """Return ages in years, NaN where missing; raise CohortError if a value is not a number.
 
-    Their range is checked once the participants are selected; see `brainage.data.cohorts.checks.check_age_range`.
+    `brainage.data.cohorts.checks.check_age_range` checks their range after the selection.
     """
     values, unreadable = _floats(column)
     _refuse(column, unreadable, label, "a number of years")

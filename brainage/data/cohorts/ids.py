@@ -21,15 +21,7 @@ def is_rounded(text: str) -> bool:
 
 
 def read_ids(path: Path) -> frozenset[str]:
-    """Read a list of ids, one a line; a header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored.
-
-    Raises
-    ------
-    CohortError
-        A line has more than one word, or the file is not text.
-    MissingPathError
-        The file does not exist or cannot be read.
-    """
+    """Read a list of ids, one a line; a header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

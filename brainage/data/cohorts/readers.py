@@ -78,45 +78,32 @@ class CohortReader(Protocol):
 
 
 def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool = True) -> CohortReader:
-    """Return the reader of a cohort.
-
-    Parameters
-    ----------
-    cohort, modality
-        The config of the cohort and of its series.
-    need_ages : bool, default=True
-        Whether the table must have ages.
-
-    Raises
-    ------
-    ConfigError
-        There is no reader for this config, or a value that the reader needs is missing.
-    """
+    """Return the reader of a cohort; unless `need_ages`, its table may lack ages."""
     if isinstance(cohort, SimulatedCohortConfig):
         return _simulated(cohort, modality)
-    if isinstance(cohort, UkbCohortConfig):
-        if cohort.phenotypes is None and need_ages:
+    if isinstance(cohort, UkbCohortConfig | BidsCohortConfig):
+        root, phenotypes = Path(cohort.root), Path(cohort.phenotypes) if cohort.phenotypes is not None else None
+        if isinstance(cohort, BidsCohortConfig):
+            return BidsCohort(root=root, phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
+        if phenotypes is None and need_ages:
             raise ConfigError(
                 "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
                 "cohort.phenotypes=FILE; without ages, participants can only be predicted (predict.py)."
             )
         return UkbCohort(
-            root=Path(cohort.root),
-            phenotypes=Path(cohort.phenotypes) if cohort.phenotypes is not None else None,
+            root=root,
+            phenotypes=phenotypes,
             instance=cohort.instance,
             member=cohort.member,
             need_ages=need_ages,
         )
-    if isinstance(cohort, BidsCohortConfig):
-        phenotypes = Path(cohort.phenotypes) if cohort.phenotypes is not None else None
-        return BidsCohort(root=Path(cohort.root), phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
     if isinstance(cohort, OwnCohortConfig):
         return _own(cohort)
     raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
 
 
 def _own(cohort: OwnCohortConfig) -> CohortReader:
-    """Return the reader of the user's own code that has the cohort's name."""
+    """Return the user's own reader of the cohort's name."""
     members = ("read_table", "phenotype_names", "find_scans")
     kind = own_class("cohort.name", cohort.name, lambda item: all(hasattr(item, name) for name in members))
     if kind is None:

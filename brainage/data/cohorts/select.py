@@ -21,15 +21,9 @@ from brainage.system.redaction import register
 
 @dataclass(frozen=True)
 class Selection:
-    """The participants of a cohort that a config selects.
+    """The participants of a cohort that a config selects, sorted by id, over whom the split is drawn.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a participant, sorted by ``participant_id``; only those with an age, where ages are needed. The split
-        is drawn over these.
-    scans : dict of str to Scan
-        The scans of those who have one and did not withdraw.
+    Where ages are needed, all have one. `scans` are those of participants who have one and did not withdraw.
     """
 
     table: pd.DataFrame
@@ -80,23 +74,9 @@ def select_participants(
         Whether to read every phenotype; otherwise only the columns in `include`.
     need_ages : bool, default=True
         Whether to drop participants without an age; a scan without an age is then an error.
-
-    Returns
-    -------
-    Selection
-        With at least one scan.
-
-    Raises
-    ------
-    CohortError, MissingPathError
-        The table, the query or the list of ids cannot be used, or no participant is left.
     """
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
-    columns = columns_of_query(include) if include is not None else set()
-    asked = [*sorted(columns), *(reader.phenotype_names() if phenotypes else ())]
-    table = reader.read_table(asked)
-    register(table["participant_id"])
-    table = usable_rows(table, include=include, label=reader.label)
+    table = _read(reader, include, phenotypes)
     scans = reader.find_scans(table["participant_id"], dimension)
     kept = {participant: scan for participant, scan in scans.items() if participant not in withdrawn}
     n_aged = int(table["age"].notna().sum())
@@ -109,14 +89,22 @@ def select_participants(
     if exclude_ids is not None:
         _log_withdrawn(withdrawn, table, exclude_ids)
     if not kept:
-        needed = "both an age and a file" if need_ages else "a file"
+        needed, with_age = ("both an age and a file", " with an age") if need_ages else ("a file", "")
         raise CohortError(
             f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
-            f"none has (got {len(table)} participants{' with an age' if need_ages else ''}, {len(scans)} of them with "
-            f"a file, {len(withdrawn)} withdrawn). Check that ids in the table and in the file names are the same, "
-            "and that cohort.root is the right folder."
+            f"none has (got {len(table)} participants{with_age}, {len(scans)} of them with a file, {len(withdrawn)} "
+            "withdrawn). Check that ids in the table and in the file names are the same, and that cohort.root is the "
+            "right folder."
         )
     return Selection(table, kept)
+
+
+def _read(reader: CohortReader, include: str | None, phenotypes: bool) -> pd.DataFrame:
+    """Return the rows that a query selects, with the columns that it names and, if wanted, all phenotypes."""
+    columns = columns_of_query(include) if include is not None else set()
+    table = reader.read_table([*sorted(columns), *(reader.phenotype_names() if phenotypes else ())])
+    register(table["participant_id"])
+    return usable_rows(table, include=include, label=reader.label)
 
 
 def _log_withdrawn(withdrawn: frozenset[str], table: pd.DataFrame, path: Path) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.data.cohorts.simulated_series import TRAITS, SimulatedScan
-from brainage.errors import ConfigError
 
 # Components that are not artefacts, by dimensionality, numbered from 1; as published for UK Biobank.
 GOOD_COMPONENTS: dict[int, tuple[int, ...]] = {
@@ -55,11 +54,6 @@ class SimulatedCohort:
         Time points of a scan.
     t_r : float, default=0.735
         Repetition time, in seconds.
-
-    Raises
-    ------
-    ConfigError
-        A number is out of its range.
     """
 
     n_participants: int = 1500
@@ -68,13 +62,6 @@ class SimulatedCohort:
     good_components: tuple[int, ...] = ()
     n_times: int = 490
     t_r: float = 0.735
-
-    def __post_init__(self) -> None:
-        for name, lowest in (("n_participants", 1), ("seed", 0), ("signal", 0), ("n_times", 1)):
-            if not lowest <= getattr(self, name) < np.inf:
-                raise ConfigError(f"`{name}` must be at least {lowest}, but got {getattr(self, name)}.")
-        if not 0 < self.t_r < np.inf:
-            raise ConfigError(f"`t_r` must be positive seconds, but got {self.t_r}.")
 
     @property
     def label(self) -> str:
@@ -92,11 +79,7 @@ class SimulatedCohort:
         return list(PHENOTYPE_CAUSES)
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, SimulatedScan]:
-        """Return scans in the order of the ids; raise ConfigError if a good component does not exist."""
-        if dimension < 1 or not all(1 <= component <= dimension for component in self.good_components):
-            raise ConfigError(
-                f"`good_components` must be between 1 and the dimension {dimension}, but got {self.good_components}."
-            )
+        """Return scans in the order of the ids; see CohortReader."""
         table = self.read_table()
         brain_age = (table["age"] + table["true_gap"]).to_numpy()
         effect = (self.signal * (brain_age - _MEAN_AGE) / 10).tolist()

@@ -47,25 +47,10 @@ class _Column:
 def write_cohort(
     cohort: SimulatedCohort, folder: Path, layout: str, *, style: str = "dash", extracted: bool = False
 ) -> list[str]:
-    """Write a cohort into an empty folder, and return the overrides that read it.
+    """Write a cohort into a new or an empty folder, and return the overrides that read it.
 
-    Parameters
-    ----------
-    cohort : SimulatedCohort
-        The participants.
-    folder : Path
-        A new or an empty folder.
-    layout : {"ukb", "bids"}
-        How the files are laid out.
-    style : {"dash", "dot", "rap"}
-        How UK Biobank's columns are named.
-    extracted : bool, default=False
-        UK Biobank: folders instead of zip archives.
-
-    Raises
-    ------
-    OutputError
-        The folder is not empty or cannot be written.
+    `layout` is ukb or bids. For ukb, `style` is that of the columns, dash, dot or rap, and `extracted` writes folders
+    instead of zip archives.
     """
     _make_empty_folder(folder)
     if layout == "bids":

@@ -25,10 +25,7 @@ def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
 
 
 def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes") -> pd.DataFrame:
-    """Read some columns of a table as text.
-
-    The csv module is used because pandas, given ``usecols``, silently shifts the values of a line that has one too
-    many, and its row numbers are not line numbers where lines are blank.
+    """Read some columns of a table as text without surrounding white space; skip blank lines.
 
     Parameters
     ----------
@@ -42,15 +39,15 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     Returns
     -------
     DataFrame
-        Text without surrounding white space; the index is the line number in the file. Blank lines are skipped.
+        The index is the line number in the file.
 
     Raises
     ------
-    CohortError
-        The file is not such a table, has a column twice, has no rows, or a row and the header differ in length.
-    MissingPathError
-        The file does not exist or cannot be read.
+    CohortError, MissingPathError
+        The file is not such a table, has a column twice, or a row and the header differ in length; or it is missing.
     """
+    # Not pandas: given ``usecols``, it shifts the values of a line that has one too many, and it does not count blank
+    # lines.
     names = list(dict.fromkeys(names))
     lines: list[int] = []
     values: list[list[str]] = []

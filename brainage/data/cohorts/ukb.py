@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, standard_table, table_without_ages
-from brainage.data.cohorts.tables import check_columns, read_columns, read_header
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
+from brainage.data.cohorts.tables import check_columns, read_header
 from brainage.data.cohorts.ukb_columns import UkbHeader
 from brainage.data.store.series import FileScan, Scan, ZipScan
 from brainage.errors import MissingPathError
@@ -72,10 +71,7 @@ class UkbCohort:
         header = self._header(self.phenotypes)
         sources = header.sources()
         check_columns(asked, {*header.names, *STANDARD_COLUMNS}, self.label)
-        text = read_columns(self.phenotypes, [*sources.values(), *asked])
-        table = standard_table({standard: text[name] for standard, name in sources.items()}, self.label)
-        table = table.assign(**{name: _without_unknown(text[name]) for name in asked})
-        return table if "age" in table else table.assign(age=math.nan)
+        return read_cohort_table(self.phenotypes, sources, asked, self.label, _without_unknown)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""

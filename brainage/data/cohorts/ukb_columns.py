@@ -44,19 +44,7 @@ _STYLES = (
 
 @dataclass(frozen=True)
 class UkbHeader:
-    """The header of a UK Biobank table.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The column names.
-    instance : int
-        The imaging visit, 2 or 3.
-    need_ages : bool
-        Whether the age at this visit must be among the columns.
-    label : str
-        The table's name in messages.
-    """
+    """The column names of a UK Biobank table whose participants were imaged at `instance`, 2 or 3."""
 
     names: tuple[str, ...]
     instance: int
@@ -64,13 +52,7 @@ class UkbHeader:
     label: str
 
     def sources(self) -> dict[str, str]:
-        """Return the table's own name of each standard column that it has.
-
-        Raises
-        ------
-        CohortError
-            The style is unknown or mixed, or the eid or the age at this visit is missing.
-        """
+        """Return the table's own name of each standard column that it has; raise CohortError without eid or age."""
         style = self._style
         age = style.name(_AGE, self.instance)
         if style.eid not in self.names:

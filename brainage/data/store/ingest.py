@@ -29,16 +29,9 @@ Result = tuple[str, NDArray[np.float32] | int | SeriesError]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of an array file into which several processes write.
+    """Rows of an existing file into which several processes write.
 
-    Parameters
-    ----------
-    path : Path
-        The file; it exists before the first row is written.
-    offset : int
-        Position of the first row, in bytes.
-    shape : tuple of int
-        Shape of a row: (n_components, n_times).
+    The first row is `offset` bytes from the start; `shape` is that of a row, (n_components, n_times).
     """
 
     path: Path

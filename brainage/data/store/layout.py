@@ -42,7 +42,7 @@ class Store:
     participant_ids : tuple of str
         The participant of each row, sorted.
     excluded : dict of str to (str, str)
-        Participants whose series cannot be used: kind and detail of the reason.
+        Kind and detail of the reason for each exclusion.
     series : array of shape (n_participants, n_components, n_times)
         float32, z-scored over time; memory-mapped.
     checksums : array of shape (n_participants,)
@@ -77,18 +77,10 @@ def fingerprint_of_stamps(stamps: Stamps, *, n_components: int, n_times: int) ->
 
 
 def load_store(folder: Path) -> Store:
-    """Open a store and check it.
+    """Open a store and check it: its index, and its rows if the size or time of ``series.npy`` changed.
 
-    Its index is always checked; its rows only where the size or the modification time of ``series.npy`` changed.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such store.
-    DamagedStoreError
-        Its content is not what was written.
-    StoreError
-        It cannot be read.
+    Raises FileNotFoundError if there is none, DamagedStoreError if its content is not what was written, and StoreError
+    if it cannot be read.
     """
     index = read_index(folder)
     store = map_store(folder, index)
@@ -192,7 +184,7 @@ def _reading(folder: Path) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         if not folder.exists():
             raise FileNotFoundError(folder) from None
         raise DamagedStoreError(f"The store {folder} is damaged or unfinished ({type(error).__name__}).") from None

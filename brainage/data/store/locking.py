@@ -12,20 +12,11 @@ from brainage.errors import StoreError
 from brainage.system.console import log
 
 
-class BusyStoreError(StoreError):
-    """Another process writes or removes this store."""
-
-
 @contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock of a store; the system releases it when a process is killed.
 
-    Raises
-    ------
-    BusyStoreError
-        Another process holds it, and `wait` is false.
-    StoreError
-        The folder of all stores cannot be written.
+    Raises StoreError if the folder of all stores cannot be written or, unless `wait`, if another process has the lock.
     """
     root = folder.parent
     with writing(root):
@@ -35,7 +26,10 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             if not wait:
-                raise BusyStoreError(f"Another process is writing the store {folder}.") from None
+                raise StoreError(
+                    f"Another process is writing the store {folder}, and it may have participants who withdrew. Purge "
+                    "again when that is done."
+                ) from None
             log.info("Another process is writing the store %s; waiting for it.", folder)
             lock.acquire()
     try:

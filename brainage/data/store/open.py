@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from brainage.data.store.ingest import Result, read_all
+from brainage.data.store.ingest import read_all
 from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerprint_of_stamps, load_store
 from brainage.data.store.locking import locked
 from brainage.data.store.series import Scan
@@ -20,26 +20,9 @@ _ATTEMPTS = 3
 
 
 def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
-    """Open the store of these scans; write it first if it does not exist or is damaged.
+    """Open the store of one scan a participant id, below `root`; write it first if it does not exist or is damaged.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of all stores.
-    scans : mapping of str to Scan
-        One scan a participant id.
-    n_components, n_times : int
-        Shape of every series; longer ones are cropped.
-
-    Returns
-    -------
-    Store
-        Complete and checked.
-
-    Raises
-    ------
-    StoreError
-        It cannot be read or written; nothing unfinished is left behind.
+    Series longer than `n_times` are cropped. Nothing unfinished is left behind after a StoreError.
     """
     for _ in range(_ATTEMPTS):
         stamps = _stamps(scans)
@@ -85,16 +68,11 @@ def _stamps(scans: Mapping[str, Scan]) -> list[list[Any]]:
 
 def _ingest(folder: Path, scans: Mapping[str, Scan], stamps: Stamps, shape: tuple[int, int]) -> bool:
     """Read every scan and write the store; return false if a scan changed meanwhile. The caller holds the lock."""
-    rows = rows_of(folder, len(stamps), *shape)
-
-    def results() -> Generator[Result, None, None]:
-        log.info("Reading %d participants' series once, into %s", len(scans), folder)
-        # Closed at once, so that workers stop reading after a failure.
-        with closing(read_all(scans, rows)) as read:
-            yield from track(read, len(scans), "Participants read")
-
-    with closing(results()) as read:
-        written = write_store(folder, stamps, read, shape, lambda: _stamps(scans) == stamps)
+    log.info("Reading %d participants' series once, into %s", len(scans), folder)
+    # Closed at once, so that workers stop reading after a failure.
+    with closing(read_all(scans, rows_of(folder, len(stamps), *shape))) as read:
+        results = track(read, len(scans), "Participants read")
+        written = write_store(folder, stamps, results, shape, lambda: _stamps(scans) == stamps)
     if not written:
         log.warning("A participant's file changed while it was read; all files are read again.")
     return written

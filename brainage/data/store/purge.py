@@ -19,7 +19,7 @@ from brainage.data.store.layout import (
     stream_rows,
     unfinished_folder,
 )
-from brainage.data.store.locking import BusyStoreError, locked
+from brainage.data.store.locking import locked
 from brainage.data.store.write import remove_store, write_store
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import track
@@ -27,17 +27,7 @@ from brainage.system.console import track
 
 @dataclass(frozen=True)
 class PurgedStore:
-    """What was removed from one store.
-
-    Parameters
-    ----------
-    participants : frozenset of str
-        Ids that were found and removed.
-    n_rows : int
-        How many of them had a row; the others were excluded.
-    damaged : bool
-        Whether the store was damaged, and deleted as a whole.
-    """
+    """The participants removed from a store, `n_rows` of them with a row; a damaged store is deleted as a whole."""
 
     participants: frozenset[str] = frozenset()
     n_rows: int = 0
@@ -63,28 +53,16 @@ def purge_store(folder: Path, ids: Collection[str]) -> PurgedStore:
 
 
 def remove_unfinished(folder: Path) -> bool:
-    """Delete what a killed process left of a store; return whether there was anything.
-
-    Raises
-    ------
-    StoreError
-        Another process is writing the store, or it cannot be deleted.
-    """
+    """Delete what a killed process left of a store; return whether there was anything."""
     unfinished = unfinished_folder(folder)
-    try:
-        with locked(folder, wait=False):
+    with locked(folder, wait=False):
+        if not unfinished.exists():  # completed in the meantime
+            return False
+        try:
             shutil.rmtree(unfinished)
-    except FileNotFoundError:  # completed in the meantime
-        return False
-    except BusyStoreError:
-        raise BusyStoreError(
-            f"Another process is writing the store {folder}, and it may have participants who withdrew. Purge again "
-            "when that is done."
-        ) from None
-    except StoreError:
-        raise
-    except OSError as error:
-        raise StoreError(f"`{unfinished}` cannot be removed: {error.strerror or error}. Remove it by hand.") from None
+        except OSError as error:
+            message = f"`{unfinished}` cannot be removed: {error.strerror or error}. Remove it by hand."
+            raise StoreError(message) from None
     return True
 
 

@@ -100,9 +100,9 @@ class ZipScan:
 
 
 def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
-    """Parse a text file of numbers, one line a time point, into a float64 array (n_times, n_components).
+    """Parse numbers, one line a time point, into float64 of shape (n_times, n_components), or raise SeriesError.
 
-    With a delimiter, the first line may be a header; None splits at any white space. Raises SeriesError.
+    With a delimiter, the first line may be a header; None splits at any white space.
     """
     if not data.strip():
         raise SeriesError("empty file")
@@ -125,17 +125,9 @@ def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
 
 
 def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
-    """Check raw series (n_times_of_the_file, n_components), crop them and z-score each component.
+    """Check raw series, one row a time point, and z-score each component over the first `n_times` time points.
 
-    Returns
-    -------
-    array of shape (n_components, n_times)
-        float32; mean 0 and population SD 1 over the first `n_times` time points.
-
-    Raises
-    ------
-    SeriesError
-        Too few time points, another number of components, NaN or infinity, or a constant component.
+    Returns float32 of shape (n_components, n_times), or raises SeriesError.
     """
     found_times, found_components = raw.shape
     if found_components != n_components:

@@ -72,30 +72,10 @@ def write_store(
     shape: tuple[int, int],
     is_current: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Replace a store atomically; the caller holds the lock.
+    """Replace a store atomically, from one result a stamp, in the same order; the caller holds the lock.
 
-    Parameters
-    ----------
-    folder : Path
-        The store.
-    stamps : sequence of (str, ...)
-        What the fingerprint was computed from.
-    results : iterable of Result
-        One a stamp, in the same order.
-    shape : (int, int)
-        n_components and n_times.
-    is_current : callable
-        Called at the end: whether the files that were read still have these stamps.
-
-    Returns
-    -------
-    bool
-        What `is_current` returned; if false, nothing was kept.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be written; nothing unfinished is left behind.
+    `is_current` is called at the end and returns whether the files still have these stamps. It is returned; if false,
+    nothing is kept. Nothing is left behind after a StoreError either.
     """
     remove_store(folder)
     unfinished = unfinished_folder(folder)

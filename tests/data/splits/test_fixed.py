@@ -12,7 +12,7 @@ from brainage.data.splits.fixed import fixed_split
 from brainage.errors import CohortError, MissingPathError, SplitError
 
 
-def people(n: int, **columns: object) -> pd.DataFrame:
+def cohort(n: int, **columns: object) -> pd.DataFrame:
     ages = np.linspace(46, 82, n)
     return pd.DataFrame({"participant_id": [f"p{i:05d}" for i in range(n)], "age": ages, **columns})
 
@@ -20,7 +20,7 @@ def people(n: int, **columns: object) -> pd.DataFrame:
 def test_a_fixed_split_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "splits.csv"
     path.write_text("participant_id,split\np00002,train\nsub-p00001,Test\np00004,val\nelsewhere,train\n")
-    split = fixed_split(people(6), path)
+    split = fixed_split(cohort(6), path)
     assert split.to_dict() == {"p00001": "test", "p00002": "train", "p00004": "val"}
     assert list(split.index) == ["p00001", "p00002", "p00004"]
 
@@ -41,10 +41,10 @@ def test_a_file_that_is_no_split_is_refused(text: str, error: type[Exception], m
     path = tmp_path / "splits.csv"
     path.write_text(text)
     with pytest.raises(error, match=match) as caught:
-        fixed_split(people(6), path)
+        fixed_split(cohort(6), path)
     assert "p0000" not in str(caught.value)
 
 
 def test_a_split_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(MissingPathError, match="No such file"):
-        fixed_split(people(6), tmp_path / "splits.csv")
+        fixed_split(cohort(6), tmp_path / "splits.csv")
