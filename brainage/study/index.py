@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
 import psutil
 
 from brainage.reporting.page import Page, Section, Table, made_with
@@ -23,28 +23,24 @@ from brainage.system.files import write_whole
 
 def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
     """Write ``index.html`` into the study's folder and return its path."""
-    done = record.done
     machine = f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"
-    every = ("every training", record.shown_overrides())
-    about = [*made_with(), ("machine", machine), every, *_commits(done, steps)]
+    about = [*made_with(), ("machine", machine), ("every training", record.shown_overrides())]
+    about += _commits(record.done, steps)
     lead = [
-        f"{len(done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
+        f"{len(record.done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
         SIZES[record.size].description(record.size),
     ]
-    sections = [_section(out, stage, [step for step in steps if step.stage == stage], done) for stage in _STAGES]
+    sections = []
+    for stage, (title, question, table) in _STAGES.items():
+        of_stage = [step for step in steps if step.stage == stage]
+        reports = {f"{step.name}: report": step.folder / "report.html" for step in of_stage}
+        links = [(name, quote(path.relative_to(out).as_posix())) for name, path in reports.items() if path.is_file()]
+        done = [step for step in of_stage if step.label in record.done]
+        sections.append(Section(title, [question], [table(done)], links=links))
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])
     target, html = out / "index.html", page.html()
     write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
     return target
-
-
-def _section(out: Path, stage: str, steps: Sequence[Step], done: Collection[str]) -> Section:
-    title, question, table = _STAGES[stage]
-    reports = {step.name: step.folder / "report.html" for step in steps}
-    links = [
-        (f"{name}: report", quote(path.relative_to(out).as_posix())) for name, path in reports.items() if path.is_file()
-    ]
-    return Section(title, [question], [table([step for step in steps if step.label in done])], links=links)
 
 
 def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:
@@ -104,9 +100,8 @@ def _numbers(row: Mapping[str, Any], *keys: str) -> list[str]:
     return [number(None if row.get(key) in (None, "") else float(row[key])) for key in keys]
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def _read_csv(path: Path) -> list[dict[Any, str]]:
+    return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
 
 
 # Title, question and table of each stage, in order.

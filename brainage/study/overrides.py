@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from hydra import compose, initialize_config_dir
@@ -19,9 +20,10 @@ from brainage.study.plan import Step
 from brainage.system.files import CONFIGS
 
 # Keys that the study's experiments set.
-_OWN = {"experiment", "resume", "sweep", "evaluate", "objective", "model", "optimizer", "modality"}
-_OWN |= {f"modality.{key}" for key in ("name", "dimension", "components", "n_channels")}
-_OWN_PREFIXES = ("hydra.", "hydra/", "model.", "optimizer.")
+_OWN = re.compile(
+    r"(experiment|resume|sweep|evaluate|objective|model|optimizer|modality"
+    r"|modality\.(name|dimension|components|n_channels)|(hydra|model|optimizer)[./].*)"
+)
 
 
 def checked_overrides(words: Sequence[str]) -> list[str]:
@@ -29,7 +31,7 @@ def checked_overrides(words: Sequence[str]) -> list[str]:
     refuse_ids_in(words)
     quoted = quote_query(list(words))
     for word in quoted:
-        _check(word)
+        _refuse_own(word)
     return quoted
 
 
@@ -67,7 +69,8 @@ def _composed(words: Sequence[str]) -> Config:
         HydraConfig.instance().cfg = None
 
 
-def _check(word: str) -> None:
+def _refuse_own(word: str) -> None:
+    """Refuse an override that cannot be the same for all trainings."""
     try:
         override = OverridesParser.create().parse_override(word)
     except HydraException as error:
@@ -75,7 +78,7 @@ def _check(word: str) -> None:
             f"`{word}` must be an override, KEY=VALUE, but {str(error).splitlines()[0]}. Correct or remove it."
         ) from None
     key = override.key_or_group
-    if key in _OWN or key.startswith(_OWN_PREFIXES):
+    if _OWN.fullmatch(key):
         raise StudyError(
             f"`{word}` cannot be given to a study: its experiments set components, models, optimizers, objectives and "
             "Hydra's settings. Remove it, or run a step's command by itself."

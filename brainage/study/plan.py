@@ -1,40 +1,44 @@
-"""The steps of the published study, and how much of it is done at which size."""
+"""The stages of the published study and their steps, at each size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from brainage.config.overrides import as_overrides, quoted
 from brainage.runs.folder import read_summary
 
-GRIDS = ("learning_rate", "kernel_size", "depth", "components")
-SWEEPS = ("ica25_good", "ica25_all", "ica100_good", "ica100_all")
-FINALS = ("ica25", "ica100")
+# The experiments of each stage.
+STAGES = {
+    "manual_search": ("learning_rate", "kernel_size", "depth", "components"),
+    "hyperparameter_sweep": ("ica25_good", "ica25_all", "ica100_good", "ica100_all"),
+    "final_models": ("ica25", "ica100"),
+}
 
-# The file with the results of a stage's step, and the key of the folder that it is in.
+# The file with the results of a step.
 _RESULTS = {
-    "manual_search": ("summary.csv", "hydra.sweep.dir"),
-    "hyperparameter_sweep": ("trials.csv", "hydra.sweep.dir"),
-    "final_models": ("summary.json", "hydra.run.dir"),
-    "comparison": ("differences.csv", "hydra.run.dir"),
+    "manual_search": "summary.csv",
+    "hyperparameter_sweep": "trials.csv",
+    "final_models": "summary.json",
+    "comparison": "differences.csv",
 }
 
 
 @dataclass(frozen=True)
 class Size:
-    """Participants of a simulated cohort (other cohorts are used whole), and overrides of each stage."""
+    """Participants of a simulated cohort (other cohorts are used whole), and overrides by stage."""
 
     n_participants: int
-    grids: tuple[str, ...] = ()
-    sweeps: tuple[str, ...] = ()
-    finals: tuple[str, ...] = ()
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def description(self, name: str) -> str:
         """Return what is smaller than in the published study."""
-        stages = enumerate((self.grids, self.sweeps, self.finals), start=1)
-        reduced = [f"stage {number} with {' '.join(words)}" for number, words in stages if words]
+        reduced = [
+            f"stage {number} with {' '.join(self.overrides[stage])}"
+            for number, stage in enumerate(STAGES, start=1)
+            if stage in self.overrides
+        ]
         cohort = f"Size {name}: {self.n_participants:,} participants, if simulated and no other number is given"
         return f"{cohort}; {'; '.join(reduced) or 'the published size otherwise'}."
 
@@ -42,12 +46,14 @@ class Size:
 SIZES = {
     "small": Size(
         600,
-        grids=("trainer.max_epochs=12", "batch_size=32"),
-        sweeps=(
-            *("hydra.sweeper.n_trials=4", "trainer.max_epochs=6", "batch_size=32"),
-            *("model.start_out=choice(8,16)", "model.max_parameters=100000"),
-        ),
-        finals=("trainer.max_epochs=20", "batch_size=32"),
+        {
+            "manual_search": ("trainer.max_epochs=12", "batch_size=32"),
+            "hyperparameter_sweep": (
+                *("hydra.sweeper.n_trials=4", "trainer.max_epochs=6", "batch_size=32"),
+                *("model.start_out=choice(8,16)", "model.max_parameters=100000"),
+            ),
+            "final_models": ("trainer.max_epochs=20", "batch_size=32"),
+        },
     ),
     "full": Size(5902),
 }
@@ -60,7 +66,7 @@ class Step:
     stage: str
     name: str
     folder: Path
-    words: tuple[str, ...] = ()
+    words: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -70,7 +76,11 @@ class Step:
     @property
     def result(self) -> Path:
         """The file with the step's results."""
-        return self.folder / _RESULTS[self.stage][0]
+        return self.folder / _RESULTS[self.stage]
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoints" / "last.ckpt"
 
     def has_result(self) -> bool:
         """Return whether there are results; of a final model, whether its training finished."""
@@ -79,15 +89,15 @@ class Step:
         return self.result.is_file()
 
     def can_continue(self) -> bool:
-        """Return whether the folder has something to continue; grids and sweeps continue by themselves."""
-        checkpoint = self.folder / "checkpoints" / "last.ckpt"
-        return "--multirun" in self.words or (self.stage == "final_models" and checkpoint.is_file())
+        """Return whether `command` continues what the folder contains; that of a grid or a sweep always does."""
+        return "--multirun" in self.words or self._checkpoint.is_file()
 
     def command(self) -> list[str]:
         """Return the command that starts the step, or continues it."""
-        if self.stage == "final_models" and self.can_continue():
+        if self._checkpoint.is_file():
             return ["train", *as_overrides({"resume": str(self.folder)})]
-        return [*self.words, *as_overrides({_RESULTS[self.stage][1]: str(self.folder)})]
+        kind = "sweep" if "--multirun" in self.words else "run"
+        return [*self.words, *as_overrides({f"hydra.{kind}.dir": str(self.folder)})]
 
 
 def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
@@ -96,17 +106,12 @@ def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
     simulated = not any(word.startswith("cohort=") and word != "cohort=simulated" for word in overrides)
     given = any(word.startswith("cohort.n_participants=") for word in overrides)
     shared = [f"cohort.n_participants={chosen.n_participants}"] if simulated and not given else []
-    shared += overrides
-
-    def trainings(stage: str, names: Sequence[str], own: Sequence[str], *flags: str) -> list[Step]:
-        words = {name: ("train", *flags, f"experiment={stage}/{name}", *own, *shared) for name in names}
-        return [Step(stage, name, out / stage / name, words[name]) for name in names]
-
-    finals = trainings("final_models", FINALS, chosen.finals)
-    runs = ",".join(quoted(str(final.folder)) for final in finals)
-    return [
-        *trainings("manual_search", GRIDS, chosen.grids, "--multirun"),
-        *trainings("hyperparameter_sweep", SWEEPS, chosen.sweeps, "--multirun"),
-        *finals,
-        Step("comparison", "ica25_ica100", out / "comparison", ("compare", f"runs=[{runs}]")),
-    ]
+    steps = []
+    for stage, names in STAGES.items():
+        flags = () if stage == "final_models" else ("--multirun",)
+        for name in names:
+            own = chosen.overrides.get(stage, ())
+            words = ("train", *flags, f"experiment={stage}/{name}", *own, *shared, *overrides)
+            steps.append(Step(stage, name, out / stage / name, words))
+    runs = ",".join(quoted(str(step.folder)) for step in steps if step.stage == "final_models")
+    return [*steps, Step("comparison", "ica25_ica100", out / "comparison", ("compare", f"runs=[{runs}]"))]

@@ -35,7 +35,7 @@ class StudyRecord:
 
 def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[Step]) -> StudyRecord:
     """Return the record of the study in a folder, or a new one; overrides may change until something is trained."""
-    asked, found = StudyRecord(size, list(overrides)), _read(out)
+    asked, found = StudyRecord(size, list(overrides)), _read(out / "study.json")
     if found is None:
         if used := next((step.folder for step in steps if step.folder.exists()), None):
             raise StudyError(
@@ -43,8 +43,9 @@ def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[
                 "no study.json. Use another folder."
             )
         return asked
-    if (found.size, found.overrides) == (size, asked.overrides):
-        return _without_lost_steps(found, steps)
+    if (found.size, found.overrides) == (asked.size, asked.overrides):
+        _forget_lost_steps(found, steps)
+        return found
     if found.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
         raise StudyError(
             f"`--out {out}` contains a study of size {found.size} with {found.shown_overrides()}, but got size {size} "
@@ -55,25 +56,20 @@ def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[
     return asked
 
 
-def _read(out: Path) -> StudyRecord | None:
-    path = out / "study.json"
+def _read(path: Path) -> StudyRecord | None:
     if not path.exists():
         return None
     try:
-        saved = json.loads(path.read_text())
-        if "seconds" not in saved:  # an earlier version saved no commits
-            saved |= {"seconds": saved["done"], "done": dict.fromkeys(saved["done"])}
-        return StudyRecord(**saved)
-    except (OSError, ValueError, KeyError, TypeError):
+        return StudyRecord(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
         raise StudyError(f"`{path}` must be a study's record, but cannot be read. Use another folder.") from None
 
 
-def _without_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> StudyRecord:
-    """Return the record without steps whose results are gone, and without the comparison of such steps."""
-    present = {step.label for step in steps if step.label in record.done and step.has_result()}
-    finals = {step.label for step in steps if step.stage == "final_models"}
-    kept = {label for label in present if not label.startswith("comparison/") or finals <= present}
-    if lost := [step.label for step in steps if step.label in record.done and step.label not in kept]:
-        log.info("Repeated, because their results are gone: %s", ", ".join(lost))
-    done = {label: commit for label, commit in record.done.items() if label in kept}
-    return StudyRecord(record.size, record.overrides, record.seconds, done)
+def _forget_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> None:
+    """Remove steps whose results are gone, and the comparison of such steps, from those that are done."""
+    lost = {step.label for step in steps if step.label in record.done and not step.has_result()}
+    if any(label.startswith("final_models/") for label in lost):
+        lost |= {label for label in record.done if label.startswith("comparison/")}
+    if lost:
+        log.info("Repeated, because their results are gone: %s", ", ".join(sorted(lost)))
+    record.done = {label: commit for label, commit in record.done.items() if label not in lost}

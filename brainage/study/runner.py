@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -52,19 +52,19 @@ def run_study(size: str, out: Path, overrides: Sequence[str]) -> None:
 def _run_recorded(step: Step, out: Path, record: StudyRecord, at_commit: str | None) -> None:
     before, started = record.seconds.get(step.label, 0.0), time.monotonic()
     try:
-        run_step(step, out / "logs" / f"{step.stage}-{step.name}.log", out / _NOTE)
+        run_step(step, out)
         record.done[step.label] = at_commit
     finally:
         record.seconds[step.label] = round(before + time.monotonic() - started, 1)
         record.write(out)
 
 
-def run_step(step: Step, log_file: Path, note: Path) -> None:
+def run_step(step: Step, out: Path) -> None:
     """Run a step, or continue what an earlier process left of it."""
     if not step.can_continue():
         shutil.rmtree(step.folder, ignore_errors=True)
-    words = step.command()
-    code = run_command(words, log_file, note)
+    words, log_file = step.command(), out / "logs" / f"{step.stage}-{step.name}.log"
+    code = run_command(words, log_file, out / _NOTE)
     jobs = (read_summary(path.parents[1]) for path in step.folder.glob("*/.hydra/overrides.yaml"))
     # Jobs of a grid that diverged or are infeasible are results.
     grid_is_done = step.stage == "manual_search" and code == 1 and step.has_result()
@@ -72,19 +72,14 @@ def run_step(step: Step, log_file: Path, note: Path) -> None:
         raise step_error(step.label, words, code, log_file)
 
 
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    lock = FileLock(out / ".lock", timeout=0)
+def _locked(out: Path) -> AbstractContextManager[FileLock]:
+    """Create a study's folder and lock it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        return FileLock(out / ".lock").acquire(timeout=0)
     except Timeout:
         raise StudyError(f"`--out {out}` is in use by another process. Wait for it, or use another folder.") from None
     except OSError as error:
         raise StudyError(
             f"`--out {out}` must be a writable folder, but: {error.strerror or error}. Use another folder."
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()

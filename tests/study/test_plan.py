@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
-from brainage.study.plan import FINALS, GRIDS, SIZES, SWEEPS, study_steps
+import pytest
+from omegaconf import DictConfig
+
+from brainage.config.hydra import parse
+from brainage.errors import ImpossibleArchitectureError
+from brainage.models import geometry
+from brainage.study.plan import SIZES, STAGES, study_steps
 from tests.conftest import ROOT
 
 
 def test_every_experiment_of_the_three_stages_is_a_step() -> None:
-    for stage, names in (("manual_search", GRIDS), ("hyperparameter_sweep", SWEEPS), ("final_models", FINALS)):
+    for stage, names in STAGES.items():
         assert {path.stem for path in (ROOT / "experiments" / stage).glob("*.yaml")} == set(names)
+
+
+@pytest.mark.parametrize(("depth", "feasible"), [(2, True), (3, True), (5, True), (6, False), (8, False)])
+def test_of_the_grid_over_depth_the_last_two_are_infeasible(
+    depth: int, feasible: bool, composed: Callable[..., DictConfig]
+) -> None:
+    config = parse(composed("experiment=manual_search/depth", f"model.depth={depth}"))
+    with nullcontext() if feasible else pytest.raises(ImpossibleArchitectureError, match=f"depth={depth}"):
+        geometry.check(config.model_value("name"), config.model)
 
 
 def test_the_number_of_participants_is_set_only_for_a_simulated_cohort_without_one(tmp_path: Path) -> None:

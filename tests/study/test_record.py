@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -49,15 +48,6 @@ def test_a_folder_that_contains_something_else_is_left_alone(tmp_path: Path) -> 
     with pytest.raises(StudyError, match=r"contains `comparison` and no study\.json"):
         open_record(tmp_path, "small", [], study_steps("small", tmp_path, ()))
     assert (tmp_path / "comparison" / "mine.txt").read_text() == "x"
-
-
-def test_a_study_of_the_version_without_commits_is_continued(tmp_path: Path) -> None:
-    step, *others = study_steps("small", tmp_path, ())
-    step.folder.mkdir(parents=True)
-    step.result.write_text("overrides,status,val/mse,val/mae,test/mae\n")
-    (tmp_path / "study.json").write_text(json.dumps({"size": "small", "overrides": [], "done": {step.label: 7.5}}))
-    record = open_record(tmp_path, "small", [], [step, *others])
-    assert record.done == {step.label: None} and record.seconds == {step.label: 7.5}
 
 
 def test_steps_whose_results_are_gone_are_repeated_with_the_comparison_of_them(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from brainage.commands.study import main
 from brainage.errors import StudyStepError
 from brainage.study import runner
 from brainage.study.plan import Step, study_steps
-from tests.conftest import Command, wait_until
+from tests.conftest import wait_until
 
 # The smallest study with every stage.
 TINY = ("cohort.n_participants=100", "trainer.max_epochs=3", "trainer=cpu", "report.n_resamples=100", "seed=1")
@@ -29,20 +28,6 @@ TINY = ("cohort.n_participants=100", "trainer.max_epochs=3", "trainer=cpu", "rep
 def overrides_of(job: Path) -> list[str]:
     words: list[str] = yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
     return words
-
-
-def test_depths_6_and_8_are_reported_as_impossible(command: Command, tmp_path: Path) -> None:
-    ended = command("train.py", "--multirun", "experiment=manual_search/depth", "model.depth=6,8", *TINY)
-    assert ended.code == 0, ended.text
-    (folder,) = (tmp_path / "outputs" / "multirun").glob("*/*")
-    assert f"Report: {folder.relative_to(tmp_path)}/report.html" in ended.out
-    html = (folder / "report.html").read_text()
-    assert html.count("<td>impossible</td>") == 2
-    for number, depth in enumerate((6, 8)):
-        assert overrides_of(folder / str(number))[0] == f"model.depth={depth}"
-        assert f"<td>model.depth={depth}</td>" in html
-        reason = json.loads((folder / str(number) / "summary.json").read_text())["reason"]
-        assert reason and f"Job {number}: {escape(reason)}" in html
 
 
 class Commands:
@@ -70,13 +55,14 @@ class Commands:
 def run_with(monkeypatch: pytest.MonkeyPatch, commands: Commands, step: Step, tmp_path: Path) -> None:
     commands.step = step
     monkeypatch.setattr(runner, "run_command", commands)
-    runner.run_step(step, tmp_path / "log", tmp_path / "note")
+    runner.run_step(step, tmp_path)
 
 
 @pytest.mark.parametrize("code", [2, 3])
 def test_a_step_that_fails_is_named_with_its_log_and_its_time_is_recorded(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(runner, "check_composes", lambda steps: None)
     monkeypatch.setattr(runner, "run_command", Commands(code, "no such table"))
     assert main(["--out", str(tmp_path / "out")]) == 1
     message = capsys.readouterr().err
@@ -133,7 +119,10 @@ def test_a_grid_keeps_its_folder_a_final_model_without_a_checkpoint_starts_in_an
         assert commands.words == [step.command()]
 
 
-def test_a_study_in_use_by_another_process_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_in_use_by_another_process_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "check_composes", lambda steps: None)
     with FileLock(tmp_path / ".lock"):
         assert main(["--out", str(tmp_path)]) == 2
     assert f"`--out {tmp_path}` is in use by another process" in capsys.readouterr().err
