@@ -29,20 +29,10 @@ class Draw:
 
 
 class SeriesDataset(Dataset[Batch]):
-    """Participants' series and ages; an item is a whole batch.
+    """Participants' series and ages, in years; an item is a whole batch.
 
-    Parameters
-    ----------
-    series : array of shape (n_rows, n_components, n_times)
-        float32, in memory or mapped.
-    rows : array of shape (n_participants,)
-        Each participant's row.
-    channels : array of shape (n_channels,) or None
-        Components to gather from a mapped array; None for an array in memory that has no others.
-    ages : array of shape (n_participants,)
-        In years.
-    release : callable or None
-        Called after a batch was gathered, to drop mapped pages.
+    `series` is float32 of shape (n_rows, n_components, n_times): in memory, or mapped if the `channels` to gather are
+    given. `rows` has each participant's row; `release` drops mapped pages after a batch.
     """
 
     def __init__(

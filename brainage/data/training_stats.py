@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AllowInfNan, Strict, StrictInt, TypeAdapter
 
 from brainage.data.store.layout import Store
 
@@ -16,17 +16,18 @@ from brainage.data.store.layout import Store
 _TOGETHER = 64
 
 _Array = NDArray[np.float64]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
 
 
 @dataclass(frozen=True)
 class Spread:
     """Number, mean, sample SD (n - 1), minimum and maximum of values."""
 
-    n: int
-    mean: float
-    sd: float
-    low: float
-    high: float
+    n: StrictInt
+    mean: Number
+    sd: Number
+    low: Number
+    high: Number
 
     def n_outside(self, values: _Array) -> int:
         """Count the values below the lowest or above the highest."""
@@ -34,11 +35,8 @@ class Spread:
 
     @classmethod
     def from_json(cls, plain: Any) -> Spread:
-        """Read plain values; raise KeyError, TypeError or ValueError for any others."""
-        n, numbers = plain["n"], [plain[name] for name in ("mean", "sd", "low", "high")]
-        if type(n) is not int or not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
-            raise ValueError("no numbers")
-        return cls(n, *map(float, numbers))
+        """Read plain values; raise ValueError for any others."""
+        return TypeAdapter(cls).validate_python(plain)
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,12 @@ class Aggregates:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"ages": asdict(self.ages), "series": {name: asdict(spread) for name, spread in self.series.items()}}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, plain: Any) -> Aggregates:
         """Read the result of `as_json`; raise ValueError for anything else."""
-        try:
-            series = {str(name): Spread.from_json(values) for name, values in dict(plain["series"]).items()}
-            return cls(Spread.from_json(plain["ages"]), series)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError("no aggregates") from error
+        return TypeAdapter(cls).validate_python(plain)
 
 
 def spread_of(values: Iterable[float]) -> Spread:

@@ -85,20 +85,9 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
 
 def _packaged(module_name: str, kind: type) -> type:
     """Return the one class of its kind that a module of this package defines."""
-    module = importlib.import_module(module_name)
-    classes = [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, kind) and item.__module__ == module_name
-    ]
-    if len(classes) != 1:
-        what = "class" if kind is object else "nn.Module class"
-        name = module_name.rpartition(".")[2]
-        raise ConfigError(
-            f"`model.name`: a model's module must define one {what}, but `{name}` defines {len(classes)}. Move the "
-            "others elsewhere."
-        )
-    return classes[0]
+    items = vars(importlib.import_module(module_name)).values()
+    [found] = [x for x in items if isinstance(x, type) and issubclass(x, kind) and x.__module__ == module_name]
+    return found
 
 
 def _built(kind: type, arguments: dict[str, Any]) -> Any:

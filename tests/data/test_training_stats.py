@@ -87,5 +87,5 @@ SPREAD = {"n": 2, "mean": 1.0, "sd": 1.0, "low": 0.0, "high": 2.0}
     ],
 )
 def test_damaged_aggregates_raise_value_error(plain: object) -> None:
-    with pytest.raises(ValueError, match="no "):
+    with pytest.raises(ValueError, match="for Aggregates"):
         Aggregates.from_json(plain)

@@ -1,12 +1,9 @@
 """Every network: found by its name, of the right shape, deterministic."""
 
-import sys
-import types
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from brainage import models
 from brainage.errors import ConfigError
@@ -27,16 +24,6 @@ def test_an_unknown_network_gets_the_nearest_name() -> None:
 def test_an_argument_that_a_network_does_not_take_is_named() -> None:
     with pytest.raises(ConfigError, match="Simple1DCNN cannot be built.*colour"):
         models.build("simple1dcnn", {"in_channels": 3, "colour": "red"})
-
-
-def test_a_module_with_two_networks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("brainage.models.twins")
-    for name in ("A", "B"):
-        setattr(module, name, type(name, (nn.Module,), {"__module__": module.__name__}))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(models, "names", lambda: ["twins"])
-    with pytest.raises(ConfigError, match="must define one nn.Module class.* 2"):
-        models.build("twins", {})
 
 
 def test_simple1dcnn_is_as_published() -> None:

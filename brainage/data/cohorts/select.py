@@ -58,22 +58,10 @@ def select_participants(
     phenotypes: bool = False,
     need_ages: bool = True,
 ) -> Selection:
-    """Read a cohort's table, find the scans, and apply inclusion and withdrawals.
+    """Read a cohort's table, find the scans, and apply the query `include` and the list of ids `exclude_ids`.
 
-    Parameters
-    ----------
-    reader : CohortReader
-        The cohort.
-    dimension : int
-        Dimensionality of the decomposition.
-    include : str or None
-        A pandas query over the table.
-    exclude_ids : Path or None
-        A file of ids, one a line: participants who withdrew consent.
-    phenotypes : bool, default=False
-        Whether to read every phenotype; otherwise only the columns in `include`.
-    need_ages : bool, default=True
-        Whether to drop participants without an age; a scan without an age is then an error.
+    Every phenotype is read, or only the columns in `include`. With `need_ages`, participants without an age are
+    dropped, and a scan without an age is an error.
     """
     withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     table = _read(reader, include, phenotypes)

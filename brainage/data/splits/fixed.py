@@ -15,27 +15,7 @@ from brainage.system.console import log
 
 
 def fixed_split(table: pd.DataFrame, path: Path) -> pd.Series[str]:
-    """Read the part of each participant from a file.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a participant, with `participant_id`.
-    path : Path
-        A table with the columns `participant_id` and `split` (train, val or test), such as a run's ``splits.csv``.
-
-    Returns
-    -------
-    Series of str
-        The part of each participant who is in both tables, indexed by `participant_id`, sorted.
-
-    Raises
-    ------
-    CohortError, MissingPathError
-        The file cannot be read as a table.
-    SplitError
-        It has a participant twice, another part or none of the cohort's participants, or leaves a part empty.
-    """
+    """Read the part of each participant from a file such as a run's ``splits.csv``; omit those in one table only."""
     label = f"`split.file={path}`"
     check_columns(("participant_id", "split"), read_header(path, key="split.file"), label)
     columns = read_columns(path, ("participant_id", "split"), key="split.file")
