@@ -23,14 +23,21 @@ def in_memory(dimension: int, number: int, **arguments: float) -> np.ndarray:
     return cohort.find_scans([name], dimension)[name].read()
 
 
+@pytest.fixture
+def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write no series, which take most of the time."""
+    monkeypatch.setattr("brainage.data.cohorts.simulated_files._write_series", lambda cohort, write: None)
+
+
 def read_ukb(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "phenotypes.csv", dtype=str, keep_default_na=False)
 
 
-def test_the_uk_biobank_table_agrees_with_memory_and_has_what_real_tables_have(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("tables_only")
+def test_the_uk_biobank_table_agrees_with_memory_and_has_the_columns_of_real_tables(tmp_path: Path) -> None:
     assert main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "20"]) == 0
-    table, people = read_ukb(tmp_path), SimulatedCohort(n_participants=20).read_table()
-    # Two more people, a tenth, were recruited and never imaged.
+    table, expected = read_ukb(tmp_path), SimulatedCohort(n_participants=20).read_table()
+    # Two more participants, a tenth, were recruited and never imaged.
     assert table["eid"].tolist() == [str(9000001 + i) for i in range(22)]
     imaged, others = table.head(20), table.tail(2)
     for column, name in {
@@ -39,13 +46,13 @@ def test_the_uk_biobank_table_agrees_with_memory_and_has_what_real_tables_have(t
         "31-0.0": "sex",
         "47-2.0": "grip_strength",
     }.items():
-        assert imaged[column].astype(float).tolist() == people[name].tolist()
+        assert imaged[column].astype(float).tolist() == expected[name].tolist()
     for column, name in {"20159-2.0": "processing_speed", "20116-2.0": "smoker", "52-0.0": "month_of_birth"}.items():
-        assert imaged[column].astype(float).tolist() == people[name].tolist()
-    assert imaged["true_gap"].astype(float).tolist() == people["true_gap"].tolist()
+        assert imaged[column].astype(float).tolist() == expected[name].tolist()
+    assert imaged["true_gap"].astype(float).tolist() == expected["true_gap"].tolist()
     assert imaged["21003-2.0"].str.fullmatch(r"\d\d\.\d\d").all()
     assert set(imaged["54-2.0"]) <= {"11025", "11026", "11027", "11028"}
-    earlier = people["age"] - imaged["21003-0.0"].astype(float)
+    earlier = expected["age"] - imaged["21003-0.0"].astype(float)
     assert earlier.between(5.99, 10.01).all()
     assert (table["21022-0.0"] == table["21003-0.0"]).all()
     assert set(table["54-0.0"]).isdisjoint(imaged["54-2.0"])
@@ -54,6 +61,7 @@ def test_the_uk_biobank_table_agrees_with_memory_and_has_what_real_tables_have(t
     assert (others[list(set(table) - recruitment)] == "").all(axis=None)
 
 
+@pytest.mark.usefixtures("tables_only")
 def test_every_value_of_the_dash_style_is_quoted(tmp_path: Path) -> None:
     main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "1"])
     with (tmp_path / "phenotypes.csv").open() as file:
@@ -61,10 +69,8 @@ def test_every_value_of_the_dash_style_is_quoted(tmp_path: Path) -> None:
     assert all(value.startswith('"') and value.endswith('"') for row in rows for value in row)
 
 
-def test_missing_answers_are_codes_in_uk_biobank_and_na_in_bids(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("brainage.data.cohorts.simulated_files._write_series", lambda cohort, write: None)
+@pytest.mark.usefixtures("tables_only")
+def test_missing_answers_are_codes_in_uk_biobank_and_na_in_bids(tmp_path: Path) -> None:
     for layout in ("ukb", "bids"):
         main(["--layout", layout, "--out", str(tmp_path / layout), "--participants", "300"])
     missing = SimulatedCohort(n_participants=300).read_table()["restlessness"].isna().to_numpy()
@@ -72,10 +78,11 @@ def test_missing_answers_are_codes_in_uk_biobank_and_na_in_bids(
     answers = read_ukb(tmp_path / "ukb")["2070-2.0"].head(300)
     assert set(answers[missing]) == {"-1", "-3"}
     assert set(answers[~missing]) == {"1", "2", "3", "4"}
-    people = pd.read_csv(tmp_path / "bids" / "participants.tsv", sep="\t", dtype=str, keep_default_na=False)
-    assert ((people["restlessness"] == "n/a") == missing).all()
+    table = pd.read_csv(tmp_path / "bids" / "participants.tsv", sep="\t", dtype=str, keep_default_na=False)
+    assert ((table["restlessness"] == "n/a") == missing).all()
 
 
+@pytest.mark.usefixtures("tables_only")
 @pytest.mark.parametrize(
     ("style", "names", "sexes"),
     [
@@ -94,14 +101,14 @@ def test_the_other_column_styles_name_columns_as_uk_biobank_does(
     assert table[names[4]].str.endswith(" (imaging)").head(10).all() == (style == "rap")
 
 
-def test_extracted_files_hold_what_the_zips_hold(tmp_path: Path) -> None:
+def test_extracted_files_contain_the_series(tmp_path: Path) -> None:
     main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "1", "--extracted"])
     path = tmp_path / "bulk" / "9000001" / "fMRI" / "rfMRI_25.dr" / "dr_stage1.txt"
     np.testing.assert_allclose(FileScan(path, tmp_path).read(), in_memory(25, 1), rtol=1e-5, atol=1e-12)
     assert len(list((tmp_path / "bulk").rglob("*.*"))) == 4
 
 
-def test_the_text_is_one_time_point_a_line_with_two_spaces_between_numbers(tmp_path: Path) -> None:
+def test_series_have_one_time_point_a_line_and_two_spaces_after_each_number(tmp_path: Path) -> None:
     main(["--layout", "bids", "--out", str(tmp_path), "--participants", "1"])
     text = next(tmp_path.rglob("*-25.txt")).read_text()
     assert len(text.splitlines()) == N_TIMES

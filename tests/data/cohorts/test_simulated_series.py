@@ -70,13 +70,13 @@ def test_a_scan_reads_the_same_every_time_and_after_pickling() -> None:
     np.testing.assert_array_equal(pickle.loads(pickled).read(), SCAN.read())
 
 
-def test_a_longer_scan_begins_with_the_shorter_one() -> None:
+def test_a_longer_scan_starts_with_the_shorter_one() -> None:
     long = replace(SCAN, n_times=1200).read()
     for n_times in (N_TIMES, 523, 980):
         np.testing.assert_array_equal(replace(SCAN, n_times=n_times).read(), long[:n_times])
 
 
-def test_whatever_changes_the_content_changes_the_stamp() -> None:
+def test_every_field_changes_content_and_stamp() -> None:
     other_good = GOOD_COMPONENTS[25][:-1]
     changes = {"cohort_seed": 1, "index": 4, "brain_age_effect": 0.6, "head_motion": 0.2, "site": 2}
     changes |= {"n_times": 500, "t_r": 0.8, "good_components": other_good, "dimension": 26}
@@ -121,17 +121,17 @@ def test_brain_age_changes_the_age_components_and_no_others(dimension: int) -> N
     assert tuple(np.flatnonzero(changed) + 1) == age_components(dimension, GOOD_COMPONENTS[dimension])
 
 
-def test_signal_scales_what_brain_age_does() -> None:
+def test_signal_scales_the_effect_of_brain_age() -> None:
     effects = [
         SimulatedCohort(n_participants=5, signal=signal).find_scans(["sim000005"], 25)["sim000005"].brain_age_effect
         for signal in (0.0, 1.0, 3.0)
     ]
-    person = SimulatedCohort(n_participants=5).read_table().iloc[4]
-    per_signal = (person["age"] + person["true_gap"] - 63.4) / 10
+    participant = SimulatedCohort(n_participants=5).read_table().iloc[4]
+    per_signal = (participant["age"] + participant["true_gap"] - 63.4) / 10
     assert effects == pytest.approx([0, per_signal, 3 * per_signal])
 
 
-def test_more_motion_puts_more_of_one_course_into_all_components() -> None:
+def test_motion_increases_correlations_between_components() -> None:
     still, moving = (
         connections(checked_series(replace(SCAN, head_motion=motion).read(), 25, N_TIMES)).mean()
         for motion in (0.05, 1.0)
@@ -156,22 +156,22 @@ def test_the_series_look_like_bold(dimension: int) -> None:
         "lag-5 autocorrelation": np.median((first[..., 5:] * first[..., :-5]).mean(axis=-1)),
         "share of power": np.median(power[..., slow].sum(axis=-1) / power[..., 1:].sum(axis=-1)),
         "SD of a connection": np.median(connectome[:, 0].std(axis=0)),
-        "same person": np.median([np.corrcoef(person)[0, 1] for person in connectome]),
-        "different people": np.median(between),
+        "same participant": np.median([np.corrcoef(pair)[0, 1] for pair in connectome]),
+        "different participants": np.median(between),
     }
     measured = dict(zip(found, (0.67, 0.28, 0.55, 0.13, 0.89, 0.68), strict=True))
     assert found == pytest.approx(measured, rel=1 / 3)
-    assert found["same person"] > found["different people"] + 0.08
+    assert found["same participant"] > found["different participants"] + 0.08
     assert abs(np.median((first**4).mean(axis=-1) - 3)) < 0.2
 
 
-def test_connectivity_tells_age() -> None:
-    ridge, baseline = ridge_errors(*good_series(25, 1000), penalty=100)
+def test_connectivity_predicts_age() -> None:
+    ridge, baseline = ridge_errors(*good_series(25, 400), penalty=100)
     assert ridge < 0.7 * baseline
 
 
-def test_connectivity_of_a_null_cohort_does_not_tell_age() -> None:
-    ridge, baseline = ridge_errors(*good_series(25, 1000, signal=0), penalty=1000)
+def test_connectivity_of_a_null_cohort_does_not_predict_age() -> None:
+    ridge, baseline = ridge_errors(*good_series(25, 400, signal=0), penalty=1000)
     assert ridge > 0.95 * baseline
 
 

@@ -33,24 +33,25 @@ from tests.data.store.scans import (
     truncate_the_index,
 )
 
-SPAWN = multiprocessing.get_context("spawn")
+# Imports this module once for all processes.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
 
-
-N_PEOPLE = 20
+N_PARTICIPANTS = 20
 
 
 def counted(log: str) -> dict[str, FakeScan]:
-    return {f"p{i:02d}": CountedScan(i, log=log) for i in range(N_PEOPLE)}
+    return {f"p{i:02d}": CountedScan(i, log=log) for i in range(N_PARTICIPANTS)}
 
 
 def whole(store: Store) -> bool:
     """Compare a store's rows with their checksums, and with the scans."""
-    store_files.verify(store, range(N_PEOPLE))
+    store_files.verify(store, range(N_PARTICIPANTS))
     return store.participant_ids == tuple(counted("")) and bool(np.isfinite(store.series).all())
 
 
-def ask(root: str, log: str, looks: bool) -> None:
-    """Ask for the store; before that, if `looks`, look at its folder until it is there: it must never be half made."""
+def open_in_process(root: str, log: str, looks: bool) -> None:
+    """Open the store; if `looks`, first try to load it until it exists: it must never be unfinished."""
     stamps = [[one, *scan.stamp()] for one, scan in sorted(counted(log).items())]
     fingerprint = store_files.fingerprint_of_stamps(stamps, n_components=N_COMPONENTS, n_times=N_TIMES)
 
@@ -67,7 +68,7 @@ def ask(root: str, log: str, looks: bool) -> None:
 
 
 def run_together(arguments: list[tuple[str, str, bool]]) -> list[int | None]:
-    processes = [SPAWN.Process(target=ask, args=words) for words in arguments]
+    processes = [PROCESSES.Process(target=open_in_process, args=words) for words in arguments]
     for process in processes:
         process.start()
     for process in processes:
@@ -79,50 +80,50 @@ def folders(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir() if path.is_dir())
 
 
-def test_eight_processes_make_a_store_once_and_nobody_reads_half_of_it(tmp_path: Path) -> None:
+def test_concurrent_processes_write_a_store_once_and_never_read_an_unfinished_one(tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
-    # Some ask at once, some keep looking while the others make it.
-    codes = run_together([(str(root), str(log), i >= 4) for i in range(8)])
-    assert codes == [0] * 8
-    assert log.read_text() == "read\n" * N_PEOPLE
+    # Some open it at once, some try to load it while the others write it.
+    codes = run_together([(str(root), str(log), i >= 2) for i in range(4)])
+    assert codes == [0] * 4
+    assert log.read_text() == "read\n" * N_PARTICIPANTS
     assert len(folders(root)) == 1
 
 
 @pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index])
-def test_processes_that_find_a_damaged_store_make_it_again_once(harm: Callable[[Store], None], tmp_path: Path) -> None:
+def test_concurrent_processes_rewrite_a_damaged_store_once(harm: Callable[[Store], None], tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
     harm(make(root, counted(str(log))))
     log.unlink()
-    assert run_together([(str(root), str(log), False)] * 4) == [0] * 4
-    assert log.read_text() == "read\n" * N_PEOPLE
+    assert run_together([(str(root), str(log), False)] * 3) == [0] * 3
+    assert log.read_text() == "read\n" * N_PARTICIPANTS
 
 
-def kill_a_maker(root: Path, log: Path, delay: float) -> bool:
-    """Kill a maker after a delay, counted from its first scan; return whether it was at work."""
+def kill_a_writer(root: Path, log: Path, delay: float) -> bool:
+    """Kill a process that writes a store after a delay from its first scan; return whether it was still running."""
     log.unlink(missing_ok=True)
-    maker = SPAWN.Process(target=ask, args=(str(root), str(log), False))
-    maker.start()
-    wait_until(lambda: log.exists() or not maker.is_alive())
-    maker.join(delay)
-    maker.kill()
-    maker.join(60)
+    writer = PROCESSES.Process(target=open_in_process, args=(str(root), str(log), False))
+    writer.start()
+    wait_until(lambda: log.exists() or not writer.is_alive())
+    writer.join(delay)
+    writer.kill()
+    writer.join(60)
     for name in folders(root):
         if not name.startswith("."):
             assert whole(load_store(root / name))
             shutil.rmtree(root / name)
-    return maker.exitcode == -signal.SIGKILL
+    return writer.exitcode == -signal.SIGKILL
 
 
-# A maker takes about 0.4 s for its scans, and a moment to write, rename and let go.
+# Reading the scans takes about 0.4 s.
 @pytest.mark.parametrize("n_kills", [4, pytest.param(40, marks=pytest.mark.slow)])
-def test_a_maker_that_is_killed_leaves_nothing_that_is_taken_for_a_store(n_kills: int, tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_nothing_that_loads_as_a_store(n_kills: int, tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
     rng = np.random.default_rng(n_kills)
     early, late = rng.uniform(0, 0.4, n_kills // 2), rng.uniform(0.38, 0.46, n_kills - n_kills // 2)
-    assert sum(kill_a_maker(root, log, delay) for delay in [*early, *late]) >= n_kills // 2
+    assert sum(kill_a_writer(root, log, delay) for delay in [*early, *late]) >= n_kills // 2
     log.unlink(missing_ok=True)
-    ask(str(root), str(log), False)
-    assert log.read_text() == "read\n" * N_PEOPLE
+    open_in_process(str(root), str(log), False)
+    assert log.read_text() == "read\n" * N_PARTICIPANTS
     assert len(folders(root)) == 1
 
 
@@ -130,15 +131,15 @@ def make_large(root: str, log: str) -> None:
     make(Path(root), {f"p{i:04d}": CountedScan(i, log=log) for i in range(2000)})
 
 
-def test_the_workers_of_a_killed_maker_end_and_the_lock_is_free(tmp_path: Path) -> None:
+def test_the_workers_of_a_killed_writer_exit_and_the_lock_is_free(tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
-    maker = SPAWN.Process(target=make_large, args=(str(root), str(log)))
-    maker.start()
-    wait_until(lambda: log.exists() or not maker.is_alive())
-    workers = psutil.Process(maker.pid).children(recursive=True)
+    writer = PROCESSES.Process(target=make_large, args=(str(root), str(log)))
+    writer.start()
+    wait_until(lambda: log.exists() or not writer.is_alive())
+    workers = psutil.Process(writer.pid).children(recursive=True)
     assert workers
-    maker.kill()
-    maker.join(60)
+    writer.kill()
+    writer.join(60)
     _, alive = psutil.wait_procs(workers, timeout=20)
     for worker in alive:
         worker.kill()
@@ -157,14 +158,14 @@ class FatalScan(FakeScan):
         return super().read()
 
 
-def test_a_worker_that_is_killed_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_worker_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
     scans = {f"p{i:03d}": FatalScan(i) if i == 77 else FakeScan(i) for i in range(140)}
     with pytest.raises(StoreError, match=r"processes that read participants' files was killed.*memory.*taskset"):
         make(tmp_path, scans)
     assert folders(tmp_path) == []
 
 
-def test_files_that_come_to_rest_at_the_last_attempt_are_enough(tmp_path: Path) -> None:
+def test_files_that_stop_changing_before_the_last_attempt_are_read(tmp_path: Path) -> None:
     ChangingScan.changes, ChangingScan.times = 0, 2
     assert make(tmp_path, {"a": ChangingScan(1)}).participant_ids == ("a",)
 
@@ -191,9 +192,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_one_message(tmp_path: Path) ->
     assert folders(tmp_path) == []
 
 
-def test_a_store_that_cannot_be_read_just_now_is_not_thrown_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_store_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make(tmp_path, {"a": FakeScan(1)})
 
     def denied(*arguments: object) -> None:
@@ -213,7 +212,7 @@ def flip_behind_its_time(store: Store) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def test_a_store_that_another_process_made_again_is_not_discarded(tmp_path: Path) -> None:
+def test_a_store_rewritten_by_another_process_is_not_discarded(tmp_path: Path) -> None:
     scans = {"a": FakeScan(1), "b": FakeScan(2)}
     flip_behind_its_time(make(tmp_path, scans))
     first, second = make(tmp_path, scans), make(tmp_path, scans)
@@ -228,7 +227,7 @@ def test_a_store_that_another_process_made_again_is_not_discarded(tmp_path: Path
 
 
 @pytest.mark.parametrize("removal", ["purge", "discard"])
-def test_who_has_mapped_a_store_keeps_it_while_it_is_purged_or_made_again(
+def test_a_mapped_store_stays_readable_while_it_is_purged_or_rewritten(
     removal: str, tmp_path: Path, command: Command
 ) -> None:
     scans = {f"p{i}": FakeScan(i) for i in range(6)}
@@ -272,8 +271,8 @@ def fill(ballast: Path, keep: int) -> None:
 SHAPE = {"n_components": 5, "n_times": 5_000}
 
 
-def large_scans(n_people: int) -> dict[str, FakeScan]:
-    return {f"secret{i:02d}": FakeLargeScan(i, SHAPE["n_times"]) for i in range(n_people)}
+def large_scans(n_participants: int) -> dict[str, FakeScan]:
+    return {f"secret{i:02d}": FakeLargeScan(i, SHAPE["n_times"]) for i in range(n_participants)}
 
 
 @dataclass(frozen=True)
@@ -284,7 +283,7 @@ class FakeLargeScan(FakeScan):
 
 @dataclass(frozen=True)
 class FillingScan(FakeLargeScan):
-    """Somebody else's file takes the rest of the disk while it is read."""
+    """Another file takes the rest of the disk while this is read."""
 
     ballast: str = ""
 
@@ -319,8 +318,8 @@ def test_a_disk_that_fills_up_is_one_message_and_the_run_can_be_repeated(taken_w
     store_files.verify(store, range(15))
 
 
-def test_a_damaged_store_makes_room_for_its_successor(small_disk: Path) -> None:
-    # No variable: who has mapped a store keeps its space.
+def test_a_damaged_store_is_removed_before_it_is_rewritten(small_disk: Path) -> None:
+    # No variable: a mapped store keeps its space.
     truncate_the_index(open_store(small_disk / "store", large_scans(15), **SHAPE))
     again = open_store(small_disk / "store", large_scans(15), **SHAPE)
     assert len(again.participant_ids) == 15
@@ -344,7 +343,7 @@ def test_a_purge_without_room_leaves_the_store_as_it_was_and_can_be_repeated(sma
 
 @pytest.mark.slow
 def test_a_run_on_a_full_disk_ends_with_one_message_and_can_be_repeated(small_disk: Path, tmp_path: Path) -> None:
-    # 43 people x 25 components x 490 time points x 4 bytes are more than 2 MiB.
+    # 43 participants x 25 components x 490 time points x 4 bytes are more than 2 MiB.
     words = ("train.py", *FAST, "cohort.n_participants=43", f"store.root={small_disk}")
     ended = run_command(tmp_path, *words)
     assert ended.code == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +47,13 @@ def test_a_second_opening_reads_no_scan(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.series, second.series)
 
 
-def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
+def test_a_store_has_two_files(tmp_path: Path) -> None:
     store = make(tmp_path, {"a": FakeScan(1)})
     assert sorted(path.name for path in store.folder.iterdir()) == ["index.txt", "series.npy"]
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {store.fingerprint}
 
 
-def test_workers_give_the_same_bits_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_write_the_same_bytes_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scans = {f"p{i:03d}": FakeScan(i if i % 50 else -1) for i in range(140)}
     parallel = make(tmp_path / "parallel", scans)
     monkeypatch.setattr(reading, "_MIN_SCANS_FOR_WORKERS", 1000)
@@ -64,7 +63,7 @@ def test_workers_give_the_same_bits_as_one_process(tmp_path: Path, monkeypatch: 
     assert (parallel.folder / "series.npy").read_bytes() == (alone.folder / "series.npy").read_bytes()
 
 
-def test_a_changed_file_makes_another_store(tmp_path: Path) -> None:
+def test_a_changed_file_changes_the_fingerprint(tmp_path: Path) -> None:
     file = tmp_path / "files" / "a.txt"
     file.parent.mkdir()
     rng = np.random.default_rng(0)
@@ -91,7 +90,7 @@ def cut_the_series(store: Store) -> None:
 
 
 @pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index, lose_the_series, cut_the_series])
-def test_a_damaged_store_is_noticed_said_and_made_again(
+def test_a_damaged_store_is_noticed_logged_and_rewritten(
     harm: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     scans = {"a": FakeScan(1), "b": FakeScan(2)}
@@ -103,7 +102,7 @@ def test_a_damaged_store_is_noticed_said_and_made_again(
     assert "is damaged and will be rewritten" in caplog.text
 
 
-def test_a_touched_but_whole_store_is_kept(tmp_path: Path) -> None:
+def test_a_touched_but_intact_store_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
     scans = {"a": CountedScan(1, log=str(log))}
     store = make(tmp_path / "store", scans)
@@ -112,7 +111,7 @@ def test_a_touched_but_whole_store_is_kept(tmp_path: Path) -> None:
     assert log.read_text() == "read\n"
 
 
-def test_verify_finds_a_flipped_byte_even_behind_a_restored_modification_time(tmp_path: Path) -> None:
+def test_verify_finds_a_flipped_byte_despite_an_unchanged_modification_time(tmp_path: Path) -> None:
     store = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
     status = (store.folder / "series.npy").stat()
     flip_a_byte(store)
@@ -123,7 +122,7 @@ def test_verify_finds_a_flipped_byte_even_behind_a_restored_modification_time(tm
         store_files.verify(damaged, [0, 1])
 
 
-def test_a_store_of_nobody_is_a_store(tmp_path: Path) -> None:
+def test_a_store_without_rows_can_be_opened(tmp_path: Path) -> None:
     store = make(tmp_path, {"a": FakeScan(-1)})
     assert store.series.shape == (0, N_COMPONENTS, N_TIMES)
     assert make(tmp_path, {"a": FakeScan(-1)}).participant_ids == ()
@@ -168,22 +167,3 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     else:
         assert make(tmp_path, {"a": ChangingScan(1)}).participant_ids == ("a",)
     assert "changed while it was read" in caplog.text
-
-
-def _open_in_a_process(root: str, log: str) -> None:
-    store = make(Path(root), {f"p{i}": CountedScan(i, log=log) for i in range(20)})
-    assert len(store.participant_ids) == 20
-    store_files.verify(store, range(20))
-
-
-def test_two_processes_make_a_store_once(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    context = multiprocessing.get_context("spawn")
-    arguments = (str(tmp_path / "store"), str(log))
-    processes = [context.Process(target=_open_in_a_process, args=arguments) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
-    assert log.read_text() == "read\n" * 20
