@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import statistics
-from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from brainage.runs.folds import finish_folds
+from brainage.runs.job import run_job
 from brainage.runs.multirun_table import collect, finish_multirun
-from tests.conftest import FAST, Ended, run_command
+from tests.conftest import FAST, run_command, run_here, train_here
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -23,15 +24,21 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
-    folder = tmp_path_factory.mktemp("folds")
-    words = ("split=kfold", "split.fold=0,1,2", "split.n_folds=3", *FAST, "hydra.sweep.dir=multirun")
-    return folder / "multirun", run_command(folder, "train.py", "--multirun", *words)
+def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the folder of a multirun with three folds, and what its end printed."""
+    folder = tmp_path_factory.mktemp("folds") / "multirun"
+    for fold in range(3):
+        words = ("split=kfold", f"split.fold={fold}", "split.n_folds=3", *FAST)
+        overrides = train_here(folder / str(fold), *words) / ".hydra" / "overrides.yaml"
+        overrides.parent.mkdir()
+        overrides.write_text("".join(f"- {word}\n" for word in words))
+    with redirect_stdout(io.StringIO()) as out:
+        finish_multirun(folder)
+    return folder, out.getvalue()
 
 
-def test_every_participant_is_predicted_once_as_held_out(folds: tuple[Path, Ended]) -> None:
-    folder, ended = folds
-    assert ended.code == 0, ended.text
+def test_every_participant_is_predicted_once_as_held_out(folds: tuple[Path, str]) -> None:
+    folder, _ = folds
     pooled = read(folder / "pooled_predictions.csv")
     assert list(pooled[0]) == list(read(folder / "0" / "predictions.csv")[0])
     assert {row["split"] for row in pooled} == {"test"}
@@ -43,8 +50,8 @@ def test_every_participant_is_predicted_once_as_held_out(folds: tuple[Path, Ende
         assert own == [row for row in pooled if row["participant_id"] in tested]
 
 
-def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, Ended]) -> None:
-    folder, ended = folds
+def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, str]) -> None:
+    folder, out = folds
     table = read(folder / "folds.csv")
     assert [row["fold"] for row in table] == ["0", "1", "2", "mean", "sd"]
     for name in ("val/mse", "test/mae", "test/rmse"):
@@ -53,17 +60,17 @@ def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, Ended]) -
         assert [float(row[name]) for row in table[:3]] == pytest.approx(values)
         assert float(table[3][name]) == pytest.approx(sum(values) / 3)
         assert float(table[4][name]) == pytest.approx(statistics.stdev(values))
-        assert f"{sum(values) / 3:.3f}" in ended.out
+        assert f"{sum(values) / 3:.3f}" in out
     assert [row["n_test"] for row in table[:3]] == ["14.0", "13.0", "13.0"]
-    assert "Pooled: 40 participants, each predicted once, MAE" in ended.out
+    assert "Pooled: 40 participants, each predicted once, MAE" in out
 
 
-def copied(folds: tuple[Path, Ended], tmp_path: Path) -> Path:
+def copied(folds: tuple[Path, str], tmp_path: Path) -> Path:
     return Path(shutil.copytree(folds[0], tmp_path / "copy"))
 
 
 def test_without_all_folds_nothing_is_pooled(
-    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(folds, tmp_path)
     shutil.rmtree(folder / "2")
@@ -74,7 +81,7 @@ def test_without_all_folds_nothing_is_pooled(
 
 
 def test_a_fold_that_failed_is_named(
-    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(folds, tmp_path)
     (folder / "1" / "summary.json").unlink()
@@ -84,7 +91,7 @@ def test_a_fold_that_failed_is_named(
 
 
 def test_folds_of_different_draws_are_not_pooled(
-    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(folds, tmp_path)
     shutil.copy(folder / "0" / "predictions.csv", folder / "1" / "predictions.csv")
@@ -93,7 +100,7 @@ def test_folds_of_different_draws_are_not_pooled(
     assert not (folder / "pooled_predictions.csv").exists()
 
 
-def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, Ended], tmp_path: Path) -> None:
+def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, str], tmp_path: Path) -> None:
     folder = copied(folds, tmp_path)
     for job in range(3):
         shutil.copytree(folder / str(job), folder / str(job + 3))
@@ -104,15 +111,16 @@ def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, Ende
         assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
 
 
-def test_a_resumed_job_completes_the_table(folds: tuple[Path, Ended], tmp_path: Path) -> None:
+def test_a_resumed_job_completes_the_table(
+    folds: tuple[Path, str], tmp_path: Path, undrawn: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copied(folds, tmp_path)
     before = (folder / "pooled_predictions.csv").read_bytes()
     for name in ("pooled_predictions.csv", "1/summary.json", "1/predictions.csv"):  # its job was killed
         (folder / name).unlink()
-    shutil.copytree(folds[0].parent / "outputs", tmp_path / "outputs")
-    ended = run_command(tmp_path, "train.py", "resume=copy/1")
-    assert ended.code == 0, ended.text
-    assert "Pooled: 40 participants" in ended.out
+    (folder / "multirun.yaml").touch()
+    assert run_here(run_job, "train", folder / "1", f"resume={folder / '1'}") == 0
+    assert "Pooled: 40 participants" in capsys.readouterr().out
     assert (folder / "pooled_predictions.csv").read_bytes() == before
 
 
@@ -125,17 +133,15 @@ def test_left_out_sites_are_pooled_too(tmp_path: Path) -> None:
     assert len(read(tmp_path / "sites" / "pooled_predictions.csv")) == 40
 
 
-def test_a_runs_own_split_is_a_fixed_one(
-    folds: tuple[Path, Ended], run_job: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_runs_own_split_is_a_fixed_one(folds: tuple[Path, str], tmp_path: Path) -> None:
     run = folds[0] / "1"
-    run_job("split=fixed", f"split.file={run / 'splits.csv'}", *FAST)
+    fixed = train_here(tmp_path / "fixed", "split=fixed", f"split.file={run / 'splits.csv'}", *FAST)
     for name in ("splits.csv", "predictions.csv"):
-        assert (tmp_path / "run0" / name).read_bytes() == (run / name).read_bytes()
+        assert (fixed / name).read_bytes() == (run / name).read_bytes()
 
 
 def test_folds_that_did_not_look_at_the_test_set_end_with_what_was_validated(
-    folds: tuple[Path, Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "multirun"
     shutil.copytree(folds[0], folder)

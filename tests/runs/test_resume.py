@@ -1,10 +1,9 @@
-"""``python train.py resume=FOLDER``: killed and interrupted runs end with the bits of one that never was."""
+"""``python train.py resume=FOLDER``: killed and interrupted runs end with the same bits as uninterrupted ones."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -21,12 +20,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.saved import read_config
-from brainage.errors import ConfigError
+from brainage.errors import ConfigError, ResumeError
 from brainage.runs.job import run_job
+from brainage.runs.resume import check_resume
 from brainage.training.callbacks import EpochTable
 from tests.conftest import ROOT, run_command, wait_until
 
-# Dropout of both kinds, batch normalisation, a scheduler that moves: whatever could be forgotten.
+# Dropout of both kinds, batch normalisation and a scheduler with a state: all that a checkpoint must contain.
 WORDS = (
     "cohort.n_participants=40",
     "batch_size=8",
@@ -43,7 +43,7 @@ WORDS = (
 
 
 def metrics(run: Path) -> list[list[str]]:
-    """Everything that an epoch left but the time it took."""
+    """Return the rows of ``metrics.csv`` without the seconds."""
     with (run / "metrics.csv").open(newline="") as file:
         return [row[:-1] for row in csv.reader(file)]
 
@@ -59,7 +59,7 @@ def same_values(first: Any, second: Any) -> bool:
 
 
 def same_bits(first: Path, second: Path) -> bool:
-    """Compare metrics, predictions, weights, and what optimizers and schedulers hold."""
+    """Compare metrics, predictions, weights, and the states of optimizers and schedulers."""
     assert metrics(first) == metrics(second)
     for name in ("predictions.csv", "splits.csv", "exclusions.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
@@ -83,7 +83,7 @@ def started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for_epochs(run: Path, n_more: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until so many epochs more are in the table, or the process has ended."""
+    """Wait until the table has this many more epochs, or the process has ended."""
     path = run / "metrics.csv"
     lines = [count_lines(path)]
 
@@ -160,15 +160,15 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """Stands for a process that ended here."""
+    """Raised instead of ending the process."""
 
 
 Compose = Callable[..., DictConfig]
 
 
 @pytest.fixture
-def train_in(composed: Compose, tmp_path: Path) -> Callable[..., Path]:
-    """Train inside this process, in a folder; die when the table has got so many rows."""
+def train_in(composed: Compose, tmp_path: Path, undrawn: None) -> Callable[..., Path]:
+    """Train inside this process, in a folder; die before the table's row number `die_after`."""
 
     def run(folder: Path, *overrides: str, die_after: int | None = None) -> Path:
         job = composed(*overrides, *([] if overrides[0].startswith("resume") else [f"store.root={tmp_path / 'store'}"]))
@@ -222,15 +222,15 @@ def scheduler(name: str, **arguments: float) -> list[str]:
     ids=lambda words: words[0].split(",")[0].rsplit(".", 1)[-1],
 )
 @pytest.mark.filterwarnings("ignore:.*bf16.*")
-def test_every_scheduler_and_way_to_validate_is_taken_up(
+def test_every_scheduler_and_way_to_validate_is_resumed(
     words: tuple[str, ...], train_in: TrainIn, tmp_path: Path
 ) -> None:
     own = [word for word in WORDS if not (word.startswith(("scheduler", "model")))]
     own += [] if "model=simple1dcnn" in words else [word for word in WORDS if word.startswith("model")]
     own += ["scheduler=plateau"] if not any(word.lstrip("+").startswith("scheduler") for word in words) else []
-    command = [*own, *words, "trainer.max_epochs=6"]
+    command = [*own, *words, "trainer.max_epochs=5"]
     plain = train_in(tmp_path / "plain", *command)
-    run = train_in(tmp_path / "run", *command, die_after=3)
+    run = train_in(tmp_path / "run", *command, die_after=2)
     assert not (run / "summary.json").exists()
     train_in(run, f"resume={run}", die_after=1)
     train_in(run, f"resume={run}")
@@ -282,7 +282,7 @@ def test_without_hard_links_the_best_is_a_copy(
     assert same_bits(plain, train_in(tmp_path / "copied", *WORDS, "trainer.max_epochs=2"))
 
 
-def test_a_run_that_died_before_its_first_epoch_begins_anew(train_in: TrainIn, tmp_path: Path) -> None:
+def test_a_run_that_died_before_its_first_epoch_starts_from_the_beginning(train_in: TrainIn, tmp_path: Path) -> None:
     plain = train_in(tmp_path / "plain", *WORDS, "trainer.max_epochs=2")
     run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=2", die_after=0)
     assert not (run / "checkpoints").exists()
@@ -310,14 +310,16 @@ def test_a_finished_run_says_so_and_is_left_alone(uninterrupted: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_run_that_is_under_way_is_not_taken_up(uninterrupted: Path) -> None:
-    with FileLock(uninterrupted / "run" / ".lock"):
-        ended = run_command(uninterrupted, "train.py", "resume=run", "trainer.max_epochs=31")
-    assert ended.code == 2
-    assert "must belong to one process at a time" in ended.err
+def test_a_running_run_is_not_resumed(
+    train_in: TrainIn, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = uninterrupted / "run"
+    with FileLock(run / ".lock"), pytest.raises(SystemExit, match="2"):
+        train_in(run, f"resume={run}", "trainer.max_epochs=31")
+    assert "must belong to one process at a time" in capsys.readouterr().err
 
 
-def other_people(run: Path) -> None:
+def other_participants(run: Path) -> None:
     path = run / "config.yaml"
     path.write_text(path.read_text().replace("n_participants: 40", "n_participants: 41"))
 
@@ -375,7 +377,7 @@ def not_yaml(run: Path) -> None:
 
 def an_unknown_key(run: Path) -> None:
     path = run / "config.yaml"
-    path.write_text(path.read_text().replace("n_participants: 40", "n_people: 40"))
+    path.write_text(path.read_text().replace("n_participants: 40", "n_persons: 40"))
 
 
 def a_wrong_type(run: Path) -> None:
@@ -386,7 +388,7 @@ def a_wrong_type(run: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (other_people, "was trained on other data than are there now: participants, their ages or their series"),
+        (other_participants, "was trained on other data than are there now: participants, their ages or their series"),
         (spoil, "must be a checkpoint that holds tensors and plain values only, but it cannot be read as one"),
         (of_lightning_alone, "must be a checkpoint of this version of brainage, but is another one"),
         (a_list, "must be a checkpoint, but has no `state_dict` and `epoch`"),
@@ -399,12 +401,12 @@ def a_wrong_type(run: Path) -> None:
         ),
         (no_best, "best.ckpt` must be there, but is not"),
         (not_yaml, "config.yaml` must be the config of a run of this version, but cannot be read as one"),
-        (an_unknown_key, "Key 'n_people' not in 'SimulatedCohortConfig'"),
+        (an_unknown_key, "Key 'n_persons' not in 'SimulatedCohortConfig'"),
         (a_wrong_type, "Value 'many' of type 'str' could not be converted to Integer"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_folder_that_cannot_be_taken_up_is_refused_and_stays_as_it_is(
+def test_a_folder_that_cannot_be_resumed_is_refused_and_unchanged(
     harm: Callable[[Path], None],
     message: str,
     uninterrupted: Path,
@@ -434,19 +436,34 @@ def test_a_folder_that_cannot_be_taken_up_is_refused_and_stays_as_it_is(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("resume=run", "seed=3", "model.depth=3"), "only trainer.max_epochs may be changed, but got `seed=3`, `model"),
-        (("resume=run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),
-        (("resume=nowhere",), "`resume=nowhere` must be the folder of a run.*but it does not exist"),
-        (("resume=.",), "must be the folder of a run.*but it has none"),
-        (("resume=run", "--multirun"), "`resume=run` .*one run, but got --multirun"),
-        (("resume=run", "trainer.max_epochs=3"), "This run is finished"),
+        (("run", "seed=3", "model.depth=3"), "only trainer.max_epochs may be changed, but got `seed=3`, `model"),
+        (("run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),
+        (("nowhere",), "`resume=.*nowhere` must be the folder of a run.*but it does not exist"),
+        ((".",), "must be the folder of a run.*but it has none"),
+        (("run", "--multirun"), "`resume=.*run` .*one run, but got --multirun"),
     ],
 )
-def test_what_else_is_asked_of_a_resume(words: tuple[str, ...], message: str, uninterrupted: Path) -> None:
-    ended = run_command(uninterrupted, "train.py", *words)
-    assert ended.code == (0 if "finished" in message else 2)
-    assert re.search(message, ended.text), ended.text
+def test_other_overrides_and_other_folders_are_refused(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").touch()
+    overrides = [f"resume={words[0]}", "code=mine.py", "trainer.max_epochs=3", *words[1:]]
+    with pytest.raises(ResumeError, match=message):
+        check_resume(tmp_path / words[0], overrides, multirun="--multirun" in words)
+
+
+def test_the_command_reports_a_refused_resume_and_creates_no_folder(uninterrupted: Path) -> None:
+    ended = run_command(uninterrupted, "train.py", "resume=run", "seed=3")
+    assert ended.code == 2
+    assert "error: `resume=run`" in ended.err and "`seed=3`" in ended.err
     assert sorted(path.name for path in uninterrupted.iterdir()) == ["outputs", "run"]
+
+
+def test_a_finished_run_has_nothing_left_for_fewer_epochs(
+    train_in: TrainIn, uninterrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_in(uninterrupted / "run", f"resume={uninterrupted / 'run'}", "trainer.max_epochs=3")
+    assert "test MAE" in capsys.readouterr().out
+    assert len(metrics(uninterrupted / "run")) == 31
 
 
 def test_fewer_epochs_than_there_are_cannot_be_asked_for(
@@ -458,6 +475,6 @@ def test_fewer_epochs_than_there_are_cannot_be_asked_for(
     assert "`trainer.max_epochs` must be 4 or more, the epochs that are finished, but got 3" in capsys.readouterr().err
 
 
-def test_a_config_that_is_not_there_is_a_mistake_of_the_users(tmp_path: Path) -> None:
+def test_a_missing_config_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read as one: "):
         read_config(tmp_path / "missing.yaml")
