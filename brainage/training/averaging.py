@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 def averaging(decay: float) -> WeightAveraging:
-    """Return the callback that averages weights and buffers after every step.
+    """Return the callback that averages weights and buffers after every step [1]_.
 
-    Validation, ``best.ckpt`` and predictions have the average [1]_. A step keeps `decay` of it, in [0, 1); less in the
-    first steps.
+    Validation, ``best.ckpt`` and predictions use the average. A step keeps `decay` of it, in [0, 1); less in the first
+    steps.
 
     References
     ----------
@@ -21,7 +21,7 @@ def averaging(decay: float) -> WeightAveraging:
 
     @torch.no_grad()
     def move(averages: list[Tensor], currents: list[Tensor], n_averaged: Tensor | int) -> None:
-        # Over few steps the average would still be where training began.
+        # After few steps the average would still be close to the initial weights.
         kept = min(decay, (1 + float(n_averaged)) / (10 + float(n_averaged)))
         for average, current in zip(averages, currents, strict=True):
             if average.is_floating_point():  # with a precision like bf16-true the average is finer than the weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from brainage.errors import BrainageError
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.metrics import accuracy
 from brainage.system.files import write_whole
-from brainage.training.callbacks import COLUMNS
+from brainage.training.callbacks import write_epochs
 
 # Training participants that a ridge needs to choose its penalty.
 MIN_TRAINING = 20
@@ -25,22 +24,14 @@ MIN_TRAINING = 20
 
 @dataclass(frozen=True)
 class BaselineFit:
-    """A fitted baseline.
-
-    Parameters
-    ----------
-    predicted : array of shape (n_participants,)
-        Predicted ages of all participants, in years.
-    arrays : dict of str to array
-        What it learned.
-    """
+    """Predicted ages of all participants, in years, and the fitted arrays by name."""
 
     predicted: NDArray[np.float64]
     arrays: dict[str, NDArray[np.float64]]
 
     @property
     def n_parameters(self) -> int:
-        """Weights and intercept."""
+        """Number of weights, and the intercept."""
         return sum(array.size for key, array in self.arrays.items() if key in ("weights", "intercept"))
 
 
@@ -56,7 +47,7 @@ def fit_baseline(name: str, arguments: dict[str, Any], participants: Participant
 def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFrame | None, list[str]]:
     """Return the connectivity ridge's predictions of validation and test participants, or notes why there are none.
 
-    They are compared with those of the network `model`; a baseline is compared with nothing.
+    They are for comparison with a network; for a baseline there are neither.
     """
     if models.is_baseline(model):
         return None, []
@@ -68,7 +59,7 @@ def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFr
         ]
     try:
         fitted = fit_baseline("ridge_connectivity", {}, participants)
-    except BrainageError as error:  # the run itself is done
+    except BrainageError as error:  # the run itself has succeeded
         return None, [f"No comparison with the ridge on connectivity: {error}"]
     table = participants.table.assign(predicted_age=fitted.predicted)
     return table.loc[table["split"] != "train", ["participant_id", "predicted_age"]].reset_index(drop=True), []
@@ -81,10 +72,6 @@ def write_baseline(folder: Path, fitted: BaselineFit, predictions: pd.DataFrame,
         with path.open("wb") as file:
             np.savez(file, **fitted.arrays)  # type: ignore[arg-type]
 
-    def tabulate(path: Path) -> None:
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, row])
-
     row: list[object] = [0]
     for part in ("train", "val"):
         group = predictions[predictions["split"] == part]
@@ -92,4 +79,4 @@ def write_baseline(folder: Path, fitted: BaselineFit, predictions: pd.DataFrame,
         row += [repr(errors["mse"]), repr(errors["mae"])]
     row += ["", f"{seconds:.4f}"]
     write_whole(folder / "model.npz", save)
-    write_whole(folder / "metrics.csv", tabulate)
+    write_epochs(folder / "metrics.csv", [row])

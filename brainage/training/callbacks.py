@@ -6,7 +6,7 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,18 +18,18 @@ from brainage.system.console import bar, log
 from brainage.system.files import write_whole
 from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
+from brainage.training.pruning import ShouldPrune
 
-COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
+_COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
 
 
 class EpochTable(Callback):
-    """Write one row an epoch into ``metrics.csv``; keep the first `n_epochs` of an existing file."""
+    """Write one row per epoch to ``metrics.csv``; keep the first `n_epochs` of an existing file."""
 
     def __init__(self, path: Path, n_epochs: int = 0) -> None:
         self._path = path
         self._started = 0.0
-        kept = [row for row in _rows(path) if int(row[0]) < n_epochs]
-        write_whole(path, lambda partial: _write(partial, [COLUMNS, *kept]))
+        write_epochs(path, [row for row in _rows(path) if int(row[0]) < n_epochs])
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time, and the learning rate before a scheduler changes it."""
@@ -47,25 +47,30 @@ class EpochTable(Callback):
             csv.writer(file).writerow(row)
 
 
-def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+def write_epochs(target: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write ``metrics.csv`` with these rows."""
+
+    def write(path: Path) -> None:
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([_COLUMNS, *rows])
+
+    write_whole(target, write)
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Return the complete rows of a table, one an epoch; a killed process may have left half a row."""
+    """Return the complete rows of ``metrics.csv``, one per epoch; a killed process may have left half a row."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
         whole = (line for line in file if line.endswith("\n"))
-        rows = [row for row in csv.reader(whole) if len(row) == len(COLUMNS) and row[0].isdigit()]
+        rows = [row for row in csv.reader(whole) if len(row) == len(_COLUMNS) and row[0].isdigit()]
     return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))
 
 
 class PruningCallback(Callback):
-    """End the training when a sweep's pruner, given an epoch and its validation loss, returns True."""
+    """End the training when a sweep's pruner says so."""
 
-    def __init__(self, should_prune: Callable[[int, float], bool]) -> None:
+    def __init__(self, should_prune: ShouldPrune) -> None:
         self._should_prune = should_prune
         self.pruned = False
 
@@ -82,7 +87,7 @@ class PruningCallback(Callback):
 
 
 class EpochProgress(Callback):
-    """Show the epochs: a progress bar on a terminal, otherwise one line an epoch."""
+    """Show the epochs: a progress bar on a terminal, otherwise one line per epoch."""
 
     def __init__(self, progress: Progress) -> None:
         self._best = (progress.best_loss, progress.best_epoch)

@@ -27,23 +27,7 @@ _KEY = "brainage"
 
 @dataclass
 class Progress:
-    """Progress of a fit; part of every checkpoint.
-
-    Parameters
-    ----------
-    epochs : int
-        Epochs that were finished.
-    n_validated : int
-        Epochs that were validated.
-    best_epoch : int or None
-        The epoch, from 0, with the lowest validation loss; None before there is one.
-    best_loss : float
-        That loss.
-    stopped : bool
-        Whether training was stopped before its last epoch.
-    seconds : float
-        Time of the epochs.
-    """
+    """Progress of a fit, stored in every checkpoint: finished and validated epochs, the best epoch (from 0), time."""
 
     epochs: int = 0
     n_validated: int = 0
@@ -76,18 +60,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keep ``best.ckpt`` and ``last.ckpt``, and store the progress in them.
+    """Keep ``best.ckpt`` and ``last.ckpt``, and store the progress and the fingerprint of the data in them.
 
-    ``last.ckpt`` is written first: if the process is killed before ``best.ckpt`` follows, `restore` makes that.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of both.
-    data : str
-        Fingerprint of the data; a checkpoint of other data is refused.
-    on_start : callable
-        Called when everything is restored and training starts or continues.
+    ``last.ckpt`` is written first: if the process is killed before ``best.ckpt`` follows, `restore` writes that.
     """
 
     def __init__(self, folder: Path, data: str = "", on_start: Callable[[], object] = lambda: None) -> None:
@@ -97,13 +72,7 @@ class Checkpoints(Checkpoint):
         self._on_start, self._data, self._clock = on_start, data, 0.0
 
     def restore(self) -> bool:
-        """Read the progress of an earlier process; return whether it finished an epoch.
-
-        Raises
-        ------
-        CheckpointError
-            ``last.ckpt`` is damaged, or of other data.
-        """
+        """Read the progress of an earlier process; return whether it finished an epoch. Raises as `check_data`."""
         for path in (self.best, self.last):
             _partial(path).unlink(missing_ok=True)
         if not self.last.exists():
@@ -163,12 +132,9 @@ class Checkpoints(Checkpoint):
 
 
 def check_data(path: Path, data: str) -> Progress:
-    """Return the progress of a checkpoint, which need not exist, after comparing its data fingerprint.
+    """Return the progress of a checkpoint, which need not exist.
 
-    Raises
-    ------
-    CheckpointError
-        It cannot be read, or was trained on other data.
+    Raises a `CheckpointError` if it cannot be read, or was trained on data with another fingerprint.
     """
     if not path.exists():
         return Progress()
@@ -180,8 +146,8 @@ def check_data(path: Path, data: str) -> Progress:
         )
     if noted["data"] != data:
         raise CheckpointError(
-            f"`{path}` was trained on other data than are there now: participants, their ages or their series have "
-            "changed since. A resumed run must see the same data; start a new run."
+            f"`{path}` must be resumed with the data that it was trained on, but participants, their ages or their "
+            "series have changed since. Restore them, or start a new run."
         )
     return Progress(**{name: noted[name] for name in names})
 

@@ -21,6 +21,7 @@ from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback
 from brainage.training.checkpoint import Checkpoints, Progress
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
+from brainage.training.pruning import ShouldPrune
 from brainage.training.trainer import known_warnings, make_trainer
 from brainage.training.weights import check_fits, read_checkpoint
 
@@ -31,10 +32,8 @@ class FitSettings:
 
     Parameters
     ----------
-    optimizer : callable
-        Makes the optimizer of the parameters.
-    scheduler : callable or None
-        Makes the learning-rate scheduler of the optimizer; stepped once an epoch.
+    optimizer, scheduler : callable
+        Make the optimizer of the parameters, and the learning-rate scheduler of the optimizer; see `AgeRegressor`.
     trainer_arguments : dict
         Keyword arguments of Lightning's Trainer.
     callbacks : sequence of Callback
@@ -46,7 +45,7 @@ class FitSettings:
     output_bias : float or None
         Initial bias of the last layer, in years; None starts it at 0.
     weight_averaging : float
-        Decay of averaged weights; 0 averages nothing. See `brainage.training.averaging`.
+        Decay of averaged weights, see `brainage.training.averaging`; 0 disables averaging.
     """
 
     optimizer: MakeOptimizer
@@ -61,21 +60,7 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained network.
-
-    Parameters
-    ----------
-    network : nn.Module
-        With the best epoch's weights, in evaluation mode.
-    epochs : int
-        Epochs that were finished.
-    best_epoch : int
-        The epoch, from 0, with the lowest validation loss.
-    seconds : float
-        Time of all epochs, those before an interruption included.
-    pruned : bool
-        Whether a sweep's pruner ended the training early.
-    """
+    """A network with the best epoch's weights, in evaluation mode; epochs count from 0, seconds are over all starts."""
 
     network: nn.Module
     epochs: int
@@ -93,38 +78,19 @@ def fit(
     loggers: Sequence[Logger] = (),
     data_fingerprint: str = "",
     on_start: Callable[[], object] = lambda: None,
-    should_prune: Callable[[int, float], bool] | None = None,
+    should_prune: ShouldPrune | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
-    Training continues from ``checkpoints/last.ckpt`` of the folder, if there is one, to the same bits as without an
-    interruption.
-
-    Parameters
-    ----------
-    build : callable
-        Makes the network; called after torch's generator is seeded.
-    data : LightningDataModule
-        Training and validation batches.
-    settings : FitSettings
-        How it is trained.
-    folder : Path
-        Receives ``metrics.csv`` and ``checkpoints/``.
-    loggers : sequence of Logger
-        Lightning's.
-    data_fingerprint : str, default=""
-        Stored in checkpoints; a checkpoint with another one is refused.
-    on_start : callable
-        Called when everything is restored and training starts or continues.
-    should_prune : callable or None
-        Takes an epoch, from 0, and its validation loss; returns whether to end the training.
+    `build` is called after torch's generator is seeded, `on_start` when training starts or continues. Training
+    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as without an interruption.
 
     Raises
     ------
     ConfigError, DeviceError
         Optimizer, scheduler or Trainer refuse their arguments.
     CheckpointError
-        The checkpoint cannot be resumed.
+        The checkpoint cannot be resumed, or was trained on data with another fingerprint.
     DivergedError
         The validation loss was never finite.
     """
@@ -133,6 +99,7 @@ def fit(
     resumed = checkpoints.restore()
     progress = checkpoints.progress
     _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
+    pruning = None if should_prune is None else PruningCallback(should_prune)
     with _seeded(settings.seed), known_warnings():
         network = build()
         _start_output(network, settings.output_bias)
@@ -140,18 +107,15 @@ def fit(
         if resumed:
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Resuming after epoch %d", progress.epochs - 1)
-        pruning = [] if should_prune is None else [PruningCallback(should_prune)]
-        averages = [averaging(settings.weight_averaging)] if settings.weight_averaging else []
-        own = _callbacks(settings, folder, progress)
         trainer = make_trainer(
             {"default_root_dir": str(folder), **settings.trainer_arguments, "enable_progress_bar": False},
             logger=list(loggers) or False,
-            callbacks=[*own, *averages, *pruning, checkpoints, *settings.callbacks],
+            callbacks=_callbacks(settings, folder, checkpoints, pruning),
         )
         _train(trainer, module, data, checkpoints, resumed=resumed)
     _check_validated(progress)
     best_epoch = _load_best(module, checkpoints)
-    pruned = any(callback.pruned for callback in pruning)
+    pruned = pruning is not None and pruning.pruned
     return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned)
 
 
@@ -182,9 +146,11 @@ def _load_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
     return int(best["epoch"])
 
 
-def _callbacks(settings: FitSettings, folder: Path, progress: Progress) -> list[Callback]:
+def _callbacks(
+    settings: FitSettings, folder: Path, checkpoints: Checkpoints, pruning: PruningCallback | None
+) -> list[Callback]:
     # Patience counts epochs if each is validated, even several times; otherwise it counts validations.
-    arguments = settings.trainer_arguments
+    arguments, progress = settings.trainer_arguments, checkpoints.progress
     each_epoch = arguments.get("check_val_every_n_epoch", 1) == 1
     stopping = EarlyStopping(
         "val/loss", patience=settings.patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
@@ -192,7 +158,11 @@ def _callbacks(settings: FitSettings, folder: Path, progress: Progress) -> list[
     callbacks: list[Callback] = [stopping, EpochTable(folder / "metrics.csv", progress.epochs)]
     if arguments.get("enable_progress_bar", True):
         callbacks.append(EpochProgress(progress))
-    return callbacks
+    if settings.weight_averaging:
+        callbacks.append(averaging(settings.weight_averaging))
+    if pruning is not None:
+        callbacks.append(pruning)
+    return [*callbacks, checkpoints, *settings.callbacks]
 
 
 def _check_epochs(max_epochs: int | None, progress: Progress) -> None:

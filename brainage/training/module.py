@@ -23,7 +23,7 @@ class RunningError:
         self.reset()
 
     def reset(self) -> None:
-        """Start again."""
+        """Forget all batches."""
         self.n_participants = 0
         self._squared: Tensor | float = 0.0
         self._absolute: Tensor | float = 0.0
@@ -120,7 +120,7 @@ class AgeRegressor(LightningModule):
             scheduler.step()
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer, and the scheduler where there is one."""
+        """Return the optimizer, and the scheduler if there is one."""
         optimizer = self._make_optimizer(self.network.parameters())
         if self._make_scheduler is None:
             return optimizer

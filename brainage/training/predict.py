@@ -1,4 +1,4 @@
-"""The one prediction loop; it needs torch alone."""
+"""The prediction loop; this module needs torch, but not Lightning."""
 
 from __future__ import annotations
 

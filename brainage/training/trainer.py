@@ -1,4 +1,4 @@
-"""Construct a Trainer and an optimizer; report what Lightning or torch refuse as our errors."""
+"""Construct a Trainer and an optimizer; errors of Lightning and torch become errors of this project."""
 
 from __future__ import annotations
 
@@ -19,26 +19,12 @@ from brainage.training.module import MakeOptimizer, MakeScheduler
 
 
 def check_trainer(arguments: dict[str, Any]) -> None:
-    """Construct a Trainer and discard it, to report invalid arguments before any work.
-
-    Raises
-    ------
-    DeviceError
-        The machine lacks the hardware.
-    ConfigError
-        Lightning refuses the arguments.
-    """
+    """Construct a Trainer and discard it, to report invalid arguments before any work; raise as `make_trainer`."""
     make_trainer({**arguments, "enable_progress_bar": False}, logger=False)
 
 
 def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -> None:
-    """Construct optimizer and scheduler of a dummy parameter, to report invalid arguments before any work.
-
-    Raises
-    ------
-    ConfigError
-        torch refuses the arguments.
-    """
+    """Construct optimizer and scheduler of a dummy parameter, to raise a `ConfigError` before any work."""
     key = "optimizer"
     try:
         made = optimizer([nn.Parameter(torch.zeros(1))])
@@ -47,7 +33,7 @@ def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -
             scheduler(made)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ConfigError(
-            f"`{key}` cannot be made of its arguments: {error}. Compare them with what torch's class takes."
+            f"`{key}` cannot be made of its arguments: {error}. Compare them with those of torch's class."
         ) from error
 
 
@@ -95,9 +81,9 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def known_warnings() -> Iterator[None]:
-    """Silence warnings that do not concern this project, one by one."""
+    """Ignore three warnings of Lightning and torch."""
     with warnings.catch_warnings():
-        # A batch is one gather from memory: worker processes would only copy it.
+        # A batch is gathered from memory: worker processes would only copy it.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # Lightning's own use of torch.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*", category=FutureWarning)

@@ -12,20 +12,14 @@ from brainage.errors import CheckpointError
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; only tensors and plain values are unpickled.
-
-    Raises
-    ------
-    CheckpointError
-        It cannot be read, or is not a checkpoint.
-    """
+    """Read a checkpoint, unpickling tensors and plain values only; raise a `CheckpointError` if it is not one."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"`{path}` must be there, but is not. Start a new run.") from None
+        raise CheckpointError(f"`{path}` must exist, but does not. Start a new run.") from None
     except Exception as error:  # torch's reader raises many kinds
         raise CheckpointError(
-            f"`{path}` must be a checkpoint that holds tensors and plain values only, but it cannot be read as one "
+            f"`{path}` must be a checkpoint that contains tensors and plain values only, but cannot be read as one "
             f"({type(error).__name__}). It is damaged or of another kind; restore it, or start a new run."
         ) from None
     if not isinstance(checkpoint, dict) or not {"state_dict", "epoch"} <= set(checkpoint):
@@ -36,16 +30,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_fits(network: nn.Module, checkpoint: dict[str, Any], path: Path) -> None:
-    """Check that a checkpoint's weights have the network's names and shapes.
-
-    Raises
-    ------
-    CheckpointError
-        They differ; the message names the first key that does, and both shapes.
-    """
+    """Raise a `CheckpointError` unless a checkpoint's weights have the network's names and shapes."""
     if (difference := first_difference(network, checkpoint["state_dict"])) is not None:
         raise CheckpointError(
-            f"`{path}` must hold the weights of the network that the config describes, but {difference}. Restore "
+            f"`{path}` must contain the weights of the network that the config describes, but {difference}. Restore "
             "`config.yaml` and the checkpoint that belongs to it, or start a new run."
         )
 
@@ -58,6 +46,6 @@ def first_difference(network: nn.Module, weights: dict[str, Any]) -> str | None:
         if expected.get(key) != found.get(key):
             return (
                 f"`{key}` has the shape {found.get(key)} there, and {expected.get(key)} in the network (None: it is "
-                "not there)"
+                "missing)"
             )
     return None

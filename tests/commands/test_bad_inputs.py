@@ -394,7 +394,7 @@ SPLITS = [
 ]  # fmt: skip
 
 RESUME = ("resume=run",)
-NO_CHECKPOINT = r"`/.*run/checkpoints/last.ckpt` must be a checkpoint that holds tensors and plain values only, but it cannot be read"
+NO_CHECKPOINT = r"`/.*run/checkpoints/last.ckpt` must be a checkpoint that contains tensors and plain values only, but cannot be read"
 NO_CONFIG = r"`run/config.yaml` must be the config of a run of this version, but cannot be read as one: "
 CHECKPOINTS = [
     Case("half a checkpoint", NO_CHECKPOINT, RESUME, cut("run/checkpoints/last.ckpt", 1000)),
@@ -407,10 +407,10 @@ CHECKPOINTS = [
     Case("weights of no tensors", r"`/.*run/checkpoints/last.ckpt` must be a checkpoint, but its `state_dict` names no weights", RESUME, changed_checkpoint(lambda c: c.update(state_dict=[1, 2]))),
     Case("no state of the optimizer", r"`/.*run/checkpoints/last.ckpt` must be a checkpoint", RESUME, changed_checkpoint(lambda c: c.pop("optimizer_states"))),
     Case("another network's weights", r"`network.encoder.0.weight` has the shape \(2, 21, 3\) there, and \(4, 21, 3\)", RESUME, edit("run/config.yaml", "start_out: 2", "start_out: 4")),
-    Case("half of the best checkpoint", r"`/.*run/checkpoints/best.ckpt` must be a checkpoint that holds tensors", RESUME, both(changed_checkpoint(lambda c: c["brainage"].update(best_epoch=7)), cut("run/checkpoints/best.ckpt", 500))),
-    Case("no best checkpoint", r"`/.*run/checkpoints/best.ckpt` must be there, but is not", RESUME, both(changed_checkpoint(lambda c: c["brainage"].update(best_epoch=7)), gone("run/checkpoints/best.ckpt"))),
-    Case("other series", r"`/.*run/checkpoints/last.ckpt` was trained on other data", RESUME, scans(SERIES.replace(b"\n", b"\n\n").replace(b"1", b"2"), people=IDS[4:5])),
-    Case("other ages", r"`/.*run/checkpoints/last.ckpt` was trained on other data", RESUME, edit("tree/participants.tsv", "\t55\t", "\t56\t")),
+    Case("half of the best checkpoint", r"`/.*run/checkpoints/best.ckpt` must be a checkpoint that contains tensors", RESUME, both(changed_checkpoint(lambda c: c["brainage"].update(best_epoch=7)), cut("run/checkpoints/best.ckpt", 500))),
+    Case("no best checkpoint", r"`/.*run/checkpoints/best.ckpt` must exist, but does not", RESUME, both(changed_checkpoint(lambda c: c["brainage"].update(best_epoch=7)), gone("run/checkpoints/best.ckpt"))),
+    Case("other series", r"`/.*run/checkpoints/last.ckpt` must be resumed with the data that it was trained on", RESUME, scans(SERIES.replace(b"\n", b"\n\n").replace(b"1", b"2"), people=IDS[4:5])),
+    Case("other ages", r"`/.*run/checkpoints/last.ckpt` must be resumed with the data that it was trained on", RESUME, edit("tree/participants.tsv", "\t55\t", "\t56\t")),
     Case("no participants any more", r"`cohort.root` must be a folder, but `tree` is none", RESUME, gone("tree")),
     Case("no participants any more, where it had ended", r"`cohort.root` must be a folder, but `tree` is none", RESUME, both(gone("tree"), put("run/summary.json", '{"status": "interrupted"}'))),
     Case("no run", r"`resume=run` must be the folder of a run.* but it does not exist", RESUME, gone("run")),

@@ -62,7 +62,7 @@ def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path,
 
 
 def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_path: Path) -> None:
-    words = ("--multirun", "seed=1,2,3", *SMALL, "trainer.max_epochs=40", "patience=40", "hydra.sweep.dir=grid")
+    words = ("--multirun", "seed=1,2,3", *SMALL, "trainer.max_epochs=25", "patience=25", "hydra.sweep.dir=grid")
     command = [sys.executable, str(ROOT / "train.py"), *words]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -82,10 +82,10 @@ def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_pat
     assert results(first) == before
     table = read_table(tmp_path / "grid")
     assert [(row["job"], row["status"], row["epochs"]) for row in table] == [
-        (str(job), "finished", "40") for job in range(3)
+        (str(job), "finished", "25") for job in range(3)
     ]
     epochs = [row.split(",")[0] for row in (interrupted / "metrics.csv").read_text().splitlines()[1:]]
-    assert epochs == [str(epoch) for epoch in range(40)]
+    assert epochs == [str(epoch) for epoch in range(25)]
 
 
 @pytest.mark.parametrize(

@@ -388,18 +388,18 @@ def a_wrong_type(run: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (other_participants, "was trained on other data than are there now: participants, their ages or their series"),
-        (spoil, "must be a checkpoint that holds tensors and plain values only, but it cannot be read as one"),
+        (other_participants, "last.ckpt` must be resumed with the data that it was trained on"),
+        (spoil, "must be a checkpoint that contains tensors and plain values only, but cannot be read as one"),
         (of_lightning_alone, "must be a checkpoint of this version of brainage, but is another one"),
         (a_list, "must be a checkpoint, but has no `state_dict` and `epoch`"),
-        (hostile_checkpoint, "must be a checkpoint that holds tensors and plain values only"),
+        (hostile_checkpoint, "must be a checkpoint that contains tensors and plain values only"),
         (hostile_target, "names 'os.system'. If it is yours"),
         (hidden_target, "names 'torch.optim.optimizer.functools.partial'"),
         (
             other_network,
             "the network that the config describes, but `network.encoder.0.weight` has the shape (4,",
         ),
-        (no_best, "best.ckpt` must be there, but is not"),
+        (no_best, "best.ckpt` must exist, but does not"),
         (not_yaml, "config.yaml` must be the config of a run of this version, but cannot be read as one"),
         (an_unknown_key, "Key 'n_persons' not in 'SimulatedCohortConfig'"),
         (a_wrong_type, "Value 'many' of type 'str' could not be converted to Integer"),

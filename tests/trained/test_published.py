@@ -136,7 +136,7 @@ def test_a_plain_pickle_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFi
         ({"hyper_parameters": {"activation": nn.Tanh()}}, "`activation` must be ReLU"),
         ({"hyper_parameters": {"depth": 40}}, "`model.max_parameters=5000000` is exceeded"),
         ({"hyper_parameters": {"depth": "1"}}, "`depth` must be int, but is a str"),
-        ({"hyper_parameters": {"batch_norm": False}}, "in the network (None: it is not there)"),
+        ({"hyper_parameters": {"batch_norm": False}}, "in the network (None: it is missing)"),
         ({"hyper_parameters": 3}, "lacks `hyper_parameters`"),
         ({"state_dict": {"encoder.0.weight": "text"}}, "`encoder.0.weight` is a str"),
         ({"state_dict": {}}, "`encoder.0.weight` has the shape None there"),
