@@ -19,8 +19,6 @@ _DRAWS = 500
 # Points of the discrete parameters that are enumerated at most.
 _MAX_COUNTED = 1_000_000
 
-Check = Callable[[Mapping[str, Any]], None]
-
 
 class FeasibleSpace:
     """A space of which only feasible points are drawn.
@@ -29,7 +27,12 @@ class FeasibleSpace:
     on a key, whose values are countable then.
     """
 
-    def __init__(self, space: Space, check: Check, depends_on: Callable[[str], bool] = lambda key: True) -> None:
+    def __init__(
+        self,
+        space: Space,
+        check: Callable[[Mapping[str, Any]], None],
+        depends_on: Callable[[str], bool] = lambda key: True,
+    ) -> None:
         self.space = space
         self._check, self._depends_on = check, depends_on
         self._counted: tuple[list[Point], np.ndarray] | None = None
@@ -47,20 +50,20 @@ class FeasibleSpace:
         """Draw a feasible point, with its probability in the whole space given that it is feasible."""
         if self._counted is None:
             for _ in range(_DRAWS):
-                point = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
+                point = {key: drawn(value, rng) for key, value in self.space.distributions.items()}
                 if self.why_not(point) is None:
                     return point
             self._counted = self._count()
         points, weights = self._counted
         chosen = points[int(rng.choice(len(points), p=weights))]
         return {
-            key: chosen[key] if key in chosen else _drawn(value, rng) for key, value in self.space.distributions.items()
+            key: chosen[key] if key in chosen else drawn(value, rng) for key, value in self.space.distributions.items()
         }
 
     def _count(self) -> tuple[list[Point], np.ndarray]:
         """Return every feasible combination of countable values, with its probability."""
         rng = np.random.default_rng(0)
-        some = {key: _drawn(value, rng) for key, value in self.space.distributions.items()}
+        some = {key: drawn(value, rng) for key, value in self.space.distributions.items()}
         countable = {key: _values(value) for key, value in self.space.distributions.items()}
         table = {key: values for key, values in countable.items() if values and self._depends_on(key)}
         size = math.prod(len(values) for values in table.values())
@@ -95,7 +98,8 @@ def _values(distribution: BaseDistribution) -> list[tuple[Any, float]]:
     return []
 
 
-def _drawn(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+def drawn(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+    """Draw a value of a parameter."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(rng.integers(len(distribution.choices)))]
     if isinstance(distribution, IntDistribution):

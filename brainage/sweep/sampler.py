@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.feasible import FeasibleSpace, drawn
 from brainage.sweep.recovery import is_retry, saved_point
 from brainage.sweep.space import Point
 
@@ -24,8 +24,8 @@ class FeasibleSampler(BaseSampler):
 
     Every trial has its own generator, seeded with (`seed`, trial number): processes that start later or run at the
     same time do not repeat draws. The first `n_first` points are drawn at random, in ascending order of `cost`: a
-    pruner then has trials to compare with before an expensive one starts. `all_trials` returns the study with all its
-    trials: Hyperband passes only those of one bracket.
+    pruner then has trials to compare with before an expensive one starts. `all_trials` loads the study with all its
+    trials (Hyperband passes only those of one bracket), once per proposal because Optuna's samplers cache them in it.
     """
 
     def __init__(
@@ -39,8 +39,7 @@ class FeasibleSampler(BaseSampler):
         all_trials: Callable[[], Study] | None = None,
     ) -> None:
         self._feasible, self._make, self._seed, self._all_trials = space, make, seed, all_trials
-        drawn = (space.draw(np.random.default_rng([seed, number])) for number in range(n_first))
-        self._first = sorted(drawn, key=cost)
+        self._first = sorted((space.draw(np.random.default_rng([seed, number])) for number in range(n_first)), key=cost)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the whole space: all parameters are proposed together."""
@@ -57,13 +56,13 @@ class FeasibleSampler(BaseSampler):
             return self._first[place]
         rng = np.random.default_rng([self._seed, trial.number])
         other = self._make(int(rng.integers(2**32)))
-        single = {key: _only(value) for key, value in search_space.items() if value.single()}
+        single = {key: drawn(value, np.random.default_rng(0)) for key, value in search_space.items() if value.single()}
         free = {key: value for key, value in search_space.items() if key not in single}
-        for _ in range(_PROPOSALS):
-            proposed = other.sample_relative(whole, trial, free) if free else {}
-            if set(proposed) != set(free) or not free:
+        for _ in range(_PROPOSALS if free else 0):
+            proposed = other.sample_relative(whole, trial, free)
+            if set(proposed) != set(free):
                 break  # it draws at random so far, or always
-            point = {key: single[key] if key in single else proposed[key] for key in search_space}
+            point = {**single, **proposed}
             if self._feasible.why_not(point) is None:
                 return point
         return self._feasible.draw(rng)
@@ -78,9 +77,3 @@ class FeasibleSampler(BaseSampler):
 def _place(study: Study, trial: FrozenTrial) -> int:
     """Return how many trials came before this one, without retries."""
     return sum(other.number < trial.number and not is_retry(other) for other in study.get_trials(deepcopy=False))
-
-
-def _only(distribution: BaseDistribution) -> Any:
-    """Return the value of a distribution with one value."""
-    low: float = getattr(distribution, "low", 0.0)  # 0 is the index of a single choice
-    return distribution.to_external_repr(low)

@@ -42,16 +42,16 @@ class SweepSettings:
                 f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since "
                 f"a folder has this name, but got {self.study_name!r}."
             )
-        for name in self.objectives:
-            if name not in _OBJECTIVES or self.objectives.count(name) > 1:
-                raise SweepError(
-                    f"`hydra.sweeper.objectives` must be of {', '.join(_OBJECTIVES)}, each once, but got {name!r}"
-                    f"{' again' if name in _OBJECTIVES else ''}."
-                )
+        n_known = sum(name in self.objectives for name in _OBJECTIVES)
+        if n_known == 0 or n_known < len(self.objectives):
+            raise SweepError(
+                f"`hydra.sweeper.objectives` must be of {', '.join(_OBJECTIVES)}, each once, but got "
+                f"{', '.join(map(repr, self.objectives)) or 'none'}."
+            )
         for direction in self.directions:
             if direction not in _DIRECTIONS:
                 raise SweepError(f"`hydra.sweeper.direction` must be minimize or maximize, but got {direction!r}.")
-        if len(self.directions) != len(self.objectives) or not self.objectives:
+        if len(self.directions) != len(self.objectives):
             raise SweepError(
                 f"`hydra.sweeper.direction` must name one direction an objective ({', '.join(self.objectives)}), but "
                 f"got {len(self.directions)}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,21 +111,23 @@ def _connected(address: URL) -> RDBStorage:
 
 def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
     """Open or create a study."""
-    with suppress(KeyError):  # a new study
-        found = [way.name.lower() for way in optuna.load_study(study_name=name, storage=storage).directions]
-        if found != terms.directions:
-            raise _other_study(name, f"has the direction {', '.join(found)}", ", ".join(terms.directions))
     directions = [StudyDirection[direction.upper()] for direction in terms.directions]
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
+    found = [direction.name.lower() for direction in study.directions]
+    if found != terms.directions:
+        raise _other_study(name, f"has the direction {', '.join(found)}", ", ".join(terms.directions))
     now = {"space": terms.space, "fixed": terms.fixed}
     former = study.user_attrs.get(_KEY)
-    if former is None and not study.get_trials(deepcopy=False):
+    if former is None:
+        if study.get_trials(deepcopy=False):
+            raise _other_study(name, "was created by another program")
         study.set_user_attr(_KEY, now)
-    elif former is None:
-        raise _other_study(name, "was created by another program")
-    else:
-        for part, verb in (("space", "searches"), ("fixed", "has")):
-            _refuse_difference(name, verb, former[part], now[part])
+        return study
+    for part, verb in (("space", "searches"), ("fixed", "has")):
+        for key in sorted({*former[part], *now[part]}):
+            before, value = former[part].get(key, "nothing"), now[part].get(key, "nothing")
+            if before != value:
+                raise _other_study(name, f"{verb} `{key}` as {before}", value)
     return study
 
 
@@ -144,12 +145,6 @@ def reports_objective(study: Study) -> bool:
     """Return whether the validation MSE that trials report every epoch is the study's only objective."""
     fixed = fixed_values(study)
     return fixed.get("objective") == '"val/mse"' and fixed.get(OBJECTIVES) == '["objective"]'
-
-
-def _refuse_difference(name: str, verb: str, former: dict[str, str], now: dict[str, str]) -> None:
-    for key in sorted({*former, *now}):
-        if former.get(key) != now.get(key):
-            raise _other_study(name, f"{verb} `{key}` as {former.get(key, 'nothing')}", now.get(key, "nothing"))
 
 
 def _other_study(name: str, found: str, now: str | None = None) -> SweepError:

@@ -31,7 +31,7 @@ from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space
 from brainage.sweep.storage import dashboard_command, open_storage, open_study, shown_url
-from brainage.sweep.worker import Task, Worker
+from brainage.sweep.worker import Worker
 from brainage.system.console import log
 from brainage.system.files import ensure_writable, write_whole
 
@@ -95,17 +95,16 @@ class Sweep:
             cost=self._configs.cost,
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),
         )
-        task = Task(self._launch, settings.objectives, settings.n_trials, settings.max_consecutive_failures)
-        return Worker(study, storage, self._space, task), study
+        return Worker(study, storage, self._space, settings, self._launch), study
 
     def _work(self, worker: Worker, study: Study, command: list[str]) -> int:
         n_done, n_asked = n_counted(study), self._settings.n_trials
         if n_done >= n_asked:
             log.info("The study has %d trials, and %d were asked for: nothing is left to do.", n_done, n_asked)
-        elif self._settings.n_workers > 1:
+            return 0
+        if self._settings.n_workers > 1:
             return run_workers(self._settings.n_workers, command)
-        else:
-            worker.work()
+        worker.work()
         return 0
 
     def _launch(self, number: int, point: Point) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -16,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
 from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_counted, retry, running
+from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, Space
 from brainage.system.console import log
 from brainage.system.signals import Interruption, interruptible, uninterrupted
@@ -35,21 +35,18 @@ class TooManyFailuresError(SweepError):
     exit_code = 1
 
 
-@dataclass(frozen=True)
-class Task:
-    """What workers do: `launch` trains a numbered trial at a point and returns the run's summary."""
-
-    launch: Callable[[int, Point], Mapping[str, Any]]
-    objectives: tuple[str, ...]
-    budget: int  # complete and pruned trials
-    max_consecutive_failures: int
-
-
 class Worker:
-    """Runs trials of a study, one at a time."""
+    """Runs trials of a study, one at a time; `launch` trains a numbered trial at a point and returns its summary."""
 
-    def __init__(self, study: Study, storage: RDBStorage, space: Space, task: Task) -> None:
-        self._study, self._storage, self._task = study, storage, task
+    def __init__(
+        self,
+        study: Study,
+        storage: RDBStorage,
+        space: Space,
+        settings: SweepSettings,
+        launch: Callable[[int, Point], Mapping[str, Any]],
+    ) -> None:
+        self._study, self._storage, self._settings, self._launch = study, storage, settings, launch
         self._distributions = space.distributions
         self._stale = StaleTrials(study, storage)
         self._n_failed = 0
@@ -77,7 +74,7 @@ class Worker:
         while running(self._study):
             time.sleep(_PAUSE)
             self._check_stale()
-        if n_counted(self._study) >= self._task.budget:
+        if n_counted(self._study) >= self._settings.n_trials:
             drop_waiting(self._study, self._storage)
 
     def _check_stale(self) -> None:
@@ -88,13 +85,13 @@ class Worker:
         while True:
             self._check_stale()
             n_done = n_counted(self._study)
-            if n_done >= self._task.budget:
+            if n_done >= self._settings.n_trials:
                 return False
-            if n_done + len(running(self._study)) < self._task.budget:
+            if n_done + len(running(self._study)) < self._settings.n_trials:
                 return True
             time.sleep(_PAUSE)  # others run the last trials; if these fail, this process runs more
 
-    def _objective(self, trial: optuna.Trial) -> float | tuple[float, ...]:
+    def _objective(self, trial: optuna.Trial) -> Any:
         started = time.monotonic()
         if POINT not in trial.user_attrs and trial.relative_params:
             trial.set_user_attr(POINT, trial.relative_params)
@@ -112,12 +109,11 @@ class Worker:
         if summary["status"] == "pruned":
             self._n_failed = 0
             raise optuna.TrialPruned
-        values = [_value(summary, name) for name in self._task.objectives]
+        values = [_value(summary, name) for name in self._settings.objectives]
         if summary["status"] != "finished" or None in values:
             self._fail(trial, str(summary.get("reason") or "no summary was written; see its log"))
         self._n_failed = 0
-        known = tuple(value for value in values if value is not None)
-        return known[0] if len(known) == 1 else known
+        return values
 
     def _launched(self, trial: optuna.Trial, point: Point) -> Mapping[str, Any]:
         def report(epoch: int, loss: float) -> bool:
@@ -125,18 +121,18 @@ class Worker:
             trial.report(-loss if self._study.direction == StudyDirection.MAXIMIZE else loss, epoch)
             return trial.should_prune()
 
-        prunes = len(self._task.objectives) == 1  # Optuna prunes no others
+        prunes = len(self._settings.objectives) == 1  # Optuna prunes no others
         with interruptible(), pruning.trial(report if prunes else None):
-            return self._task.launch(trial.number, point)
+            return self._launch(trial.number, point)
 
     def _fail(self, trial: optuna.Trial, reason: str) -> None:
         self._n_failed += 1
         trial.set_user_attr(REASON, reason)
         log.warning("Trial %d failed: %s", trial.number, reason)
-        if self._n_failed >= self._task.max_consecutive_failures:
+        limit = self._settings.max_consecutive_failures
+        if self._n_failed >= limit:
             raise TooManyFailuresError(
-                f"`hydra.sweeper.max_consecutive_failures={self._task.max_consecutive_failures}`: as many trials "
-                f"failed in a row. The last: {reason}"
+                f"`hydra.sweeper.max_consecutive_failures={limit}`: as many trials failed in a row. The last: {reason}"
             )
         raise TrialFailedError(reason)
 
@@ -171,7 +167,6 @@ def _attributes(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _value(summary: Mapping[str, Any], name: str) -> float | None:
+def _value(summary: Mapping[str, Any], name: str) -> Any:
     group, key = ("model", "parameters") if name == "parameters" else ("objective", "value")
-    value = summary.get(group, {}).get(key)
-    return None if value is None else float(value)
+    return summary.get(group, {}).get(key)

@@ -64,9 +64,9 @@ def test_only_feasible_points_is_drawn(others: dict[str, int]) -> None:
 def test_draws_are_distributed_as_the_published_space_restricted_to_feasible_points() -> None:
     """Against rejection sampling by another generator and another rule, value by value."""
     feasible, rng = FeasibleSpace(published(), checked()), np.random.default_rng(1)
-    drawn = [feasible.draw(rng) for _ in range(4000)]
+    drawn = [feasible.draw(rng) for _ in range(2000)]
     other, expected = np.random.default_rng(2), []
-    while len(expected) < 8000:
+    while len(expected) < 4000:
         point = {
             "model.kernel_size": int(other.integers(2, 16)),
             "model.depth": int(other.integers(1, 11)),
@@ -108,7 +108,7 @@ def test_a_space_in_which_little_is_feasible_is_counted_and_drawn_evenly() -> No
 
 
 def test_a_space_in_which_nothing_is_feasible_is_refused_with_a_reason() -> None:
-    space = published(**{"model.kernel_size": "range(300,400)"})
+    space = published(**{"model.kernel_size": "range(300,303)"})
     with pytest.raises(
         SweepError, match=r"no network can be built from any of .*`model.depth=1` is impossible with kernel"
     ):

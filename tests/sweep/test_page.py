@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -16,12 +16,12 @@ import matplotlib.image
 import numpy as np
 import optuna
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import InMemoryStorage
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from brainage.reporting.figure import ORANGE
+from brainage.reporting.figure import ORANGE, Figure
 from brainage.sweep import figures
 from brainage.sweep.finish import finish_sweep
 from brainage.sweep.page import _importances
@@ -40,6 +40,18 @@ SPACE = {
     "model.dropout": FloatDistribution(0.0, 0.5),
 }
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def rendered() -> None:
+    """Mark a test that needs real pictures, whose rendering takes most of the time of a page."""
+
+
+@pytest.fixture(autouse=True)
+def _fast_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "rendered" not in request.fixturenames:
+        numbers = itertools.count()
+        monkeypatch.setattr("brainage.reporting.figure._png", lambda canvas: PNG + bytes([next(numbers)]))
 
 
 def made(
@@ -168,20 +180,20 @@ def test_a_sweep_with_trials_of_every_kind_is_reported(tmp_path: Path) -> None:
     assert "12 complete trials as lines through 6 parameters" in alts
 
 
-def test_pruned_trials_are_drawn_in_the_history(tmp_path: Path) -> None:
-    study, options = made()
+@pytest.mark.usefixtures("rendered")
+def test_pruned_trials_are_drawn_in_the_history() -> None:
+    study, _ = made()
     add(study, 50.0, reported=(50.0,))
-    ended(study, options, tmp_path / "without")
+    without = figures.history(study.trials, "val/mse", maximize=False)
     for _ in range(8):
         add(study, None, reported=(60.0,), state=TrialState.PRUNED)
-    ended(study, options, tmp_path / "with")
-    n_orange = [_pixels(tmp_path / name / "figures" / "history.png", ORANGE) for name in ("without", "with")]
-    assert n_orange[1] > 5 * n_orange[0] > 0  # the legend's mark is there in both
+    n_before, n_after = (_pixels(f, ORANGE) for f in (without, figures.history(study.trials, "", maximize=False)))
+    assert n_after > 5 * n_before > 0  # the legend's mark is there in both
 
 
-def _pixels(path: Path, colour: str) -> int:
+def _pixels(figure: Figure, colour: str) -> int:
     wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-    picture = np.round(matplotlib.image.imread(io.BytesIO(path.read_bytes()))[..., :3] * 255)
+    picture = np.round(matplotlib.image.imread(io.BytesIO(figure.png))[..., :3] * 255)
     return int((np.abs(picture - wanted).max(axis=-1) < 3).sum())
 
 
@@ -324,6 +336,7 @@ def test_with_another_objective_a_pruned_trial_has_no_value(tmp_path: Path) -> N
     assert rows == [["number", "state", "value"], ["0", "COMPLETE", "0.3"], ["1", "PRUNED", ""]]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_names_and_reasons_are_never_taken_for_markup(tmp_path: Path) -> None:
     space = {f"model.{SCRIPT}": CategoricalDistribution([SCRIPT, '"><img src=x onerror=alert(1)>', "$\\frac$"])}
     study, options = made(SCRIPT, space=space, **{f"cohort.{SCRIPT}": SCRIPT})
@@ -339,17 +352,19 @@ def test_names_and_reasons_are_never_taken_for_markup(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;" in html
 
 
-def test_commands_that_end_at_the_same_moment_write_one_after_the_other(tmp_path: Path) -> None:
+def test_the_folder_is_locked_while_the_results_are_written(tmp_path: Path) -> None:
     study, options = made()
     add(study, 50.0)
-    with FileLock(tmp_path / ".lock"):
-        other = threading.Thread(target=ended, args=(study, options, tmp_path))
-        other.start()
-        other.join(0.3)
-        assert other.is_alive()
-        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
-    other.join()
-    assert (tmp_path / "report.html").exists()
+
+    def experiment(trial: FrozenTrial) -> str:
+        with pytest.raises(Timeout, match="lock"):
+            FileLock(tmp_path / ".lock").acquire(timeout=0)
+        return "seed: 1\n"
+
+    finish_sweep(study, options, tmp_path, "", experiment)
+    assert (tmp_path / "experiment" / "best.yaml").read_text() == "seed: 1\n"
+    with FileLock(tmp_path / ".lock").acquire(timeout=0):
+        pass  # released
 
 
 @pytest.mark.parametrize(

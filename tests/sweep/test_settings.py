@@ -70,9 +70,10 @@ def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction
         ({"direction": "up"}, r"`hydra.sweeper.direction` must be minimize or maximize, but got 'up'\."),
         (
             {"direction": ["minimize"] * 2, "objectives": ("objective",) * 2},
-            r"`hydra.sweeper.objectives` must be of objective, parameters, each once, but got 'objective' again\.",
+            r"`hydra.sweeper.objectives` must be .*each once, but got 'objective', 'objective'",
         ),
-        ({"objectives": ("speed",)}, r"`hydra.sweeper.objectives` must be of .*, each once, but got 'speed'\."),
+        ({"objectives": ("speed",)}, r"`hydra.sweeper.objectives` must be of objective, parameters, .*got 'speed'"),
+        ({"objectives": ()}, r"`hydra.sweeper.objectives` must be .*but got none"),
         ({"direction": ["minimize"] * 2}, r"must name one direction an objective \(objective\), but got 2\."),
         ({"n_workers": True}, r"`hydra.sweeper.n_workers` must be a whole number from 1, but got True\."),
         ({"max_consecutive_failures": 0}, r"`hydra.sweeper.max_consecutive_failures` must be a whole number from 1, b"),

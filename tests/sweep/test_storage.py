@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import optuna
@@ -82,26 +82,22 @@ def test_the_dashboard_command_names_the_driver_and_hides_the_password() -> None
     assert dashboard_command("sqlite:////x/study.db").startswith("optuna-dashboard sqlite:////x/study.db (pip")
 
 
+def _create(url: str, start: Barrier) -> None:
+    start.wait()
+    assert open_study(open_storage(url), "name", TERMS).study_name == "name"
+
+
 def test_several_processes_may_create_one_study_at_the_same_moment(tmp_path: Path) -> None:
-    code = (
-        "import sys; from brainage.sweep.storage import *; from tests.sweep.test_recovery import TERMS\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "print(open_study(open_storage(sys.argv[1]), 'name', TERMS).study_name)"
-    )
-    words = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'study.db'}"]
-    pipe = subprocess.PIPE
-    processes = [subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imported once
+    start = context.Barrier(4)
+    words = (f"sqlite:///{tmp_path / 'study.db'}", start)
+    processes = [context.Process(target=_create, args=words) for _ in range(4)]
     for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        process.start()
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    ended = [process.communicate(timeout=60) for process in processes]
-    assert [(process.returncode, out) for process, (out, _) in zip(processes, ended, strict=True)] == [
-        (0, "name\n")
-    ] * 4, ended
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
 
 
 def test_a_space_is_described_by_the_same_text_in_any_order() -> None:

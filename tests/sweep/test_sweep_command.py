@@ -19,7 +19,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from tests.conftest import ROOT, Ended, run_command, wait_until
+from tests.conftest import ROOT, Ended, run_command, train_here, wait_until
 
 TINY = ("cohort.n_participants=40", "batch_size=8", "trainer=cpu", "model.depth=1", "model.start_out=8")
 SWEEP = ("train.py", "--multirun", "sweep=variable1dcnn", *TINY, "trainer.max_epochs=2")
@@ -113,14 +113,12 @@ def test_the_best_trains_as_it_stands_to_the_same_error_and_is_tested(swept: tup
     folder, _ = swept
     sweep = folder / "outputs" / "sweeps" / NAME
     best = min(read(sweep / "trials.csv"), key=lambda row: float(row["value"]))
-    words = ("--config-dir", str(sweep), "experiment=best", "hydra.run.dir=best")
-    ended = run_command(folder, "train.py", *words)
-    assert ended.code == 0, ended.text
-    assert "epoch 0: MAE train" in ended.out  # trials are silent, this is not one
-    summary = json.loads((folder / "best" / "summary.json").read_text())
+    assert "enable_progress_bar" not in (sweep / "experiment" / "best.yaml").read_text()  # trials are silent
+    run = train_here(folder / "best", f"hydra.searchpath=[file://{sweep}]", "experiment=best")
+    summary = json.loads((run / "summary.json").read_text())
     assert summary["objective"]["value"] == float(best["value"])
     assert summary["metrics"]["test"]["mae"] is not None
-    assert len(read(folder / "best" / "predictions.csv")) == 40
+    assert len(read(run / "predictions.csv")) == 40
 
 
 @pytest.mark.slow

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from optuna.pruners import MedianPruner
 from optuna.samplers import RandomSampler
+from optuna.study import Study
 
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.recovery import REASON
 from brainage.sweep.sampler import FeasibleSampler
+from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space
 from brainage.sweep.storage import StudyTerms, open_storage, open_study
-from brainage.sweep.worker import Task, TooManyFailuresError, Worker
+from brainage.sweep.worker import TooManyFailuresError, Worker
 from brainage.system.signals import Interruption
 from brainage.training.pruning import should_prune
 
 SPACE = parse_space({"a": "range(0,9)"}, [])
 
+Launch = Callable[[int, Point], Mapping[str, Any]]
+Start = Callable[..., tuple[Study, Worker]]
 
-def worked(tmp_path: Path, direction: str, losses: list[list[float]]) -> optuna.Study:
-    """Run a trial for each list of losses by epoch; the objective is the last loss, or a score of it."""
-    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
-    study = open_study(
-        storage,
-        "name",
-        StudyTerms(SPACE.described(), [direction], {}),
-    )
-    feasible = FeasibleSpace(SPACE, lambda point: None)
-    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
-    study.pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=0)
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Return a study and a worker of it, which calls a function instead of training."""
+
+    def begun(launch: Launch, n_trials: int, direction: str = "minimize", failures: int = 5) -> tuple[Study, Worker]:
+        storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+        study = open_study(storage, "name", StudyTerms(SPACE.described(), [direction], {}))
+        feasible = FeasibleSpace(SPACE, lambda point: None)
+        study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
+        study.pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=0)
+        settings = SweepSettings(n_trials, direction, "name", None, {}, None, max_consecutive_failures=failures)
+        return study, Worker(study, storage, SPACE, settings, launch)
+
+    return begun
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_the_trial_with_the_high_loss_is_pruned_in_both_directions(direction: str, sign: int, start: Start) -> None:
+    losses = [[60.0, 50.0], [62.0, 52.0], [90.0, 10.0], [40.0, 30.0]]
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
         for epoch, loss in enumerate(losses[number]):
@@ -43,45 +55,29 @@ def worked(tmp_path: Path, direction: str, losses: list[list[float]]) -> optuna.
         value = losses[number][-1] if direction == "minimize" else 1 - losses[number][-1] / 100
         return {"status": "finished", "epochs": len(losses[number]), "objective": {"value": value}}
 
-    Worker(study, storage, SPACE, Task(launch, ("objective",), len(losses), 5)).work()
-    return study
-
-
-@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
-def test_the_trial_with_the_high_loss_is_pruned_in_both_directions(direction: str, sign: int, tmp_path: Path) -> None:
-    study = worked(tmp_path, direction, [[60.0, 50.0], [62.0, 52.0], [90.0, 10.0], [40.0, 30.0]])
+    study, worker = start(launch, 4, direction)
+    worker.work()
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
     assert study.trials[2].intermediate_values == {0: sign * 90.0}
     assert study.trials[3].intermediate_values == {0: sign * 40.0, 1: sign * 30.0}
     assert study.best_trial.number == 3
 
 
-def test_failures_keep_their_reason_and_too_many_in_a_row_stop_the_worker(tmp_path: Path) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
-    study = open_study(
-        storage,
-        "name",
-        StudyTerms(SPACE.described(), ["minimize"], {}),
-    )
-    feasible = FeasibleSpace(SPACE, lambda point: None)
-    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
+def test_failures_keep_their_reason_and_too_many_in_a_row_stop_the_worker(start: Start) -> None:
     ends = iter(["failed", "finished", "failed", "failed"])
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
         return {"status": next(ends), "reason": f"reason {number}", "objective": {"value": 1.0}}
 
+    study, worker = start(launch, 9, failures=2)
     with pytest.raises(TooManyFailuresError, match="max_consecutive_failures=2`.* The last: reason 3"):
-        Worker(study, storage, SPACE, Task(launch, ("objective",), 9, 2)).work()
+        worker.work()
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "FAIL", "FAIL"]
     assert [trial.user_attrs.get(REASON) for trial in study.trials] == ["reason 0", None, "reason 2", "reason 3"]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_trial_interrupted_by_a_signal_is_failed_and_re_enqueued(signum: signal.Signals, tmp_path: Path) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
-    study = open_study(storage, "name", StudyTerms(SPACE.described(), ["minimize"], {}))
-    feasible = FeasibleSpace(SPACE, lambda point: None)
-    study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
+def test_a_trial_interrupted_by_a_signal_is_failed_and_re_enqueued(signum: signal.Signals, start: Start) -> None:
     signals = iter([signum])
 
     def launch(number: int, point: Point) -> Mapping[str, Any]:
@@ -89,7 +85,7 @@ def test_a_trial_interrupted_by_a_signal_is_failed_and_re_enqueued(signum: signa
             raise Interruption(signum)
         return {"status": "finished", "objective": {"value": 1.0}}
 
-    worker = Worker(study, storage, SPACE, Task(launch, ("objective",), 1, 5))
+    study, worker = start(launch, 1)
     with pytest.raises(Interruption, match=signum.name):
         worker.work()
     assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"]
