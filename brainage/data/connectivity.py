@@ -24,18 +24,9 @@ _HIGHEST = 0.999999
 
 
 def connectivity(store: Store, rows: NDArray[np.intp], channels: Sequence[int], kind: str) -> NDArray[np.float32]:
-    """Return Fisher-z transformed connectivity, float32 of shape (len(rows), n_pairs), from the cache if possible.
+    """Return Fisher-z transformed connectivity of these rows, float32 of shape (len(rows), n_pairs).
 
-    Parameters
-    ----------
-    store : Store
-        The series.
-    rows : array of shape (n_participants,)
-        Rows of the store.
-    channels : sequence of int
-        Indices of the components.
-    kind : {"correlation", "partial correlation"}
-        Of nilearn's ConnectivityMeasure.
+    `channels` are the indices of the components, and `kind` is that of nilearn's ConnectivityMeasure.
     """
     name = hashlib.sha256(f"{kind} {list(channels)}".encode()).hexdigest()[:12]
     path = store.folder / f"connectivity-{name}.npz"

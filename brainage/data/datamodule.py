@@ -24,18 +24,8 @@ _SHARE_OF_FREE_MEMORY = 0.25
 class AgeDataModule(LightningDataModule):
     """Batches of training, validation and test participants.
 
-    Parameters
-    ----------
-    participants : Participants
-        With a split into ``train``, ``val`` and ``test``.
-    batch_size : int
-        Participants a batch.
-    seed : int
-        Seed of the order of training participants.
-    residency : {"auto", "memory", "memmap"}
-        Hold the series in memory, or map the store's file.
-    augmentation : Augmentation
-        How the batches of `train_dataloader` are changed.
+    `seed` is that of the order of training participants, whose batches are augmented. `residency` is memory, memmap
+    (the store's mapped file) or auto.
     """
 
     def __init__(

@@ -302,7 +302,7 @@ CONFIG = [
 TABLES = [
     Case("an empty table", r"participants.tsv` is empty, or its first line is", BIDS, table("")),
     Case("a header alone", r"participants.tsv` has a header but no rows", BIDS, table("participant_id\tage\n")),
-    Case("no header", r"participants.tsv` has no column `participant_id`.*first line must hold", BIDS, table(people().partition("\n")[2])),
+    Case("no header", r"participants.tsv` has no column `participant_id`.*first line must contain", BIDS, table(people().partition("\n")[2])),
     Case("no ages", r"participants.tsv` has no column `age`", BIDS, table(people(age=None))),
     Case("semicolons", r"has neither tabs nor commas. Separate", BIDS, table(people(";"))),
     Case("UTF-16", r"participants.tsv` is not UTF-8 text", BIDS, table(people().encode("utf-16"))),

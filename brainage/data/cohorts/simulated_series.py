@@ -60,26 +60,8 @@ Float32Array = NDArray[np.float32]
 class SimulatedScan:
     """The numbers that determine a simulated participant's scan.
 
-    Parameters
-    ----------
-    cohort_seed : int
-        Seed of the cohort.
-    index : int
-        Number of the participant in the cohort, from 0.
-    brain_age_effect : float
-        (Brain age - 63.4) / 10, in decades, times the cohort's signal.
-    head_motion : float
-        Mean head motion, in mm.
-    site : int
-        Number of the imaging site, from 0.
-    dimension : int
-        Number of components.
-    good_components : tuple of int
-        Numbers, from 1, of the components that are not artefacts.
-    n_times : int
-        Time points.
-    t_r : float
-        Repetition time, in seconds.
+    `index` is the participant's number, from 0, and `brain_age_effect` (brain age - 63.4) / 10 times the cohort's
+    signal. Sites are numbered from 0, good components from 1; `head_motion` is in mm, `t_r` in seconds.
     """
 
     cohort_seed: int

@@ -82,7 +82,7 @@ def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> N
             if len(choices) > 30 or "participant_id" not in choices:  # UK Biobank tables have thousands
                 choices = set(difflib.get_close_matches(name, choices, n=5))
             hint = nearest(name, choices) if choices else "No column has a similar name."
-            raise CohortError(f"{label} has no column `{name}`. The first line must hold the column names. {hint}")
+            raise CohortError(f"{label} has no column `{name}`. The first line must contain the column names. {hint}")
 
 
 def row_list(lines: Iterable[object], limit: int = 5) -> str:
@@ -121,7 +121,7 @@ def _text(file: BinaryIO) -> io.TextIOWrapper:
 
 def _delimiter(header: str, path: Path) -> str:
     if not header.strip():
-        raise CohortError(f"`{path}` is empty, or its first line is. The first line must hold the column names.")
+        raise CohortError(f"`{path}` is empty, or its first line is. The first line must contain the column names.")
     if "\0" in header or "\ufffd" in header:
         raise CohortError(f"`{path}` is not UTF-8 text. Save the table as comma or tab separated text in UTF-8.")
     for delimiter in "\t,":

@@ -57,7 +57,7 @@ class UkbHeader:
         age = style.name(_AGE, self.instance)
         if style.eid not in self.names:
             raise CohortError(
-                f"{self.label} has no column `{style.eid}`, which must hold the participants' ids beside `{age}`. "
+                f"{self.label} has no column `{style.eid}`, which must contain the participants' ids, next to `{age}`. "
                 "Export the table again with it, all columns in one style."
             )
         if age not in self.names and self.need_ages:
@@ -93,8 +93,8 @@ class UkbHeader:
             )
         raise CohortError(
             f"{self.label} has none of the columns {age}, the age at imaging visit {self.instance} in UK Biobank's "
-            f"three column styles. The first line must hold the column names (got {len(self.names)} of them). Export "
-            "field 21003 at this instance, with the fields' numbers as column names."
+            f"three column styles. The first line must contain the column names (got {len(self.names)} of them). "
+            "Export field 21003 at this instance, with the fields' numbers as column names."
         )
 
     def _no_age(self, age: str) -> str:

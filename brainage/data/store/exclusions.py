@@ -14,7 +14,7 @@ from brainage.system.console import log
 
 def exclusions_of(store: Store) -> pd.DataFrame:
     """Return the excluded participants: participant_id, reason."""
-    reasons = [(person, f"{kind}: {detail}" if detail else kind) for person, (kind, detail) in store.excluded.items()]
+    reasons = [(one, f"{kind}: {detail}" if detail else kind) for one, (kind, detail) in store.excluded.items()]
     return pd.DataFrame(reasons, columns=["participant_id", "reason"])
 
 

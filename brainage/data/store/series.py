@@ -34,14 +34,9 @@ class Scan(Protocol):
 
 @dataclass(frozen=True)
 class FileScan:
-    """A text or NumPy file of shape (n_times, n_components).
+    """A ``.txt`` (separated by white space), ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy`` file, one row a time point.
 
-    Parameters
-    ----------
-    path : Path
-        The file: whitespace-separated ``.txt``, ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy``.
-    root : Path
-        The cohort's folder. The stamp contains the path relative to it, so a cohort that is moved keeps its store.
+    The stamp contains the path relative to the cohort's folder `root`, so a cohort that is moved keeps its store.
     """
 
     path: Path
@@ -66,18 +61,9 @@ class FileScan:
 
 @dataclass(frozen=True)
 class ZipScan:
-    """A text file inside a zip archive, read in place.
+    """A text file inside a zip archive, which is opened only when it is read; see FileScan.
 
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    root : Path
-        The cohort's folder; see FileScan.
-    member : str
-        Name of the text file inside the archive.
-    alternatives : tuple of str, default=()
-        Other names that it may have; the archive is opened only when it is read.
+    The file's name is `member` or, if there is none, one of `alternatives`.
     """
 
     path: Path

@@ -20,29 +20,16 @@ from typing import BinaryIO
 import numpy as np
 
 from brainage.data.store.ingest import Result, Rows
-from brainage.data.store.layout import (
-    FORMAT,
-    DamagedStoreError,
-    Stamps,
-    Store,
-    load_store,
-    unfinished_folder,
-    verify_all,
-)
+from brainage.data.store.layout import FORMAT, Stamps, Store, unfinished_folder
 from brainage.data.store.locking import locked, writing
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
 
 
 def discard(store: Store) -> None:
-    """Remove a damaged store, unless another process has rewritten it already."""
+    """Remove a damaged store. If another process has rewritten it meanwhile, it is written once more."""
     with locked(store.folder):
-        try:
-            verify_all(load_store(store.folder))
-        except FileNotFoundError:
-            pass
-        except DamagedStoreError:
-            remove_store(store.folder)
+        remove_store(store.folder)
 
 
 def remove_store(folder: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_table_may_lie_elsewhere(tmp_path: Path) -> None:
         pytest.param("Participant_ID\tage\nx7\t3\n", [], r"Did you mean `Participant_ID`\?", id="ids in capitals"),
         pytest.param("participant_id\tages\nx7\t3\n", [], r"no column `age`.*Did you mean `ages`\?", id="no age"),
         pytest.param(TABLE, ["scores"], r"no column `scores`.*Did you mean `score`\?", id="no phenotype"),
-        pytest.param("CC110033\t24\nCC110034\t25\n", [], r"first line must hold the column names", id="no header"),
+        pytest.param("CC110033\t24\nCC110034\t25\n", [], r"first line must contain the column names", id="no header"),
         pytest.param("participant_id\tage\nCC110033\t90+\n", [], r"`age`: 1 of 1 .* row 2: `##\+`", id="age in words"),
         pytest.param("participant_id\tage\tsex\nCC110033\t9\t2\n", [], r"`sex`: .* row 2 has `2`", id="sex"),
         pytest.param("participant_id\tage\nCC110033\t9\nx\n", [], r"^Row 3 of .* has 1 values", id="short row"),

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from brainage.data.store import layout as store_files
-from brainage.data.store.layout import DamagedStoreError, Store, load_store
+from brainage.data.store.layout import Store, load_store
 from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
 from brainage.data.store.write import discard
@@ -203,27 +203,6 @@ def test_an_unreadable_store_is_not_removed(tmp_path: Path, monkeypatch: pytest.
         make(tmp_path, {"a": FakeScan(1)})
     monkeypatch.undo()
     assert load_store(store.folder).participant_ids == ("a",)
-
-
-def flip_behind_its_time(store: Store) -> None:
-    path = store.folder / "series.npy"
-    status = path.stat()
-    flip_a_byte(store)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def test_a_store_rewritten_by_another_process_is_not_discarded(tmp_path: Path) -> None:
-    scans = {"a": FakeScan(1), "b": FakeScan(2)}
-    flip_behind_its_time(make(tmp_path, scans))
-    first, second = make(tmp_path, scans), make(tmp_path, scans)
-    for damaged in (first, second):  # both find the damage, one after the other discards
-        with pytest.raises(DamagedStoreError, match="damaged in row 1"):
-            store_files.verify(damaged, [1])
-    discard(first)
-    inode = (make(tmp_path, scans).folder / "series.npy").stat().st_ino
-    discard(second)
-    assert (second.folder / "series.npy").stat().st_ino == inode
-    store_files.verify(make(tmp_path, scans), [0, 1])
 
 
 @pytest.mark.parametrize("removal", ["purge", "discard"])
