@@ -193,7 +193,9 @@ def _overhead(folder: Path) -> tuple[list[float], float]:
     for n_jobs in (1, 41):
         began = time.perf_counter()
         jobs = ",".join(map(str, range(n_jobs)))
-        subprocess.run([sys.executable, "empty.py", "--multirun", f"+x={jobs}"], cwd=place, check=True, stdout=-3)
+        subprocess.run(
+            [sys.executable, "empty.py", "--multirun", f"+x={jobs}"], cwd=place, check=True, stdout=subprocess.DEVNULL
+        )
         times.append(time.perf_counter() - began)
     return overhead, (times[1] - times[0]) / 40
 

@@ -27,4 +27,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_study(options.size, options.out, options.overrides)
         return 0
 
-    return exit_code_of(work, "the same command goes on, and keeps what is finished.")
+    return exit_code_of(work, "the same command continues it; finished steps are kept.")

@@ -128,39 +128,45 @@ def test_a_study_in_use_by_another_process_is_refused(
     assert f"`--out {tmp_path}` is in use by another process" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_study_that_was_stopped_goes_on_and_keeps_what_is_finished(signum: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "brainage", "study", "--out", str(tmp_path / "study"), *TINY]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # In the middle of the second grid.
-    second = tmp_path / "study" / "manual_search" / "kernel_size"
-    checkpoint = second / "1" / "checkpoints" / "last.ckpt"
+def stop_at(checkpoint: Path, process: subprocess.Popen[str], signum: int) -> tuple[str, str]:
+    """Send a study a signal in the middle of a training; return what it printed."""
     wait_until(lambda: checkpoint.exists() or process.poll() is not None, seconds=300)
     assert process.poll() is None, process.communicate()
     process.send_signal(signum)
-    said = process.communicate(timeout=120)[1]
-    kept = {path: path.read_bytes() for path in (tmp_path / "study").glob("manual_search/learning_rate/*/summary.json")}
-    kept[second / "0" / "summary.json"] = (second / "0" / "summary.json").read_bytes()
+    return process.communicate(timeout=120)
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_continues_and_keeps_finished_steps(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "brainage", "study", "--out", str(tmp_path / "study"), *TINY]
+    grids = tmp_path / "study" / "manual_search"
+    second = grids / "kernel_size"
+    stops = (
+        (signal.SIGKILL, second / "1"),
+        (signal.SIGINT, grids / "depth" / "0"),
+        (signal.SIGTERM, grids / "components" / "1"),
+    )
+    printed, kept = [], {}
+    for signum, job in stops:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = stop_at(job / "checkpoints" / "last.ckpt", process, signum)
+        printed.append(out)
+        assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
+        assert ("the same command continues it" in err) == (signum != signal.SIGKILL)
+        kept.update({path: path.read_bytes() for path in grids.glob("learning_rate/*/summary.json")})
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 11: manual_search/learning_rate: finished, kept" in done.stdout
-    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert "A command of an earlier process is still running in this study" in printed[1]  # after SIGKILL
+    assert len(kept) == 5 and all(path.read_bytes() == content for path, content in kept.items())
     html = (tmp_path / "study" / "index.html").read_text()
     links = re.findall(r'<li><a href="([^"]+)"', html)
     assert len(links) == 11 and "11 of 11 steps are done" in html
     assert all((tmp_path / "study" / link).is_file() for link in links)
-    # The job that was stopped went on, and came to its end.
-    assert all(
-        json.loads((second / str(number) / "summary.json").read_text())["status"] == "finished" for number in range(5)
-    )
+    statuses = [json.loads((second / str(n) / "summary.json").read_text())["status"] for n in range(5)]
+    assert statuses == ["finished"] * 5  # also the job that was interrupted
     assert "Resuming after epoch" in (tmp_path / "study" / "logs" / "manual_search-kernel_size.log").read_text()
     sizes = (3, 5, 7, 10, 15)
     assert [overrides_of(second / str(n))[0] for n in range(5)] == [f"model.kernel_size={size}" for size in sizes]
-    if signum == signal.SIGKILL:
-        assert "A command of an earlier process is still running in this study" in done.stdout
-    else:
-        assert process.returncode == 128 + signum
-        assert "the same command goes on, and keeps what is finished." in said
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0 and again.stdout.count("finished, kept") == 11

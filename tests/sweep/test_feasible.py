@@ -33,7 +33,7 @@ def checked(**others: Any) -> Any:
 
 
 def is_feasible(point: Mapping[str, Any], **others: Any) -> bool:
-    """Tell whether a network can be, by building up its lengths and sizes from the design's description."""
+    """Return whether a network can be built, from its lengths and sizes layer by layer."""
     length, channels, parameters = others.get("n_times", 490), 21, 0
     kernel, dilation = point["model.kernel_size"], others.get("dilation", 1)
     out = point["model.start_out"]
@@ -55,7 +55,7 @@ def is_feasible(point: Mapping[str, Any], **others: Any) -> bool:
     [{}, {"n_times": 100}, {"dilation": 3}, {"max_parameters": 20_000}, {"n_times": 30, "dilation": 2}],
     ids=str,
 )
-def test_only_feasible_points_is_drawn(others: dict[str, int]) -> None:
+def test_only_feasible_points_are_drawn(others: dict[str, int]) -> None:
     feasible = FeasibleSpace(published(), checked(**others))
     rng = np.random.default_rng(5)
     assert all(is_feasible(feasible.draw(rng), **others) for _ in range(300))

@@ -1,4 +1,4 @@
-"""The report of a sweep, whatever its trials came to."""
+"""The report of a sweep, for trials of every state."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def made(
     space: Mapping[str, Any] = SPACE,
     **fixed: Any,
 ) -> tuple[optuna.Study, SweepSettings]:
-    """Begin a study as a sweep does."""
+    """Create a study as a sweep does."""
     noted = {"objective": objective, OBJECTIVES: objectives, **fixed}
     terms = StudyTerms(
         Space(dict(space), ()).described(), list(directions), {key: json.dumps(value) for key, value in noted.items()}
@@ -130,7 +130,7 @@ class Seen(HTMLParser):
 
 
 def ended(study: optuna.Study, options: SweepSettings, folder: Path, space: Mapping[str, Any] = SPACE) -> Seen:
-    """Let a sweep end; return its report, which loads nothing and whose figures are files too."""
+    """End a sweep; return its report, which loads no other files and whose figures are also files."""
     folder.mkdir(exist_ok=True)
     finish_sweep(study, options, folder, "optuna-dashboard sqlite:///study.db", lambda trial: "seed: 1\n")
     html = (folder / "report.html").read_text(encoding="utf-8")
@@ -229,7 +229,7 @@ def test_importances_are_high_for_what_good_trials_share(direction: str, n_objec
     assert shares["good"] > 0.9
 
 
-def test_trials_that_all_came_to_the_same_have_equal_importances(tmp_path: Path) -> None:
+def test_trials_with_equal_values_have_equal_importances(tmp_path: Path) -> None:
     study, options = made()
     for _ in range(10):
         add(study, 50.0)
@@ -337,7 +337,7 @@ def test_with_another_objective_a_pruned_trial_has_no_value(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("rendered")
-def test_names_and_reasons_are_never_taken_for_markup(tmp_path: Path) -> None:
+def test_names_and_reasons_are_escaped(tmp_path: Path) -> None:
     space = {f"model.{SCRIPT}": CategoricalDistribution([SCRIPT, '"><img src=x onerror=alert(1)>', "$\\frac$"])}
     study, options = made(SCRIPT, space=space, **{f"cohort.{SCRIPT}": SCRIPT})
     for number in range(10):

@@ -123,7 +123,7 @@ def test_a_trial_killed_between_two_parameters_is_retried_with_its_whole_point_e
     value = trial.suggest_int("a", 0, 8)  # and then the process is killed
     sweep.tell(trial, state=TrialState.FAIL)
     retry(sweep, sweep.trials[0])
-    sweep.tell(with_point(sweep), state=TrialState.FAIL)  # its retry has not even its first parameter
+    sweep.tell(with_point(sweep), state=TrialState.FAIL)  # its retry is killed before its first parameter
     retry(sweep, sweep.trials[1])
     point = saved_point(sweep.trials[0])
     assert point is not None and set(point) == {"a", "b"} and point["a"] == value

@@ -52,7 +52,7 @@ def test_a_restarted_search_goes_on_as_if_there_had_been_no_restart() -> None:
 
 
 def test_the_first_points_are_plain_draws_the_cheapest_first() -> None:
-    """As a set they are what the restricted space gives at random; only their order is not by chance."""
+    """As a set they are random draws of the feasible space; only their order is determined."""
     feasible = FeasibleSpace(published(), checked())
 
     def cost(point: Mapping[str, Any]) -> float:
@@ -62,7 +62,7 @@ def test_the_first_points_are_plain_draws_the_cheapest_first() -> None:
 
     sampler = FeasibleSampler(feasible, lambda seed: optuna.samplers.TPESampler(seed=seed), 8, n_first=6, cost=cost)
     study = optuna.create_study(sampler=sampler)
-    study.enqueue_trial(feasible.draw(np.random.default_rng(99)))  # one that is tried again takes nobody's place
+    study.enqueue_trial(feasible.draw(np.random.default_rng(99)))  # retries do not count
     for _ in range(7):
         trial = study.ask()
         for key, value in feasible.space.distributions.items():

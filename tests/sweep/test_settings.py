@@ -80,6 +80,6 @@ def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction
         ({"study_name": "../up"}, r"`hydra.sweeper.study_name` must be made of letters.*, but got '../up'\."),
     ],
 )
-def test_what_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+def test_a_value_that_breaks_a_rule_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SweepError, match=message):
         options(**given)

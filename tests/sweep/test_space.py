@@ -61,7 +61,7 @@ def test_an_override_fixes_a_parameter_and_a_sweep_override_changes_its_range() 
         ),
     ],
 )
-def test_a_space_that_is_none_is_refused(text: str, message: str) -> None:
+def test_an_invalid_space_is_refused(text: str, message: str) -> None:
     with pytest.raises(SweepError, match=message):
         parse_space({"a.b": text}, [])
 

