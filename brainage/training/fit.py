@@ -83,7 +83,7 @@ def fit(
     """Train a network and keep the epoch with the lowest validation loss.
 
     `build` is called after torch's generator is seeded, `on_start` when training starts or continues. Training
-    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as without an interruption.
+    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted.
 
     Raises
     ------
