@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from omegaconf import DictConfig, open_dict
 from brainage.commands import store
 from brainage.config.hydra import register
 from brainage.runs import job as jobs
+from tests.forked import run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -61,9 +64,15 @@ def command(tmp_path: Path) -> Command:
 
 
 def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
-    """Run ``python ARGUMENTS`` in a folder; the project's own commands are found wherever that is."""
+    """Run ``python ARGUMENTS`` in a folder; the project's own commands are found wherever that is.
+
+    Scripts and modules run in a fork of a process that has imported the package, because the import takes seconds.
+    Options of Python and environment variables need a new process.
+    """
     commands = {path.name for path in ROOT.glob("*.py")}
     words = [str(ROOT / word) if word in commands else word for word in arguments]
+    if not environment and (words[0] == "-m" or words[0].endswith(".py")):
+        return _run_in_fork(folder, words)
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -74,6 +83,23 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+# One server of forks for a whole test process: also for tests that start processes themselves.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.forked"])
+
+
+def _run_in_fork(folder: Path, words: list[str]) -> Ended:
+    with tempfile.TemporaryDirectory() as outputs:
+        out, err = Path(outputs) / "out", Path(outputs) / "err"
+        process = FORKS.Process(target=run_python, args=(words, folder, out, err))
+        process.start()
+        process.join(240)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{words} did not end in 240 s")
+        return Ended(process.exitcode, out.read_text(), err.read_text())
 
 
 @pytest.fixture

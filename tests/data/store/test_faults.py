@@ -33,9 +33,7 @@ from tests.data.store.scans import (
     truncate_the_index,
 )
 
-# Imports this module once for all processes.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
 
 N_PARTICIPANTS = 20
 
