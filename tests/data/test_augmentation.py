@@ -15,38 +15,38 @@ def series() -> NDArray[np.float32]:
     return np.random.default_rng(1).standard_normal((N_ROWS, N_CHANNELS, N_TIMES)).astype(np.float32)
 
 
-def nobody() -> NDArray[np.intp]:
+def unmixed() -> NDArray[np.intp]:
     return np.arange(len(ROWS))
 
 
-def test_a_shift_turns_all_components_of_a_person_alike(series: NDArray[np.float32]) -> None:
+def test_a_shift_is_the_same_in_all_components(series: NDArray[np.float32]) -> None:
     starts = np.array([0, 1, 6, 3, 2])
-    turned = Mix(starts, nobody(), N_TIMES).gather(series, ROWS)
-    for one, row, by in zip(turned, ROWS, starts, strict=True):
+    shifted = Mix(starts, unmixed(), N_TIMES).gather(series, ROWS)
+    for one, row, by in zip(shifted, ROWS, starts, strict=True):
         np.testing.assert_array_equal(one, np.roll(series[row], -by, axis=1))
 
 
 @pytest.mark.parametrize("n_kept", range(N_TIMES + 1))
-def test_a_mix_is_the_turned_series_of_one_and_then_of_another(series: NDArray[np.float32], n_kept: int) -> None:
+def test_a_mix_is_one_shifted_series_followed_by_another(series: NDArray[np.float32], n_kept: int) -> None:
     partners = np.array([2, 0, 1, 3, 4])
     for start in range(N_TIMES):
         starts = (start + 2 * np.arange(len(ROWS))) % N_TIMES
-        turned = [np.roll(series[row], -by, axis=1) for row, by in zip(ROWS, starts, strict=True)]
+        shifted = [np.roll(series[row], -by, axis=1) for row, by in zip(ROWS, starts, strict=True)]
         expected = [
-            np.concatenate([own[:, :n_kept], turned[other][:, n_kept:]], axis=1)
-            for own, other in zip(turned, partners, strict=True)
+            np.concatenate([own[:, :n_kept], shifted[other][:, n_kept:]], axis=1)
+            for own, other in zip(shifted, partners, strict=True)
         ]
         before = series.copy()
         np.testing.assert_array_equal(Mix(starts, partners, n_kept).gather(series, ROWS), expected)
         np.testing.assert_array_equal(series, before)
 
 
-def test_the_age_is_of_both_by_their_shares() -> None:
-    mixed = Mix(nobody(), np.array([2, 0, 1, 3, 4]), 5).ages(AGES, N_TIMES)
+def test_the_age_is_weighted_by_the_shares() -> None:
+    mixed = Mix(unmixed(), np.array([2, 0, 1, 3, 4]), 5).ages(AGES, N_TIMES)
     assert mixed.tolist() == pytest.approx([50 * 5 / 7 + 52 * 2 / 7, 51 * 5 / 7 + 50 * 2 / 7, *[52 - 2 / 7, 53, 54]])
 
 
-def test_only_what_is_asked_for_is_drawn() -> None:
+def test_only_requested_changes_are_drawn() -> None:
     def draws(augmentation: Augmentation) -> list[Mix | None]:
         return [augmentation.draw(np.random.default_rng(seed), len(ROWS), N_TIMES) for seed in range(200)]
 
@@ -62,7 +62,7 @@ def test_only_what_is_asked_for_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(("parameter", "near_the_ends"), [(0.1, (0.6, 1.0)), (1.0, (0.15, 0.25)), (10.0, (0.0, 0.02))])
-def test_the_share_is_of_a_beta_distribution(parameter: float, near_the_ends: tuple[float, float]) -> None:
+def test_the_share_has_a_beta_distribution(parameter: float, near_the_ends: tuple[float, float]) -> None:
     rng, n_times = np.random.default_rng(5), 1000
     mixes = [Augmentation(cutmix=parameter).draw(rng, 2, n_times) for _ in range(2000)]
     shares = np.array([mix.n_kept / n_times for mix in mixes if mix is not None])

@@ -1,4 +1,4 @@
-"""Connectivity: as scikit-learn has it, computed once, and never believed when damaged."""
+"""Connectivity: equal to scikit-learn's, cached, and recomputed if the cache is damaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = np.array([4, 0, 2])
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Five people, four components, 60 time points."""
+    """Five participants, four components, 60 time points."""
     rng = np.random.default_rng(0)
     series = rng.normal(size=(5, 4, 60)).cumsum(axis=2)
     series = ((series - series.mean(axis=2, keepdims=True)) / series.std(axis=2, keepdims=True)).astype(np.float32)
@@ -40,7 +40,7 @@ def expected(store: Store, kind: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", module.KINDS)
-def test_connectivity_is_that_of_the_shrunk_covariance_in_the_order_asked_for(kind: str, store: Store) -> None:
+def test_connectivity_is_that_of_the_shrunk_covariance_in_the_requested_order(kind: str, store: Store) -> None:
     np.testing.assert_allclose(connectivity(store, ROWS, CHANNELS, kind), expected(store, kind), atol=1e-4)
 
 
@@ -53,7 +53,7 @@ def test_it_is_computed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "pickle"])
-def test_what_is_damaged_is_computed_again(damage: str, store: Store) -> None:
+def test_a_damaged_cache_is_recomputed(damage: str, store: Store) -> None:
     first = connectivity(store, ROWS, CHANNELS, "correlation")
     (path,) = store.folder.glob("connectivity-*.npz")
     data = bytearray(path.read_bytes())
@@ -68,7 +68,7 @@ def test_what_is_damaged_is_computed_again(damage: str, store: Store) -> None:
     np.testing.assert_array_equal(connectivity(store, ROWS, CHANNELS, "correlation"), first)
 
 
-def test_series_that_are_damaged_are_refused(store: Store) -> None:
+def test_damaged_series_are_refused(store: Store) -> None:
     store.checksums[1] += 1
     with pytest.raises(DamagedStoreError, match="is damaged in row 1; it must be rewritten"):
         connectivity(store, ROWS, CHANNELS, "correlation")

@@ -41,9 +41,9 @@ def module(store: Store, residency: str, augmentation: Augmentation = PLAIN) -> 
 
 
 @pytest.mark.parametrize("residency", ["auto", "memory", "memmap"])
-def test_a_batch_holds_the_right_people_components_and_ages(store: Store, residency: str) -> None:
+def test_a_batch_has_the_right_participants_components_and_ages(store: Store, residency: str) -> None:
     batches = list(module(store, residency).loader("train"))
-    # 7 people in threes: one would be left over alone and joins the batch before it.
+    # 7 participants in threes: the last one joins the batch before.
     assert [len(ages) for _, ages in batches] == [3, 4]
     series, ages = batches[0]
     assert series.shape == (3, len(CHANNELS), N_TIMES)
@@ -78,7 +78,7 @@ def test_only_training_batches_are_augmented_and_each_epoch_in_its_own_way(store
         )
 
 
-def test_rows_that_were_mapped_for_a_batch_are_let_go_after_it(tmp_path: Path) -> None:
+def test_rows_mapped_for_a_batch_are_released_after_it(tmp_path: Path) -> None:
     path = tmp_path / "series.npy"
     np.save(path, np.ones((N_ROWS, 100, 1000), dtype=np.float32))  # 400 kB a row
     series = np.load(path, mmap_mode="r")
@@ -99,19 +99,19 @@ def test_rows_that_were_mapped_for_a_batch_are_let_go_after_it(tmp_path: Path) -
         assert resident() < 400_000
 
 
-def test_the_held_series_share_nothing_with_the_store(store: Store) -> None:
+def test_series_in_memory_are_a_copy(store: Store) -> None:
     data = module(store, "memory")
     store.series[:] = 0
     assert all(series.abs().sum() > 0 for series, _ in data.loader("train"))
 
 
-def test_a_damaged_row_is_noticed_when_it_is_held(store: Store) -> None:
+def test_a_damaged_row_is_noticed_when_it_is_copied(store: Store) -> None:
     store.series[10, 0, 0] += 1
     with pytest.raises(DamagedStoreError, match="row 10"):
         module(store, "memory")
 
 
-def test_auto_maps_what_would_take_too_much_memory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_maps_series_too_large_for_memory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     size = N_ROWS * len(CHANNELS) * N_TIMES * 4
 
     class Memory:
@@ -136,7 +136,7 @@ def test_a_last_batch_of_one_joins_the_batch_before_it(n: int, batch_size: int, 
     np.testing.assert_array_equal(np.concatenate([draw.index for draw in order]), np.arange(n))
 
 
-def test_the_order_depends_on_seed_and_epoch_only() -> None:
+def test_batch_order_depends_on_seed_and_epoch_only() -> None:
     def drawn(seed: int, epoch: int) -> list[int]:
         order = BatchOrder(50, 8, seed)
         order.set_epoch(epoch)

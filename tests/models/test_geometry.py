@@ -32,7 +32,7 @@ def test_a_sequence_that_runs_out_is_explained(changes: dict[str, object], words
         assert word in str(caught.value)
 
 
-def test_the_largest_depth_that_is_named_does_fit() -> None:
+def test_the_largest_depth_in_the_message_is_feasible() -> None:
     deepest = architecture(depth=5)
     geometry.check_variable1dcnn(deepest)
     # 490 points: 486, 241; 237, 117; 113, 55; 51, 24; 20, 8. Channels: 32 * 2 ** 4.
@@ -46,7 +46,7 @@ def test_too_many_parameters_come_before_too_few_points() -> None:
         geometry.check_variable1dcnn(architecture(depth=8))
 
 
-def test_an_absurd_depth_is_refused_at_once() -> None:
+def test_a_very_large_depth_is_refused_without_counting() -> None:
     with pytest.raises(ImpossibleArchitectureError, match="more than"):
         geometry.check_variable1dcnn(architecture(depth=10**9))
 

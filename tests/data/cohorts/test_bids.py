@@ -45,8 +45,8 @@ def test_the_table_is_read_with_the_columns_asked_for(tmp_path: Path, separator:
     }
 
 
-def test_the_table_may_lie_elsewhere(tmp_path: Path) -> None:
-    path = put(tmp_path / "people.csv.gz", gzip.compress(b"age,participant_id\n30,sub-01\n"))
+def test_the_table_may_be_in_another_folder(tmp_path: Path) -> None:
+    path = put(tmp_path / "table.csv.gz", gzip.compress(b"age,participant_id\n30,sub-01\n"))
     found = BidsCohort(root=tmp_path / "tree", phenotypes=path).read_table()
     assert found.to_dict("list") == {"participant_id": ["01"], "age": [30.0]}
 
@@ -110,19 +110,19 @@ def test_the_patterns_own_extension_comes_first(tmp_path: Path) -> None:
     assert cohort(tmp_path, pattern=FLAT).find_scans(IDS, 25)["01"] == FileScan(path, tmp_path)
 
 
-def test_folders_and_links_to_nowhere_are_no_scans(tmp_path: Path) -> None:
+def test_folders_and_broken_links_are_no_scans(tmp_path: Path) -> None:
     (tmp_path / "sub-01_25.txt").mkdir()
     (tmp_path / "sub-x7_25.txt").symlink_to(tmp_path / "not fetched")
     assert cohort(tmp_path, pattern=FLAT).find_scans(IDS, 25) == {}
 
 
-@pytest.mark.parametrize("person", ["../out", "..", ".", "a/../../out", "/etc", "a\\b", "a\0b", "", "n" * 300])
-def test_an_id_never_leads_out_of_the_root(tmp_path: Path, person: str) -> None:
+@pytest.mark.parametrize("participant_id", ["../out", "..", ".", "a/../../out", "/etc", "a\\b", "a\0b", "", "n" * 300])
+def test_an_id_never_leads_out_of_the_root(tmp_path: Path, participant_id: str) -> None:
     put(tmp_path / "25.txt")
     put(tmp_path / "out" / "25.txt")
     put(tmp_path / "root" / "25.txt")
     (tmp_path / "root" / "a").mkdir()
-    scans = cohort(tmp_path / "root", pattern="{participant_id}/{dimension}.txt").find_scans([person], 25)
+    scans = cohort(tmp_path / "root", pattern="{participant_id}/{dimension}.txt").find_scans([participant_id], 25)
     assert scans == {}
 
 

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-import pandas as pd
 import pytest
 
 from brainage.data.cohorts.checks import ROW, usable_rows
 from brainage.data.cohorts.query import columns_of_query
 from brainage.errors import CohortError
-
-IDS = ("1000044", "1000011", "1000033", "1000022")
-
-
-def people(**columns: list[object]) -> pd.DataFrame:
-    """Four people in rows 2 to 5; the ids are not in order."""
-    table = {
-        "participant_id": list(IDS),
-        "age": [50.0, 60.0, math.nan, 70.0],
-        "sex": [0.0, 1.0, 1.0, math.nan],
-        "site": pd.Series(["11025", "11026", None, "x`y & z"], dtype="str"),
-        "21001-2.0": [20.0, 30.0, 25.0, 40.0],
-    }
-    return pd.DataFrame(table | columns).set_axis(pd.RangeIndex(2, 6))
-
-
-def refuse_ids(error: BaseException) -> None:
-    assert not [person for person in IDS if person in str(error)]
+from tests.data.cohorts.examples import check_no_id, cohort_table
 
 
 @pytest.mark.parametrize(
@@ -50,7 +30,7 @@ def refuse_ids(error: BaseException) -> None:
     ],
 )
 def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
-    found = usable_rows(people(), include=include, label="`t.tsv`")
+    found = usable_rows(cohort_table(), include=include, label="`t.tsv`")
     assert sorted(found[ROW]) == rows
 
 
@@ -92,8 +72,8 @@ def test_a_query_chooses_rows(include: str, rows: list[int]) -> None:
 )
 def test_a_query_that_is_wrong_or_does_more_than_compare_is_refused(include: str, message: str) -> None:
     with pytest.raises(CohortError, match=message) as caught:
-        usable_rows(people(), include=include, label="`t.tsv`")
-    refuse_ids(caught.value)
+        usable_rows(cohort_table(), include=include, label="`t.tsv`")
+    check_no_id(caught.value)
 
 
 def test_the_columns_of_a_query_are_known_without_a_table() -> None:

@@ -35,7 +35,7 @@ def test_rows_are_lines_of_the_file(tmp_path: Path) -> None:
     ],
     ids=["empty", "blank", "no rows", "semicolons", "UTF-16", "xlsx", "long", "short", "quote", "twice", "gzip"],
 )
-def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(CohortError, match=message):

@@ -221,7 +221,7 @@ def test_a_mapped_store_stays_readable_while_it_is_purged_or_rewritten(
         assert not used.folder.exists()
         make(tmp_path / "store", scans)
     store_files.verify(used, range(6))
-    expected = make(tmp_path / "anew", scans)
+    expected = make(tmp_path / "again", scans)
     np.testing.assert_array_equal(used.series, expected.series)
 
 

@@ -90,7 +90,7 @@ def test_of_523_time_points_the_first_490_are_used() -> None:
 
 
 @pytest.mark.parametrize("factor", [1e300, 1e-300], ids=["huge", "tiny"])
-def test_values_at_the_ends_of_the_floats_keep_their_shape(factor: float) -> None:
+def test_very_large_and_small_values_are_z_scored_exactly(factor: float) -> None:
     found = checked_series(series() * factor, N_COMPONENTS, N_TIMES)
     np.testing.assert_allclose(found, checked_series(series(), N_COMPONENTS, N_TIMES), rtol=1e-5, atol=1e-6)
 
@@ -184,13 +184,13 @@ def test_a_file_that_is_gone_or_a_folder_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_unreadable_zips_are_refused_without_naming_anybody(tmp_path: Path, data: bytes, message: str) -> None:
+def test_unreadable_zips_are_refused_without_an_id(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(SeriesError, match=message) as caught:
         zip_scan(tmp_path, data).read()
     assert ID not in str(caught.value)
 
 
-def test_the_stamp_follows_the_content_but_not_the_place(tmp_path: Path) -> None:
+def test_the_stamp_depends_on_the_content_and_not_on_the_folder(tmp_path: Path) -> None:
     scans = []
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()
