@@ -1,4 +1,4 @@
-"""Export a trained network as a bundle, or import one: ``python -m brainage.bundle export | import``."""
+"""Export a trained network as a bundle, or import one: ``brainage bundle export | import``."""
 
 from __future__ import annotations
 
@@ -34,18 +34,25 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
     exporting = verbs.add_parser("export", help="make a bundle of a finished run")
     exporting.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
+    exporting.add_argument("code", nargs="?", metavar="code=FILE", help="your Python code, if it defines the network")
     importing = verbs.add_parser("import", help="make a bundle of a published Lightning checkpoint")
     importing.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the checkpoint")
     importing.add_argument("--modality", required=True, help="series that it was trained on: ica25 or ica100")
     for verb in (exporting, importing):
         verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for the bundle")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.verb == "export" and options.code is not None and not options.code.startswith("code="):
+        exporting.error(f"unrecognized argument: {options.code}; did you mean code={options.code}?")
+    return options
 
 
 def _export(options: argparse.Namespace) -> int:
-    from brainage.trained import bundle, from_run
+    from brainage.config.code import load_code
+    from brainage.trained import bundle, load
 
-    trained = from_run.read_network_of_run(options.run, "--run")
+    if options.code is not None:
+        load_code(options.code.removeprefix("code=").strip("[]").split(","), [options.code])
+    trained = load.read_network_of_run(options.run, "--run")
     assert trained.run is not None
     bundle.write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
     return _show(options.out)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 from brainage.data.training_stats import Spread
 from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.gap import METHODS, Correction
-from brainage.system.files import ensure_writable, write_whole
+from brainage.system.files import ensure_writable, write_text, write_whole
 from brainage.trained.card import model_card
 from brainage.trained.network import Trained, checked_architecture
 
@@ -30,33 +30,30 @@ _WEIGHTS, _CONFIG, _CARD = "weights.safetensors", "config.yaml", "README.md"
 _FORMAT = 1
 
 # Paths and account names are private.
-_PLACES = (
-    *(("cohort", key) for key in ("root", "phenotypes", "exclude_ids")),
-    *(("split", key) for key in ("file",)),
-    *(("trainer", key) for key in ("default_root_dir", "callbacks", "plugins")),
-)
+_PRIVATE = {
+    "cohort": ("root", "phenotypes", "exclude_ids"),
+    "split": ("file",),
+    "trainer": ("default_root_dir", "callbacks", "plugins"),
+}
 _DROPPED = ("store", "logger", "resume", "sweep", "experiment")
 
 
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
-    """Write a bundle into a new or empty folder; `config` is resolved, with at least its ``modality`` and ``model``.
+    """Write a bundle; `config` is resolved, with at least its ``modality`` and ``model``.
 
-    Raises
-    ------
-    OutputError
-        The folder is not empty, or cannot be written.
+    Raises an `OutputError` if the folder is not empty, or cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it is not. Choose another.")
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
-    shown = yaml.safe_dump(_without_places(config), sort_keys=False)
+    shown = yaml.safe_dump(_without_private(config), sort_keys=False)
     card = model_card(trained, config)
     ensure_writable(folder)
     write_whole(folder / _WEIGHTS, lambda path: path.write_bytes(weights))
-    write_whole(folder / _CONFIG, lambda path: path.write_text(shown))
-    write_whole(folder / _CARD, lambda path: path.write_text(card))
-    write_whole(folder / MANIFEST, lambda path: path.write_text(manifest))  # last: it makes the folder a bundle
+    write_text(folder / _CONFIG, shown)
+    write_text(folder / _CARD, card)
+    write_text(folder / MANIFEST, manifest)  # last: it makes the folder a bundle
 
 
 def _manifest(trained: Trained) -> dict[str, Any]:
@@ -72,32 +69,28 @@ def _manifest(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _without_places(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
-    for group, key in _PLACES:
-        if isinstance(kept.get(group), dict):
-            kept[group].pop(key, None)
-    return {key: value for key, value in kept.items() if key not in _DROPPED}
+def _without_private(config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        group: {key: item for key, item in value.items() if key not in _PRIVATE.get(group, ())}
+        if isinstance(value, dict)
+        else value
+        for group, value in config.items()
+        if group not in _DROPPED
+    }
 
 
 def read_bundle(folder: Path, key: str) -> Trained:
-    """Read a bundle: numbers and text only, nothing is executed.
-
-    Raises
-    ------
-    MissingPathError, BundleError, ConfigError
-        It does not exist, or is damaged.
-    """
+    """Read a bundle, without executing anything in it; raise as `brainage.trained.load.read_trained`."""
     for name in (MANIFEST, _CONFIG, _WEIGHTS):
         path = folder / name
         if not path.is_file():
             raise MissingPathError(
-                f"`{key}={folder}` must be a bundle, which holds `{name}`, but it "
-                f"{'holds none' if folder.is_dir() else 'does not exist'}. Make one with: python -m brainage.bundle "
-                "export --run DIR --out DIR"
+                f"`{key}={folder}` must be a bundle, which contains `{name}`, but it "
+                f"{'contains none' if folder.is_dir() else 'does not exist'}. Make one with: brainage bundle export "
+                "--run DIR --out DIR"
             )
         if path.is_symlink():
-            raise BundleError(f"`{path}` must be a file of its own, but it is a link to another place. Copy it there.")
+            raise BundleError(f"`{path}` must be a file, but is a link to another one. Copy that file there.")
     manifest = _parsed(folder / MANIFEST, json.loads)
     if manifest.get("format") != _FORMAT:
         raise BundleError(
@@ -118,8 +111,8 @@ def read_bundle(folder: Path, key: str) -> Trained:
             raise ValueError("kinds")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(
-            f"`{folder / MANIFEST}` must hold what was written there, but cannot be read ({type(error).__name__}). "
-            "Export the run again."
+            f"`{folder / MANIFEST}` must have the keys and values of a bundle, but cannot be read "
+            f"({type(error).__name__}). Export the run again."
         ) from None
     return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts)
 
@@ -130,7 +123,7 @@ def _parsed(path: Path, parse: Any) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise BundleError(f"`{path}` cannot be read ({type(error).__name__}). Copy the bundle again.") from None
     if not isinstance(found, dict):
-        raise BundleError(f"`{path}` must hold keys and values, but holds something else. Copy the bundle again.")
+        raise BundleError(f"`{path}` must contain keys and values, but contains something else. Copy the bundle again.")
     return found
 
 
@@ -140,8 +133,8 @@ def _weights(path: Path) -> dict[str, Any]:
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BundleError(
-            f"`{path}` must hold tensors in the safetensors format, but cannot be read ({type(error).__name__}). Copy "
-            "the bundle again."
+            f"`{path}` must contain tensors in the safetensors format, but cannot be read ({type(error).__name__}). "
+            "Copy the bundle again."
         ) from None
 
 

@@ -18,16 +18,16 @@ def model_card(trained: Trained, config: dict[str, Any]) -> str:
 
 def _head(trained: Trained) -> str:
     modality = trained.modality
-    seen = f"{modality.n_channels} of {modality.dimension} components ({modality.components})"
+    series = f"{modality.n_channels} of {modality.dimension} components ({modality.components})"
     n_weights = sum(
         tensor.numel() for name, tensor in trained.weights.items() if not name.endswith("num_batches_tracked")
     )
     origin = trained.facts.get("imported_from")
-    whence = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
+    imported = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
     return (
-        f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {seen} of "
+        f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {series} of "
         f"resting-state fMRI, {modality.n_times} time points at a repetition time of {modality.t_r} s, each component "
-        f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{whence}"
+        f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{imported}"
     )
 
 
@@ -61,13 +61,13 @@ def _accuracy(trained: Trained) -> str:
         cells = ["-" if values.get(key) is None else f"{values[key]:.2f}" for key in _UNITS]
         rows.append(f"| {part} | {n.get(part, '-')} | " + " | ".join(cells) + " |")
     of_mean = ((trained.facts.get("baseline") or {}).get("test") or {}).get("mae")
-    beside = (
+    baseline = (
         f" Predicting the training participants' mean age has a test MAE of {of_mean:.2f} years." if of_mean else ""
     )
     return (
         "## Accuracy\n\nOf predictions without correction.\n\n" + "\n".join(rows) + "\n\n"
         "The test participants were drawn from the same cohort: elsewhere, with another scanner, processing or age "
-        f"range, errors are larger.{beside}"
+        f"range, errors are larger.{baseline}"
     )
 
 
@@ -92,7 +92,7 @@ For research on groups. A brain-age gap is a difference between a prediction and
 is not reliable for one person: individual errors are far larger than their mean suggests.
 
 - Use it only for series that were made in the same way: the same decomposition (the same group maps), the same length
-  and repetition time, comparable cleaning. `predict.py` warns if series or ages are outside the training range.
+  and repetition time, comparable cleaning. `brainage predict` warns if series or ages are outside the training range.
 - Predictions are biased towards the mean age: young participants look older, old participants younger. Compare
   corrected gaps only.
 - Head motion, site and sex correlate with age and can be part of what a network uses."""
@@ -103,6 +103,6 @@ def _use(trained: Trained) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in (facts.get("versions") or {}).items())
     made = [f"- commit: {facts['commit']}"] if facts.get("commit") else []
     made += [f"- versions: {versions}"] if versions else []
-    return "## Use\n\n    python predict.py bundle=DIR cohort=bids cohort.root=DIR" + (
+    return "## Use\n\n    brainage predict bundle=DIR cohort=bids cohort.root=DIR" + (
         "\n\n" + "\n".join(made) if made else ""
     )

@@ -24,7 +24,7 @@ _Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """A cohort's table, and those of its participants who have series of one shape."""
+    """A cohort's table, and its participants with series of one shape."""
 
     selection: Selection
     participants: Participants
@@ -39,13 +39,7 @@ class CorrectedGaps:
 
 
 def read_sample(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Sample:
-    """Read a cohort, with all phenotypes and unknown ages; its store is written if there is none.
-
-    Raises
-    ------
-    ConfigError, CohortError, MissingPathError, StoreError
-        It cannot be read, or has no participant with a scan.
-    """
+    """Read a cohort, with all phenotypes and unknown ages; its store is written if there is none."""
     selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
     return Sample(selection, stored_participants(selection, modality, store_root))
 
@@ -61,33 +55,19 @@ def read_samples(networks: Sequence[Trained], cohort: CohortConfig, store_root: 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trained networks and the participants who have series for each of them.
-
-    Parameters
-    ----------
-    networks : sequence of Trained
-        One or more.
-    samples : dict
-        See `read_samples`.
-    """
+    """One or more trained networks, and the samples that they are applied to, by `read_samples`."""
 
     networks: Sequence[Trained]
     samples: dict[_Shape, Sample]
 
     def participants(self) -> pd.DataFrame:
-        """Return ``participant_id`` and ``age`` of the participants who have series for each network.
-
-        Raises
-        ------
-        EvaluationError
-            There is none.
-        """
+        """Return ``participant_id`` and ``age`` of the participants with series for all networks."""
         tables = [sample.participants.table for sample in self.samples.values()]
         shared = set.intersection(*(set(table["participant_id"]) for table in tables))
         if not shared:
             raise EvaluationError(
-                "`runs` need participants who have series of every kind that the networks take, but none has. Predict "
-                "with networks of one modality, or check that the files of both are there."
+                "`runs` need participants with series of all modalities of the networks, but there are none. Predict "
+                "with networks of one modality, or check that the files of each exist."
             )
         return tables[0].loc[tables[0]["participant_id"].isin(shared), ["participant_id", "age"]].reset_index(drop=True)
 
@@ -169,13 +149,7 @@ def _series_caveats(trained: Trained, which: str, participants: Participants) ->
 
 
 def usable_device(asked: str) -> str:
-    """Return the device to predict on; ``auto`` is the accelerator if there is one.
-
-    Raises
-    ------
-    DeviceError
-        This machine does not have it.
-    """
+    """Return the device to predict on; ``auto`` is the accelerator if there is one. May raise a `DeviceError`."""
     if asked == "auto":
         return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
     try:

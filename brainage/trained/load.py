@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pandas as pd
+
+from brainage import models
+from brainage.data.training_stats import Aggregates, spread_of
+from brainage.errors import EvaluationError
+from brainage.evaluation.gap import Correction, fit_correction
+from brainage.models import geometry
+from brainage.runs.read import read_run
 from brainage.trained.bundle import MANIFEST, read_bundle
-from brainage.trained.from_run import read_network_of_run
-from brainage.trained.network import Trained
+from brainage.trained.network import Architecture, Trained
+from brainage.training.weights import check_fits, read_checkpoint
+
+_PREFIX = "network."
+_FACTS = ("metrics", "baseline", "n", "seed", "epochs", "versions", "commit")
 
 
 def read_trained(folder: Path, key: str) -> Trained:
@@ -27,3 +39,53 @@ def read_trained(folder: Path, key: str) -> Trained:
     if key == "bundle" or (folder / MANIFEST).exists():
         return read_bundle(folder, key)
     return read_network_of_run(folder, key)
+
+
+def read_network_of_run(folder: Path, key: str) -> Trained:
+    """Read the network of a finished run; raise as `read_trained`."""
+    run = read_run(folder, key)
+    model = str(run.config.model_value("name"))
+    if models.is_baseline(model):
+        raise EvaluationError(
+            f"`{key}={folder}` must be the run of a network, but it is one of the baseline {model}, which is fitted in "
+            "seconds: train it on your own participants, or name the run of a network."
+        )
+    geometry.check(model, run.config.model)
+    architecture = Architecture(run.config.modality, model, run.config.network_arguments)
+    path = folder / "checkpoints" / "best.ckpt"
+    state = read_checkpoint(path)["state_dict"]
+    weights = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+    check_fits(architecture.outline(), {"state_dict": weights}, path)
+    correction, reason = _correction_of(run.config.gap_correction, run.predictions)
+    training = run.predictions.loc[run.predictions["split"] == "train", "age"]
+    aggregates = _aggregates(folder)
+    return Trained(
+        folder=folder,
+        architecture=architecture,
+        weights=weights,
+        gap_correction=run.config.gap_correction,
+        correction=correction,
+        uncorrected=reason,
+        ages=spread_of(training) if len(training) else None,
+        series=aggregates.series if aggregates else {},
+        facts={name: run.summary.get(name) for name in _FACTS},
+        run=run,
+    )
+
+
+def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:
+    """Return the correction fitted on the validation participants, or why there is none."""
+    if method not in ("linear", "cole"):
+        return None, f"The run has gap_correction={method}, which fits nothing that applies to others."
+    try:
+        return fit_correction(method, predictions[predictions["split"] == "val"], "validation"), ""
+    except EvaluationError as error:
+        return None, str(error)
+
+
+def _aggregates(folder: Path) -> Aggregates | None:
+    """Return the statistics of the training participants; runs of the first version have none."""
+    try:
+        return Aggregates.from_json(json.loads((folder / "training.json").read_text()))
+    except (OSError, ValueError):
+        return None

@@ -28,17 +28,7 @@ from brainage.training.weights import first_difference
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is built from.
-
-    Parameters
-    ----------
-    modality : ModalityConfig
-        The series that it takes.
-    model : str
-        The model's name.
-    arguments : dict
-        Arguments of the model's constructor.
-    """
+    """What a network is built from: its modality, the model's name, and arguments of the model's constructor."""
 
     modality: ModalityConfig
     model: str
@@ -53,12 +43,12 @@ class Architecture:
         """Raise `BundleError` unless the weights of a file have the network's names and shapes, and are finite."""
         if (difference := first_difference(self.outline(), weights)) is not None:
             raise BundleError(
-                f"`{source}` must hold the weights of the architecture that it describes, but {difference}. Use the "
+                f"`{source}` must contain the weights of the architecture that it describes, but {difference}. Use the "
                 "file that belongs to it."
             )
         for key, tensor in weights.items():
             if not torch.isfinite(tensor).all():
-                raise BundleError(f"`{source}` must hold finite weights, but `{key}` has some that are not.")
+                raise BundleError(f"`{source}` must contain finite weights, but `{key}` has NaN or infinite ones.")
 
 
 @dataclass(frozen=True)
@@ -136,13 +126,7 @@ class Trained:
 
 
 def checked_architecture(modality: Any, model: Any, source: Path) -> Architecture:
-    """Check the plain modality and model of a file, which need not be trusted.
-
-    Raises
-    ------
-    BundleError, ConfigError
-        They are not of this version, or describe no network of this project.
-    """
+    """Check the plain modality and model of an untrusted file; raise a `BundleError` or `ConfigError`."""
     seen, described = typed_parts(modality, model, source)
     items = described if isinstance(described, dict) else vars(described)
     name = str(items.get("name"))
@@ -153,6 +137,6 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> Architectur
     for key, expected in (("in_channels", seen.n_channels), ("n_times", seen.n_times)):
         if arguments.get(key, expected) != expected:
             raise BundleError(
-                f"`{source}`: `model.{key}` must be {expected}, as its modality has, but is {arguments[key]!r}."
+                f"`{source}`: `model.{key}` must be {expected}, as in its modality, but is {arguments[key]!r}."
             )
     return Architecture(seen, name, arguments)

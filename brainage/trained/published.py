@@ -24,7 +24,7 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
 }
 _NEEDED = ("in_channels", "kernel_size", "depth", "start_out", "stride")
 
-# The classes that a checkpoint may contain besides tensors and plain values: activations and losses.
+# The allow-list of classes in a checkpoint: activations and losses.
 TRUSTED_CLASSES: list[Any] = [
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh),
     *(nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss),
@@ -37,29 +37,28 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
     Raises
     ------
     MissingPathError, BundleError, ConfigError
-        It cannot be read, holds more than tensors, plain values and `TRUSTED_CLASSES`, or its weights do not fit its
-        architecture.
+        It cannot be read, contains other objects than tensors, plain values and `TRUSTED_CLASSES`, or its weights do
+        not fit its architecture.
     """
     checkpoint = _unpickled(path)
     parts = {name: checkpoint.get(name) for name in ("state_dict", "hyper_parameters")}
     lacking = [f"`{name}`" for name, value in parts.items() if not isinstance(value, dict)]
     if lacking:
         raise BundleError(
-            f"`{path}` must hold `state_dict` and `hyper_parameters`, as Lightning writes them, but lacks "
+            f"`{path}` must contain `state_dict` and `hyper_parameters`, as Lightning writes them, but lacks "
             f"{' and '.join(lacking)}. Name a checkpoint of the study's networks."
         )
     state, given = parts["state_dict"] or {}, parts["hyper_parameters"] or {}
     activation = given.get("activation")
     if activation is not None and type(activation) is not nn.ReLU:
         raise BundleError(
-            f"`{path}`: `activation` must be ReLU, as the network here has it, but is {type(activation).__name__}."
+            f"`{path}`: `activation` must be ReLU, as in this project's network, but is {type(activation).__name__}."
         )
     seen = _modality(modality, given.get("in_channels"), path)
     model = {"name": "variable1dcnn", "output_bias": "zero", **_arguments(given, seen, path)}
     architecture = checked_architecture(seen, model, path)
     weights = _weights(state, path)
     architecture.check_weights(weights, path)
-    facts = {"imported_from": path.name, **_facts(path, checkpoint, given)}
     trained = Trained(
         folder=path.parent,
         architecture=architecture,
@@ -69,7 +68,7 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
         uncorrected="It was imported from a checkpoint without predictions to fit a correction on.",
         ages=None,
         series={},
-        facts=facts,
+        facts={"imported_from": path.name, **_facts(path, checkpoint, given)},
     )
     return trained, {"modality": seen, "model": model}
 
@@ -95,7 +94,7 @@ def _unpickled(path: Path) -> dict[str, Any]:
             f"({type(error).__name__}). Download it again."
         ) from None
     if not isinstance(checkpoint, dict):
-        raise BundleError(f"`{path}` must hold a Lightning checkpoint, but holds a {type(checkpoint).__name__}.")
+        raise BundleError(f"`{path}` must contain a Lightning checkpoint, but contains a {type(checkpoint).__name__}.")
     return checkpoint
 
 
@@ -120,7 +119,7 @@ def _modality(name: str, in_channels: Any, path: Path) -> dict[str, Any]:
     if components is None:
         raise BundleError(
             f"`{path}`: `in_channels` must be {widths['good']} (good components) or {widths['all']} (all) for "
-            f"--modality {name}, but is {in_channels!r}. Name the modality that it was trained on."
+            f"--modality {name}, but is {in_channels!r}. Use the modality that it was trained on."
         )
     return {**plain, "components": components, "n_channels": in_channels}
 
@@ -129,7 +128,7 @@ def _arguments(given: dict[Any, Any], seen: dict[str, Any], path: Path) -> dict[
     missing = [key for key in _NEEDED if key not in given]
     if missing:
         raise BundleError(
-            f"`{path}`: `hyper_parameters` must hold {', '.join(_NEEDED)}, but lacks {', '.join(missing)}."
+            f"`{path}`: `hyper_parameters` must contain {', '.join(_NEEDED)}, but lacks {', '.join(missing)}."
         )
     arguments: dict[str, Any] = {"n_times": seen["n_times"]}
     for key, kinds in _ARGUMENTS.items():
@@ -150,7 +149,7 @@ def _arguments(given: dict[Any, Any], seen: dict[str, Any], path: Path) -> dict[
 def _weights(state: dict[Any, Any], path: Path) -> dict[str, Tensor]:
     for key, value in state.items():
         if not isinstance(value, Tensor):
-            raise BundleError(f"`{path}`: `state_dict` must hold tensors, but `{key}` is a {type(value).__name__}.")
+            raise BundleError(f"`{path}`: `state_dict` must contain tensors, but `{key}` is a {type(value).__name__}.")
     return {
         str(key): value.detach().float().contiguous() if value.is_floating_point() else value.detach().contiguous()
         for key, value in state.items()

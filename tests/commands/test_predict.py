@@ -238,7 +238,7 @@ def test_participants_with_an_unreadable_series_are_excluded(place: Place, predi
         (["run=nowhere", "cohort=simulated"], "`run=nowhere` must be the folder of a finished run"),
         (
             ["bundle=nowhere", "cohort=simulated"],
-            "`bundle=nowhere` must be a bundle, which holds `bundle.json`, but it does not exist",
+            "`bundle=nowhere` must be a bundle, which contains `bundle.json`, but it does not exist",
         ),
         (["run={runs/0}"], "`cohort` must be given"),
         (["run={runs/0}", "cohort=simulated", "gap_correction=cole"], "`gap_correction` got 'cole'"),

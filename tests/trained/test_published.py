@@ -161,7 +161,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, capsys: pytest.
     weights[names[-1]] = torch.tensor([float("nan")])
     weights = {name: weights[name] for name in network().state_dict()}
     assert take_in(saved(tmp_path, published(state_dict=weights)), tmp_path / "bundle") == 2
-    assert "must hold finite weights" in capsys.readouterr().err
+    assert "must contain finite weights" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04broken"])
@@ -220,11 +220,17 @@ def link_weights(folder: Path) -> None:
     [
         (break_weights, "`encoder.0.weight` has the shape None there"),
         (lambda folder: (folder / "weights.safetensors").write_bytes(b"x" * 100), "safetensors format"),
-        (lambda folder: (folder / "weights.safetensors").unlink(), "holds `weights.safetensors`, but it holds none"),
-        (link_weights, "must be a file of its own, but it is a link"),
-        (lambda folder: (folder / "bundle.json").write_text("[]"), "must hold keys and values"),
+        (
+            lambda folder: (folder / "weights.safetensors").unlink(),
+            "contains `weights.safetensors`, but it contains none",
+        ),
+        (link_weights, "must be a file, but is a link"),
+        (lambda folder: (folder / "bundle.json").write_text("[]"), "must contain keys and values"),
         (lambda folder: (folder / "bundle.json").write_text('{"format": 2}'), "must be of format 1"),
-        (lambda folder: (folder / "bundle.json").write_text('{"format": 1}'), "must hold what was written there"),
+        (
+            lambda folder: (folder / "bundle.json").write_text('{"format": 1}'),
+            "must have the keys and values of a bundle",
+        ),
         (
             lambda folder: (folder / "config.yaml").write_text("modality: !!python/object/apply:os.getcwd []"),
             "config.yaml",
