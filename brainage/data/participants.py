@@ -78,17 +78,13 @@ def participants_of(
 ) -> Participants:
     """Return the participants of a sorted table who are in the store and, if there is a split, in one of its parts."""
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
-    known = table.loc[table["participant_id"].isin(rows.index), without_reserved(table)].reset_index(drop=True)
+    known = table[table["participant_id"].isin(rows.index)].reset_index(drop=True)
+    known = known.drop(columns=[*RESERVED_COLUMNS], errors="ignore")
     known = known.assign(row=known["participant_id"].map(rows))
     if split is not None:
         known = known.assign(split=known["participant_id"].map(split))
         known = known[known["split"].notna()].reset_index(drop=True)
     return Participants(known, store, tuple(channels))
-
-
-def without_reserved(table: pd.DataFrame) -> list[str]:
-    """Return the names of a table's columns without those in `RESERVED_COLUMNS`."""
-    return [name for name in map(str, table.columns) if name not in RESERVED_COLUMNS]
 
 
 def stored_participants(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,10 +61,14 @@ def encoder_parameters(architecture: Variable1DCNNConfig) -> int:
 
 def flattened_features(architecture: Variable1DCNNConfig) -> int:
     """Return the number of inputs of the linear layer of a feasible `variable1dcnn`."""
-    length = architecture.n_times
-    for stage in stages(architecture):
+    return output_length(stages(architecture), architecture.n_times) * channels(architecture)[-1]
+
+
+def output_length(path: Iterable[Stage], length: int) -> int:
+    """Return the number of time points after all stages."""
+    for stage in path:
         length = stage.output_length(length)
-    return length * channels(architecture)[-1]
+    return length
 
 
 def multiplications(name: str, model: Mapping[str, Any]) -> int:
@@ -107,7 +111,7 @@ def check_variable1dcnn(architecture: Variable1DCNNConfig) -> None:
 
 def check_simple1dcnn(architecture: Simple1DCNNConfig) -> None:
     """Raise `ImpossibleArchitectureError` if the sequence of a `simple1dcnn` runs out."""
-    shortfall = _shortfall(_simple1dcnn_stages(), architecture.n_times)
+    shortfall = _shortfall(simple1dcnn_stages(), architecture.n_times)
     if shortfall is not None:
         stage, length = shortfall
         raise ImpossibleArchitectureError(
@@ -116,7 +120,8 @@ def check_simple1dcnn(architecture: Simple1DCNNConfig) -> None:
         )
 
 
-def _simple1dcnn_stages() -> Iterator[Stage]:
+def simple1dcnn_stages() -> Iterator[Stage]:
+    """Yield the convolutions and poolings of a `simple1dcnn`, in order."""
     for layer in range(1, len(SIMPLE_CHANNELS) + 1):
         yield Stage(layer, "convolution", SIMPLE_KERNEL_SIZE, 1)
         yield Stage(layer, "pooling", SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE)
@@ -162,7 +167,7 @@ def _check_size(architecture: Variable1DCNNConfig) -> None:
         )
 
 
-def _shortfall(path: Iterator[Stage], length: int) -> tuple[Stage, int] | None:
+def _shortfall(path: Iterable[Stage], length: int) -> tuple[Stage, int] | None:
     """Return the first stage whose input is too short, and that input's length; None if all fit."""
     for stage in path:
         if stage.output_length(length) < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from brainage.config.schema import Simple1DCNNConfig
-from brainage.models.geometry import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE, check_simple1dcnn
+from brainage.models import geometry
 
 
 class Simple1DCNN(nn.Module):
@@ -26,18 +26,15 @@ class Simple1DCNN(nn.Module):
 
     def __init__(self, *, in_channels: int, n_times: int = 490) -> None:
         super().__init__()
-        check_simple1dcnn(Simple1DCNNConfig(name="simple1dcnn", in_channels=in_channels, n_times=n_times))
+        geometry.check_simple1dcnn(Simple1DCNNConfig(name="simple1dcnn", in_channels=in_channels, n_times=n_times))
+        kernel_size, stride = geometry.SIMPLE_KERNEL_SIZE, geometry.SIMPLE_STRIDE
         layers: list[nn.Module] = []
-        length, incoming = n_times, in_channels
-        for outgoing in SIMPLE_CHANNELS:
-            layers += [
-                nn.Conv1d(incoming, outgoing, SIMPLE_KERNEL_SIZE),
-                nn.ReLU(),
-                nn.MaxPool1d(SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE),
-            ]
-            length = (length - SIMPLE_KERNEL_SIZE + 1 - SIMPLE_KERNEL_SIZE) // SIMPLE_STRIDE + 1
+        incoming = in_channels
+        for outgoing in geometry.SIMPLE_CHANNELS:
+            layers += [nn.Conv1d(incoming, outgoing, kernel_size), nn.ReLU(), nn.MaxPool1d(kernel_size, stride)]
             incoming = outgoing
         self.encoder = nn.Sequential(*layers)
+        length = geometry.output_length(geometry.simple1dcnn_stages(), n_times)
         self.decoder = nn.Sequential(nn.Linear(length * incoming, 1))
 
     def forward(self, series: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Selection:
     @property
     def phenotypes(self) -> pd.DataFrame:
         """The table without ages, and without columns that this project adds."""
-        return self.table.drop(columns=[name for name in ("age", *RESERVED_COLUMNS) if name in self.table])
+        return self.table.drop(columns=["age", *RESERVED_COLUMNS], errors="ignore")
 
 
 def select_from(

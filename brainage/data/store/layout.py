@@ -86,8 +86,9 @@ def load_store(folder: Path) -> Store:
     store = map_store(folder, index)
     with _reading(folder):
         status = (folder / "series.npy").stat()
-    if [status.st_size, status.st_mtime_ns] != index["written"]:
-        verify_all(store)
+    changed = [status.st_size, status.st_mtime_ns] != index["written"]
+    if changed and not all(intact for _, _, intact in stream_rows(store)):
+        raise DamagedStoreError(f"The store {folder} is damaged; it must be rewritten.")
     return store
 
 
@@ -153,14 +154,7 @@ def verify(store: Store, rows: Iterable[int]) -> None:
     """Compare mapped rows with their checksums; raise DamagedStoreError at the first that differs."""
     for row in rows:
         if zlib.crc32(store.series[row].data) != store.checksums[row]:
-            raise _damaged_row(store, row)
-
-
-def verify_all(store: Store) -> None:
-    """Compare every row of the file with its checksum; raise DamagedStoreError at the first that differs."""
-    for row, (_, _, intact) in enumerate(stream_rows(store)):
-        if not intact:
-            raise _damaged_row(store, row)
+            raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be rewritten.")
 
 
 def stream_rows(store: Store) -> Iterator[tuple[str, NDArray[np.float32], bool]]:
@@ -171,10 +165,6 @@ def stream_rows(store: Store) -> Iterator[tuple[str, NDArray[np.float32], bool]]
         for participant, checksum in zip(store.participant_ids, store.checksums, strict=True):
             series = np.fromfile(file, np.float32, math.prod(shape)).reshape(shape)
             yield participant, series, zlib.crc32(series.data) == checksum
-
-
-def _damaged_row(store: Store, row: int) -> DamagedStoreError:
-    return DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be rewritten.")
 
 
 @contextmanager
