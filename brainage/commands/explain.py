@@ -169,7 +169,7 @@ def _write(
         ("components", f"{modality.components}, {len(found.components)} of {modality.dimension}: {numbers}"),
         ("windows, steps, resamples", f"{config.n_windows}, {config.n_steps}, {config.report.n_resamples:,}"),
     ]
-    title = f"What predictions rest on: {trained.label}"
+    title = f"Explanation of predictions: {trained.label}"
     write_report(folder, explanation_page(found, facts, title=title, points=config.report.points))
 
 

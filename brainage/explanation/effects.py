@@ -42,6 +42,20 @@ class Effects:
 
 
 @dataclass(frozen=True)
+class Completeness:
+    """Mean and highest absolute completeness error, and the mean absolute effect, in years."""
+
+    mean: float
+    highest: float
+    effect: float
+
+    @property
+    def relative(self) -> float | None:
+        """The mean error as a share of the mean effect; None where there is no effect."""
+        return self.mean / self.effect if self.effect > 0 else None
+
+
+@dataclass(frozen=True)
 class Maps:
     """Predictions and effects by both methods.
 
@@ -71,6 +85,12 @@ class Maps:
     def completeness_error(self) -> _Array:
         """Sum of each participant's gradients minus what it should be, in years."""
         return np.asarray(self.gradients.components.sum(axis=1) - (self.predicted - self.silent))
+
+    @property
+    def completeness(self) -> Completeness:
+        """Summary of the completeness errors."""
+        error, effect = abs(self.completeness_error), abs(self.predicted - self.silent)
+        return Completeness(float(error.mean()), float(error.max()), float(effect.mean()))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from brainage.explanation.effects import BATCH_SIZE, Maps, Series, window_edges
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude
 from brainage.explanation.randomisation import check_randomised
-from brainage.explanation.summary import Explanation, explanation_of
+from brainage.explanation.summary import Explanation, caveats
 from brainage.system.console import log
 from brainage.training.predict import predict
 
@@ -62,23 +62,14 @@ def explain(
     edges = window_edges(series.shape[2], n_windows)
     given = torch.as_tensor(series)
     try:
-        silent = predict(network, [torch.zeros_like(given[:1])])
-        predicted = predict(network, torch.split(given, BATCH_SIZE))
+        silent, *predicted = predict(network, [torch.zeros_like(given[:1]), *torch.split(given, BATCH_SIZE)])
     except DivergedError as error:
         raise EvaluationError(f"{error} Or choose another run.") from error
-    maps = Maps(
-        predicted,
-        float(silent[0]),
-        occlude(network, series, edges),
-        integrated_gradients(network, series, edges, n_steps=n_steps),
-    )
+    occlusion = occlude(network, series, edges)
+    gradients = integrated_gradients(network, series, edges, n_steps=n_steps)
+    maps = Maps(np.array(predicted), float(silent), occlusion, gradients)
     log.info("Comparing the maps with those of networks with random weights")
-    return explanation_of(
-        maps,
-        check_randomised(network, series, edges, maps, seed=seed),
-        components=components,
-        seconds=edges.astype(np.float64) * t_r,
-        n_steps=n_steps,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
+    randomisation = check_randomised(network, series, edges, maps, seed=seed)
+    notes = caveats(maps, randomisation, n_steps)
+    seconds = edges.astype(np.float64) * t_r
+    return Explanation(maps, randomisation, components, seconds, n_steps, n_resamples, seed, notes)

@@ -1,10 +1,10 @@
-"""Summary of the maps over participants: the source of the printed, written and reported results."""
+"""Summary of the maps over participants, from which all results are printed, written and reported."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,6 @@ _Array = NDArray[np.float64]
 
 # A larger completeness error, relative to the mean effect, is reported.
 _INCOMPLETE = 0.01
-
-
-@dataclass(frozen=True)
-class Completeness:
-    """Mean and highest absolute completeness error, and the mean absolute effect, in years."""
-
-    mean: float
-    highest: float
-    effect: float
-
-    @property
-    def relative(self) -> float | None:
-        """The mean error as a share of the mean effect; None where there is no effect."""
-        return self.mean / self.effect if self.effect > 0 else None
 
 
 @dataclass(frozen=True)
@@ -72,35 +58,42 @@ class Explanation:
     ----------
     maps : Maps
         Effects by participant.
+    randomisation : Randomisation
+        The check with random weights.
     components : sequence of int
         Original component numbers, from 1, in the order of the network's channels.
     seconds : array of shape (n_windows + 1,)
         Edges of the time windows.
-    by_component, by_time : dict of str to list of Summary
-        By method: one summary a component, and one a window of all components.
-    completeness : Completeness
-        Of the gradients.
-    randomisation : Randomisation
-        The check with random weights.
-    agreement : float or None
-        Rank correlation between both methods of the components' SDs.
-    n_steps, seed : int
-        Steps of the integration; seed of bootstrap and random weights.
+    n_steps, n_resamples, seed : int
+        Steps of the integration; bootstrap resamples; seed of bootstrap and random weights.
     notes : list of str
         Caveats.
     """
 
     maps: Maps
+    randomisation: Randomisation
     components: Sequence[int]
     seconds: _Array
-    by_component: dict[str, list[Summary]]
-    by_time: dict[str, list[Summary]]
-    completeness: Completeness
-    randomisation: Randomisation
-    agreement: float | None
     n_steps: int
+    n_resamples: int
     seed: int
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def by_component(self) -> dict[str, list[Summary]]:
+        """By method, one summary a component."""
+        return {name: self._summarise(effects.components) for name, effects in self.maps.methods.items()}
+
+    @cached_property
+    def by_time(self) -> dict[str, list[Summary]]:
+        """By method, one summary a window of all components."""
+        return {name: self._summarise(effects.time) for name, effects in self.maps.methods.items()}
+
+    @property
+    def agreement(self) -> float | None:
+        """Rank correlation between both methods of the components' SDs; None where undefined."""
+        agreement = rank_correlation(*(spread(effects.components) for effects in self.maps.methods.values()))
+        return None if np.isnan(agreement) else agreement
 
     @property
     def order(self) -> list[int]:
@@ -119,10 +112,8 @@ class Explanation:
 
     def map_table(self) -> pd.DataFrame:
         """Return ``map.csv``: one row a component and window."""
-        table: dict[str, Any] = {
-            "component": np.repeat(self.components, len(self.seconds) - 1),
-            **self._windows(len(self.components)),
-        }
+        numbers = np.repeat(self.components, len(self.seconds) - 1)
+        table: dict[str, Any] = {"component": numbers, **self._windows(len(self.components))}
         for name, effects in self.maps.methods.items():
             table[f"{name}_spread"] = spread(effects.map).ravel()
             table[f"{name}_mean"] = effects.map.mean(axis=0).ravel()
@@ -158,52 +149,22 @@ class Explanation:
             "seconds": self.seconds.tolist(),
             "silent_prediction": self.maps.silent,
             "n_steps": self.n_steps,
-            "completeness": {**dataclasses.asdict(self.completeness), "relative": self.completeness.relative},
-            "randomisation": {**dataclasses.asdict(self.randomisation), "alike": self.randomisation.alike},
+            "completeness": {**asdict(self.maps.completeness), "relative": self.maps.completeness.relative},
+            "randomisation": {**asdict(self.randomisation), "alike": self.randomisation.alike},
             "agreement": self.agreement,
             "seed": self.seed,
             "notes": self.notes,
         }
 
+    def _summarise(self, effects: _Array) -> list[Summary]:
+        return summarise(effects, n_resamples=self.n_resamples, seed=self.seed)
+
     def _windows(self, times: int) -> dict[str, _Array]:
         return {"begin": np.tile(self.seconds[:-1], times), "end": np.tile(self.seconds[1:], times)}
 
 
-def explanation_of(
-    maps: Maps,
-    randomisation: Randomisation,
-    *,
-    components: Sequence[int],
-    seconds: _Array,
-    n_steps: int,
-    n_resamples: int,
-    seed: int,
-) -> Explanation:
-    """Summarise maps; see `Explanation` for the arguments."""
-    sizes = {"n_resamples": n_resamples, "seed": seed}
-    by_component = {name: summarise(effects.components, **sizes) for name, effects in maps.methods.items()}
-    by_time = {name: summarise(effects.time, **sizes) for name, effects in maps.methods.items()}
-    error = abs(maps.completeness_error)
-    completeness = Completeness(
-        float(error.mean()), float(error.max()), float(abs(maps.predicted - maps.silent).mean())
-    )
-    agreement = rank_correlation(spread(maps.occlusion.components), spread(maps.gradients.components))
-    return Explanation(
-        maps=maps,
-        components=components,
-        seconds=seconds,
-        by_component=by_component,
-        by_time=by_time,
-        completeness=completeness,
-        randomisation=randomisation,
-        agreement=agreement if agreement == agreement else None,
-        n_steps=n_steps,
-        seed=seed,
-        notes=_notes(len(maps.predicted), completeness, randomisation, n_steps),
-    )
-
-
-def _notes(n: int, completeness: Completeness, randomisation: Randomisation, n_steps: int) -> list[str]:
+def caveats(maps: Maps, randomisation: Randomisation, n_steps: int) -> list[str]:
+    """Return caveats about maps whose gradients were integrated in `n_steps`."""
     notes = []
     if randomisation.alike is None:
         notes.append(
@@ -214,12 +175,13 @@ def _notes(n: int, completeness: Completeness, randomisation: Randomisation, n_s
             "Networks with random weights give similar maps, so these maps do not show what was learned. Do not "
             "interpret them."
         )
-    if completeness.relative is not None and completeness.relative > _INCOMPLETE:
+    missing = maps.completeness.relative
+    if missing is not None and missing > _INCOMPLETE:
         notes.append(
-            f"The gradients miss {completeness.relative:.1%} of the effect that they must add up to. Increase n_steps, "
+            f"The gradients miss {missing:.1%} of the effect that they must add up to. Increase n_steps, "
             f"which is {n_steps}."
         )
-    if n < MIN_RESAMPLED:
+    if (n := len(maps.predicted)) < MIN_RESAMPLED:
         notes.append(f"{n} participants are too few for intervals, which need {MIN_RESAMPLED}.")
     return notes
 
@@ -228,8 +190,6 @@ def _columns(found: dict[str, list[Summary]]) -> dict[str, list[float | None]]:
     columns: dict[str, list[float | None]] = {}
     for method, summaries in found.items():
         for name in ("spread", "mean", "absolute"):
-            estimates = [getattr(summary, name) for summary in summaries]
-            columns[f"{method}_{name}"] = [estimate.value for estimate in estimates]
-            columns[f"{method}_{name}_low"] = [estimate.low for estimate in estimates]
-            columns[f"{method}_{name}_high"] = [estimate.high for estimate in estimates]
+            for end, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                columns[f"{method}_{name}{suffix}"] = [getattr(getattr(summary, name), end) for summary in summaries]
     return columns

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from brainage.explanation.effects import spread
@@ -58,26 +60,19 @@ def components(found: Explanation) -> Figure:
 
 def component_time(found: Explanation) -> Figure:
     """Draw the component x time maps of both methods, on a common scale."""
-    maps = {name: _over_participants(effects.map, found) for name, effects in found.maps.methods.items()}
-    highest = max(float(values.max()) for values in maps.values())
+    single = _single(found)
+    maps = {
+        name: abs(effects.map[0]) if single else spread(effects.map) for name, effects in found.maps.methods.items()
+    }
+    highest = max(float(values.max()) for values in maps.values()) or 1.0
 
     def plot(canvas: Canvas) -> None:
         panels = canvas.subplots(1, 2, sharey=True)
         for axes, (name, values) in zip(panels, maps.items(), strict=True):
-            drawn = axes.imshow(
-                values,
-                aspect="auto",
-                cmap="viridis",
-                vmin=0,
-                vmax=highest or 1,
-                interpolation="nearest",
-                extent=(0, float(found.seconds[-1]), len(values) - 0.5, -0.5),
-            )
-            axes.grid(visible=False)
-            axes.set(xlabel="time (s)", title=METHODS[name][0])
-        _number_components(panels[0].set_yticks, found)
+            image = _image(axes, values, "viridis", (0, highest), found)
+            axes.set(title=METHODS[name][0])
         panels[0].set_ylabel("component")
-        canvas.colorbar(drawn, ax=panels, label=_label(found), aspect=30)
+        canvas.colorbar(image, ax=panels, label=_label(found), aspect=30)
 
     row, window = divmod(int(maps["occlusion"].argmax()), len(found.seconds) - 1)
     alt = (
@@ -113,13 +108,14 @@ def participants(found: Explanation) -> Figure:
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        drawn = axes.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-highest, vmax=highest, interpolation="nearest")
+        image = axes.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-highest, vmax=highest, interpolation="nearest")
         axes.grid(visible=False)
-        _number_components(axes.set_xticks, found, every=max(1, math.ceil(len(found.components) / 40)))
-        step = max(1, math.ceil(len(values) / 10))
-        axes.set_yticks(range(0, len(values), step), [str(row + 1) for row in range(0, len(values), step)])
-        axes.set(xlabel="component", ylabel="row")
-        canvas.colorbar(drawn, ax=axes, label="effect by occlusion (years)")
+        places = range(0, len(found.components), math.ceil(len(found.components) / 40))
+        axes.set_xticks(places, [str(found.components[k]) for k in places], fontsize=8)
+        rows = range(0, len(values), math.ceil(len(values) / 10))
+        axes.set_yticks(rows, [str(row + 1) for row in rows])
+        axes.set(xlabel="component", ylabel="row of participants.csv")
+        canvas.colorbar(image, ax=axes, label="effect by occlusion (years)")
 
     alt = f"Effects of {values.shape[1]} components on the predictions of {len(values)} participants, by occlusion."
     size = (max(5.5, 2 + 0.22 * min(len(found.components), 40)), 1.6 + 0.09 * max(len(values), 15))
@@ -134,24 +130,16 @@ def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
     def plot(canvas: Canvas) -> None:
         panels = canvas.subplots(1, len(rows), sharey=True, squeeze=False)[0]
         for axes, row, values in zip(panels, rows, maps, strict=True):
-            drawn = axes.imshow(
-                values,
-                aspect="auto",
-                cmap="RdBu_r",
-                vmin=-highest,
-                vmax=highest,
-                interpolation="nearest",
-                extent=(0, float(found.seconds[-1]), len(values) - 0.5, -0.5),
-            )
-            axes.grid(visible=False)
-            axes.set(xlabel="time (s)", title=f"row {row + 1}, predicted {found.maps.predicted[row]:.1f}")
-        _number_components(panels[0].set_yticks, found)
+            image = _image(axes, values, "RdBu_r", (-highest, highest), found)
+            axes.set(title=f"row {row + 1}: {found.maps.predicted[row]:.1f} years")
         panels[0].set_ylabel("component")
-        canvas.colorbar(drawn, ax=panels, label="gradients (years)", aspect=30)
+        canvas.colorbar(image, ax=panels, label="integrated gradients (years)", aspect=30)
 
     named = ", ".join(str(row + 1) for row in rows)
     alt = f"Component x time maps of integrated gradients of rows {named}."
-    return draw("single-maps", alt, plot, size=(2.2 + 2.4 * len(rows), 1.6 + 0.17 * len(found.components)))
+    size = (2.2 + 2.4 * len(rows), 1.6 + 0.17 * len(found.components))
+    caption = "The participants with the lowest, median and highest predicted age, which is in the title."
+    return draw("single-maps", alt, plot, size=size, caption=caption if len(rows) == 3 else "")
 
 
 def _single(found: Explanation) -> bool:
@@ -167,23 +155,18 @@ def _label(found: Explanation) -> str:
     return "size of the effect (years)" if _single(found) else "SD of the effect (years)"
 
 
-def _over_participants(effects: _Array, found: Explanation) -> _Array:
-    return abs(effects[0]) if _single(found) else spread(effects)
-
-
 def _drawn(summaries: Sequence[Summary], *, absolute: bool) -> tuple[_Array, _Array]:
     """Return values, and the lengths of their error bars below and above."""
     estimates = [summary.absolute if absolute else summary.spread for summary in summaries]
-    value = np.array([estimate.value or 0.0 for estimate in estimates])
-    low, high = (
-        np.array([value[k] if end is None else end for k, end in enumerate(ends)])
-        for ends in ([estimate.low for estimate in estimates], [estimate.high for estimate in estimates])
-    )
-    return value, np.maximum(0, np.stack([value - low, high - value]))
+    value, low, high = np.array([(e.value or 0.0, e.low, e.high) for e in estimates], dtype=float).T
+    return value, np.nan_to_num(np.maximum(0, np.stack([value - low, high - value])))
 
 
-def _number_components(set_ticks: object, found: Explanation, every: int = 1) -> None:
-    """Label an axis with component numbers."""
-    positions = range(0, len(found.components), every)
-    assert callable(set_ticks)
-    set_ticks(positions, [str(found.components[k]) for k in positions], fontsize=8)
+def _image(axes: Axes, values: _Array, cmap: str, limits: tuple[float, float], found: Explanation) -> AxesImage:
+    """Draw a component x time map."""
+    axes.grid(visible=False)
+    axes.set_xlabel("time (s)")
+    axes.set_yticks(range(len(values)), [str(component) for component in found.components], fontsize=8)
+    extent = (0, float(found.seconds[-1]), len(values) - 0.5, -0.5)
+    low, high = limits
+    return axes.imshow(values, aspect="auto", cmap=cmap, vmin=low, vmax=high, interpolation="nearest", extent=extent)

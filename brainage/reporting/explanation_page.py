@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brainage.evaluation.intervals import Estimate
 from brainage.explanation.effects import ALIKE, RankCorrelation
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
@@ -23,35 +22,27 @@ def component_rows(found: Explanation) -> Rows:
 
 def check_rows(found: Explanation) -> Rows:
     """Return header and rows of the completeness and randomisation checks."""
-    error, check = found.completeness, found.randomisation
+    error, check = found.maps.completeness, found.randomisation
+    relative = "-" if error.relative is None else f"{error.relative:.2%} of {error.effect:.2f} years"
+    error_text = f"{error.mean:.4f} years, at most {error.highest:.4f}"
+    draws = f"random weights ({check.n_draws} draws)"
     rows = [
-        [
-            f"completeness error of the gradients, {found.n_steps} steps",
-            f"{error.mean:.4f} years, at most {error.highest:.4f}",
-        ],
-        [
-            "  of the mean effect",
-            "-" if error.relative is None else f"{error.relative:.2%} of {error.effect:.2f} years",
-        ],
-        [f"random weights ({check.n_draws} draws), components by occlusion", _likeness(check.occlusion)],
-        ["  components by gradients", _likeness(check.gradients)],
-        ["  maps of gradients", _likeness(check.maps)],
-        ["  maps, absolute values", _likeness(check.maps_absolute)],
-        ["random weights give", {True: "the same maps", False: "other maps", None: "-"}[check.alike]],
+        [f"completeness error of the gradients, {found.n_steps} steps", error_text],
+        ["completeness error / mean absolute effect", relative],
+        [f"{draws}, components by occlusion", _rho(check.occlusion)],
+        [f"{draws}, components by gradients", _rho(check.gradients)],
+        [f"{draws}, maps of gradients", _rho(check.maps)],
+        [f"{draws}, absolute maps of gradients", _rho(check.maps_absolute)],
+        ["maps with random weights", {True: "similar", False: "different", None: "-"}[check.alike]],
     ]
     return ("", ""), rows
 
 
 def explanation_page(found: Explanation, facts: Sequence[tuple[str, str]], *, title: str, points: str) -> Page:
     """Return the report; single participants are drawn only if `points` is "all"."""
-    sections = [_components(found), _time(found)]
-    if points == "all":
-        sections.append(_participants(found))
-    sections += [
-        _checks(found),
-        Section("What was explained", tables=[Table((), [*facts, *made_with()], text=True)]),
-    ]
-    return Page(title, lead(found), sections, found.notes)
+    about = Section("What was explained", tables=[Table((), [*facts, *made_with()], text=True)])
+    single = [_participants(found)] if points == "all" else []
+    return Page(title, lead(found), [_components(found), _time(found), *single, _checks(found), about], found.notes)
 
 
 def lead(found: Explanation) -> list[str]:
@@ -59,22 +50,20 @@ def lead(found: Explanation) -> list[str]:
     n, check = len(found.maps.predicted), found.randomisation
     first = ", ".join(str(found.components[k]) for k in found.order[:5])
     most = found.by_component["occlusion"][found.order[0]]
-    said = [
-        f"Predictions of {n:,} participants. Removing a component changes them most for the components {first}; for "
-        f"the first the effect has an SD of {with_interval(_size(most))} years between participants."
+    sentences = [
+        f"Predictions of {n:,} participants. Components with the largest effects by occlusion: {first}; the effect of "
+        f"the first has an SD of {with_interval(most.spread)} years over participants."
         if most.spread.value is not None
-        else f"Prediction of one participant. Removing a component changes it most for the components {first}."
+        else f"Prediction of one participant. Components with the largest effects by occlusion: {first}."
     ]
     if found.agreement is not None:
-        said.append(
-            f"Component ranks by occlusion and by integrated gradients correlate with ρ = {found.agreement:.2f}."
-        )
-    said.append(
-        f"Mean completeness error of the gradients: {found.completeness.mean:.4f} years. Networks with random weights "
-        f"correlate with these component effects with ρ = {number(check.occlusion.mean)}, and with the maps with ρ = "
-        f"{number(check.maps.mean)}."
+        sentences.append(f"Rank correlation of component effects between the two methods: {found.agreement:.2f}.")
+    sentences.append(
+        f"Mean completeness error of the gradients: {found.maps.completeness.mean:.4f} years. Rank correlation with "
+        f"networks of random weights: {number(check.occlusion.mean)} for component effects by occlusion, "
+        f"{number(check.maps.mean)} for maps of gradients."
     )
-    return said
+    return sentences
 
 
 def _components(found: Explanation) -> Section:
@@ -82,19 +71,19 @@ def _components(found: Explanation) -> Section:
         "Occlusion: the prediction minus the prediction with the component's z-scored series replaced by zeros. "
         "Integrated gradients: the component's share of the difference between the prediction and the prediction for "
         f"all zeros, which is {found.maps.silent:.1f} years. Components are numbered as in the decomposition, from 1.",
-        "The SD is over participants and measures how much a component separates their predictions. The mean effect "
-        "(above 0: predictions become older) is a shift common to all: no scan resembles zeros, so it says "
-        "little about age. A component that the network relies on need not change with age: it may "
-        "represent motion, or suppress the signal of another component.",
+        "The SD over participants measures how much a component separates their predictions. The mean effect (above 0: "
+        "the component makes predictions older) is a shift common to all participants: no scan resembles zeros, so it "
+        "says little about age. A component that the network relies on need not change with age: it may represent "
+        "motion, or suppress the signal of another component. All effects are in years, with 95 % bootstrap intervals.",
     ]
     return Section("Components", texts, [Table(*component_rows(found))], [figures.components(found)])
 
 
 def _time(found: Explanation) -> Section:
     texts = [
-        "A window of one component (the maps), or of all components together (the curve). At rest, no time point is "
-        "comparable between participants: what they share over time is how the network processes a scan, such as ends "
-        "covered by fewer poolings, and not brain activity at that time."
+        "Effects of a time window of one component (the maps), or of all components together (table and curve). "
+        "At rest, time points are not comparable between participants: an average over time reflects how the network "
+        "processes a scan, such as the ends, which fewer pooling windows cover, and not brain activity at that time."
     ]
     header = ("time", *_header(found))
     rows = [
@@ -109,13 +98,9 @@ def _participants(found: Explanation) -> Section:
     maps = found.maps
     order = sorted(range(len(maps.predicted)), key=lambda row: float(maps.predicted[row]))
     rows = sorted({order[0], order[len(order) // 2], order[-1]})
-    texts = [
-        "Single participants are rows of participants.csv, which contains no ids; maps.npz contains their component x "
-        "time maps in the same order."
-    ]
-    return Section(
-        "Single participants", texts, figures=[figures.participants(found), figures.single_maps(found, rows)]
-    )
+    texts = ["Rows are those of participants.csv, which contains no ids; maps.npz contains all maps in the same order."]
+    drawn = [figures.participants(found), figures.single_maps(found, rows)]
+    return Section("Single participants", texts, figures=drawn)
 
 
 def _checks(found: Explanation) -> Section:
@@ -124,30 +109,26 @@ def _checks(found: Explanation) -> Section:
         "(Sundararajan et al. 2017, doi 10.48550/arXiv.1703.01365).",
         "A map that does not change when the weights are randomised does not show what was learned (Adebayo et al. "
         "2018, doi 10.48550/arXiv.1810.03292). Spearman's ρ between maps of the trained and of randomised networks, "
-        f"mean over draws (lowest to highest); from {ALIKE} on they are called the same. Absolute values of maps are "
-        "always somewhat similar, since gradients are multiplied by the series: do not interpret their size at one "
-        "time point.",
+        f"mean over draws (lowest to highest); from {ALIKE} on they are called similar. Absolute maps always "
+        "correlate, because gradients are multiplied by the series: do not interpret their size at one time point.",
     ]
     return Section("Checks", texts, [Table(*check_rows(found))])
 
 
 def _header(found: Explanation) -> tuple[str, ...]:
     of = "size" if len(found.maps.predicted) < 2 else "SD"
-    return tuple(name for method in ("occlusion", "gradients") for name in (f"{method}, {of}", "mean effect"))
-
-
-def _size(summary: Summary) -> Estimate:
-    """Return the SD between participants; the absolute effect for a single participant."""
-    return summary.absolute if summary.spread.value is None else summary.spread
+    return tuple(f"{method}, {name}" for method in ("occlusion", "gradients") for name in (of, "mean"))
 
 
 def _both(effects: Mapping[str, Sequence[Summary]], k: int) -> list[str]:
-    return [cell for method in ("occlusion", "gradients") for cell in _cells(effects[method][k])]
+    """Return size and mean effect by both methods; the size for one participant is the absolute effect."""
+    cells = []
+    for method in ("occlusion", "gradients"):
+        summary = effects[method][k]
+        size = summary.absolute if summary.spread.value is None else summary.spread
+        cells += [with_interval(size), signed_interval(summary.mean)]
+    return cells
 
 
-def _cells(summary: Summary) -> list[str]:
-    return [with_interval(_size(summary)), signed_interval(summary.mean)]
-
-
-def _likeness(known: RankCorrelation) -> str:
+def _rho(known: RankCorrelation) -> str:
     return "-" if known.mean is None else f"ρ = {number(known.mean)} ({number(known.low)} to {number(known.high)})"

@@ -166,10 +166,10 @@ def test_the_completeness_error_is_what_is_missing_and_falls_with_the_steps(
         silent = float(network(torch.zeros(1, CHANNELS, TIMES)))
     missing = few.maps.gradients.components.sum(axis=1) - (predicted - silent)
     np.testing.assert_allclose(few.maps.completeness_error, missing, atol=1e-12)
-    assert few.completeness.mean == pytest.approx(abs(missing).mean())
-    assert few.completeness.highest == pytest.approx(abs(missing).max())
-    assert few.completeness.relative == pytest.approx(abs(missing).mean() / abs(predicted - silent).mean())
-    assert many.completeness.mean < few.completeness.mean / 10
+    assert few.maps.completeness.mean == pytest.approx(abs(missing).mean())
+    assert few.maps.completeness.highest == pytest.approx(abs(missing).max())
+    assert few.maps.completeness.relative == pytest.approx(abs(missing).mean() / abs(predicted - silent).mean())
+    assert many.maps.completeness.mean < few.maps.completeness.mean / 10
     assert any("n_steps, which is 2" in note for note in few.notes)
     assert not any("n_steps" in note for note in many.notes)
 
@@ -259,7 +259,7 @@ def test_maps_of_a_network_that_learned_something_are_not_those_of_random_weight
     found = explained(Linear(), series)
     assert found.randomisation.alike is False
     assert abs(found.randomisation.maps.mean or 0) < 0.3
-    assert dict(check_rows(found)[1])["random weights give"] == "other maps"
+    assert dict(check_rows(found)[1])["maps with random weights"] == "different"
 
 
 def test_maps_that_do_not_depend_on_the_weights_fail_the_check_and_say_so(
@@ -269,7 +269,7 @@ def test_maps_that_do_not_depend_on_the_weights_fail_the_check_and_say_so(
     assert found.randomisation.alike is True
     assert found.randomisation.maps.mean == pytest.approx(1, abs=0.01)
     assert found.randomisation.occlusion.low == pytest.approx(1)
-    assert dict(check_rows(found)[1])["random weights give"] == "the same maps"
+    assert dict(check_rows(found)[1])["maps with random weights"] == "similar"
     html = write_report(tmp_path, explanation_page(found, [], title="Alike", points="none")).read_text()
     assert 'class="notice"' in html and "Do not interpret them" in html
 

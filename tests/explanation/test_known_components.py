@@ -72,5 +72,5 @@ def test_components_that_carry_age_rank_above_the_others() -> None:
         auc = roc_auc_score(truth, table[f"{method}_spread"])
         assert auc > 0.85, f"{method}: AUC {auc:.2f}"
     assert found.agreement is not None and found.agreement > 0.8
-    assert found.completeness.relative is not None and found.completeness.relative < 0.01
+    assert found.maps.completeness.relative is not None and found.maps.completeness.relative < 0.01
     assert found.randomisation.alike is False
