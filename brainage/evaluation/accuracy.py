@@ -67,12 +67,9 @@ def measure_accuracy(
     mean_mae = float(np.abs(truth - mean_age).mean())
     mae = estimates["mae"].value
     skill = 1 - mae / mean_mae if mae is not None and mean_mae > 0 else None
-    spread = (float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in (truth, predicted))
-    age_sd, predicted_sd = spread
-    return Accuracy(
-        len(truth), float(truth.mean()), age_sd, float(truth.min()), float(truth.max()), predicted_sd, estimates,
-        mean_mae, skill,
-    )  # fmt: skip
+    age_sd, predicted_sd = (float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in (truth, predicted))
+    ages = (float(truth.mean()), age_sd, float(truth.min()), float(truth.max()))
+    return Accuracy(len(truth), *ages, predicted_sd, estimates, mean_mae, skill)
 
 
 class WeightedStatistics:
@@ -91,7 +88,7 @@ class WeightedStatistics:
         absolute, squared, y, yy, p, pp, yp = (counts @ self._columns / n[:, None]).T
         with np.errstate(divide="ignore", invalid="ignore"):
             y_spread, p_spread = _positive(yy - y**2, yy), _positive(pp - p**2, pp)
-            values = {
+            return {
                 "mae": absolute,
                 "rmse": np.sqrt(squared),
                 "mse": squared,
@@ -99,7 +96,6 @@ class WeightedStatistics:
                 "pearson_r": np.clip((yp - y * p) / np.sqrt(y_spread * p_spread), -1, 1),
                 "spearman_rho": self._spearman(counts, n),
             }
-        return values
 
     def _spearman(self, counts: _Array, n: _Array) -> _Array:
         # One row per participant: gathering rows is much faster. Ranks are 1 to n, so their mean is (n + 1) / 2.

@@ -49,8 +49,6 @@ class Comparison:
         By name.
     metrics, differences : DataFrame
         The written tables: one row per name, and one row per pair of names.
-    agreement : dict of (str, str) to float
-        Correlation of the gaps of each pair of runs.
     ensemble : DataFrame or None
         Predictions of the ensemble: ``participant_id, split, age, predicted_age, bag, predicted_age_sd``.
     """
@@ -61,7 +59,6 @@ class Comparison:
     accuracy: dict[str, Accuracy]
     metrics: pd.DataFrame
     differences: pd.DataFrame
-    agreement: dict[tuple[str, str], float]
     ensemble: pd.DataFrame | None
 
     @property
@@ -72,6 +69,12 @@ class Comparison:
     def gap(self, name: str) -> NDArray[np.float64]:
         """Return the gaps of a run, in years."""
         return (self.predicted[name] - self.predicted["age"]).to_numpy(float)
+
+    @property
+    def agreement(self) -> dict[tuple[str, str], float]:
+        """Correlation of the gaps of each pair of runs."""
+        runs = [name for name in self.names if name != ENSEMBLE]
+        return {(a, b): pearson(self.gap(a), self.gap(b)) for a, b in itertools.combinations(runs, 2)}
 
 
 def compare_runs(members: Sequence[Member], *, n_resamples: int, seed: int, ensemble: bool = False) -> Comparison:
@@ -106,7 +109,6 @@ def compare_runs(members: Sequence[Member], *, n_resamples: int, seed: int, ense
         name: measure_accuracy(predicted["age"], predicted[name], mean_age=mean_age, n_resamples=n_resamples, seed=seed)
         for name in shown
     }
-    gaps = {name: (predicted[name] - predicted["age"]).to_numpy() for name in names}
     return Comparison(
         names=shown,
         n_test=[len(test) for test in tests],
@@ -114,7 +116,6 @@ def compare_runs(members: Sequence[Member], *, n_resamples: int, seed: int, ense
         accuracy=accuracy,
         metrics=pd.DataFrame([_metrics(name, measured) for name, measured in accuracy.items()]),
         differences=_differences(predicted, shown, n_resamples, seed),
-        agreement={(a, b): pearson(gaps[a], gaps[b]) for a, b in itertools.combinations(names, 2)},
         ensemble=combined,
     )
 
@@ -171,10 +172,10 @@ def _aligned(test: pd.DataFrame, shared: pd.DataFrame, name: str) -> pd.Series:
 
 def _ensemble(predicted: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     values = predicted[list(names)].to_numpy(float)
-    mean = values.mean(axis=1)
-    return predicted[["participant_id", "age"]].assign(
-        split="test", predicted_age=mean, bag=mean - predicted["age"], predicted_age_sd=values.std(axis=1, ddof=1)
-    )[["participant_id", "split", "age", "predicted_age", "bag", "predicted_age_sd"]]
+    mean, sd = values.mean(axis=1), values.std(axis=1, ddof=1)
+    ensemble = predicted[["participant_id", "age"]].assign(predicted_age=mean, bag=mean - predicted["age"])
+    ensemble.insert(1, "split", "test")
+    return ensemble.assign(predicted_age_sd=sd)
 
 
 def _metrics(name: str, measured: Accuracy) -> dict[str, object]:

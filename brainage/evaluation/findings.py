@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ import pandas as pd
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
-from brainage.evaluation.associations import MIN_ROWS, Associations, associate, variables_of
-from brainage.evaluation.caveats import caveats
+from brainage.evaluation.associations import Associations, associate, variables_of
+from brainage.evaluation.caveats import caveats, missing
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
@@ -152,17 +153,19 @@ def analyse(
     chosen = _chosen(table, phenotypes, settings)
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")
-    training = table[table["split"] == "train"] if has_labels(table) else table.iloc[:0]
+    training = table[table["split"] == "train"]
     mean_age = float((training if len(training) else rows)["age"].mean())
+    measure = partial(measure_accuracy, mean_age=mean_age, seed=settings.seed)
+    others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
     variables = _variables(known, settings)
-    motion = measure_motion(rows, _with_motion(training, known))
+    motion = measure_motion(rows, training.merge(known, on="participant_id"))
     return Findings(
         settings=settings,
         predictions=table,
         rows=rows,
-        accuracy=_accuracy(rows, mean_age, settings, n_resamples=settings.n_resamples),
+        accuracy=measure(rows["age"], rows["predicted_age"], n_resamples=settings.n_resamples),
         mean_age_of="the training participants" if len(training) else "these participants themselves",
-        other_parts=_other_parts(table, chosen, mean_age, settings),
+        other_parts={str(part): measure(t["age"], t["predicted_age"], n_resamples=0) for part, t in others},
         corrections=fits,
         by_age=gap_by_age(rows),
         associations=associate(rows, variables),
@@ -173,8 +176,7 @@ def analyse(
             *notes,
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
-            *_association_notes(variables, len(rows)),
-            *([] if motion else [_motion_note(known)]),
+            *missing(len(rows), variables, known, motion),
         ),
     )
 
@@ -209,7 +211,7 @@ def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings) -> Corrected:
     method = settings.gap_correction
     if method in ("in_sample", "none"):
         return corrected_gaps(rows_of(table, settings.rows), table.iloc[:0], method)
-    is_val = table["split"].eq("val") if has_labels(table) else pd.Series(False, table.index)
+    is_val = table["split"].eq("val")
     validation = table[is_val]
     if settings.rows != "test":
         return corrected_gaps(table, validation, method)
@@ -220,22 +222,6 @@ def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings) -> Corrected:
     return gaps, fits
 
 
-def _accuracy(rows: pd.DataFrame, mean_age: float, settings: AnalysisSettings, *, n_resamples: int) -> Accuracy:
-    return measure_accuracy(
-        rows["age"], rows["predicted_age"], mean_age=mean_age, n_resamples=n_resamples, seed=settings.seed
-    )
-
-
-def _other_parts(
-    table: pd.DataFrame, chosen: pd.DataFrame, mean_age: float, settings: AnalysisSettings
-) -> dict[str, Accuracy]:
-    if not has_labels(table):
-        return {}
-    analysed = set(chosen["split"])
-    groups = {str(part): group for part, group in table.groupby("split", sort=False) if part not in analysed}
-    return {part: _accuracy(group, mean_age, settings, n_resamples=0) for part, group in groups.items()}
-
-
 def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
     if settings.variables is None:
         return variables_of(known)
@@ -244,33 +230,8 @@ def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
     return variables
 
 
-def _association_notes(variables: Sequence[str], n_rows: int) -> list[str]:
-    if not variables:
-        return ["No associations: the cohort's table has no phenotypes."]
-    if n_rows < MIN_ROWS:
-        return [f"No associations: {n_rows} participants are analysed, and {MIN_ROWS} are needed."]
-    return []
-
-
-def _with_motion(training: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    if "head_motion" not in known:
-        return training
-    return training.merge(known[["participant_id", "head_motion"]], on="participant_id")
-
-
-def _motion_note(known: pd.DataFrame) -> str:
-    if "head_motion" not in known:
-        return "Head motion is unknown, so its effect on these predictions cannot be measured."
-    return f"Head motion is not analysed: it must be known for {MIN_ROWS} participants and vary."
-
-
 def _against(rows: pd.DataFrame, ridge: pd.DataFrame, settings: AnalysisSettings) -> Difference:
     tested = rows[rows["split"] == "test"] if has_labels(rows) else rows
     both = tested.merge(ridge, on="participant_id", suffixes=("", "_ridge"))
-    return paired_difference(
-        both["age"],
-        both["predicted_age"],
-        both["predicted_age_ridge"],
-        n_resamples=settings.n_resamples,
-        seed=settings.seed,
-    )
+    ages = (both[name] for name in ("age", "predicted_age", "predicted_age_ridge"))
+    return paired_difference(*ages, n_resamples=settings.n_resamples, seed=settings.seed)

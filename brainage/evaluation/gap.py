@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,14 +103,9 @@ def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correct
             f"must be at least {_MIN_SLOPE}, but is {slope:.3f}: predictions hardly depend on age. Use "
             "gap_correction=linear."
         )
-    return Correction(
-        method,
-        float(target.mean() - slope * age.mean()),
-        slope,
-        len(people),
-        fitted_on,
-        _hash(people["participant_id"]),
-    )
+    intercept = float(target.mean() - slope * age.mean())
+    digest = hashlib.sha256("\n".join(sorted(map(str, people["participant_id"]))).encode()).hexdigest()
+    return Correction(method, intercept, slope, len(people), fitted_on, digest[:16])
 
 
 def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
@@ -152,15 +146,13 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
     corrected = pd.Series(fit.gap(age, predicted), rows.index)
     fits = [fit]
     # Any other overlap is an error, see `refuse_shared`.
-    shared = rows["participant_id"].isin(set(validation["participant_id"])) & rows["split"].eq("val")
-    if shared.any():
-        inside = rows[shared]
-        for number, part in enumerate(_parts(inside, validation)):
-            fit = fit_correction(method, _without(validation, part), f"validation without part {number + 1}")
-            refuse_shared(fit, part, _without(validation, part))
-            corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
-            fits.append(fit)
-    refuse_shared(fits[0], rows[~shared], validation)
+    shared = rows["participant_id"].isin(validation["participant_id"]) & rows["split"].eq("val")
+    refuse_shared(fit, rows[~shared], validation)
+    for number, part in enumerate(_folds(rows[shared], validation), start=1):
+        others = validation[~validation["participant_id"].isin(part["participant_id"])]
+        fit = fit_correction(method, others, f"validation without part {number}")
+        corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
+        fits.append(fit)
     return _without_rounding(corrected), fits
 
 
@@ -171,7 +163,7 @@ def _without_rounding(corrected: pd.Series) -> pd.Series:
 
 def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> None:
     """Raise if a fit corrects participants on whom it was fitted, unless it is ``in_sample``."""
-    n_shared = int(rows["participant_id"].isin(set(fitted["participant_id"])).sum())
+    n_shared = int(rows["participant_id"].isin(fitted["participant_id"]).sum())
     if n_shared and fit.method != "in_sample":
         raise EvaluationError(
             f"`gap_correction={fit.method}` must be fitted on other participants than it corrects, but {n_shared} "
@@ -179,20 +171,11 @@ def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> 
         )
 
 
-def _parts(rows: pd.DataFrame, validation: pd.DataFrame) -> Iterable[pd.DataFrame]:
+def _folds(rows: pd.DataFrame, validation: pd.DataFrame) -> list[pd.DataFrame]:
     """Deal rows into folds by age rank, so that each fold covers the whole age range."""
     ranked = validation.sort_values(["age", "participant_id"])["participant_id"]
-    part_of = pd.Series(np.arange(len(ranked)) % _N_FOLDS, index=ranked)
-    number = rows["participant_id"].map(part_of)
-    return [rows[number == part] for part in range(_N_FOLDS) if (number == part).any()]
-
-
-def _without(validation: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    return validation[~validation["participant_id"].isin(set(part["participant_id"]))]
-
-
-def _hash(ids: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(map(str, ids))).encode()).hexdigest()[:16]
+    fold_of = pd.Series(np.arange(len(ranked)) % _N_FOLDS, index=ranked)
+    return [fold for _, fold in rows.groupby(rows["participant_id"].map(fold_of))]
 
 
 def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
@@ -216,15 +199,14 @@ def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
     Zhang et al. (2023), Age-level bias correction in brain age prediction, doi 10.1016/j.nicl.2023.103319.
     """
     low = np.floor(rows["age"].to_numpy(float) / width) * width
-    columns = [name for name in ("bag", "bag_corrected") if name in rows]
     found = []
     for begin in np.unique(low):
         people = rows[low == begin]
+        enough = len(people) >= MIN_SHOWN
         row: dict[str, object] = {"age_low": begin, "age_high": begin + width, "n": len(people)}
-        for name in columns:
-            enough = len(people) >= MIN_SHOWN
-            row[name] = float(people[name].mean()) if enough else None
-            row[f"{name}_sd"] = float(people[name].std()) if enough else None
+        for name in (column for column in ("bag", "bag_corrected") if column in rows):
+            row[name] = people[name].mean() if enough else None
+            row[f"{name}_sd"] = people[name].std() if enough else None
         found.append(row)
     return pd.DataFrame(found)
 

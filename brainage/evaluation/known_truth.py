@@ -54,18 +54,8 @@ def measure_truth(rows: pd.DataFrame, training: pd.DataFrame, known: pd.DataFram
     slope, intercept = np.polyfit(fitted["age"] + fitted["true_gap"], fitted["age"], 1)
     age, true_gap = rows["age"].to_numpy(float), rows["true_gap"].to_numpy(float)
     best = intercept + slope * (age + true_gap) - age
-    return Truth(
-        _recovered(rows, "bag", true_gap),
-        _recovered(rows, "bag_corrected", true_gap),
-        pearson(best, true_gap),
-        float(np.abs(best).mean()),
-    )
-
-
-def _recovered(
-    rows: pd.DataFrame, column: str, true_gap: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> float | None:
-    if column not in rows or rows[column].isna().any():
-        return None
-    r = pearson(rows[column].to_numpy(float), true_gap)
-    return r if math.isfinite(r) else None
+    recovered: dict[str, float | None] = {}
+    for name in ("bag", "bag_corrected"):
+        r = pearson(rows[name].to_numpy(float), true_gap) if name in rows else math.nan
+        recovered[name] = r if math.isfinite(r) else None
+    return Truth(recovered["bag"], recovered["bag_corrected"], pearson(best, true_gap), float(np.abs(best).mean()))

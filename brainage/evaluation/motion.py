@@ -65,14 +65,8 @@ def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
     error = people["bag"].abs().to_numpy()
     still = np.zeros(len(people), dtype=bool)
     still[np.argsort(motion, kind="stable")[: (len(people) + 1) // 2]] = True
-    return Motion(
-        len(people),
-        correlations,
-        _alone(people, training),
-        int(still.sum()),
-        float(error[still].mean()),
-        float(error[~still].mean()),
-    )
+    still_mae, moving_mae = float(error[still].mean()), float(error[~still].mean())
+    return Motion(len(people), correlations, _alone(people, training), int(still.sum()), still_mae, moving_mae)
 
 
 def _alone(people: pd.DataFrame, training: pd.DataFrame) -> float | None:

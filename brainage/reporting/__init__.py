@@ -2,5 +2,5 @@
 
 import logging
 
-# Before it is imported: it tells every command's log that it has found its fonts.
+# Before its import, which logs that it has built its font cache.
 logging.getLogger("matplotlib").setLevel(logging.WARNING)

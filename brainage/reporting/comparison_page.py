@@ -13,11 +13,14 @@ from brainage.reporting.text import (
     METRICS,
     estimate_in,
     integer,
+    mean_sd,
     number,
     p_phrase,
+    p_text,
     percent,
     signed_interval,
     with_interval,
+    years,
 )
 
 # Pairs of runs drawn at most.
@@ -39,24 +42,21 @@ def comparison_rows(found: Comparison, parameters: Sequence[int | None]) -> Rows
 def difference_rows(found: Comparison) -> Rows:
     """Return header and rows of the paired differences, one row per pair."""
     rows = [
-        [f"({row['first']}) - ({row['second']})", _difference(row), p_phrase(row["p"])]
+        [f"({row['first']}) - ({row['second']})", _difference(row), p_text(row["p"])]
         for row in found.differences.to_dict("records")
     ]
-    return ("", "difference in MAE", ""), rows
+    return ("first - second", "difference in MAE (95 % interval)", "p"), rows
 
 
 def _sample(found: Comparison) -> Table:
     """Return the ages that accuracy depends on, and the spread of each run's predictions."""
     first = found.accuracy[found.names[0]]
     note = (
-        f"N = {first.n:,}; ages {first.age_mean:.2f} ± {first.age_sd:.2f} years, {first.age_min:.1f} to "
-        f"{first.age_max:.1f}; the mean predictor's MAE is {first.mean_mae:.2f} years."
+        f"N = {first.n:,}; age {mean_sd(first.age_mean, first.age_sd)} years, {first.age_min:.1f} to "
+        f"{first.age_max:.1f}; MAE of the mean predictor {years(first.mean_mae)}."
     )
-    rows = [
-        [name, f"{found.accuracy[name].predicted_sd:.2f} years", percent(found.accuracy[name].skill)]
-        for name in found.names
-    ]
-    return Table(("run", "SD of predictions", "skill (1 - MAE / mean predictor's)"), rows, note=note)
+    rows = [[name, years(each.predicted_sd), percent(each.skill)] for name, each in found.accuracy.items()]
+    return Table(("run", "SD of predictions", "skill (1 - MAE / MAE of the mean predictor)"), rows, note=note)
 
 
 def _difference(row: Mapping[Any, Any]) -> str:
@@ -77,16 +77,16 @@ def comparison_page(
         for a, b in list(found.agreement)[:_MOST_DRAWN]
     ]
     agreement = [[f"{a} and {b}", number(None if math.isnan(r) else r)] for (a, b), r in found.agreement.items()]
-    missing = [("excluded", job) for job in left_out]
+    excluded = [("excluded", job) for job in left_out]
     sections = [
         Section(
             "Accuracy",
-            ["Of raw predictions, on the shared test participants; 95 % intervals by bootstrap."],
+            ["Metrics of raw predictions on the shared test participants, with 95 % bootstrap intervals."],
             [Table(*comparison_rows(found, parameters)), _sample(found)],
         ),
         Section(
             "Paired differences",
-            ["Bootstrap over participants, with the same resamples for all runs. Below 0 the first run is better."],
+            ["All runs share the bootstrap resamples of participants. Below 0, the first run is better."],
             [Table(*difference_rows(found))],
         ),
         Section(
@@ -95,10 +95,9 @@ def comparison_page(
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
-        Section("What was compared", tables=[Table((), [*places, *missing, *made_with()], text=True)]),
+        Section("What was compared", tables=[Table((), [*places, *excluded, *made_with()], text=True)]),
     ]
-    n_runs = len(found.n_test)
-    return Page(f"Comparison of {n_runs} runs", _lead(found), sections)
+    return Page(f"Comparison of {len(found.n_test)} runs", _lead(found), sections)
 
 
 def _lead(found: Comparison) -> list[str]:
@@ -112,7 +111,7 @@ def _lead(found: Comparison) -> list[str]:
     if found.ensemble is not None:
         lead.append(
             f"Ensemble (mean of all runs): MAE {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
-            f"mean SD between its members {found.ensemble['predicted_age_sd'].mean():.2f} years."
+            f"mean SD between its members {years(found.ensemble['predicted_age_sd'].mean())}."
         )
     if len(found.agreement) == 1:
         row = found.differences.to_dict("records")[0]

@@ -60,7 +60,7 @@ def lead(found: Explanation) -> list[str]:
         sentences.append(f"Rank correlation of component effects between the two methods: {found.agreement:.2f}.")
     sentences.append(
         f"Mean completeness error of the gradients: {found.maps.completeness.mean:.4f} years. Rank correlation with "
-        f"networks of random weights: {number(check.occlusion.mean)} for component effects by occlusion, "
+        f"networks with random weights: {number(check.occlusion.mean)} for component effects by occlusion, "
         f"{number(check.maps.mean)} for maps of gradients."
     )
     return sentences

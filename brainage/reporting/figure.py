@@ -41,21 +41,7 @@ _SHOWN_DPI = 88
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure.
-
-    Parameters
-    ----------
-    name : str
-        File name without extension.
-    alt : str
-        Alternative text.
-    png : bytes
-        The image.
-    width : int
-        Width on a page, in pixels.
-    caption : str
-        Text below the figure.
-    """
+    """A PNG image: file name without extension, alternative text, and width on a page in pixels."""
 
     name: str
     alt: str

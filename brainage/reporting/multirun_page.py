@@ -1,9 +1,7 @@
-"""The page of a multirun: the table of its jobs, and their training curves in one figure."""
+"""Report of a multirun: a table of its jobs, and their training curves in one figure."""
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
@@ -19,7 +19,7 @@ from brainage.reporting.page import Page, Section, Table, made_with, write_repor
 from brainage.reporting.text import integer
 from brainage.system.console import cell
 
-# One per job, then again with another dash: the page's colours, black, and the rest of Okabe and Ito's.
+# One colour per job, repeated with another dash: the colours of the other figures, black, and more of Okabe and Ito.
 _COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
 _DASHES = ("-", "-.")
 _MOST_NAMED = len(_COLOURS) * len(_DASHES)
@@ -40,26 +40,24 @@ class Job:
 def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str]) -> Path:
     """Write ``report.html`` and the figure of the curves; `shared` are the overrides of all jobs."""
     finished = [job for job in jobs if job.row["val/mse"] is not None]
-    lead = [f"{len(jobs)} jobs, {len(finished)} of them finished. In common: {' '.join(shared) or 'the defaults'}."]
+    lead = [f"{len(jobs)} jobs, {len(finished)} finished. Overrides of all jobs: {' '.join(shared) or 'none'}."]
     if finished:
         best = min(finished, key=lambda job: float(job.row["val/mse"]))
         lead.append(f"Lowest validation MSE: {best.row['val/mse']:.2f}, with {best.varied or 'the defaults'}.")
-    figure = _curves(jobs)
+    text = "MSE and MAE are those of the best epoch. Select by validation error, not by test error."
+    links = [
+        (
+            f"Report of job {job.row['job']}: {job.varied or 'the defaults'}",
+            quote(report.relative_to(folder).as_posix()),
+        )
+        for job in jobs
+        if (report := job.folder / "report.html").is_file()
+    ]
     sections = [
-        Section(
-            "What was tried",
-            ["Of the best epoch's weights. Choose by the validation error, not by the test set."],
-            [_table(jobs)],
-            [] if figure is None else [figure],
-            links=[
-                (f"Job {job.row['job']}, {job.varied}", quote(report.relative_to(folder).as_posix()))
-                for job in jobs
-                if (report := job.folder / "report.html").is_file()
-            ],
-        ),
+        Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=links),
         Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]
-    return write_report(folder, Page(f"{len(jobs)} jobs compared", lead, sections))
+    return write_report(folder, Page(f"Multirun of {len(jobs)} jobs", lead, sections))
 
 
 def _table(jobs: Sequence[Job]) -> Table:
@@ -68,50 +66,47 @@ def _table(jobs: Sequence[Job]) -> Table:
         for job in jobs
     ]
     reasons = [f"Job {job.row['job']}: {job.row['reason']}" for job in jobs if job.row["reason"]]
-    return Table(("job", "varied", "status", *_COLUMNS.values()), rows, note=" ".join(reasons))
+    return Table(("job", "overrides", "status", *_COLUMNS.values()), rows, note=" ".join(reasons))
 
 
 def _text(value: object) -> str:
     return integer(value) if isinstance(value, int) else cell(value, ".2f")
 
 
-def _curves(jobs: Sequence[Job]) -> Figure | None:
-    """Draw each job's training and validation error by epoch; None if no job has any."""
-    drawn = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"]]
+def _curves(jobs: Sequence[Job]) -> list[Figure]:
+    """Draw the training and validation errors of all jobs by epoch; no figure if there are none."""
+    drawn = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"].any()]
     if not drawn:
-        return None
+        return []
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         for number, (job, curves) in enumerate(drawn):
             colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
             label = (job.varied or f"job {job.row['job']}") if number < _MOST_NAMED else None
-            marker = "o" if len(curves["val"]) == 1 else ""  # one point makes no line
-            axes.plot(*zip(*curves["val"], strict=True), dash, color=colour, linewidth=1.6, label=label, marker=marker)
-            if curves["train"]:
-                axes.plot(*zip(*curves["train"], strict=True), ":", color=colour, linewidth=1.0)
-        axes.set(xlabel="epoch", ylabel="mean squared error (years²)", yscale="log")
+            marker = "o" if len(curves) == 1 else ""  # one point makes no line
+            axes.plot(curves.index, curves["val"], dash, color=colour, linewidth=1.6, label=label, marker=marker)
+            axes.plot(curves.index, curves["train"], ":", color=colour, linewidth=1.0)
+        axes.set(xlabel="epoch (from 0)", ylabel="mean squared error (years²)", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(ScalarFormatter())
         lowest, highest = axes.get_ylim()
         axes.yaxis.set_minor_formatter(ScalarFormatter() if highest / lowest < 10 else NullFormatter())
         axes.legend(fontsize=8)
 
-    ends = "; ".join(f"{job.varied or job.row['job']}: {min(loss for _, loss in c['val']):.1f}" for job, c in drawn)
-    caption = "Lines are of validation, dots of training, on a logarithmic axis."
-    return draw("curves", f"Error by epoch of {len(drawn)} jobs. Lowest validation MSE: {ends}.", plot, caption=caption)
+    ends = "; ".join(f"{job.varied or job.row['job']}: {curves['val'].min():.1f}" for job, curves in drawn)
+    alt = f"Error by epoch of {len(drawn)} jobs. Lowest validation MSE: {ends}."
+    return [draw("curves", alt, plot, caption="Thick lines: validation; dotted lines: training. Logarithmic axis.")]
 
 
-def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return the finite losses of a ``metrics.csv`` by epoch; rows that cannot be read are skipped."""
-    found: dict[str, list[tuple[int, float]]] = {"train": [], "val": []}
-    rows: list[dict[str, str]] = []
-    with suppress(OSError, ValueError, csv.Error), path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        for part, points in found.items():
-            with suppress(KeyError, TypeError, ValueError):
-                epoch, loss = int(row["epoch"]), float(row[f"{part}/loss"])
-                if math.isfinite(loss) and loss > 0:
-                    points.append((epoch, loss))
-    return found
+def read_curves(path: Path) -> pd.DataFrame:
+    """Return the columns ``train`` and ``val`` of a ``metrics.csv``: losses by epoch, NaN where not drawn."""
+    table = pd.DataFrame()
+    with suppress(OSError, ValueError):
+        table = pd.read_csv(path, on_bad_lines="skip")
+    columns = {"epoch": "epoch", "train/loss": "train", "val/loss": "val"}
+    losses: pd.DataFrame = (
+        table.reindex(columns=list(columns)).rename(columns=columns).apply(pd.to_numeric, errors="coerce")
+    )
+    losses = losses.dropna(subset=["epoch"]).set_index("epoch")
+    return losses.where(losses.gt(0) & losses.lt(np.inf))

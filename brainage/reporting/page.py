@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,19 +17,7 @@ from brainage.system.provenance import commit, versions
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column names; empty for a table without a header.
-    rows : sequence of sequences of str
-        The cells.
-    title, note : str
-        Text above and below the table.
-    text : bool
-        Whether cells are sentences: wrapped and left-aligned.
-    """
+    """A table, with `title` above and `note` below; `text` wraps and left-aligns cells that are sentences."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -40,22 +28,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A part of a page, in the order of its fields.
 
-    Parameters
-    ----------
-    title : str
-        Its heading.
-    texts : sequence of str
-        Paragraphs.
-    tables : sequence of Table
-        Below the paragraphs.
-    figures : sequence of Figure
-        Below the tables.
-    listing, listing_title : str
-        A long text, such as a config, shown collapsed, and its heading.
-    links : sequence of (str, str)
-        Link texts and addresses relative to the page, at the end.
+    `listing` is a long text, such as a config, shown collapsed; `links` are texts and addresses relative to the page.
     """
 
     title: str
@@ -69,23 +44,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
-
-    Parameters
-    ----------
-    title : str
-        Its heading.
-    lead : sequence of str
-        Summary sentences at the top.
-    sections : sequence of Section
-        The sections.
-    notices : sequence of str
-        Warnings, below the summary.
-    """
+    """A page: heading, summary sentences (`lead`), warnings (`notices`) and sections."""
 
     title: str
     lead: Sequence[str]
-    sections: Sequence[Section] = field(default_factory=list)
+    sections: Sequence[Section] = ()
     notices: Sequence[str] = ()
 
     def html(self) -> str:
@@ -112,8 +75,10 @@ def write_report(folder: Path, page: Page) -> Path:
     figures.mkdir(parents=True, exist_ok=True)
     for section in page.sections:
         for figure in section.figures:
-            png = figure.png
-            write_whole(figures / f"{figure.name}.png", lambda path, png=png: path.write_bytes(png))  # type: ignore[misc]
-    target, html = folder / "report.html", page.html()
-    write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
+            _write(figures / f"{figure.name}.png", figure.png)
+    return _write(folder / "report.html", page.html().encode())
+
+
+def _write(target: Path, content: bytes) -> Path:
+    write_whole(target, lambda partial: partial.write_bytes(content))
     return target

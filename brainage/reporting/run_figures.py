@@ -31,17 +31,15 @@ _GRID = 80
 
 def ages(table: pd.DataFrame) -> Figure | None:
     """Draw the age distribution of each part."""
-    groups = {str(part): group["age"].to_numpy(float) for part, group in table.groupby("split")}
-    drawn = {part: groups[part] for part in _PARTS if len(groups.get(part, ())) >= MIN_SHOWN}
-    drawn = {part: values for part, values in drawn.items() if np.ptp(values) > 0}
+    groups = {part: table.loc[table["split"] == part, "age"].to_numpy(float) for part in _PARTS}
+    drawn = {part: age for part, age in groups.items() if len(age) >= MIN_SHOWN and np.ptp(age) > 0}
     if not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        low, high = (bound(values.min() if bound is min else values.max() for values in drawn.values())
-                     for bound in (min, max))  # fmt: skip
-        grid = np.linspace(low - 3, high + 3, 200)
+        every = np.concatenate(list(drawn.values()))
+        grid = np.linspace(every.min() - 3, every.max() + 3, 200)
         for part, values in drawn.items():
             label = f"{PART_NAMES[part]} (n = {len(values):,})"
             axes.plot(grid, gaussian_kde(values)(grid), color=_PARTS[part], linewidth=2, label=label)
@@ -50,7 +48,8 @@ def ages(table: pd.DataFrame) -> Figure | None:
         axes.legend()
 
     text = ", ".join(f"{PART_NAMES[part]} mean {values.mean():.1f}" for part, values in drawn.items())
-    return draw("ages", f"Smoothed distribution of age in each part of the split: {text} years.", plot, size=(6, 3.6))
+    alt = f"Smoothed distribution of age in each part of the split: {text} years."
+    return draw("ages", alt, plot, size=(6, 3.6), caption="Kernel density estimates of age.")
 
 
 def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
@@ -67,12 +66,12 @@ def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = 
             axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"selected (epoch {best_epoch})")
         losses = curves[["train/loss", "val/loss"]].to_numpy(float)
         axes.set_ylim(0, float(np.nanpercentile(losses, 95)) * 1.3)
-        axes.set(xlabel="epoch", ylabel="MSE (years²)")
+        axes.set(xlabel="epoch (from 0)", ylabel="mean squared error (years²)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
-    alt = f"Training and validation error over {len(curves)} epochs; the selected one is {best_epoch}."
-    caption = "Training error is measured on augmented series and mixed ages, so it is higher than on original ones."
+    alt = f"Training and validation loss over {len(curves)} epochs; the selected one is {best_epoch}."
+    caption = "Training loss is measured on augmented series and mixed ages, not on the original ones."
     return draw("training", alt, plot, size=(6, 3.6), caption=caption if augmented else "")
 
 
@@ -88,7 +87,7 @@ def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure 
         cloud(axes, age, guess, BLUE, points)
         ends = np.array([min(age.min(), guess.min()), max(age.max(), guess.max())])
         axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
-        line(axes, age, guess, RED, "fit")
+        line(axes, age, guess)
         axes.set(xlabel="age (years)", ylabel="predicted age (years)", aspect="equal", adjustable="datalim")
         text = f"MAE {number(values['mae'])}   R² {number(values['r2'])}   r {number(values['pearson_r'])}"
         axes.set_title(f"{text}   n = {len(age):,}")
@@ -114,35 +113,34 @@ def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
             gap = rows[name].to_numpy(float)
             cloud(axes, age, gap, colour, points)
             axes.axhline(0, color=GREY, linestyle="--")
-            line(axes, age, gap, RED, "fit")
+            line(axes, age, gap)
             axes.set(xlabel="age (years)", title=f"{label}, r = {_correlation(age, gap)}")
-        panels[0].set_ylabel("years")
+        panels[0].set_ylabel("gap (years)")
 
-    said = " and ".join(f"{label} (r {_correlation(age, rows[name].to_numpy(float))})"
-                        for name, (label, _) in drawn.items())  # fmt: skip
-    return draw("gap-age", f"Against age, of {len(rows)} participants: {said}.", plot, size=(4.2 * len(drawn), 3.8))
+    each = [f"{label} (r {_correlation(age, rows[name].to_numpy(float))})" for name, (label, _) in drawn.items()]
+    alt = f"Against age, of {len(rows)} participants: {' and '.join(each)}."
+    return draw("gap-age", alt, plot, size=(4.2 * len(drawn), 3.8))
 
 
 def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
     """Draw mean gap and corrected gap by age bin, with intervals of the means."""
-    shown = by_age[by_age["n"] >= MIN_SHOWN]
+    shown = by_age[by_age["n"] >= MIN_SHOWN].astype(float)
     drawn = {name: look for name, look in GAPS.items() if name in shown and shown[name].notna().any()}
     if shown.empty or not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        middle = (shown["age_low"] + shown["age_high"]).to_numpy(float) / 2
+        middle = (shown["age_low"] + shown["age_high"]) / 2
         for shift, (name, (label, colour)) in enumerate(drawn.items()):
-            half = 1.96 * shown[f"{name}_sd"].to_numpy(float) / np.sqrt(shown["n"].to_numpy(float))
-            axes.errorbar(
-                middle + 0.5 * shift, shown[name].to_numpy(float), half, fmt="o-", color=colour, capsize=3, label=label
-            )
+            half = 1.96 * shown[f"{name}_sd"] / np.sqrt(shown["n"])
+            axes.errorbar(middle + 0.5 * shift, shown[name], half, fmt="o-", color=colour, capsize=3, label=label)
         axes.axhline(0, color=GREY, linestyle="--")
         axes.set(xlabel="age (years)", ylabel="mean gap (years)")
         axes.legend()
 
-    return draw("gap-by-age", f"Mean gap and corrected gap in {len(shown)} age bins.", plot, size=(6, 3.8))
+    alt = f"Mean gap and corrected gap in {len(shown)} age bins."
+    return draw("gap-by-age", alt, plot, size=(6, 3.8), caption="Bars: mean ± 1.96 standard errors.")
 
 
 def forest(table: pd.DataFrame) -> Figure | None:
@@ -164,10 +162,7 @@ def forest(table: pd.DataFrame) -> Figure | None:
                 ends = np.abs(np.nan_to_num(np.stack([r - low, high - r])[:, some]))
                 axes.errorbar(r[some], places[some] + shift, xerr=ends, fmt="o", color=colour, capsize=2, label=label)
         axes.axvline(0, color=GREY, linestyle="--")
-        names = [
-            f"{name} *" if q < 0.05 else name for name, q in zip(known["variable"], known["q_partial"], strict=True)
-        ]
-        axes.set_yticks(places, names)
+        axes.set_yticks(places, known["variable"] + np.where(known["q_partial"] < 0.05, " *", ""))
         axes.set(xlabel="correlation (95 % interval)")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
@@ -176,7 +171,8 @@ def forest(table: pd.DataFrame) -> Figure | None:
         f"Partial correlations of the gap with {len(known)} variables; the strongest is {strongest['variable']}, "
         f"{strongest['r_partial']:.2f}."
     )
-    return draw("associations", alt, plot, size=(7.2, 1.4 + 0.42 * len(known)), caption="* q < 0.05")
+    caption = "* q < 0.05 (partial correlation)."
+    return draw("associations", alt, plot, size=(7.2, 1.4 + 0.42 * len(known)), caption=caption)
 
 
 def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, points: str) -> Figure | None:
@@ -184,25 +180,28 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
     gaps = {gap: look for gap, look in GAPS.items() if gap in rows and rows[gap].notna().all()}
     known = values.notna()
     x = values[known].to_numpy(float)
-    if len(x) < MIN_SHOWN or not gaps or (kind != "continuous" and len(_categories(x)) < 2):
+    categories = [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
+    continuous = kind == "continuous"
+    if len(x) < MIN_SHOWN or not gaps or not (continuous or len(categories) > 1):
         return None
 
     def plot(canvas: Canvas) -> None:
         panels = canvas.subplots(1, len(gaps), sharey=True, squeeze=False)[0]
         for axes, (gap, (label, colour)) in zip(panels, gaps.items(), strict=True):
             y = rows.loc[known, gap].to_numpy(float)
-            if kind == "continuous":
+            if continuous:
                 cloud(axes, x, y, colour, points)
-                line(axes, x, y, RED, "fit")
+                line(axes, x, y)
             else:
-                _boxes(axes, x, y, colour)
+                _boxes(axes, {value: y[x == value] for value in categories}, colour)
             axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
             axes.set_xlabel(name, parse_math=False)
             axes.set_title(f"{label}, r = {_correlation(x, y)}", fontsize=10)
-        panels[0].set_ylabel("years")
+        panels[0].set_ylabel("gap (years)")
 
     alt = f"Gap and corrected gap of {len(x)} participants against {name}."
-    return draw(f"phenotype-{slug(name)}", alt, plot, size=(3.3 * len(gaps), 2.9))
+    caption = "" if continuous else "Boxes: quartiles; whiskers: 5th and 95th percentiles."
+    return draw(f"phenotype-{slug(name)}", alt, plot, size=(3.3 * len(gaps), 2.9), caption=caption)
 
 
 def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: str) -> Figure | None:
@@ -229,11 +228,9 @@ def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
     if points == "all":
         axes.scatter(x, y, s=12, color=colour, alpha=max(0.15, min(0.6, 150 / max(len(x), 1))), linewidths=0)
         return
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return
     try:
         density = gaussian_kde(np.stack([x, y]))
-    except np.linalg.LinAlgError:  # all on one line
+    except np.linalg.LinAlgError:  # constant, or all on one line
         return
     grids = [np.linspace(values.min(), values.max(), _GRID) for values in (x, y)]
     mesh = np.meshgrid(*grids)
@@ -242,28 +239,20 @@ def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
     axes.contourf(*mesh, height, levels=np.linspace(0.1, 1, 8) * height.max(), cmap="Blues")
 
 
-def line(axes: Axes, x: _Array, y: _Array, colour: str, label: str) -> None:
+def line(axes: Axes, x: _Array, y: _Array) -> None:
     """Draw the least-squares line."""
     if np.ptp(x) == 0:
         return
     slope, intercept = np.polyfit(x, y, 1)
     ends = np.array([x.min(), x.max()])
-    axes.plot(ends, intercept + slope * ends, color=colour, linewidth=2, label=label)
+    axes.plot(ends, intercept + slope * ends, color=RED, linewidth=2, label="least-squares line")
 
 
-def _categories(x: _Array) -> list[float]:
-    """Return the values of enough participants to be drawn."""
-    return [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
-
-
-def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
+def _boxes(axes: Axes, groups: dict[float, _Array], colour: str) -> None:
     """Draw one box per category: quartiles, and whiskers at 5 and 95 %, without outliers."""
-    categories = _categories(x)
-    if not categories:
-        return
     parts = axes.boxplot(
-        [y[x == value] for value in categories],
-        positions=range(len(categories)),
+        list(groups.values()),
+        positions=range(len(groups)),
         widths=0.55,
         showfliers=False,
         whis=(5, 95),
@@ -272,7 +261,7 @@ def _boxes(axes: Axes, x: _Array, y: _Array, colour: str) -> None:
     )
     for box in parts["boxes"]:
         box.set(facecolor=colour, alpha=0.55)
-    axes.set_xticks(range(len(categories)), [f"{value:g}" for value in categories])
+    axes.set_xticks(range(len(groups)), [f"{value:g}" for value in groups])
 
 
 def _correlation(x: _Array, y: _Array) -> str:

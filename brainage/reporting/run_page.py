@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from brainage.evaluation.accuracy import Accuracy
-from brainage.evaluation.associations import Associations, coded
+from brainage.evaluation.associations import coded
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.gap import MIN_SHOWN, Correction
-from brainage.evaluation.paired import Difference
 from brainage.reporting import run_figures as figures
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table
@@ -21,6 +20,7 @@ from brainage.reporting.text import (
     PART_NAMES,
     correlation_in,
     interval,
+    mean_sd,
     number,
     p_phrase,
     p_text,
@@ -28,6 +28,7 @@ from brainage.reporting.text import (
     signed_interval,
     slug,
     with_interval,
+    years,
 )
 from brainage.system.provenance import commit
 
@@ -46,24 +47,9 @@ _CORRECTIONS = {
 class About:
     """Everything in a report besides the findings.
 
-    Parameters
-    ----------
-    title : str
-        Heading of the page.
-    facts : list of (str, str)
-        Names and values of what was run.
-    config : str
-        The resolved config, as YAML.
-    curves : DataFrame or None
-        ``metrics.csv``.
-    best_epoch : int or None
-        The selected epoch.
-    exclusions : dict of str to int
-        Excluded participants by reason; None where unknown.
-    points : {"all", "none"}
-        ``report.points``.
-    augmented : bool
-        Whether training batches were augmented.
+    `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
+    ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
+    ``report.points``. `augmented` says whether training batches were augmented.
     """
 
     title: str
@@ -71,7 +57,7 @@ class About:
     config: str = ""
     curves: pd.DataFrame | None = None
     best_epoch: int | None = None
-    exclusions: Mapping[str, int] | None = field(default_factory=dict)
+    exclusions: Mapping[str, int] | None = None
     points: str = "all"
     augmented: bool = False
 
@@ -109,28 +95,24 @@ def lead(findings: Findings) -> list[str]:
     accuracy = findings.accuracy
     sentences = [
         f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
-        f"({rows_name(findings)}), whose ages are {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years, from "
-        f"{accuracy.age_min:.0f} to {accuracy.age_max:.0f}. Predicting the mean age of {findings.mean_age_of} gives "
-        f"{accuracy.mean_mae:.2f} years: a skill of {percent(accuracy.skill)}."
+        f"({rows_name(findings)}), aged {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years (range "
+        f"{accuracy.age_min:.0f} to {accuracy.age_max:.0f}). Predicting the mean age of {findings.mean_age_of} gives "
+        f"an MAE of {years(accuracy.mean_mae)}: the skill is {percent(accuracy.skill)}."
     ]
-    if findings.against_ridge is not None:
-        sentences.append(_against(findings.against_ridge))
-    found = _significant(findings.associations)
-    if len(findings.associations.table):
-        named = ", ".join(found) if found else "none"
+    if (difference := findings.against_ridge) is not None:
         sentences.append(
-            f"Of {len(findings.associations.table)} variables, the gap is associated with {named} (q < 0.05, "
-            "adjusted for covariates)."
+            f"Difference in MAE (model - ridge on functional connectivity) on the same {difference.n:,} held-out "
+            f"participants: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}); below 0, the model is "
+            "better."
+        )
+    table = findings.associations.table
+    if len(table):
+        names = ", ".join(table.loc[table["q_partial"] < 0.05, "variable"])
+        sentences.append(
+            f"Of {len(table)} variables, the gap is associated with {names or 'none'} (q < 0.05, adjusted for "
+            "covariates)."
         )
     return sentences
-
-
-def _against(difference: Difference) -> str:
-    return (
-        f"Difference in MAE (model - ridge on functional connectivity) on the same {difference.n:,} held-out "
-        f"participants: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}); below 0, the model is "
-        "better."
-    )
 
 
 def rows_name(findings: Findings) -> str:
@@ -148,36 +130,34 @@ def metric_rows(accuracy: Accuracy) -> list[list[str]]:
     ]
 
 
-def accuracy_table(accuracy: Accuracy) -> Table:
-    """Return all metrics with their intervals, and the ages that they depend on."""
+def _accuracy(findings: Findings, about: About) -> Section:
+    texts = [
+        "Metrics of raw predictions. Those of corrected predictions are not reported: age-bias correction adds age to "
+        "the prediction, which inflates accuracy by construction (Butler et al. 2021, doi 10.1002/hbm.25533). Accuracy "
+        "depends on the age range: compare it with other studies only together with N and ages (de Lange et al. 2022, "
+        f"doi 10.1002/hbm.25837). Intervals are percentiles of {findings.settings.n_resamples:,} bootstrap resamples "
+        "of participants."
+    ]
+    accuracy = findings.accuracy
     rows = [
         *metric_rows(accuracy),
         ["N", f"{accuracy.n:,}", ""],
-        ["age, mean ± SD", f"{accuracy.age_mean:.2f} ± {accuracy.age_sd:.2f} years", ""],
+        ["age, mean ± SD", f"{mean_sd(accuracy.age_mean, accuracy.age_sd)} years", ""],
         ["age, range", f"{accuracy.age_min:.1f} to {accuracy.age_max:.1f} years", ""],
-        ["SD of predictions", f"{accuracy.predicted_sd:.2f} years", ""],
-        ["MAE of the mean predictor", f"{accuracy.mean_mae:.2f} years", ""],
-        ["skill (1 - MAE / that)", percent(accuracy.skill), ""],
+        ["SD of predictions", years(accuracy.predicted_sd), ""],
+        ["MAE of the mean predictor", years(accuracy.mean_mae), ""],
+        ["skill (1 - MAE / MAE of the mean predictor)", percent(accuracy.skill), ""],
     ]
-    return Table(("raw predictions", "value", "95 % interval"), rows)
-
-
-def _accuracy(findings: Findings, about: About) -> Section:
-    texts = [
-        "Of raw predictions, never of corrected ones: age-bias correction adds age to the prediction and inflates "
-        "accuracy by construction (Butler et al. 2021, doi 10.1002/hbm.25533). Accuracy depends on the age range: "
-        "compare it with other studies only together with N and ages (de Lange et al. 2022, doi 10.1002/hbm.25837). "
-        f"Intervals are percentiles of {findings.settings.n_resamples:,} bootstrap resamples of participants."
-    ]
-    tables = [accuracy_table(findings.accuracy)]
+    tables = [Table(("raw predictions", "value", "95 % interval"), rows)]
     if findings.other_parts:
         rows = [
-            [PART_NAMES.get(part, part), f"{accuracy.n:,}", *(number(accuracy.estimates[key].value) for key in METRICS)]
-            for part, accuracy in findings.other_parts.items()
+            [PART_NAMES.get(part, part), f"{other.n:,}", *(number(other.estimates[key].value) for key in METRICS)]
+            for part, other in findings.other_parts.items()
         ]
-        header = ("other rows", "N", *(name for name, _ in METRICS.values()))
-        tables.append(Table(header, rows, note="Training rows were fitted; the epoch was chosen on validation rows."))
-    drawn = [figures.predicted(findings.rows, findings.accuracy, points=about.points)]
+        header = ("other parts", "N", *(name for name, _ in METRICS.values()))
+        note = "The model was fitted on training participants, and its epoch selected on validation participants."
+        tables.append(Table(header, rows, note=note))
+    drawn = [figures.predicted(findings.rows, accuracy, points=about.points)]
     return Section("Accuracy", texts, tables, _some(drawn))
 
 
@@ -190,47 +170,46 @@ def _training(findings: Findings, about: About) -> Section | None:
 
 def _gap(findings: Findings, about: About) -> Section:
     texts = [
-        "The brain-age gap is predicted minus chronological age. It depends on age: predictions regress to the mean."
+        "The brain-age gap is predicted minus chronological age. It depends on age, because predictions regress to the "
+        "mean."
     ]
     texts += [_correction_text(findings.corrections)] if findings.corrections else []
     by_age = findings.by_age
     names = [name for name in ("bag", "bag_corrected") if name in by_age]
-    header = ("age", "N", *(figures.GAPS[name][0] for name in names))
+    header = ("age (years)", "N", *(figures.GAPS[name][0] for name in names))
     rows = [
-        [f"{row.age_low:.0f} to {row.age_high:.0f}", str(row.n), *(_mean_sd(row, name) for name in names)]
-        for row in by_age.itertuples()
+        [
+            f"{row['age_low']:.0f} to {row['age_high']:.0f}",
+            f"{row['n']:,}",
+            *("" if pd.isna(row[name]) else mean_sd(row[name], row[f"{name}_sd"]) for name in names),
+        ]
+        for row in by_age.to_dict("records")
     ]
     note = (
-        f"Means ± SD, in years; bins of fewer than {MIN_SHOWN} participants are only counted. A corrected gap that "
-        "differs from 0 within bins is bias that the correction does not remove "
+        f"Mean ± SD, in years; for bins of fewer than {MIN_SHOWN} participants only N is shown. A mean corrected gap "
+        "other than 0 within a bin is bias that the correction does not remove "
         "(Zhang et al. 2023, doi 10.1016/j.nicl.2023.103319)."
     )
     drawn = [figures.gap_against_age(findings.rows, points=about.points), figures.gap_by_age(by_age)]
     return Section("Brain-age gap", texts, [Table(header, rows, note=note)], _some(drawn))
 
 
-def _mean_sd(row: object, name: str) -> str:
-    mean, sd = getattr(row, name), getattr(row, f"{name}_sd")
-    return "" if mean is None or pd.isna(mean) else f"{mean:.2f} ± {sd:.2f}"
-
-
 def _correction_text(fits: Sequence[Correction]) -> str:
     fit = fits[0]
+    method = f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}."
     if all(other.fitted_on.startswith("validation of ") for other in fits):
         what = "networks" if fit.fitted_on.startswith("validation of network") else "folds"
         slopes, sizes = [other.slope for other in fits], [other.n for other in fits]
         return (
-            f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Each of the {len(fits)} {what} uses a "
-            f"fit on its own validation participants (n = {min(sizes)} to {max(sizes)}), slopes {min(slopes):.4f} to "
-            f"{max(slopes):.4f} per year; findings.json contains all fits."
+            f"{method} Each of the {len(fits)} {what} uses a fit on its own validation participants (n = {min(sizes)} "
+            f"to {max(sizes)}); slopes {min(slopes):.4f} to {max(slopes):.4f} per year. All fits: findings.json."
         )
-    text = (
-        f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}. Fitted on {fit.fitted_on} (n = {fit.n:,}): "
-        f"intercept {fit.intercept:.3f} years, slope {fit.slope:.4f} per year."
+    fitted_on = "validation participants" if fit.fitted_on == "validation" else fit.fitted_on
+    cross = f" Validation participants are corrected by {len(fits) - 1}-fold cross-fitting." if len(fits) > 1 else ""
+    return (
+        f"{method} Fitted on {fitted_on} (n = {fit.n:,}): intercept {fit.intercept:.3f} years, slope {fit.slope:.4f} "
+        f"per year.{cross}"
     )
-    if len(fits) > 1:
-        text += f" Validation rows are corrected by {len(fits) - 1}-fold cross-fitting."
-    return text
 
 
 def _associations(findings: Findings, about: About) -> Section | None:
@@ -239,40 +218,36 @@ def _associations(findings: Findings, about: About) -> Section | None:
         return None
     texts = [
         "Pearson's r of gap and corrected gap with each variable, and the partial r of the raw gap adjusted for the "
-        "covariates of its row; intervals by Fisher's z, q by Benjamini and Hochberg over the partial p of the table. "
-        "Associations, not causes."
+        "covariates in the last column. Intervals are by Fisher's z; p is of the partial r, and q is p after the "
+        "Benjamini-Hochberg correction over the table. Associations are not causes."
     ]
     texts += [f"Excluded: {name}: {reason}." for name, reason in found.left_out.items()]
-    texts += [f"Coded: {name}: {coding}." for name, coding in found.coding.items()]
+    texts += [f"Coding of {name}: {coding}." for name, coding in found.coding.items()]
     if len(found.table) > _MOST_DRAWN:
         texts.append(f"Figures show the {_MOST_DRAWN} of {len(found.table)} variables with the strongest partial r.")
     texts += [f"Interpret with care: {name}: {reason}." for name, reason in found.flagged.items()]
-    return Section("Associations", texts, [associations_table(found)], _association_figures(findings, about))
-
-
-def associations_table(found: Associations) -> Table:
-    """Return the associations as text."""
-    header = ("variable", "kind", "N", "r, gap", "r, corrected", "partial r", "p", "q", "adjusted for")
+    header = ("variable", "kind", "N", "r, gap", "r, corrected gap", "partial r", "p", "q", "adjusted for")
     rows = []
     for row in found.table.to_dict("records"):
+        name = f"{row['variable']} ⚠" if row["variable"] in found.flagged else row["variable"]
         cells = [correlation_in(row, suffix) for suffix in ("", "_corrected", "_partial")]
-        mark = " ⚠" if row["variable"] in found.flagged else ""
+        covariates = row["covariates"].replace("age^2", "age²").replace(" ", ", ")
         p, q = p_text(row["p_partial"]), p_text(row["q_partial"])
-        rows.append([f"{row['variable']}{mark}", row["kind"], f"{row['n']:,}", *cells, p, q, row["covariates"]])
-    return Table(header, rows)
+        rows.append([name, row["kind"], f"{row['n']:,}", *cells, p, q, covariates])
+    return Section("Associations", texts, [Table(header, rows)], _association_figures(findings, about))
 
 
 def _association_figures(findings: Findings, about: About) -> list[Figure]:
     table = findings.associations.table
-    strongest = table.assign(size=table["r_partial"].astype(float).abs()).nlargest(_MOST_DRAWN, "size", keep="first")
-    drawn = [figures.forest(table[table["variable"].isin(set(strongest["variable"]))])]
-    for position, (name, kind) in enumerate(zip(table["variable"], table["kind"], strict=True), start=1):
-        if name in set(strongest["variable"]):
-            values, _ = coded(findings.rows[name])
-            label = f"{name} ({coding})" if (coding := findings.associations.coding.get(name)) else name
-            figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
-            # Numbered, because two names may give the same slug.
-            drawn.append(figure and replace(figure, name=f"phenotype-{position:02d}-{slug(name)}"))
+    strongest = table["r_partial"].abs().sort_values(ascending=False, kind="stable").index[:_MOST_DRAWN]
+    shown = table.loc[strongest.sort_values()]
+    drawn = [figures.forest(shown)]
+    for position, name, kind in zip(shown.index, shown["variable"], shown["kind"], strict=True):
+        values, _ = coded(findings.rows[name])
+        label = f"{name} ({coding})" if (coding := findings.associations.coding.get(name)) else name
+        figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
+        # Numbered, because two names may give the same slug.
+        drawn.append(figure and replace(figure, name=f"phenotype-{position + 1:02d}-{slug(name)}"))
     return _some(drawn)
 
 
@@ -282,17 +257,17 @@ def _motion(findings: Findings) -> Section | None:
         return None
     names = {"age": "age", "predicted_age": "predicted age", "bag": "gap"}
     rows = [
-        [f"correlation with {names[name]}", with_interval(r), p_phrase(p)]
+        [f"r with {names[name]} (95 % interval)", with_interval(r), p_text(p)]
         for name, (r, p) in motion.correlations.items()
     ]
     if motion.alone_mae is not None:
-        rows.append(["MAE of age predicted from motion alone", f"{motion.alone_mae:.2f} years", ""])
+        rows.append(["MAE of age predicted from motion alone", years(motion.alone_mae), ""])
     rows += [
-        [f"MAE in the half with the least motion (n = {motion.n_still:,})", f"{motion.still_mae:.2f} years", ""],
-        [f"MAE in the other half (n = {motion.n - motion.n_still:,})", f"{motion.moving_mae:.2f} years", ""],
+        [f"MAE in the half with the least motion (n = {motion.n_still:,})", years(motion.still_mae), ""],
+        [f"MAE in the other half (n = {motion.n - motion.n_still:,})", years(motion.moving_mae), ""],
     ]
     text = "Older participants move more, and motion changes the series: a network can predict age from motion."
-    return Section("Head motion", [text], [Table((f"N = {motion.n:,}", "", ""), rows)])
+    return Section("Head motion", [text], [Table((f"head motion, N = {motion.n:,}", "value", "p"), rows)])
 
 
 def _truth(findings: Findings) -> Section | None:
@@ -300,16 +275,12 @@ def _truth(findings: Findings) -> Section | None:
     if truth is None:
         return None
     rows = [
-        ["correlation of gap with true gap", number(truth.r), f"best possible {number(truth.best_r)}"],
-        ["correlation of corrected gap with true gap", number(truth.r_corrected), "best possible 1.00"],
-        [
-            "MAE",
-            f"{number(findings.accuracy.estimates['mae'].value)} years",
-            f"best possible {truth.best_mae:.2f} years",
-        ],
+        ["r of gap with true gap", number(truth.r), number(truth.best_r)],
+        ["r of corrected gap with true gap", number(truth.r_corrected), "1.00"],
+        ["MAE", years(findings.accuracy.estimates["mae"].value), years(truth.best_mae)],
     ]
-    text = "Simulated participants have a known true gap. Best possible: age regressed on true brain age."
-    return Section("Known truth", [text], [Table(("", "found", ""), rows)])
+    text = "The true gap of simulated participants is known. Best possible: regression of age on true brain age."
+    return Section("Known truth", [text], [Table(("", "value", "best possible"), rows)])
 
 
 def _exclusions(about: About) -> Section | None:
@@ -319,11 +290,6 @@ def _exclusions(about: About) -> Section | None:
         return Section("Exclusions", ["No participant with a file was excluded."])
     rows = [[reason, str(count)] for reason, count in about.exclusions.items()]
     return Section("Exclusions", tables=[Table(("reason", "participants"), rows)])
-
-
-def _significant(found: Associations) -> list[str]:
-    table = found.table
-    return [str(name) for name in table.loc[table["q_partial"] < 0.05, "variable"]]
 
 
 def _some(drawn: Sequence[Figure | None]) -> list[Figure]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.findings import Findings
 from brainage.reporting.comparison_page import comparison_rows, difference_rows
 from brainage.reporting.run_page import metric_rows, rows_name
-from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval
+from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval, years
 from brainage.system.console import printable, show_table
 
 # Variables printed at most; the report has all of them.
@@ -23,7 +22,10 @@ def show_findings(findings: Findings) -> None:
     table = findings.associations.table
     if len(table):
         strongest = table.sort_values(["q_partial", "p_partial"], kind="stable").head(_N_SHOWN)
-        cells = [_association(row) for row in strongest.to_dict("records")]
+        cells = [
+            [row["variable"], correlation_in(row, "_partial"), p_text(row["q_partial"]), f"{row['n']:,}"]
+            for row in strongest.to_dict("records")
+        ]
         title = f"Correlations with the gap, {len(cells)} of {len(table)} variables"
         show_table(title, ("", "partial r (95 % interval)", "q", "N"), cells)
     for note in findings.notes:
@@ -34,7 +36,7 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
     accuracy = findings.accuracy
     rows = [
         *metric_rows(accuracy),
-        ["mean predictor's MAE", f"{accuracy.mean_mae:.2f} years", f"skill {percent(accuracy.skill)}"],
+        ["MAE of the mean predictor", years(accuracy.mean_mae), f"skill {percent(accuracy.skill)}"],
         ["participants", f"{accuracy.n:,}", f"age {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years"],
     ]
     if (difference := findings.against_ridge) is not None:
@@ -46,14 +48,10 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
     return rows
 
 
-def _association(row: Mapping[Any, Any]) -> list[str]:
-    return [str(row["variable"]), correlation_in(row, "_partial"), p_text(row["q_partial"]), f"{row['n']:,}"]
-
-
 def show_comparison(found: Comparison, parameters: Sequence[int | None], excluded: Sequence[str]) -> None:
     """Print the metrics of all runs, the paired differences, and the excluded jobs."""
     print(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")
     show_table("Raw predictions on these (95 % interval)", *comparison_rows(found, parameters))
-    show_table("Difference in MAE (first - second), paired", *difference_rows(found))
+    show_table("Paired differences in MAE", *difference_rows(found))
     for job in excluded:
         print(f"Excluded: {printable(job)}")

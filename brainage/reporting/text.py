@@ -27,6 +27,16 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"  # + 0.0: no -0.00
 
 
+def years(value: float | None) -> str:
+    """Return a number of years."""
+    return f"{number(value)} years"
+
+
+def mean_sd(mean: float, sd: float) -> str:
+    """Return a mean with its SD."""
+    return f"{number(mean)} ± {number(sd)}"
+
+
 def integer(value: int | None) -> str:
     """Return an integer with thousands separators, or a dash."""
     return "-" if value is None else f"{value:,}"
@@ -62,7 +72,7 @@ def correlation_in(row: Mapping[Any, Any], suffix: str) -> str:
 
 def percent(value: float | None) -> str:
     """Return a fraction in percent, or a dash."""
-    return "-" if value is None else f"{value:.0%}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:.0%}"  # + 0.0: no -0%
 
 
 def p_text(value: float | None) -> str:

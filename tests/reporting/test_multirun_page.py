@@ -37,7 +37,7 @@ def test_the_page_has_each_jobs_overrides_results_and_reason(tmp_path: Path) -> 
         Job(tmp_path / "2", "model.depth=8", row(2, None, "the sequence runs out")),
     ]
     html = write_multirun_report(tmp_path, jobs, ["seed=1"]).read_text()
-    assert "3 jobs, 2 of them finished. In common: seed=1." in html
+    assert "3 jobs, 2 finished. Overrides of all jobs: seed=1." in html
     assert "Lowest validation MSE: 40.75, with model.depth=&lt;b&gt;3." in html and "<b>" not in html
     assert "Job 2: the sequence runs out" in html
     assert 'href="1/report.html"' in html and 'href="0/report.html"' not in html
@@ -47,14 +47,15 @@ def test_the_page_has_each_jobs_overrides_results_and_reason(tmp_path: Path) -> 
 def test_jobs_without_curves_leave_a_table(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     html = write_multirun_report(tmp_path, [Job(tmp_path / "0", "", row(0, None, "no"))], []).read_text()
-    assert "1 jobs, 0 of them finished. In common: the defaults." in html
+    assert "1 jobs, 0 finished. Overrides of all jobs: none." in html
     assert not (tmp_path / "figures" / "curves.png").exists()
 
 
 def test_a_damaged_table_of_epochs_loses_only_what_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_bytes(b"epoch,train/loss,val/loss\n0,9,8\nx,7,6\n1,nan,5\n2,4\n3,inf,-1\n")
-    assert read_curves(path) == {"train": [(0, 9.0), (2, 4.0)], "val": [(0, 8.0), (1, 5.0)]}
+    curves = read_curves(path)
+    assert curves["train"].dropna().to_dict() == {0: 9, 2: 4} and curves["val"].dropna().to_dict() == {0: 8, 1: 5}
     path.write_bytes(b"\xff\xfe\x00")
-    assert read_curves(path) == {"train": [], "val": []}
-    assert read_curves(tmp_path / "nowhere.csv") == {"train": [], "val": []}
+    assert read_curves(path).empty
+    assert read_curves(tmp_path / "nowhere.csv").empty
