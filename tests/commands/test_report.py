@@ -1,4 +1,4 @@
-"""Findings as users get them: at the end of ``train.py``, again by ``report.py``, side by side by ``compare.py``."""
+"""Findings at the end of training, of ``report.py`` and of ``compare.py``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ import pytest
 from brainage.commands import compare as compare_command
 from brainage.commands import report as report_command
 from brainage.evaluation.associations import COLUMNS
-from tests.conftest import Ended, run_command, run_here, train_here
+from tests.conftest import run_command, run_here, train_here
 
 PEOPLE = 300
 FINDINGS = ("associations.csv", "findings.json", "gap.csv", "predictions.csv", "report.html")
 
 
+BASELINES = ("ridge_connectivity", "mean_age", "ridge_motion")
+
+
 @dataclass(frozen=True)
 class Study:
-    """Baselines that were trained, and what was printed."""
+    """Runs of the three `BASELINES`."""
 
     folder: Path
-    ended: Ended
 
     def run(self, number: int) -> Path:
         return self.folder / "outputs" / "baselines" / str(number)
@@ -35,15 +37,11 @@ class Study:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """0 is the connectivity ridge, 1 the mean age, 2 the ridge on motion."""
-    folder = tmp_path_factory.mktemp("findings")
-    words = (
-        "model=ridge_connectivity,mean_age,ridge_motion",
-        f"cohort.n_participants={PEOPLE}",
-        "report.n_resamples=200",
-    )
-    ended = run_command(folder, "train.py", "--multirun", *words, "hydra.sweep.dir=outputs/baselines", "trainer=cpu")
-    return Study(folder, ended)
+    study = Study(tmp_path_factory.mktemp("findings"))
+    words = (f"cohort.n_participants={PEOPLE}", "report.n_resamples=100", f"store.root={study.folder / 'store'}")
+    for number, name in enumerate(BASELINES):
+        train_here(study.run(number), f"model={name}", *words)
+    return study
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -51,10 +49,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_baselines_train_by_the_same_command_with_the_same_outputs(study: Study) -> None:
-    assert study.ended.code == 0, study.ended.text
+def test_baselines_have_the_outputs_of_networks(study: Study) -> None:
     errors = {}
-    for number, name in enumerate(("ridge_connectivity", "mean_age", "ridge_motion")):
+    for number, name in enumerate(BASELINES):
         summary = json.loads((study.run(number) / "summary.json").read_text())
         assert (summary["status"], summary["model"]["name"]) == ("finished", name)
         assert len(read(study.run(number) / "metrics.csv")) == 1
@@ -75,7 +72,7 @@ def test_all_baselines_share_the_split(study: Study) -> None:
     assert len({(study.run(number) / "splits.csv").read_bytes() for number in range(3)}) == 1
 
 
-def test_a_models_file_holds_plain_arrays_that_give_its_predictions(study: Study) -> None:
+def test_a_models_file_contains_plain_arrays_that_give_its_predictions(study: Study) -> None:
     with np.load(study.run(1) / "model.npz", allow_pickle=False) as kept:
         mean = float(kept["intercept"])
     assert {float(row["predicted_age"]) for row in read(study.run(1) / "predictions.csv")} == {mean}
@@ -114,13 +111,13 @@ def test_a_report_is_one_file_that_loads_nothing(study: Study) -> None:
     assert "recipe modern (" not in html  # a baseline is not trained
 
 
-def test_a_network_stands_beside_the_connectivity_ridge(tmp_path: Path) -> None:
-    small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "trainer=cpu", "report.n_resamples=100")
-    ended = run_command(tmp_path, "train.py", f"cohort.n_participants={PEOPLE}", *small, "hydra.run.dir=run")
-    assert ended.code == 0, ended.text
-    assert re.search(r"MAE \(model - ridge, n = 30\) +[+-]\d", ended.out)
-    assert re.search(r"r with true gap: gap, corrected .*best possible 0\.\d\d, 1\.00", ended.out)
-    assert "Report: " in ended.out
+def test_a_network_is_compared_with_the_connectivity_ridge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "report.n_resamples=100")
+    train_here(tmp_path / "run", f"cohort.n_participants={PEOPLE}", *small)
+    printed = capsys.readouterr().out
+    assert re.search(r"MAE \(model - ridge, n = 30\) +[+-]\d", printed)
+    assert re.search(r"r with true gap: gap, corrected .*best possible 0\.\d\d, 1\.00", printed)
+    assert "Report: " in printed
     against = json.loads((tmp_path / "run" / "findings.json").read_text())["against_ridge"]
     assert against["n"] == 30
     trained = (
@@ -128,7 +125,7 @@ def test_a_network_stands_beside_the_connectivity_ridge(tmp_path: Path) -> None:
     )
     html = (tmp_path / "run" / "report.html").read_text()
     assert f"<td>training</td><td>{trained}" in html
-    kept = list((tmp_path / "outputs" / "store").glob("*/connectivity-*.npz"))
+    kept = list((tmp_path / "store").glob("*/connectivity-*.npz"))
     assert len(kept) == 1  # cached with the store
 
 
@@ -138,7 +135,7 @@ Invoke = Callable[..., tuple[int, Path]]
 
 
 @pytest.fixture
-def invoke(tmp_path: Path) -> Invoke:
+def invoke(tmp_path: Path, undrawn: None) -> Invoke:
     """Run ``report.py`` or ``compare.py`` inside this process; return exit code and folder."""
 
     commands = {"report": report_command.report, "compare": compare_command.compare}
@@ -150,14 +147,14 @@ def invoke(tmp_path: Path) -> Invoke:
     return run
 
 
-def test_report_tells_a_finished_run_again(study: Study, tmp_path: Path) -> None:
+def test_report_repeats_the_findings_of_a_run(study: Study, invoke: Invoke) -> None:
     run = study.run(0)
-    ended = run_command(study.folder, "report.py", f"run={run}", f"hydra.run.dir={tmp_path / 'again'}")
-    assert ended.code == 0, ended.text
-    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted([*FINDINGS, "figures"])
+    code, folder = invoke("report", f"run={run}")
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FINDINGS, "figures"])
     for name in ("associations.csv", "gap.csv", "predictions.csv"):
-        assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes()
-    again, first = (json.loads((place / "findings.json").read_text()) for place in (tmp_path / "again", run))
+        assert (folder / name).read_bytes() == (run / name).read_bytes()
+    again, first = (json.loads((place / "findings.json").read_text()) for place in (folder, run))
     assert again["accuracy"] == first["accuracy"]
 
 
@@ -202,11 +199,11 @@ def test_report_takes_a_table_made_elsewhere_and_escapes_its_names(table: Path, 
     assert "7700005" not in html
 
 
-def test_points_none_draws_nobody(table: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_none_draws_no_participant(table: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.axes import Axes
 
     def scatter(*arguments: object, **more: object) -> None:
-        raise AssertionError("a person was drawn")
+        raise AssertionError("a participant was drawn")
 
     monkeypatch.setattr(Axes, "scatter", scatter)
     code, _ = invoke("report", f"predictions={table}", "gap_correction=in_sample", "report.points=none")
@@ -230,31 +227,31 @@ def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, i
     np.testing.assert_allclose(expected["bag_corrected_y"], expected["expected"], atol=1e-9)
 
 
-def test_compare_answers_in_one_page(study: Study, tmp_path: Path) -> None:
-    words = ("compare.py", "runs=outputs/baselines", "ensemble=true", f"hydra.run.dir={tmp_path / 'c'}")
+def test_compare_writes_tables_and_one_page(study: Study, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    words = ("compare.py", "runs=outputs/baselines", "ensemble=true", f"hydra.run.dir={folder}")
     ended = run_command(study.folder, *words)
     assert ended.code == 0, ended.text
     assert "30 test participants are shared, of 30, 30, 30." in ended.out
-    differences = read(tmp_path / "c" / "differences.csv")
+    differences = read(folder / "differences.csv")
     first = next(row for row in differences if row["first"].startswith("1:") and row["second"].startswith("2:"))
     tests = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in (0, 1)]
     by_hand = tests[0]["bag"].abs().mean() - tests[1]["bag"].abs().mean()
     assert float(first["mae_difference"]) == pytest.approx(by_hand)
-    ensemble = pd.read_csv(tmp_path / "c" / "predictions.csv")
+    ensemble = pd.read_csv(folder / "predictions.csv")
     assert list(ensemble) == ["participant_id", "split", "age", "predicted_age", "bag", "predicted_age_sd"]
     members = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in range(3)]
     each = pd.concat([member.set_index("participant_id")["predicted_age"] for member in members], axis=1)
     at = each.loc[ensemble["participant_id"]]
     assert ensemble["predicted_age"].to_numpy() == pytest.approx(at.mean(axis=1).to_numpy())
     assert ensemble["predicted_age_sd"].to_numpy() == pytest.approx(at.std(axis=1).to_numpy())
-    metrics = pd.read_csv(tmp_path / "c" / "comparison.csv").set_index("run")
+    metrics = pd.read_csv(folder / "comparison.csv").set_index("run")
     assert metrics.loc["mean of all", "mae"] == pytest.approx(ensemble["bag"].abs().mean())
-    assert "Ensemble (mean of all runs): MAE" in (tmp_path / "c" / "report.html").read_text()
-    html = (tmp_path / "c" / "report.html").read_text()
-    assert "Paired differences" in html
+    html = (folder / "report.html").read_text()
+    assert "Ensemble (mean of all runs): MAE" in html and "Paired differences" in html
 
 
-def test_seeds_of_one_model_are_told_apart_and_jobs_without_predictions_are_named(
+def test_seeds_of_one_model_have_names_and_jobs_without_predictions_are_named(
     study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = study.run(0)

@@ -110,7 +110,7 @@ def test_no_validation_row_is_corrected_by_a_fit_that_contains_it(method: str) -
     # Then its corrected gap is linear in its own prediction; a fit that contained it would bend (cole) or damp it.
     validation, _, mixed = both()
     usual, _ = corrected_gaps(mixed, validation, method)
-    for row in validation.index:
+    for row in validation.index[::5]:
         moved = []
         for years in (20.0, 40.0):
             table = mixed.copy()

@@ -219,6 +219,7 @@ def test_rank_correlations_are_spearmans() -> None:
     assert np.isnan(rank_correlation(np.arange(4.0), np.ones(4)))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_components_keep_their_numbers(series: NDArray[np.float32], tmp_path: Path) -> None:
     found = explained(Power(), series)
     assert found.component_table()["component"].tolist() == [1, 2, 3, 5]
@@ -262,6 +263,7 @@ def test_maps_of_a_network_that_learned_something_are_not_those_of_random_weight
     assert dict(check_rows(found)[1])["maps with random weights"] == "different"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_maps_that_do_not_depend_on_the_weights_fail_the_check_and_say_so(
     series: NDArray[np.float32], tmp_path: Path
 ) -> None:
@@ -285,6 +287,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_other_draws(serie
     np.testing.assert_array_equal(one.maps.gradients.map, other.maps.gradients.map)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_single_participants_are_left_out_of_a_page_that_is_not_to_show_points(
     series: NDArray[np.float32], tmp_path: Path
 ) -> None:
@@ -298,6 +301,7 @@ def test_single_participants_are_left_out_of_a_page_that_is_not_to_show_points(
     assert "row 1" not in (tmp_path / "none" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_names_on_the_page_are_text(series: NDArray[np.float32], tmp_path: Path) -> None:
     page = explanation_page(explained(Linear(), series), [("run", "<script>x</script>")], title="<b>", points="all")
     html = write_report(tmp_path, page).read_text()

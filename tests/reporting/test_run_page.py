@@ -1,0 +1,97 @@
+"""The report of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.reporting.page import Page, write_report
+from brainage.reporting.run_page import About, findings_page, lead, rows_name
+
+FACTS = [("seed", "43")]
+
+undrawn = pytest.mark.usefixtures("undrawn")
+
+
+def cells(page: Page, section: str) -> dict[str, list[str]]:
+    """Return the rows of a section's tables by their first cell."""
+    (found,) = [part for part in page.sections if part.title == section]
+    return {row[0]: list(row[1:]) for table in found.tables for row in table.rows}
+
+
+def text(page: Page, section: str) -> str:
+    return " ".join(text for part in page.sections if part.title == section for text in part.texts)
+
+
+def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findings, tmp_path: Path) -> None:
+    curves = pd.DataFrame({"epoch": [0, 1], "train/loss": [90.0, 60.0], "val/loss": [95.0, 70.0]})
+    about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2})
+    page = findings_page(findings, about)
+    assert [section.title for section in page.sections] == [
+        "Accuracy", "Participants and training", "Brain-age gap", "Associations", "Head motion", "Known truth",
+        "Exclusions", "What was run",
+    ]  # fmt: skip
+    html = write_report(tmp_path, page).read_text()
+    assert "volunteer" not in html
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {"predicted", "ages", "training", "gap-age", "gap-by-age", "associations",
+                     "phenotype-01-speed", "phenotype-02-hand"}  # fmt: skip
+
+
+def test_the_lead_has_the_accuracy_the_ridge_and_the_associated_variables(findings: Findings) -> None:
+    accuracy, ridge, associated = lead(findings)
+    mae = findings.accuracy.estimates["mae"]
+    assert f"MAE {mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f}) years on 30 participants (test)" in accuracy
+    assert f"{findings.accuracy.mean_mae:.2f} years" in accuracy
+    assert "model - ridge" in ridge and "p = 0.020" in ridge  # (1 + 0) of 101 resamples, on both sides
+    assert "Of 2 variables, the gap is associated with speed (q < 0.05" in associated
+
+
+@undrawn
+def test_accuracy_is_of_the_analysed_rows_and_of_the_other_parts(findings: Findings) -> None:
+    rows = cells(findings_page(findings, About("Title", FACTS)), "Accuracy")
+    assert rows["N"] == ["30", ""]
+    assert rows["MAE"][0] == f"{findings.accuracy.estimates['mae'].value:.2f} years"
+    assert (rows["training"][0], rows["validation"][0]) == ("50", "40")
+
+
+@undrawn
+def test_a_correction_is_described_by_its_fit(findings: Findings) -> None:
+    fit = findings.corrections[0]
+    about = About("Title", FACTS)
+    described = text(findings_page(findings, about), "Brain-age gap")
+    assert f"validation participants (n = 40): intercept {fit.intercept:.3f} years, slope {fit.slope:.4f}" in described
+    folds = [replace(fit, fitted_on=f"validation of fold {number}", n=40 + number) for number in range(3)]
+    described = text(findings_page(replace(findings, corrections=folds), about), "Brain-age gap")
+    assert "Each of the 3 folds" in described and "n = 40 to 42" in described
+
+
+@undrawn
+def test_associations_have_their_covariates_coding_and_exclusions(findings: Findings) -> None:
+    page = findings_page(findings, About("Title", FACTS))
+    assert cells(page, "Associations")["speed"][-1] == "age, age², head_motion"
+    assert "Coding of hand: 0 = left, 1 = right." in text(page, "Associations")
+    assert "Excluded: centre: it does not vary." in text(page, "Associations")
+
+
+@undrawn
+def test_unknown_results_have_no_section(findings: Findings) -> None:
+    predictions = findings.predictions[["participant_id", "split", "age", "predicted_age"]].assign(split=None)
+    settings = AnalysisSettings(n_resamples=100, gap_correction="none")
+    found = analyse(predictions, predictions[["participant_id"]], settings)
+    page = findings_page(found, About("Title", FACTS, exclusions=None))
+    assert [section.title for section in page.sections] == ["Accuracy", "Brain-age gap", "What was run"]
+    assert rows_name(found) == "all rows"
+    assert any("no phenotypes" in notice for notice in page.notices)
+
+
+@undrawn
+@pytest.mark.parametrize(("exclusions", "shown"), [({}, "No participant"), ({"too short": 2}, "")])
+def test_exclusions_are_counted_by_reason(findings: Findings, exclusions: dict[str, int], shown: str) -> None:
+    page = findings_page(findings, About("Title", FACTS, exclusions=exclusions))
+    assert cells(page, "Exclusions") == {reason: [str(n)] for reason, n in exclusions.items()}
+    assert text(page, "Exclusions").startswith(shown)
