@@ -73,7 +73,11 @@ def test_a_folder_with_a_run_or_a_multiruns_jobs_is_refused(name: str, tmp_path:
     assert f"`{name}`" in str(raised.value)
 
 
-def test_a_folder_with_a_mistakes_log_or_no_folder_at_all_is_unused(tmp_path: Path) -> None:
+def test_a_folder_with_the_log_of_a_refused_command_is_unused(tmp_path: Path) -> None:
     (tmp_path / "train.log").touch()
-    ensure_unused(tmp_path)
     ensure_unused(tmp_path / "missing")
+    ensure_unused(tmp_path)
+    with RunFolder(tmp_path) as folder:
+        folder.write_csv("metrics.csv", pd.DataFrame({"epoch": [0]}))
+    with pytest.raises(OutputError, match=r"metrics\.csv"):
+        ensure_unused(tmp_path)

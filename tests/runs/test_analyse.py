@@ -1,0 +1,78 @@
+"""Files and facts of an analysis, from predictions and a summary that are written here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainage.evaluation.findings import AnalysisSettings, analyse
+from brainage.runs.analyse import about_run, write_findings
+
+CONFIG = (
+    "optimizer: {_target_: torch.optim.AdamW, lr: 0.001}\nbatch_size: 8\nrecipe: {circular_shift: false, cutmix: 1}\n"
+)
+
+
+def summary(model: str) -> dict[str, Any]:
+    return {
+        "model": {"name": model, "parameters": 12345},
+        "cohort": {"name": "ukb", "n_participants": 5902, "fingerprint": "f00d"},
+        "n": {"train": 4721, "val": 590, "test": 591},
+        "seed": 7,
+        "epochs": 30,
+        "best_epoch": 21,
+        "seconds": {"ingest": 1.0, "fit": None, "total": 62.25},
+        "commit": None,
+        "versions": {"torch": "2.6"},
+    }
+
+
+def predictions(n: int = 30) -> pd.DataFrame:
+    ages = np.linspace(45.0, 80.0, n)
+    table = pd.DataFrame({"participant_id": [f"p{i}" for i in range(n)], "age": ages})
+    error = np.random.default_rng(1).normal(0, 3, n)
+    return table.assign(split=["train", "val", "test"] * (n // 3), predicted_age=60 + 0.5 * (ages - 60) + error)
+
+
+@pytest.mark.parametrize(("model", "has_epochs"), [("variable1dcnn", True), ("ridge_connectivity", False)])
+def test_only_a_network_has_facts_of_its_training(model: str, has_epochs: bool, tmp_path: Path) -> None:
+    about = about_run(tmp_path, summary(model), CONFIG, "all")
+    facts = dict(about.facts)
+    assert about.title == f"{model}, cohort ukb"
+    assert facts["participants"] == "train 4721, val 590, test 591"
+    assert facts["time"] == "ingest 1.0 s, total 62.2 s"  # without the step that was not timed
+    assert facts["commit"] == "unknown"
+    assert ("epochs" in facts, "training" in facts) == (has_epochs, has_epochs)
+    assert about.augmented and about.best_epoch == 21
+
+
+def test_exclusions_are_counted_by_kind_and_the_curves_are_read(tmp_path: Path) -> None:
+    reasons = ["too short: 300 time points", "NaN or infinity", "too short: 12 time points"]
+    pd.DataFrame({"participant_id": ["a", "b", "c"], "reason": reasons}).to_csv(
+        tmp_path / "exclusions.csv", index=False
+    )
+    (tmp_path / "metrics.csv").write_text("epoch,val/loss\n0,90.5\n1,80.5\n")
+    about = about_run(tmp_path, summary("variable1dcnn"), CONFIG, "all")
+    assert about.exclusions == {"too short": 2, "NaN or infinity": 1}
+    assert about.curves is not None and about.curves["val/loss"].tolist() == [90.5, 80.5]
+
+
+def test_findings_are_tables_json_and_a_page(tmp_path: Path, undrawn: None) -> None:
+    table = predictions()
+    found = analyse(table, table[["participant_id"]], AnalysisSettings(n_resamples=50))
+    about = about_run(tmp_path, summary("variable1dcnn"), CONFIG, "all")
+    write_findings(tmp_path, found, about)
+    names = ("predictions.csv", "associations.csv", "gap.csv", "findings.json", "report.html")
+    assert all((tmp_path / name).is_file() for name in names)
+    written = pd.read_csv(tmp_path / "predictions.csv")
+    assert written["bag"].tolist() == pytest.approx((table["predicted_age"] - table["age"]).tolist())
+    assert "NaN" not in (tmp_path / "findings.json").read_text()
+    json.loads((tmp_path / "findings.json").read_text())
+
+    write_findings(tmp_path, found, about, table[["participant_id"]])  # `predict` writes its own table
+    assert list(pd.read_csv(tmp_path / "predictions.csv")) == ["participant_id"]

@@ -1,0 +1,100 @@
+"""Reanalysis of pooled folds and of tables; ``tests/commands/test_report.py`` runs the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from omegaconf import DictConfig
+
+from brainage.config.commands import ReportCommandConfig, ReportPageConfig
+from brainage.errors import EvaluationError, MissingPathError
+from brainage.runs.job import config_text
+from brainage.runs.reanalyse import report_on
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+N = 60
+Fold = Callable[..., Path]
+
+
+@pytest.fixture
+def fold(composed: Callable[..., DictConfig], tmp_path: Path) -> Fold:
+    """Write the folder of a finished fold that tested some of the simulated participants; return the multirun's."""
+
+    def write(number: int, tested: range, *, n_val: int = 20) -> Path:
+        folder = tmp_path / "folds" / str(number)
+        folder.mkdir(parents=True)
+        words = (f"cohort.n_participants={N}", "split=kfold", f"split.fold={number}", "split.n_folds=2")
+        (folder / "config.yaml").write_text(config_text(composed(*words)))
+        (folder / "summary.json").write_text(json.dumps({"status": "finished", "model": {"name": "variable1dcnn"}}))
+        others = [i for i in range(N) if i not in tested]
+        split = {i: "test" for i in tested} | {i: "val" if i in others[:n_val] else "train" for i in others}
+        ages = np.linspace(46.0, 80.0, N)
+        predicted = 0.5 * ages + 31 + np.random.default_rng(number).normal(0, 2, N)
+        rows = [(f"sim{i:06d}", split[i], ages[i], predicted[i]) for i in range(N)]
+        table = pd.DataFrame(rows, columns=["participant_id", "split", "age", "predicted_age"])
+        table.to_csv(folder / "predictions.csv", index=False)
+        table.query("split == 'test'").to_csv(folder.parent / "pooled_predictions.csv", index=False)
+        return folder.parent
+
+    return write
+
+
+def findings(folder: Path, **given: Any) -> dict[str, Any]:
+    """Report in a folder; return ``findings.json``."""
+    folder.mkdir(exist_ok=True)
+    report_on(ReportCommandConfig(report=ReportPageConfig(n_resamples=100), **given), folder)
+    found: dict[str, Any] = json.loads((folder / "findings.json").read_text())
+    return found
+
+
+def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, tmp_path: Path) -> None:
+    fold(0, range(30))
+    found = findings(tmp_path / "out", run=str(fold(1, range(30, 60))))
+    assert [fit["fitted_on"] for fit in found["gap_correction"]] == ["validation of fold 0", "validation of fold 1"]
+    assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == N
+
+
+def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correction_is_requested(
+    fold: Fold, tmp_path: Path
+) -> None:
+    fold(0, range(30))
+    folds = str(fold(1, range(30, 60), n_val=2))
+    found = findings(tmp_path / "out", run=folds)
+    assert found["gap_correction"] == []
+    assert any(note.startswith("No corrected gap: ") for note in found["notes"])
+    with pytest.raises(EvaluationError):
+        findings(tmp_path / "out", run=folds, gap_correction="linear")
+
+
+def test_folds_must_test_each_participant_once(fold: Fold, tmp_path: Path) -> None:
+    fold(0, range(30))
+    with pytest.raises(EvaluationError, match="each participant once.* 2 runs"):
+        findings(tmp_path / "out", run=str(fold(1, range(29, 60))))
+
+
+def test_pooled_predictions_without_their_runs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pooled_predictions.csv").write_text("")
+    with pytest.raises(EvaluationError, match="there are none.*gap_correction=in_sample"):
+        findings(tmp_path / "out", run=str(tmp_path))
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match="`predictions=.*none.csv`"):
+        findings(tmp_path / "out", predictions=str(tmp_path / "none.csv"))
+
+
+def test_the_command_lines_settings_apply_to_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "made.csv"
+    ages = np.linspace(46.0, 80.0, N)
+    errors = np.random.default_rng(3).normal(0, 2, N)
+    ids = [f"p{i}" for i in range(N)]
+    pd.DataFrame({"participant_id": ids, "age": ages, "predicted_age": 31 + 0.5 * ages + errors}).to_csv(path)
+    found = findings(tmp_path / "out", predictions=str(path), gap_correction="in_sample", seed=5)
+    assert [(fit["method"], fit["n"]) for fit in found["gap_correction"]] == [("in_sample", N)]
+    assert "made.csv" in (tmp_path / "out" / "report.html").read_text()
