@@ -347,7 +347,7 @@ TABLES = [
 
 def unusable(kinds: str, n: int = 12, share: str = "100.0%") -> str:
     """Return what is said where too many people's files cannot be used."""
-    return rf"`cohort.max_excluded_fraction=0.05` is exceeded: {n} of 12 participants .*\({share}\) cannot be used: {kinds}\. Who and why is in .*exclusions.csv"
+    return rf"`cohort.max_excluded_fraction=0.05` is exceeded: {n} of 12 participants .*\({share}\) cannot be used: {kinds}\. The reasons are in .*exclusions.csv"
 
 
 FILES = [
