@@ -45,11 +45,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:
-    """Return one row per job of a multirun, by job number.
-
-    Keys: job, overrides (a list), status, reason, objective, every metric as ``part/metric``, parameters, epochs,
-    best_epoch, seconds. Missing values are None; a job without a summary has the status ``failed``.
-    """
+    """Return one row per job, by job number; missing values are None, a job without a summary has failed."""
     found = {path.parent for path in folder.rglob("summary.json")}
     found |= {path.parents[1] for path in folder.rglob(".hydra/overrides.yaml")}
     jobs = sorted(found, key=lambda path: (path.name.isdigit(), int(path.name) if path.name.isdigit() else 0, path))

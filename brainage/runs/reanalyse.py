@@ -1,4 +1,4 @@
-"""Reanalysis of a finished run, of pooled folds, or of a table of predictions: findings, and the rest of the report."""
+"""Reanalysis of a finished run, of pooled folds, or of a table of predictions."""
 
 from __future__ import annotations
 
@@ -107,18 +107,12 @@ def _corrected_in(run: Run, method: str) -> Corrected:
 
 def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]:
     if not path.is_file():
-        raise MissingPathError(
-            f"`predictions={path}` must be a table, but there is no such file. Name an existing one."
-        )
+        raise MissingPathError(f"`predictions={path}` must be a table, but does not exist. Name an existing one.")
     predictions, notes = read_predictions(path, "predictions")
     settings = replace(AnalysisSettings(strict=True), **_given(config))
     facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
-    about = About(
-        f"Predictions in {path.name}",
-        [*facts, *made_with()[1:]],
-        exclusions=None,
-        points=config.report.points or "all",
-    )
+    facts += made_with()[1:]
+    about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points or "all")
     return analyse(predictions, read_phenotypes(path), settings, notes=notes), about
 
 
@@ -141,7 +135,7 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
 
 
 def _cohort_data(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
-    """Return the run's phenotypes, the ridge's predictions, and notes on what is not available any more."""
+    """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available."""
     config = run.config
     try:
         selection = select_from(config.cohort, config.modality, phenotypes=True)

@@ -1,4 +1,4 @@
-"""The results of a run's steps, and ``summary.json``, which is put together from them once, at the end."""
+"""The results of a run's steps, and ``summary.json``, which is built from them once, at the end."""
 
 from __future__ import annotations
 

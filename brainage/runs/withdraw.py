@@ -23,26 +23,15 @@ T = TypeVar("T")
 # The files of a run, or of a multirun, that contain participant ids.
 TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
 
-# A table that is being written is renamed within seconds; an older one, in seconds, was left by a killed process.
+# Partial tables older than this, in seconds, are of killed processes: a running one renames them at once.
 _ABANDONED_AFTER = 60.0
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What was removed.
+    """Ids that were found; rewritten stores and tables, and what they lost; deleted stores; and errors.
 
-    Parameters
-    ----------
-    participants : frozenset of str
-        Ids that were found anywhere.
-    n_stores, n_rows, n_excluded : int
-        Stores that were rewritten, and the rows and exclusions that they lost.
-    n_damaged, n_unfinished : int
-        Stores that were deleted.
-    n_files, n_lines : int
-        Tables that were rewritten, and the lines that they lost.
-    errors : tuple of str
-        Why stores or tables could not be changed; they are as they were.
+    Damaged and unfinished stores are deleted. A store or table with an error is unchanged.
     """
 
     participants: frozenset[str]
@@ -77,7 +66,7 @@ def withdraw(root: Path, outputs: Path, ids: frozenset[str]) -> Withdrawal:
 
 
 def _each(work: Callable[[Path], T], paths: Iterable[Path]) -> tuple[list[T], list[str]]:
-    """Call `work` with each path; return its results, and the messages of those that failed."""
+    """Call `work` with each path; return the results and the messages of errors."""
     results: list[T] = []
     errors: list[str] = []
     for path in paths:
@@ -89,7 +78,7 @@ def _each(work: Callable[[Path], T], paths: Iterable[Path]) -> tuple[list[T], li
 
 
 def run_tables(outputs: Path) -> list[Path]:
-    """Return the runs' tables below a folder, also behind links, and parts of tables that killed processes left."""
+    """Return the runs' tables below a folder, links followed, and partial tables of killed processes."""
     names = {*TABLES, *(f".{name}.partial" for name in TABLES)}
     found: set[Path] = set()
     seen: set[Path] = set()
@@ -105,9 +94,9 @@ def run_tables(outputs: Path) -> list[Path]:
 
 
 def purge_table(path: Path, ids: Collection[str]) -> list[str]:
-    """Rewrite a table without the lines of these participants, and return the id of each removed line.
+    """Rewrite a table without the lines of these participants; return the id of each removed line.
 
-    Every other byte stays. An abandoned part of a table is deleted. Raises OutputError.
+    Every other byte stays. An abandoned partial table is deleted. Raises an `OutputError`.
     """
     try:
         if path.suffix == ".partial":

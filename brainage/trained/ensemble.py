@@ -32,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class CorrectedGaps:
-    """Corrected gaps, in years (means over the networks), and the corrections that were applied."""
+    """Corrected gaps, in years, means over the networks, and the corrections that were applied."""
 
     gaps: pd.Series[float]
     corrections: list[Correction]

@@ -299,7 +299,7 @@ def test_what_report_refuses(study: Study, table: Path, invoke: Invoke, capsys: 
         ((f"run={run}", f"predictions={table}"), r"`run` or `predictions` must be given, one of them"),
         ((f"run={broken / 'none'}",), r"must be the folder of a finished run, .* does not exist"),
         ((f"run={unfinished}",), r"has no `summary.json`.* resume="),
-        ((f"predictions={broken / 'none.csv'}",), r"must be a table, but there is no such file"),
+        ((f"predictions={broken / 'none.csv'}",), r"must be a table, but does not exist"),
         ((f"predictions={broken / 'lacks.csv'}",), r"but lacks predicted_age\. Rename its columns"),
         ((f"predictions={broken / 'twice.csv'}",), r"one row .*, but 2 rows repeat one"),
         ((f"predictions={broken / 'parts.csv'}",), r"`split` must be train, val or test, or empty, but 120 rows"),

@@ -1,4 +1,4 @@
-"""What happens between the rooms."""
+"""Runs as Hydra calls them: a damaged store, pruning, and a run without evaluation."""
 
 import csv
 import os
@@ -16,10 +16,10 @@ from brainage.training.pruning import trial
 from tests.conftest import FAST
 
 
-def test_a_store_that_is_made_again_gives_everybody_their_own_series(
+def test_a_rebuilt_store_gives_each_participant_the_right_series(
     tmp_path: Path, run_job: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store turns out to be damaged, and meanwhile the first person's file has become unreadable."""
+    """The store turns out to be damaged, and meanwhile another participant's file has become unreadable."""
     tree = tmp_path / "tree"
     write_files(["--layout", "bids", "--out", str(tree), "--participants", "40"])
     files = {path.name.split("_")[0][4:]: path for path in sorted(tree.rglob("*_ts-ica-25.txt"))}
@@ -47,7 +47,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
     build = fit.build
 
     def spy(job: Any, prepared: Any) -> Any:
-        seen.update(people=prepared.participants.table, data=prepared.data)
+        seen.update(table=prepared.participants.table, data=prepared.data)
         return build(job, prepared)
 
     monkeypatch.setattr(fit, "build", spy)
@@ -55,7 +55,7 @@ def test_a_store_that_is_made_again_gives_everybody_their_own_series(
 
     good = [c - 1 for c in range(1, 26) if c not in (4, 23, 24, 25)]
     for part in ("train", "val", "test"):
-        ids = list(seen["people"].query("split == @part")["participant_id"])
+        ids = list(seen["table"].query("split == @part")["participant_id"])
         series = np.concatenate([batch.numpy() for batch, _ in seen["data"].loader(part)])
         for person, held in zip(ids, series, strict=True):
             expected = checked_series(np.loadtxt(files[person]), 25, 490)[good]
@@ -86,7 +86,7 @@ def test_a_training_that_ends_anyway_is_not_pruned(run_job: Callable[..., dict[s
         assert run_job(*FAST, "trainer.max_epochs=2")["status"] == "finished"
 
 
-def test_without_evaluation_the_test_set_stays_shut(run_job: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_without_evaluation_the_test_set_is_unused(run_job: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     summary = run_job(*FAST, "evaluate=false")
     assert summary["status"] == "finished"
     assert summary["objective"]["value"] == summary["metrics"]["val"]["mse"]

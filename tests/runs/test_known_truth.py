@@ -1,4 +1,4 @@
-"""Simulated people, whose true gaps are known: the analysis finds what is there, and nothing where nothing is.
+"""Simulated participants with known true gaps: the analysis finds the one true association, and none without signal.
 
 The predictor is the connectivity ridge on 1,500 participants (validation and test rows analysed, 300 of them): it takes
 seconds, and every predictor's findings come from the same code.
@@ -48,7 +48,7 @@ def test_the_phenotype_that_the_gap_causes_is_found_and_no_other(
 
 
 @pytest.mark.slow
-def test_where_nothing_is_nothing_is_found(run_job: RunJob) -> None:
+def test_without_signal_nothing_is_found(run_job: RunJob) -> None:
     n_no_r2 = n_no_association = 0
     for seed in SEEDS:
         table, findings = found(run_job, f"cohort.seed={seed}", "cohort.signal=0")

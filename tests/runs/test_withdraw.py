@@ -34,7 +34,7 @@ def withdraw(folder: Path, *numbers: int) -> str:
     return "withdrawn.csv"
 
 
-def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
+def test_purge_writes_the_store_that_a_run_without_these_participants_would_write(
     root: Path, tmp_path: Path, store_command: Command
 ) -> None:
     before = make(root, PEOPLE)
@@ -44,12 +44,12 @@ def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
     assert "Participants: 2 of the 3 in `withdrawn.csv` found." in ended.out
     assert "2 purged of 2 rows and 2 exclusions." in ended.out
     assert ended.err == ""
-    # No store is found under an old name, and what is there is what would be made anew, bit for bit.
-    anew = {n_times: make(tmp_path / "anew", without(3, 4), n_times) for n_times in (N_TIMES, 5)}
+    # No store has an old name, and each is bit for bit a store that is written without these participants.
+    fresh = {n_times: make(tmp_path / "fresh", without(3, 4), n_times) for n_times in (N_TIMES, 5)}
     purged = {path.name for path in root.iterdir() if path.is_dir()}
-    assert purged == {anew[N_TIMES].fingerprint, anew[5].fingerprint, unconcerned.fingerprint}
+    assert purged == {fresh[N_TIMES].fingerprint, fresh[5].fingerprint, unconcerned.fingerprint}
     assert not {before.fingerprint, other_times.fingerprint} & purged
-    for store in anew.values():
+    for store in fresh.values():
         there = load_store(root / store.fingerprint)
         store_files.verify(there, range(7))
         assert (there.folder / "series.npy").read_bytes() == (store.folder / "series.npy").read_bytes()
@@ -59,7 +59,7 @@ def test_purge_leaves_just_the_store_that_a_run_without_these_people_would_make(
     assert not any(b"secret-p4" in path.read_bytes() for path in root.rglob("*") if path.is_file())
 
 
-def test_after_a_purge_a_run_without_these_people_reads_nothing_and_one_with_them_reads_all(
+def test_after_a_purge_a_run_without_these_participants_reads_nothing_and_one_with_them_reads_all(
     root: Path, tmp_path: Path, store_command: Command
 ) -> None:
     log = tmp_path / "log"
@@ -74,7 +74,7 @@ def test_after_a_purge_a_run_without_these_people_reads_nothing_and_one_with_the
     assert log.read_text() == "read\n" * 5
 
 
-def test_a_second_purge_finds_nobody_and_says_so(root: Path, tmp_path: Path, store_command: Command) -> None:
+def test_a_second_purge_finds_no_participant_and_says_so(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, PEOPLE)
     ids = withdraw(tmp_path, 1)
     assert store_command("purge", "--ids", ids).code == 0
@@ -96,14 +96,14 @@ def test_a_purge_that_was_killed_before_the_old_store_went_is_completed(
     assert (new.folder / "series.npy").stat().st_ino == inode
 
 
-def test_a_store_of_withdrawn_people_only_is_deleted(root: Path, tmp_path: Path, store_command: Command) -> None:
+def test_a_store_of_withdrawn_participants_only_is_deleted(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, {"secret-p1": FakeScan(1), "secret-p3": FakeScan(-1)})
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1, 3))
     assert "1 purged of 1 rows and 1 exclusions." in ended.out
     assert [path for path in root.iterdir() if path.is_dir()] == []
 
 
-def test_excluded_people_only_can_be_left(root: Path, tmp_path: Path, store_command: Command) -> None:
+def test_a_store_may_have_excluded_participants_only(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, without(3))
     store_command("purge", "--ids", withdraw(tmp_path, 0, 1, 2, 4, 5, 6, 8, 9))
     rest = make(root, {"secret-p7": FakeScan(-7)})
@@ -126,7 +126,7 @@ def test_a_damaged_store_is_purged_by_deleting_it(
     assert [path for path in root.iterdir() if path.is_dir()] == []
 
 
-def test_damage_in_the_row_of_somebody_who_withdrew_harms_nobody(
+def test_damage_in_the_row_of_a_withdrawn_participant_is_removed_with_it(
     root: Path, tmp_path: Path, store_command: Command
 ) -> None:
     store = make(root, PEOPLE)
@@ -134,7 +134,7 @@ def test_damage_in_the_row_of_somebody_who_withdrew_harms_nobody(
     assert "1 purged of 1 rows" in store_command("purge", "--ids", withdraw(tmp_path, 1)).out
 
 
-def test_unfinished_leftovers_are_deleted_unless_somebody_is_at_work(
+def test_unfinished_leftovers_are_deleted_unless_another_process_writes_there(
     root: Path, tmp_path: Path, store_command: Command
 ) -> None:
     for name in ("0123456789abcdef", "fedcba9876543210"):
@@ -189,7 +189,7 @@ def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_com
     assert sorted(path.name for path in run.iterdir()) == sorted([*TABLES, "notes.csv"])
 
 
-def test_a_table_without_these_people_is_not_touched(tmp_path: Path, store_command: Command) -> None:
+def test_a_table_without_these_participants_is_not_touched(tmp_path: Path, store_command: Command) -> None:
     table = tmp_path / "outputs" / "splits.csv"
     table.parent.mkdir()
     table.write_text(TABLES["splits.csv"])
@@ -199,7 +199,7 @@ def test_a_table_without_these_people_is_not_touched(tmp_path: Path, store_comma
 
 
 @pytest.mark.parametrize("text", ["eid;split\nsecret-p1;train\n", 'participant_id\n"secret-p1\n', "\nsecret-p1\n"])
-def test_a_table_that_cannot_be_looked_through_is_named_and_the_rest_is_purged(
+def test_a_table_that_cannot_be_parsed_is_named_and_the_rest_is_purged(
     text: str, tmp_path: Path, store_command: Command
 ) -> None:
     outputs = tmp_path / "outputs"
@@ -249,7 +249,7 @@ def test_a_list_that_is_none_is_refused_before_anything_is_removed(
     assert store.folder.exists()
 
 
-def test_an_empty_list_removes_nobody(root: Path, tmp_path: Path, store_command: Command) -> None:
+def test_an_empty_list_removes_no_participant(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, PEOPLE)
     ended = store_command("purge", "--ids", withdraw(tmp_path))
     assert ended.code == 0
@@ -263,7 +263,7 @@ def test_in_the_wrong_folder_the_warning_says_what_does_not_exist(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_people_are_purged_from_a_real_run_and_the_next_run_takes_up_the_store(
+def test_participants_are_purged_from_a_real_run_and_the_next_run_uses_the_store(
     tmp_path: Path, command: Command
 ) -> None:
     assert command("train.py", *FAST).code == 0

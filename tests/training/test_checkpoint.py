@@ -1,4 +1,4 @@
-"""A checkpoint is there whole, or as it was before."""
+"""Checkpoints are written atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brainage.training.checkpoint import AtomicCheckpointIO
 
 
 class Stopped:
-    """Somebody asks the process to stop while this is written; it reads as the number 1."""
+    """Sends SIGTERM to the process while it is pickled; unpickles as 1."""
 
     def __reduce__(self) -> tuple[type[int], tuple[str]]:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -34,7 +34,7 @@ class Linear(nn.Module):
 
 
 class Data(LightningDataModule):
-    """21 people to train on, 6 to validate with; age is in the first channel's mean."""
+    """21 training and 6 validation participants; age is in the first channel's mean."""
 
     def __init__(self, augmentation: Augmentation = Augmentation()) -> None:  # noqa: B008 - frozen
         super().__init__()
@@ -107,7 +107,7 @@ def test_training_stops_when_the_validation_loss_does_not_fall(tmp_path: Path) -
     assert result.best_epoch == 0
 
 
-def test_checkpoints_hold_tensors_and_plain_values_only(tmp_path: Path) -> None:
+def test_checkpoints_contain_tensors_and_plain_values_only(tmp_path: Path) -> None:
     fitted(tmp_path)
     for name, epoch in (("best", None), ("last", 3)):
         checkpoint = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)

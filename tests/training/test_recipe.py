@@ -28,7 +28,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def test_augmented_batches_are_what_is_trained_on(part: str, plain: pd.DataFrame, tmp_path: Path) -> None:
     changed, again = (epochs(tmp_path / name, "recipe=none", part) for name in ("run", "again"))
     losses = ["train/loss", "val/loss"]
-    pd.testing.assert_frame_equal(changed[losses], again[losses], check_exact=True)  # no chance beside the recipe's own
+    pd.testing.assert_frame_equal(changed[losses], again[losses], check_exact=True)  # no randomness but the recipe's
     assert (changed["train/loss"] != plain["train/loss"]).all()
 
 
