@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass as validated
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ArgsKwargs
 
 from brainage.errors import ConfigError, nearest
 
@@ -39,8 +40,6 @@ def choice(*choices: str) -> AfterValidator:
 def checked(group: str = "") -> Callable[[type[T]], type[T]]:
     """Return a decorator of dataclasses: a value that breaks its annotation's rule is a ConfigError.
 
-    A class with a decorated base cannot have a ``default_factory`` of its own.
-
     Parameters
     ----------
     group : str
@@ -49,17 +48,16 @@ def checked(group: str = "") -> Callable[[type[T]], type[T]]:
 
     def decorate(cls: type[T]) -> type[T]:
         # Built at the first use: composing a config needs no rules.
-        made: Any = validated(cls, config=ConfigDict(defer_build=True))
+        validator = cache(lambda: TypeAdapter(cls).validator)
 
         def init(self: Any, *arguments: Any, **values: Any) -> None:
             try:
-                made.__init__(self, *arguments, **values)
+                validator().validate_python(ArgsKwargs(arguments, values), self_instance=self)
             except ValidationError as error:
-                raise _config_error(error, made, group) from None
+                raise _config_error(error, cls, group) from None
 
-        # A subclass, since pydantic sets `__init__` once more when it builds.
-        names = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-        return type(cls.__name__, (made,), {"__init__": init, **names})
+        cls.__init__ = init  # type: ignore[method-assign]
+        return cls
 
     return decorate
 
