@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("a", encoding="utf-8") as output:
-        output.write(f"$ brainage {' '.join(words)}\n")
+        output.write(f"$ {shlex.join(['brainage', *words])}\n")
         output.flush()
         process = None
         try:
@@ -53,10 +54,9 @@ def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
 
 def step_error(label: str, words: Sequence[str], code: int, log_file: Path) -> StudyStepError:
     """Return the error of a step whose command failed, with the end of what it printed."""
-    lines = [line.strip() for line in log_file.read_text(encoding="utf-8", errors="replace").splitlines()]
-    start = max(number for number, line in enumerate(lines) if line.startswith("$ brainage "))
+    last = log_file.read_text(encoding="utf-8", errors="replace").rpartition("$ brainage ")[2]
     # Hydra's errors end with a line that explains HYDRA_FULL_ERROR.
-    printed = [line for line in lines[start + 1 :] if line and "HYDRA_FULL_ERROR" not in line]
+    printed = [line.strip() for line in last.splitlines()[1:] if line.strip() and "HYDRA_FULL_ERROR" not in line]
     how = f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
     return StudyStepError(
         f"step {label}: brainage {words[0]} {how}, and the steps after it were not run. The last lines in `{log_file}` "

@@ -94,7 +94,7 @@ def test_draws_are_distributed_as_the_published_space_restricted_to_feasible_poi
         assert chisquare(observed, theirs * observed.sum() / theirs.sum()).statistic / 1.5 < 5 * len(usual) + 10, key
 
 
-def test_a_space_in_which_little_is_feasible_is_counted_and_drawn_evenly() -> None:
+def test_a_space_with_few_feasible_points_is_enumerated_and_drawn_evenly() -> None:
     """Of 14 kernels, 10 depths, 4 strides and more, only the smallest networks have so few parameters."""
     feasible = FeasibleSpace(published(), checked(max_parameters=400), geometry.depends_on)
     rng = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def test_a_space_in_which_nothing_is_feasible_is_refused_with_a_reason() -> None
         FeasibleSpace(space, checked(max_parameters=10**12), geometry.depends_on)
 
 
-def test_log_whole_numbers_are_as_probable_where_they_are_counted_as_where_they_are_drawn() -> None:
+def test_log_integers_have_the_same_probabilities_when_enumerated_and_when_drawn() -> None:
     space = parse_space({"model.kernel_size": "tag(log,range(1,9))"}, [])
 
     feasible = FeasibleSpace(space, lambda point: None)

@@ -299,7 +299,7 @@ def test_two_objectives_have_a_front_and_no_history(tmp_path: Path) -> None:
     assert "of 5 trials, with the front of the best" in " ".join(str(image["alt"]) for image in seen.images)
 
 
-def test_a_front_of_scores_that_may_be_negative_is_drawn_either_way_round(tmp_path: Path) -> None:
+def test_a_front_of_negative_scores_is_drawn_in_both_orders_of_objectives(tmp_path: Path) -> None:
     for number, (directions, objectives) in enumerate(
         [
             (("maximize", "minimize"), ("objective", "parameters")),

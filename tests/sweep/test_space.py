@@ -72,7 +72,7 @@ def test_a_sweep_in_which_all_is_fixed_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, 3, 1e-05, 0.1, "adam", "a b", "it's", "x=1,2", "true", "3", "a/b"])
-def test_a_value_comes_back_from_hydras_grammar_as_it_was(value: object) -> None:
+def test_hydras_grammar_parses_a_quoted_value_as_it_was(value: object) -> None:
     (word,) = as_overrides({"a.b": value})
     parsed = OverridesParser.create().parse_override(word).value()
     found = getattr(parsed, "text", parsed)
@@ -80,7 +80,7 @@ def test_a_value_comes_back_from_hydras_grammar_as_it_was(value: object) -> None
     assert type(found) is type(value)
 
 
-def test_corners_hold_every_extreme_and_every_choice() -> None:
+def test_corners_contain_every_extreme_and_every_choice() -> None:
     space = parse_space({"a": "range(2,9)", "b": "choice(x,y,z)", "c": "interval(0,1)"}, [])
     points = list(corners(space))
     assert {point["a"] for point in points} == {2, 8}
