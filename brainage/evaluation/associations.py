@@ -82,9 +82,9 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     for name in variables:
         values, reason = coded(rows[name])
         known = values.notna() & rows["age"].notna() & rows["bag"].notna()
-        people, values = rows[known], values[known]
-        if reason or len(people) < MIN_ROWS:
-            left_out[name] = reason or f"{len(people)} participants have a value, and {MIN_ROWS} are needed"
+        participants, values = rows[known], values[known]
+        if reason or len(participants) < MIN_ROWS:
+            left_out[name] = reason or f"{len(participants)} participants have a value, and {MIN_ROWS} are needed"
         elif values.nunique() < 2:
             left_out[name] = "it does not vary"
         else:
@@ -94,7 +94,7 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
             fewest = int(values.value_counts().min())
             if kind != "continuous" and fewest < MIN_CASES:
                 flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in its rarest category"
-            found.append({"variable": name, "kind": kind, "n": len(people), **_row(people, values, name)})
+            found.append({"variable": name, "kind": kind, "n": len(participants), **_row(participants, values, name)})
     table = pd.DataFrame(found, columns=list(COLUMNS))
     numbers = [name for name in COLUMNS if name.startswith(("r", "p"))]
     table[numbers] = table[numbers].astype(float)  # a column of missing values too
@@ -145,15 +145,15 @@ def adjusted(p: pd.Series) -> pd.Series:
     return q
 
 
-def _row(people: pd.DataFrame, values: pd.Series, name: str) -> dict[str, object]:
+def _row(participants: pd.DataFrame, values: pd.Series, name: str) -> dict[str, object]:
     variable, n = values.to_numpy(float), len(values)
-    held, names = covariates(people, without=name)
-    gap = people["bag"].to_numpy(float)
+    columns, names = covariates(participants, without=name)
+    gap = participants["bag"].to_numpy(float)
     row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
-    corrected = people.get("bag_corrected")
+    corrected = participants.get("bag_corrected")
     if corrected is not None and corrected.notna().all():
         row |= _columns("_corrected", pearson(corrected.to_numpy(float), variable), n)
-    r, n_covariates = partial_correlation(gap, variable, held)
+    r, n_covariates = partial_correlation(gap, variable, columns)
     return row | _columns("_partial", r, n, n_covariates)
 
 
@@ -167,12 +167,12 @@ def _columns(suffix: str, r: float, n: int, n_covariates: int = 0) -> dict[str, 
     }
 
 
-def covariates(people: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]]:
+def covariates(participants: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]]:
     """Return the covariates: age, age squared, and sex, head motion and site where they exist and vary.
 
     Parameters
     ----------
-    people : DataFrame
+    participants : DataFrame
         One row per participant. No participant is lost to a missing covariate: the mean is imputed and an indicator
         column added; a missing site is a site of its own.
     without : str
@@ -183,33 +183,33 @@ def covariates(people: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]
     array of shape (n_participants, n_columns), list of str
         Columns without an intercept, and the names of the covariates.
     """
-    age = people["age"].to_numpy(float)
+    age = participants["age"].to_numpy(float)
     centred = age - age.mean()
     columns, names = [centred, centred**2], ["age", "age^2"]
     for name in ("sex", "head_motion"):
-        if name in people and name != without and people[name].nunique() > 1:
-            values = people[name].to_numpy(float)
+        if name in participants and name != without and participants[name].nunique() > 1:
+            values = participants[name].to_numpy(float)
             missing = np.isnan(values)
             columns.append(np.where(missing, np.nanmean(values), values))
             if missing.any():
                 columns.append(missing.astype(float))
             names.append(name)
-    if "site" in people and without != "site":
-        sites = people["site"].astype("string").fillna("")
+    if "site" in participants and without != "site":
+        sites = participants["site"].astype("string").fillna("")
         if sites.nunique() > 1:
             columns += [(sites == site).to_numpy(float) for site in sorted(sites.unique())[1:]]
             names.append("site")
     return np.stack(columns, axis=1), names
 
 
-def partial_correlation(a: _Array, b: _Array, held: _Array) -> tuple[float, int]:
+def partial_correlation(a: _Array, b: _Array, covariates: _Array) -> tuple[float, int]:
     """Correlate the residuals of two variables after regression on covariates.
 
     Parameters
     ----------
     a, b : array of shape (n_participants,)
         The variables.
-    held : array of shape (n_participants, n_columns)
+    covariates : array of shape (n_participants, n_columns)
         The covariates, without an intercept.
 
     Returns
@@ -217,7 +217,7 @@ def partial_correlation(a: _Array, b: _Array, held: _Array) -> tuple[float, int]
     float, int
         The partial correlation, NaN where a residual is zero, and the number of linearly independent covariates.
     """
-    design = np.column_stack([np.ones(len(a)), held])
+    design = np.column_stack([np.ones(len(a)), covariates])
     scale = np.abs(design).max(axis=0)
     basis, strengths, _ = np.linalg.svd(design / np.where(scale > 0, scale, 1), full_matrices=False)
     basis = basis[:, strengths > 1e-10 * strengths[0]]

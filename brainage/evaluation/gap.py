@@ -71,14 +71,14 @@ class Correction:
         return predicted - age - (self.intercept + self.slope * age)
 
 
-def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correction:
+def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> Correction:
     """Fit a correction.
 
     Parameters
     ----------
     method : {"linear", "cole", "in_sample"}
         See `Correction`.
-    people : DataFrame
+    participants : DataFrame
         ``participant_id``, ``age`` and ``predicted_age`` of the fitted rows.
     fitted_on : str
         Name of these rows.
@@ -88,11 +88,11 @@ def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correct
     EvaluationError
         Too few rows, all of the same age, or a slope too small for ``cole``.
     """
-    age, predicted = people["age"].to_numpy(float), people["predicted_age"].to_numpy(float)
-    if len(people) < MIN_FITTED or np.ptp(age) == 0:
+    age, predicted = participants["age"].to_numpy(float), participants["predicted_age"].to_numpy(float)
+    if len(participants) < MIN_FITTED or np.ptp(age) == 0:
         raise EvaluationError(
             f"`gap_correction={method}` needs {MIN_FITTED} participants of different ages in the fitted rows "
-            f"({fitted_on}), but there are {len(people)}. Use gap_correction=none, or more participants."
+            f"({fitted_on}), but there are {len(participants)}. Use gap_correction=none, or more participants."
         )
     target = predicted if method == "cole" else predicted - age
     centred = age - age.mean()
@@ -104,8 +104,8 @@ def fit_correction(method: str, people: pd.DataFrame, fitted_on: str) -> Correct
             "gap_correction=linear."
         )
     intercept = float(target.mean() - slope * age.mean())
-    digest = hashlib.sha256("\n".join(sorted(map(str, people["participant_id"]))).encode()).hexdigest()
-    return Correction(method, intercept, slope, len(people), fitted_on, digest[:16])
+    digest = hashlib.sha256("\n".join(sorted(map(str, participants["participant_id"]))).encode()).hexdigest()
+    return Correction(method, intercept, slope, len(participants), fitted_on, digest[:16])
 
 
 def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
@@ -201,12 +201,12 @@ def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
     low = np.floor(rows["age"].to_numpy(float) / width) * width
     found = []
     for begin in np.unique(low):
-        people = rows[low == begin]
-        enough = len(people) >= MIN_SHOWN
-        row: dict[str, object] = {"age_low": begin, "age_high": begin + width, "n": len(people)}
+        participants = rows[low == begin]
+        enough = len(participants) >= MIN_SHOWN
+        row: dict[str, object] = {"age_low": begin, "age_high": begin + width, "n": len(participants)}
         for name in (column for column in ("bag", "bag_corrected") if column in rows):
-            row[name] = people[name].mean() if enough else None
-            row[f"{name}_sd"] = people[name].std() if enough else None
+            row[name] = participants[name].mean() if enough else None
+            row[f"{name}_sd"] = participants[name].std() if enough else None
         found.append(row)
     return pd.DataFrame(found)
 

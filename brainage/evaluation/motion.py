@@ -54,25 +54,27 @@ def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
     """
     if "head_motion" not in rows:
         return None
-    people = rows[rows["head_motion"].notna()]
-    motion = people["head_motion"].to_numpy(float)
-    if len(people) < MIN_ROWS or np.ptp(motion) == 0:
+    participants = rows[rows["head_motion"].notna()]
+    motion = participants["head_motion"].to_numpy(float)
+    if len(participants) < MIN_ROWS or np.ptp(motion) == 0:
         return None
     correlations = {}
     for name in ("age", "predicted_age", "bag"):
-        r = pearson(motion, people[name].to_numpy(float))
-        correlations[name] = (correlation_estimate(r, len(people)), correlation_p(r, len(people)))
-    error = people["bag"].abs().to_numpy()
-    still = np.zeros(len(people), dtype=bool)
-    still[np.argsort(motion, kind="stable")[: (len(people) + 1) // 2]] = True
+        r = pearson(motion, participants[name].to_numpy(float))
+        correlations[name] = (correlation_estimate(r, len(participants)), correlation_p(r, len(participants)))
+    error = participants["bag"].abs().to_numpy()
+    still = np.zeros(len(participants), dtype=bool)
+    still[np.argsort(motion, kind="stable")[: (len(participants) + 1) // 2]] = True
     still_mae, moving_mae = float(error[still].mean()), float(error[~still].mean())
-    return Motion(len(people), correlations, _alone(people, training), int(still.sum()), still_mae, moving_mae)
+    return Motion(
+        len(participants), correlations, _alone(participants, training), int(still.sum()), still_mae, moving_mae
+    )
 
 
-def _alone(people: pd.DataFrame, training: pd.DataFrame) -> float | None:
+def _alone(participants: pd.DataFrame, training: pd.DataFrame) -> float | None:
     known = training[training["head_motion"].notna()] if "head_motion" in training else training.iloc[:0]
     if len(known) < MIN_ROWS or known["head_motion"].nunique() < 2:
         return None
     slope, intercept = np.polyfit(known["head_motion"].to_numpy(float), known["age"].to_numpy(float), 1)
-    predicted = intercept + slope * people["head_motion"].to_numpy(float)
-    return float(np.abs(predicted - people["age"].to_numpy(float)).mean())
+    predicted = intercept + slope * participants["head_motion"].to_numpy(float)
+    return float(np.abs(predicted - participants["age"].to_numpy(float)).mean())

@@ -90,8 +90,8 @@ def test_associations_have_the_columns_that_others_build_on(study: Study) -> Non
 
 
 def test_gaps_are_corrected_by_a_fit_on_validation_that_is_saved(study: Study) -> None:
-    people = pd.read_csv(study.run(0) / "predictions.csv")
-    val, test = (people[people["split"] == part] for part in ("val", "test"))
+    participants = pd.read_csv(study.run(0) / "predictions.csv")
+    val, test = (participants[participants["split"] == part] for part in ("val", "test"))
     slope, intercept = np.polyfit(val["age"], val["bag"], 1)
     expected = test["bag"] - (intercept + slope * test["age"])
     np.testing.assert_allclose(test["bag_corrected"], expected, atol=1e-9)
@@ -281,7 +281,9 @@ def test_seeds_of_one_model_have_names_and_jobs_without_predictions_are_named(
 # --- Mistakes ---
 
 
-def test_what_report_refuses(study: Study, table: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_refuses_mistakes_with_one_message(
+    study: Study, table: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = study.run(0)
     frame = pd.read_csv(table)
     broken = table.parent
@@ -329,17 +331,19 @@ def test_what_report_refuses(study: Study, table: Path, invoke: Invoke, capsys: 
         assert not folder.exists()  # nothing half-written
 
 
-def test_what_compare_refuses(study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_refuses_mistakes_with_one_message(
+    study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = (f"cohort.n_participants={PEOPLE}", "model=mean_age", "report.n_resamples=100", "split.seed=1")
     one, run = train_here(tmp_path / "other" / "0", *words), study.run(0)
-    people = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
-    first = people.index[people["split"] == "test"][0]
+    participants = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    first = participants.index[participants["split"] == "test"][0]
     for part in ("train", "val"):
         leaking = tmp_path / part
         leaking.mkdir()
         for name in ("config.yaml", "summary.json"):
             (leaking / name).write_bytes((run / name).read_bytes())
-        known = people.assign(split=people["split"].where(people.index != first, part))
+        known = participants.assign(split=participants["split"].where(participants.index != first, part))
         known.to_csv(leaking / "predictions.csv", index=False)
     cases = [
         ((f"runs=[{run}]",), r"must name .* two finished runs.* but got 1\."),

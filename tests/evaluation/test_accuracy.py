@@ -25,7 +25,7 @@ BY_LIBRARY: dict[str, Callable[[_Array, _Array], float]] = {
 }
 
 
-def people(n: int = 23, seed: int = 0, *, ties: bool = True) -> tuple[_Array, _Array]:
+def participants(n: int = 23, seed: int = 0, *, ties: bool = True) -> tuple[_Array, _Array]:
     rng = np.random.default_rng(seed)
     age = rng.uniform(45, 80, n)
     predicted = 60 + 0.5 * (age - 60) + rng.normal(0, 5, n)
@@ -56,7 +56,7 @@ def test_accuracy_agrees_with_numbers_by_hand() -> None:
     assert values == pytest.approx(by_hand, abs=1e-12)
 
 
-def test_two_people_have_a_spread_and_one_has_none() -> None:
+def test_two_participants_have_an_sd_and_one_has_none() -> None:
     two, one = measured([50, 60], [55, 57]), measured([50], [55])
     assert (two.age_sd, two.predicted_sd) == pytest.approx((math.sqrt(50), math.sqrt(2)), abs=1e-12)
     assert (one.age_sd, one.predicted_sd) == (0, 0)
@@ -71,7 +71,7 @@ def test_spearman_gives_ties_their_mean_rank_as_by_hand() -> None:
 @pytest.mark.parametrize("name", BY_LIBRARY)
 @pytest.mark.parametrize("ties", [True, False], ids=["ties", "distinct"])
 def test_values_and_intervals_agree_with_a_plain_loop_over_the_same_resamples(name: str, ties: bool) -> None:
-    age, predicted = people(ties=ties)
+    age, predicted = participants(ties=ties)
     drawn = np.random.default_rng(7).integers(len(age), size=(120, len(age)))
     looped = [BY_LIBRARY[name](age[who], predicted[who]) for who in drawn]
     found = measured(age, predicted).estimates[name]
@@ -81,8 +81,8 @@ def test_values_and_intervals_agree_with_a_plain_loop_over_the_same_resamples(na
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(4, 12), st.sampled_from(sorted(BY_LIBRARY)))
-def test_counting_people_several_times_is_repeating_them(seed: int, n: int, name: str) -> None:
-    age, predicted = people(n, seed)
+def test_counting_participants_several_times_is_repeating_them(seed: int, n: int, name: str) -> None:
+    age, predicted = participants(n, seed)
     counts = np.random.default_rng(seed + 1).integers(0, 4, n)
     repeated = np.repeat(age, counts), np.repeat(predicted, counts)
     if any(len(np.unique(values)) < 2 for values in repeated):
@@ -92,23 +92,23 @@ def test_counting_people_several_times_is_repeating_them(seed: int, n: int, name
 
 
 @pytest.mark.parametrize("together", [1, 10_000])
-def test_how_many_resamples_are_held_together_does_not_matter(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
-    usual = measured(*people()).estimates
+def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    usual = measured(*participants()).estimates
     monkeypatch.setattr(intervals, "_CHUNK", together)
-    for name, estimate in measured(*people()).estimates.items():
+    for name, estimate in measured(*participants()).estimates.items():
         assert ends(estimate) == pytest.approx(ends(usual[name]), abs=1e-12)
 
 
 def test_the_seed_governs_the_intervals_and_only_them() -> None:
-    first, same, other = (measured(*people(), seed=seed).estimates["mae"] for seed in (0, 0, 1))
+    first, same, other = (measured(*participants(), seed=seed).estimates["mae"] for seed in (0, 0, 1))
     assert first == same
     assert first.value == other.value
     assert ends(first) != ends(other)
 
 
 @pytest.mark.parametrize(("n", "known"), [(9, False), (10, True)])
-def test_fewer_than_ten_people_have_no_interval(n: int, known: bool) -> None:
-    estimates = measured(*people(n, ties=False)).estimates
+def test_fewer_than_ten_participants_have_no_interval(n: int, known: bool) -> None:
+    estimates = measured(*participants(n, ties=False)).estimates
     assert {estimate.low is not None for estimate in estimates.values()} == {known}
     assert all(estimate.value is not None for estimate in estimates.values())
 
@@ -132,7 +132,7 @@ def test_what_is_undefined_is_none_with_its_interval(
 
 
 def test_a_constant_prediction_still_has_an_error_with_an_interval() -> None:
-    age = people(ties=False)[0]
+    age = participants(ties=False)[0]
     found = measured(age, np.full(len(age), 62.0))
     assert found.predicted_sd == 0
     assert found.skill == pytest.approx(0, abs=1e-12)
@@ -151,7 +151,7 @@ def test_a_correlation_that_most_resamples_do_not_know_has_no_interval() -> None
 
 
 def test_perfect_predictions_are_without_error() -> None:
-    age = people(ties=False)[0]
+    age = participants(ties=False)[0]
     found = measured(age, age)
     assert found.skill == 1
     assert found.estimates["mae"] == Estimate(0, 0, 0)
@@ -165,7 +165,7 @@ def test_there_is_no_skill_where_the_mean_predictor_makes_no_error() -> None:
 
 
 def test_no_digits_are_lost_far_from_zero() -> None:
-    age, predicted = people(ties=False)
+    age, predicted = participants(ties=False)
     near, far = measured(age, predicted).estimates, measured(age + 2.0**20, predicted + 2.0**20).estimates
     for name in BY_LIBRARY:
         assert far[name].value == pytest.approx(near[name].value, abs=1e-7)

@@ -25,8 +25,8 @@ from brainage.evaluation.associations import (
 _Array = NDArray[np.float64]
 
 
-def people(n: int = 120, seed: int = 0) -> pd.DataFrame:
-    """Return a table in which sex, motion and site are missing of some people and go along with the gap."""
+def participants(n: int = 120, seed: int = 0) -> pd.DataFrame:
+    """Return a table in which sex, motion and site have missing values and are associated with the gap."""
     rng = np.random.default_rng(seed)
     age = rng.uniform(45, 80, n)
     site = rng.choice(["Cheadle", "Newcastle", "Reading"], n)
@@ -51,7 +51,7 @@ def people(n: int = 120, seed: int = 0) -> pd.DataFrame:
 
 
 def held_by_hand(rows: pd.DataFrame, without: str) -> pd.DataFrame:
-    """Build what is held constant a second time: with pandas, and around another age."""
+    """Build the covariates independently: with pandas, and centred on another age."""
     held = {"age": rows["age"] - 60, "age^2": (rows["age"] - 60) ** 2}
     for name in {"sex", "head_motion"} & set(rows.columns) - {without}:
         held[name] = rows[name].fillna(rows[name].mean())
@@ -78,18 +78,18 @@ def row_of(rows: pd.DataFrame, name: str) -> pd.Series:
 
 
 TABLES = {
-    "all-covariates": (people(), "blood pressure"),
-    "binary": (people(seed=1), "smoking"),
-    "ordinal": (people(seed=2), "alcohol"),
-    "of-sex-itself": (people(seed=3), "sex"),
-    "of-motion-itself": (people(seed=4), "head_motion"),
-    "age-only": (people(seed=5).drop(columns=["sex", "head_motion", "site"]), "alcohol"),
-    "nothing-missing": (people(300, seed=6).dropna(), "blood pressure"),
-    "one-site": (people(seed=7).assign(site="Reading"), "alcohol"),
-    "few-people": (people(24, seed=8), "blood pressure"),
+    "all-covariates": (participants(), "blood pressure"),
+    "binary": (participants(seed=1), "smoking"),
+    "ordinal": (participants(seed=2), "alcohol"),
+    "of-sex-itself": (participants(seed=3), "sex"),
+    "of-motion-itself": (participants(seed=4), "head_motion"),
+    "age-only": (participants(seed=5).drop(columns=["sex", "head_motion", "site"]), "alcohol"),
+    "nothing-missing": (participants(300, seed=6).dropna(), "blood pressure"),
+    "one-site": (participants(seed=7).assign(site="Reading"), "alcohol"),
+    "few-people": (participants(24, seed=8), "blood pressure"),
 }
 # Sites that tell the sex, and motion that is missing exactly where the sex is.
-DEFICIENT = people(seed=9).assign(
+DEFICIENT = participants(seed=9).assign(
     site=lambda t: t["sex"].map({0.0: "women's", 1.0: "men's"}),
     head_motion=lambda t: t["head_motion"].fillna(0.1).mask(t["sex"].isna()),
 )
@@ -167,15 +167,15 @@ def test_which_covariates_were_used_is_in_the_row(key: str, names: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("sex", 1.0), ("head_motion", 0.1), ("sex", np.nan)])
-def test_a_covariate_that_does_not_vary_is_not_held(name: str, value: float) -> None:
-    rows = people().dropna().assign(**{name: value})
+def test_a_covariate_that_does_not_vary_is_not_used(name: str, value: float) -> None:
+    rows = participants().dropna().assign(**{name: value})
     found, without = row_of(rows, "alcohol"), row_of(rows.drop(columns=name), "alcohol")
     assert name not in found["covariates"].split()
     pd.testing.assert_series_equal(found, without, rtol=0, atol=1e-12, check_exact=False)
 
 
-def test_a_site_of_two_names_is_a_variable_whose_sites_are_not_held() -> None:
-    rows = people().assign(site=lambda t: t["site"].where(t["site"] != "Reading", "Cheadle"))
+def test_site_as_a_variable_is_not_adjusted_for_site() -> None:
+    rows = participants().assign(site=lambda t: t["site"].where(t["site"] != "Reading", "Cheadle"))
     found = row_of(rows, "site")
     assert (found["kind"], found["covariates"]) == ("binary", "age age^2 sex head_motion")
     known = rows[rows["site"].notna()]
@@ -183,21 +183,21 @@ def test_a_site_of_two_names_is_a_variable_whose_sites_are_not_held() -> None:
 
 
 @pytest.mark.parametrize("column", ["age", "age squared"])
-def test_nothing_is_left_of_a_variable_that_age_tells(column: str) -> None:
-    rows = people().assign(x=lambda t: t["age"] * 3 + 1 if column == "age" else (t["age"] - 50) ** 2)
+def test_a_variable_that_is_a_function_of_age_has_no_partial_correlation(column: str) -> None:
+    rows = participants().assign(x=lambda t: t["age"] * 3 + 1 if column == "age" else (t["age"] - 50) ** 2)
     found = row_of(rows, "x")
     assert found[["r_partial", "r_partial_low", "r_partial_high", "p_partial", "q_partial"]].isna().all()
     assert found["r"] == pytest.approx(np.corrcoef(rows["bag"], rows["x"])[0, 1], abs=1e-10)
 
 
-def test_nothing_is_left_of_a_gap_that_age_tells() -> None:
-    found = row_of(people().assign(bag=lambda t: 62.37 - t["age"], bag_corrected=0.0), "alcohol")
+def test_a_gap_that_is_a_function_of_age_has_no_partial_correlation() -> None:
+    found = row_of(participants().assign(bag=lambda t: 62.37 - t["age"], bag_corrected=0.0), "alcohol")
     assert found[["r_partial", "p_partial", "q_partial", "r_corrected", "p_corrected"]].isna().all()
     assert found["r"] is not None
 
 
-def test_nothing_is_left_where_as_much_is_held_as_there_are_people() -> None:
-    rows = people(24).assign(site=[f"site {number}" for number in range(24)])
+def test_as_many_covariates_as_participants_leave_no_partial_correlation() -> None:
+    rows = participants(24).assign(site=[f"site {number}" for number in range(24)])
     found = row_of(rows, "blood pressure")
     assert found[["r_partial", "r_partial_low", "p_partial"]].isna().all()
     assert not math.isnan(found["r"])
@@ -248,8 +248,8 @@ def test_there_is_no_correlation_with_what_does_not_vary(value: float) -> None:
 # Covariates that are missing
 
 
-def test_missing_covariates_lose_nobody_and_are_marked() -> None:
-    rows = people()
+def test_missing_covariates_are_imputed_with_an_indicator() -> None:
+    rows = participants()
     held, names = covariates(rows, without="alcohol")
     by_hand = held_by_hand(rows, "alcohol")
     assert names == ["age", "age^2", "sex", "head_motion", "site"]
@@ -288,7 +288,7 @@ def test_without_p_there_is_no_q(p: list[float | None]) -> None:
 
 
 def test_q_is_over_those_variables_whose_partial_p_exists() -> None:
-    rows = people().assign(twice_age=lambda t: 2 * t["age"])
+    rows = participants().assign(twice_age=lambda t: 2 * t["age"])
     variables = ["alcohol", "twice_age", "smoking", "blood pressure", "sex"]
     table = associate(rows, variables).table
     assert table["variable"].tolist() == variables
@@ -298,7 +298,7 @@ def test_q_is_over_those_variables_whose_partial_p_exists() -> None:
 
 
 def test_missing_values_of_a_column_change_only_its_own_row() -> None:
-    rows, variables = people(), ["smoking", "alcohol", "blood pressure", "sex"]
+    rows, variables = participants(), ["smoking", "alcohol", "blood pressure", "sex"]
     holes = rows.assign(alcohol=rows["alcohol"].mask(np.random.default_rng(1).random(len(rows)) < 0.3))
     before, after = (associate(table, variables).table.drop(columns="q_partial") for table in (rows, holes))
     others = before["variable"] != "alcohol"
@@ -308,30 +308,30 @@ def test_missing_values_of_a_column_change_only_its_own_row() -> None:
     assert after.loc[~others, "n"].item() == holes["alcohol"].notna().sum() < len(rows)
 
 
-def test_the_order_of_people_and_their_index_do_not_matter() -> None:
-    rows, variables = people(), ["smoking", "alcohol", "blood pressure", "sex"]
+def test_the_order_of_participants_and_their_index_do_not_matter() -> None:
+    rows, variables = participants(), ["smoking", "alcohol", "blood pressure", "sex"]
     mixed = rows.sample(frac=1, random_state=0)
     pd.testing.assert_frame_equal(associate(mixed, variables).table, associate(rows, variables).table, rtol=1e-9)
 
 
 def test_the_table_has_its_columns_also_without_rows_and_without_a_corrected_gap() -> None:
-    assert tuple(associate(people(), []).table.columns) == COLUMNS
-    table = associate(people().drop(columns="bag_corrected"), ["alcohol"]).table
+    assert tuple(associate(participants(), []).table.columns) == COLUMNS
+    table = associate(participants().drop(columns="bag_corrected"), ["alcohol"]).table
     assert tuple(table.columns) == COLUMNS
     assert table[[name for name in COLUMNS if "corrected" in name]].isna().all(axis=None)
     assert table["r_partial"].notna().all()
 
 
 def test_an_incomplete_corrected_gap_is_not_correlated() -> None:
-    rows = people()
+    rows = participants()
     rows.loc[4, "bag_corrected"] = np.nan
     found = row_of(rows, "alcohol")
     assert found[["r_corrected", "p_corrected"]].isna().all()
     assert (found["n"], math.isnan(found["r"])) == (120, False)
 
 
-def test_nobody_changes_the_table_that_is_analysed() -> None:
-    rows = people().assign(bmi=lambda t: t["alcohol"].replace(3, np.inf))
+def test_the_analysed_table_is_not_changed() -> None:
+    rows = participants().assign(bmi=lambda t: t["alcohol"].replace(3, np.inf))
     before = rows.copy()
     associate(rows, ["smoking", "bmi", "sex", "site"])
     pd.testing.assert_frame_equal(rows, before, check_exact=True)
@@ -341,7 +341,7 @@ def test_nobody_changes_the_table_that_is_analysed() -> None:
 
 
 def test_variables_are_the_phenotypes_and_sex() -> None:
-    table = people().assign(
+    table = participants().assign(
         true_gap=1.0, family_id="a", split="test", predicted_age=60.0, table_row=1, predicted_age_sd=1.0
     )
     assert variables_of(table) == ["sex", "smoking", "alcohol", "blood pressure"]
@@ -395,7 +395,7 @@ def test_a_column_becomes_numbers(column: pd.Series, values: list[float | None])
     ids=["three-texts", "text-and-numbers", "one-text", "constant", "true", "two", "nineteen", "infinities", "missing"],
 )
 def test_a_variable_that_cannot_be_used_is_named_with_the_reason(column: list[object], reason: str) -> None:
-    rows = people().assign(x=column)
+    rows = participants().assign(x=column)
     found = associate(rows, ["alcohol", "x"])
     assert found.table["variable"].tolist() == ["alcohol"]
     assert found.left_out.keys() == {"x"}
@@ -404,13 +404,13 @@ def test_a_variable_that_cannot_be_used_is_named_with_the_reason(column: list[ob
 
 
 def test_twenty_values_are_enough() -> None:
-    found = associate(people().assign(x=[*range(20), *[np.nan] * 100]), ["x"])
+    found = associate(participants().assign(x=[*range(20), *[np.nan] * 100]), ["x"])
     assert found.table["n"].tolist() == [20]
     assert found.left_out == {}
 
 
 def test_an_infinity_is_a_missing_value() -> None:
-    rows = people()
+    rows = participants()
     rows.loc[[3, 50], "blood pressure"] = [np.inf, -np.inf]
     found = associate(rows, ["blood pressure"])
     expected = associate(rows.drop(index=[3, 50]), ["blood pressure"])
@@ -419,7 +419,7 @@ def test_an_infinity_is_a_missing_value() -> None:
 
 
 def test_text_and_truth_values_give_what_their_numbers_give() -> None:
-    rows = people()
+    rows = participants()
     smokes = rows["smoking"] == 1
     table = associate(
         rows.assign(words=smokes.map({True: "yes", False: "no"}), truth=smokes), ["smoking", "words", "truth"]
@@ -439,8 +439,8 @@ def test_text_and_truth_values_give_what_their_numbers_give() -> None:
     ],
     ids=["text", "text-beside-a-number", "truth-values", "numbers", "numbers-as-text"],
 )
-def test_what_zero_and_one_stand_for_is_told_where_texts_were_coded(column: list[object], coding: str | None) -> None:
-    found = associate(people().assign(x=column), ["alcohol", "x"])
+def test_the_coding_of_text_columns_is_reported(column: list[object], coding: str | None) -> None:
+    found = associate(participants().assign(x=column), ["alcohol", "x"])
     assert "x" in found.table["variable"].tolist()
     assert found.coding == ({} if coding is None else {"x": coding})
 
@@ -457,7 +457,7 @@ def test_what_zero_and_one_stand_for_is_told_where_texts_were_coded(column: list
         ([0, 0.5, 1], "continuous"),
     ],
 )
-def test_the_kind_of_a_variable_is_told_by_its_values(values: list[float], kind: str) -> None:
+def test_the_kind_of_a_variable_follows_from_its_values(values: list[float], kind: str) -> None:
     assert kind_of(pd.Series(values * 3, dtype=float)) == kind
 
 
@@ -476,12 +476,12 @@ def test_the_kind_of_a_variable_is_told_by_its_values(values: list[float], kind:
 def test_a_variable_with_under_ten_cases_in_a_category_is_flagged_and_kept(
     column: list[object], flag: str | None
 ) -> None:
-    found = associate(people().assign(x=column), ["x"])
+    found = associate(participants().assign(x=column), ["x"])
     assert found.table["variable"].tolist() == ["x"]
     assert found.flagged == ({} if flag is None else {"x": flag})
 
 
-def test_cases_are_counted_among_people_with_a_value() -> None:
-    rows = people().assign(x=[1.0] * 12 + [0.0] * 108)
+def test_cases_are_counted_among_participants_with_a_value() -> None:
+    rows = participants().assign(x=[1.0] * 12 + [0.0] * 108)
     rows.loc[:3, "bag"] = np.nan
     assert associate(rows, ["x"]).flagged == {"x": "8 cases in its rarest category"}

@@ -22,7 +22,7 @@ N = 140
 
 
 @pytest.fixture
-def people() -> pd.DataFrame:
+def participants() -> pd.DataFrame:
     rng = np.random.default_rng(11)
     age = rng.uniform(46, 82, N)
     frame = pd.DataFrame(
@@ -43,59 +43,59 @@ def people() -> pd.DataFrame:
     return frame
 
 
-def design(people: pd.DataFrame, without: str) -> np.ndarray:
-    columns = [people["age"], people["age"] ** 2]
-    columns += [people[name] for name in ("sex", "head_motion") if name != without]
-    columns += [people["site"] == "b", people["site"] == "c"]
+def design(participants: pd.DataFrame, without: str) -> np.ndarray:
+    columns = [participants["age"], participants["age"] ** 2]
+    columns += [participants[name] for name in ("sex", "head_motion") if name != without]
+    columns += [participants["site"] == "b", participants["site"] == "c"]
     return sm.add_constant(np.column_stack(columns).astype(float))
 
 
 @pytest.mark.parametrize("name", ["speed", "smoker", "answer", "sex"])
 def test_partial_correlations_are_those_of_the_residuals_and_p_that_of_the_regression(
-    name: str, people: pd.DataFrame
+    name: str, participants: pd.DataFrame
 ) -> None:
-    row = associate(people, [name]).table.iloc[0]
-    held = design(people, name)
-    left = [sm.OLS(people[column], held).fit().resid for column in ("bag", name)]
+    row = associate(participants, [name]).table.iloc[0]
+    held = design(participants, name)
+    left = [sm.OLS(participants[column], held).fit().resid for column in ("bag", name)]
     assert row["r_partial"] == pytest.approx(np.corrcoef(*left)[0, 1], abs=1e-10)
-    fitted = sm.OLS(people["bag"], np.column_stack([held, people[name]])).fit()
+    fitted = sm.OLS(participants["bag"], np.column_stack([held, participants[name]])).fit()
     assert row["p_partial"] == pytest.approx(fitted.pvalues.iloc[-1], abs=1e-10)
     # By the inverse of the covariance matrix.
-    precision = np.linalg.inv(np.cov(np.column_stack([people["bag"], people[name], held[:, 1:]]).T))
+    precision = np.linalg.inv(np.cov(np.column_stack([participants["bag"], participants[name], held[:, 1:]]).T))
     by_precision = -precision[0, 1] / np.sqrt(precision[0, 0] * precision[1, 1])
     assert row["r_partial"] == pytest.approx(by_precision, abs=1e-9)
     n_held = held.shape[1] - 1
     half = 1.959963984540054 / np.sqrt(N - n_held - 3)
     low, high = np.tanh(np.arctanh(row["r_partial"]) + np.array([-half, half]))
     assert (row["r_partial_low"], row["r_partial_high"]) == (pytest.approx(low), pytest.approx(high))
-    assert (row["r"], row["p"]) == pytest.approx(stats.pearsonr(people["bag"], people[name]), abs=1e-10)
-    interval = stats.pearsonr(people["bag"], people[name]).confidence_interval()
+    assert (row["r"], row["p"]) == pytest.approx(stats.pearsonr(participants["bag"], participants[name]), abs=1e-10)
+    interval = stats.pearsonr(participants["bag"], participants[name]).confidence_interval()
     assert (row["r_low"], row["r_high"]) == pytest.approx((interval.low, interval.high), abs=1e-10)
 
 
-def test_columns_that_say_the_same_are_held_once(people: pd.DataFrame) -> None:
-    held, _ = covariates(people, without="speed")
-    gap, speed = people["bag"].to_numpy(), people["speed"].to_numpy()
+def test_identical_covariates_count_once(participants: pd.DataFrame) -> None:
+    held, _ = covariates(participants, without="speed")
+    gap, speed = participants["bag"].to_numpy(), participants["speed"].to_numpy()
     once, twice = partial_correlation(gap, speed, held), partial_correlation(gap, speed, np.hstack([held, held]))
     assert twice == (pytest.approx(once[0], abs=1e-10), once[1])
 
 
-def test_what_the_covariates_tell_wholly_has_no_partial_correlation(people: pd.DataFrame) -> None:
-    row = associate(people.assign(decades=people["age"] / 10), ["decades"]).table.iloc[0]
+def test_a_variable_determined_by_covariates_has_no_partial_correlation(participants: pd.DataFrame) -> None:
+    row = associate(participants.assign(decades=participants["age"] / 10), ["decades"]).table.iloc[0]
     assert np.isnan(row["r_partial"])
     assert np.isnan(row["q_partial"])
 
 
-def test_q_values_are_benjamini_and_hochbergs(people: pd.DataFrame) -> None:
-    table = associate(people, ["speed", "smoker", "answer", "sex"]).table
+def test_q_values_are_benjamini_and_hochbergs(participants: pd.DataFrame) -> None:
+    table = associate(participants, ["speed", "smoker", "answer", "sex"]).table
     expected = multipletests(table["p_partial"], method="fdr_bh")[1]
     np.testing.assert_allclose(table["q_partial"], expected, atol=1e-10)
 
 
-def test_a_missing_value_changes_its_own_row_only(people: pd.DataFrame) -> None:
+def test_a_missing_value_changes_its_own_row_only(participants: pd.DataFrame) -> None:
     names = ["speed", "smoker", "answer"]
-    whole = associate(people, names).table.set_index("variable").drop(columns="q_partial")
-    holes = people.assign(smoker=people["smoker"].where(people.index % 7 > 0))
+    whole = associate(participants, names).table.set_index("variable").drop(columns="q_partial")
+    holes = participants.assign(smoker=participants["smoker"].where(participants.index % 7 > 0))
     some = associate(holes, names).table.set_index("variable").drop(columns="q_partial")
     pd.testing.assert_frame_equal(some.drop("smoker"), whole.drop("smoker"), check_exact=True)
     assert some.loc["smoker", "n"] == N - 20
@@ -103,13 +103,13 @@ def test_a_missing_value_changes_its_own_row_only(people: pd.DataFrame) -> None:
     assert some.loc["smoker", "r_partial"] == alone["r_partial"]
 
 
-def test_what_cannot_be_used_is_named_and_what_is_rare_flagged(people: pd.DataFrame) -> None:
-    odd = people.assign(
-        few=people["speed"].where(people.index < 19),
+def test_what_cannot_be_used_is_named_and_what_is_rare_flagged(participants: pd.DataFrame) -> None:
+    odd = participants.assign(
+        few=participants["speed"].where(participants.index < 19),
         same=1.0,
         colour=np.resize(["red", "green", "blue"], N),
         yes_no=np.resize(["yes", "no"], N),
-        rare=(people.index < 3).astype(float),
+        rare=(participants.index < 3).astype(float),
     )
     found = associate(odd, ["few", "same", "colour", "yes_no", "rare"])
     assert found.left_out == {
@@ -134,9 +134,9 @@ def test_where_fishers_z_is_undefined_there_is_no_interval(r: float, n: int) -> 
     assert correlation_estimate(r, n).low is None
 
 
-def test_bootstrap_intervals_are_those_of_a_plain_loop_over_the_same_resamples(people: pd.DataFrame) -> None:
+def test_bootstrap_intervals_are_those_of_a_plain_loop_over_the_same_resamples(participants: pd.DataFrame) -> None:
     # Rounded, so that there are ties.
-    age, predicted = people["age"].round().to_numpy(), people["predicted_age"].round().to_numpy()
+    age, predicted = participants["age"].round().to_numpy(), participants["predicted_age"].round().to_numpy()
     measured = measure_accuracy(age, predicted, mean_age=60.0, n_resamples=130, seed=5)
     metrics = {
         "mae": mean_absolute_error,
@@ -156,8 +156,8 @@ def test_bootstrap_intervals_are_those_of_a_plain_loop_over_the_same_resamples(p
     assert measured.skill == pytest.approx(1 - np.abs(age - predicted).mean() / np.abs(age - 60).mean())
 
 
-def test_paired_differences_are_those_of_a_plain_loop(people: pd.DataFrame) -> None:
-    age, first = people["age"].to_numpy(), people["predicted_age"].to_numpy()
+def test_paired_differences_are_those_of_a_plain_loop(participants: pd.DataFrame) -> None:
+    age, first = participants["age"].to_numpy(), participants["predicted_age"].to_numpy()
     second = first + np.random.default_rng(2).normal(0.3, 2, N)
     found = paired_difference(age, first, second, n_resamples=110, seed=9)
     drawn = np.random.default_rng(9).integers(N, size=(110, N))
@@ -171,34 +171,36 @@ def test_paired_differences_are_those_of_a_plain_loop(people: pd.DataFrame) -> N
     assert (mirrored.mae.value, mirrored.p) == (pytest.approx(-errors.mean()), pytest.approx(found.p))
 
 
-def parts(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return people[people["split"] == "val"], people[people["split"] == "test"]
+def parts(participants: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return participants[participants["split"] == "val"], participants[participants["split"] == "test"]
 
 
-def test_the_linear_correction_is_the_regression_of_the_gap_on_age_in_other_people(people: pd.DataFrame) -> None:
-    val, test = parts(people)
+def test_the_linear_correction_is_the_regression_of_the_gap_on_age_in_other_participants(
+    participants: pd.DataFrame,
+) -> None:
+    val, test = parts(participants)
     gaps, (fit,) = corrected_gaps(test, val, "linear")
     line = sm.OLS(val["bag"], sm.add_constant(val["age"])).fit()
     np.testing.assert_allclose(gaps, test["bag"] - line.predict(sm.add_constant(test["age"])), atol=1e-10)
     assert (fit.n, fit.fitted_on) == (40, "validation")
 
 
-def test_coles_correction_inverts_the_line_from_age_to_prediction(people: pd.DataFrame) -> None:
-    val, test = parts(people)
+def test_coles_correction_inverts_the_line_from_age_to_prediction(participants: pd.DataFrame) -> None:
+    val, test = parts(participants)
     gaps, _ = corrected_gaps(test, val, "cole")
     slope, intercept = np.polyfit(val["age"], val["predicted_age"], 1)
     np.testing.assert_allclose(gaps, (test["predicted_age"] - intercept) / slope - test["age"], atol=1e-10)
 
 
-def test_in_sample_leaves_no_trend_in_the_very_rows(people: pd.DataFrame) -> None:
-    val, test = parts(people)
+def test_in_sample_leaves_no_trend_in_the_very_rows(participants: pd.DataFrame) -> None:
+    val, test = parts(participants)
     gaps, (fit,) = corrected_gaps(test, val, "in_sample")
     assert stats.pearsonr(gaps, test["age"])[0] == pytest.approx(0, abs=1e-10)
     assert fit.fitted_on == "the analysed rows"
 
 
-def test_no_validation_row_is_corrected_by_a_fit_that_knows_it(people: pd.DataFrame) -> None:
-    val, test = parts(people)
+def test_no_validation_row_is_corrected_by_a_fit_that_knows_it(participants: pd.DataFrame) -> None:
+    val, test = parts(participants)
     rows = pd.concat([val, test])
     before, fits = corrected_gaps(rows, val, "linear")
     person = val.index[7]
@@ -210,8 +212,8 @@ def test_no_validation_row_is_corrected_by_a_fit_that_knows_it(people: pd.DataFr
     assert [fit.n for fit in fits] == [40, *[36] * 10]
 
 
-def test_a_fit_on_too_few_or_too_flat_is_refused(people: pd.DataFrame) -> None:
-    val, test = parts(people)
+def test_a_fit_on_too_few_or_too_flat_is_refused(participants: pd.DataFrame) -> None:
+    val, test = parts(participants)
     with pytest.raises(EvaluationError, match=r"needs 20 participants of different ages .* \(validation\), but .* 19"):
         corrected_gaps(test, val.head(19), "linear")
     with pytest.raises(EvaluationError, match=r"slope .* 0.05, but is 0.000.*linear"):
@@ -220,43 +222,43 @@ def test_a_fit_on_too_few_or_too_flat_is_refused(people: pd.DataFrame) -> None:
         corrected_gaps(test, val.iloc[:0], "linear")
 
 
-def test_a_gap_that_age_tells_wholly_is_corrected_to_nothing(people: pd.DataFrame) -> None:
-    flat = people.assign(predicted_age=63.0)
+def test_a_gap_that_is_linear_in_age_is_corrected_to_zero(participants: pd.DataFrame) -> None:
+    flat = participants.assign(predicted_age=63.0)
     val, test = parts(flat)
     gaps, _ = corrected_gaps(test, val, "linear")
     assert (gaps == 0).all()
 
 
-def test_bins_of_under_ten_people_are_only_counted(people: pd.DataFrame) -> None:
-    rows = people.assign(age=[50.0] * 9 + [56.0] * (N - 9))
+def test_bins_of_under_ten_participants_are_only_counted(participants: pd.DataFrame) -> None:
+    rows = participants.assign(age=[50.0] * 9 + [56.0] * (N - 9))
     table = gap_by_age(rows)
     assert list(table["n"]) == [9, N - 9]
     assert np.isnan(table["bag"].iloc[0])
     assert table["bag"].iloc[1] == pytest.approx(rows["bag"].iloc[9:].mean())
 
 
-def test_ids_that_are_of_another_table_are_refused(people: pd.DataFrame) -> None:
-    others = people.assign(participant_id="x" + people["participant_id"])
+def test_ids_that_are_of_another_table_are_refused(participants: pd.DataFrame) -> None:
+    others = participants.assign(participant_id="x" + participants["participant_id"])
     with pytest.raises(EvaluationError, match=r"None of the 40 analysed participants is among the 140 of the"):
-        analyse(people, others[["participant_id", "speed"]], AnalysisSettings())
+        analyse(participants, others[["participant_id", "speed"]], AnalysisSettings())
 
 
-def test_rows_that_do_not_exist_are_refused(people: pd.DataFrame) -> None:
+def test_rows_that_do_not_exist_are_refused(participants: pd.DataFrame) -> None:
     with pytest.raises(EvaluationError, match=r"`associations.rows=test` must name .*rows, but none of 140"):
-        analyse(people.assign(split="val"), people[["participant_id", "speed"]], AnalysisSettings())
+        analyse(participants.assign(split="val"), participants[["participant_id", "speed"]], AnalysisSettings())
 
 
-def test_findings_name_nobody_and_count_ages_outside_the_training_range(people: pd.DataFrame) -> None:
-    young = people.assign(age=people["age"].where(people.index != N - 1, 30.0))
+def test_findings_contain_no_ids_and_count_ages_outside_the_training_range(participants: pd.DataFrame) -> None:
+    young = participants.assign(age=participants["age"].where(participants.index != N - 1, 30.0))
     columns = ["participant_id", "split", "age", "predicted_age"]
     findings = analyse(
-        young[columns], people.drop(columns=["age", "predicted_age", "bag", "split"]), AnalysisSettings()
+        young[columns], participants.drop(columns=["age", "predicted_age", "bag", "split"]), AnalysisSettings()
     )
     training, test = (young.loc[young["split"] == part, "age"] for part in ("train", "test"))
     n_outside = sum(not min(training) <= age <= max(training) for age in test)
     assert n_outside >= 1
     assert any(note.startswith(f"{n_outside} of 40 participants are younger or older") for note in findings.notes)
     text = str(findings.as_json())
-    assert not any(person in text for person in people["participant_id"])
+    assert not any(person in text for person in participants["participant_id"])
     assert findings.accuracy.n == 40
     assert set(findings.other_parts) == {"train", "val"}

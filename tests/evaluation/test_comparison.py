@@ -12,7 +12,7 @@ from brainage.evaluation.paired import paired_difference
 _Array = NDArray[np.float64]
 
 
-def people(n: int = 37, seed: int = 0) -> tuple[_Array, _Array, _Array]:
+def participants(n: int = 37, seed: int = 0) -> tuple[_Array, _Array, _Array]:
     """Return ages, good predictions and worse ones."""
     rng = np.random.default_rng(seed)
     age = rng.uniform(45, 80, n)
@@ -28,7 +28,7 @@ def looped(age: _Array, first: _Array, second: _Array, n_resamples: int, seed: i
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_paired_difference_agrees_with_a_plain_loop_over_the_same_resamples(seed: int) -> None:
-    age, first, second = people(seed=seed)
+    age, first, second = participants(seed=seed)
     drawn = looped(age, first, second, 160, 11)
     found = paired_difference(age, first, second, n_resamples=160, seed=11)
     assert found.n == 37
@@ -43,7 +43,7 @@ def test_a_paired_difference_agrees_with_a_plain_loop_over_the_same_resamples(se
 
 
 def test_a_difference_is_negative_where_the_first_errs_less_as_by_hand() -> None:
-    # Errors 1, 2, 3 and 2, 4, 9: 2 less 5.
+    # Errors 1, 2, 3 and 2, 4, 9: 2 - 5.
     found = paired_difference([50, 60, 70], [51, 58, 73], [52, 56, 79], n_resamples=100, seed=0)
     assert found.mae == Estimate(-3)
     assert found.p is None
@@ -52,7 +52,7 @@ def test_a_difference_is_negative_where_the_first_errs_less_as_by_hand() -> None
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(10, 40))
 def test_exchanging_the_two_turns_the_sign_and_keeps_p(seed: int, n: int) -> None:
-    age, first, second = people(n, seed)
+    age, first, second = participants(n, seed)
     there = paired_difference(age, first, second, n_resamples=110, seed=3)
     back = paired_difference(age, second, first, n_resamples=110, seed=3)
     assert there.p == back.p
@@ -62,35 +62,35 @@ def test_exchanging_the_two_turns_the_sign_and_keeps_p(seed: int, n: int) -> Non
 
 
 def test_identical_predictions_do_not_differ() -> None:
-    age, first, _ = people()
+    age, first, _ = participants()
     found = paired_difference(age, first, first.copy(), n_resamples=100, seed=0)
     assert found.mae == Estimate(0, 0, 0)
     assert found.p == 1
 
 
 def test_p_is_never_zero() -> None:
-    age, first, _ = people()
+    age, first, _ = participants()
     found = paired_difference(age, first, first + 100, n_resamples=199, seed=0)
     assert found.p == pytest.approx(2 / 200, abs=1e-12)
     assert found.mae.high is not None and found.mae.high < -80
 
 
 @pytest.mark.parametrize("together", [1, 10_000])
-def test_how_many_resamples_are_held_together_does_not_matter(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
-    usual = paired_difference(*people(), n_resamples=130, seed=2)
+def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    usual = paired_difference(*participants(), n_resamples=130, seed=2)
     monkeypatch.setattr(intervals, "_CHUNK", together)
-    found = paired_difference(*people(), n_resamples=130, seed=2)
+    found = paired_difference(*participants(), n_resamples=130, seed=2)
     assert found.p == usual.p
     assert (found.mae.low, found.mae.high) == pytest.approx((usual.mae.low, usual.mae.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("n", "known"), [(9, False), (10, True)])
-def test_fewer_than_ten_people_have_neither_interval_nor_p(n: int, known: bool) -> None:
-    found = paired_difference(*people(n), n_resamples=100, seed=0)
+def test_fewer_than_ten_participants_have_neither_interval_nor_p(n: int, known: bool) -> None:
+    found = paired_difference(*participants(n), n_resamples=100, seed=0)
     assert (found.mae.low is not None, found.mae.high is not None, found.p is not None) == (known, known, known)
     assert found.mae.value is not None
 
 
-def test_nobody_in_common_has_no_difference() -> None:
+def test_no_shared_participants_give_no_difference() -> None:
     found = paired_difference([], [], [], n_resamples=100, seed=0)
     assert (found.n, found.mae, found.p) == (0, Estimate(None), None)

@@ -17,7 +17,7 @@ N = {"train": 60, "val": 35, "test": 47}
 
 
 def tables(seed: int = 0, **sizes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return predictions, and what is known of people, of whom the order is another one."""
+    """Return predictions and phenotypes, in different orders."""
     rng = np.random.default_rng(seed)
     split = np.repeat(list(N), [sizes.get(part, n) for part, n in N.items()])
     n = len(split)
@@ -30,7 +30,7 @@ def tables(seed: int = 0, **sizes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             "predicted_age": 62 + 0.5 * (age + true_gap - 62) + rng.normal(0, 2, n),
         }
     )
-    # Everybody's age lies within the training range.
+    # All ages are within the training range.
     predictions.loc[predictions.index[:2], "age"] = [45.0, 80.0]
     phenotypes = pd.DataFrame(
         {
@@ -78,7 +78,7 @@ def test_the_rows_that_are_chosen_are_analysed(rows: str, n: int, method: str) -
     assert {part: accuracy.n for part, accuracy in found.other_parts.items()} == {part: N[part] for part in parts}
 
 
-def test_people_are_matched_by_their_ids() -> None:
+def test_participants_are_matched_by_id() -> None:
     predictions, phenotypes = tables()
     joined = predictions.set_index("participant_id").join(phenotypes.set_index("participant_id"))
     test = joined[joined["split"] == "test"]
@@ -113,21 +113,21 @@ def test_the_mean_predictor_says_the_training_participants_mean_age() -> None:
 
 
 @pytest.mark.parametrize("rows", ["test", "val+test"])
-def test_a_choice_of_rows_that_nobody_is_of_is_refused(rows: str) -> None:
+def test_a_choice_of_rows_that_do_not_exist_is_refused(rows: str) -> None:
     predictions, phenotypes = tables()
     trained = predictions[predictions["split"] == "train"]
     with pytest.raises(EvaluationError, match=re.escape(f"`associations.rows={rows}` must name existing rows")):
         analysed(trained, phenotypes, rows=rows)
 
 
-def test_a_table_of_other_people_is_refused_with_the_counts() -> None:
+def test_a_table_of_other_participants_is_refused_with_the_counts() -> None:
     predictions, phenotypes = tables()
     others = phenotypes.assign(participant_id=[f"stranger-{number}" for number in range(len(phenotypes))])
     with pytest.raises(EvaluationError, match="47 .*142 of the cohort's table"):
         analysed(predictions, others)
 
 
-def test_people_who_are_not_in_the_table_of_phenotypes_count_for_the_accuracy_only() -> None:
+def test_participants_without_phenotypes_count_for_the_accuracy_only() -> None:
     predictions, phenotypes = tables()
     tested = predictions.loc[predictions["split"] == "test", "participant_id"]
     found = analysed(predictions, phenotypes[~phenotypes["participant_id"].isin(tested.iloc[:7])])
@@ -136,7 +136,7 @@ def test_people_who_are_not_in_the_table_of_phenotypes_count_for_the_accuracy_on
     assert found.motion is not None and found.motion.n == 40
 
 
-def test_what_was_predicted_is_not_taken_from_the_table_of_phenotypes() -> None:
+def test_columns_of_predictions_take_precedence_over_the_table_of_phenotypes() -> None:
     predictions, phenotypes = tables()
     wrong = phenotypes.assign(age=1.0, predicted_age=2.0, split="train", bag=3.0)
     found = analysed(predictions, wrong)
@@ -168,7 +168,7 @@ def test_in_sample_is_of_the_rows_that_are_analysed_only() -> None:
     assert trend == pytest.approx([0, 0], abs=1e-8)
 
 
-def test_accuracy_is_of_raw_predictions_whatever_the_correction() -> None:
+def test_accuracy_does_not_depend_on_the_correction() -> None:
     first, *others = (analysed(gap_correction=method) for method in ("none", "linear", "cole", "in_sample"))
     assert all(found.accuracy == first.accuracy for found in others)
     test = first.predictions[first.predictions["split"] == "test"]
@@ -192,7 +192,7 @@ def test_twenty_validation_participants_are_enough_to_correct_test_rows() -> Non
     assert found.associations.table["r_corrected"].notna().all()
 
 
-def test_validation_rows_that_are_analysed_need_twenty_people_beside_each_part() -> None:
+def test_cross_fitting_needs_twenty_participants_outside_each_part() -> None:
     # Ten parts of two: 18 are left for each fit.
     with pytest.raises(EvaluationError, match=r"needs 20 participants .*, but there are 18\."):
         analysed(*tables(val=20), rows="val+test", strict=True)
@@ -200,7 +200,7 @@ def test_validation_rows_that_are_analysed_need_twenty_people_beside_each_part()
 
 
 @pytest.mark.parametrize("method", ["linear", "cole"])
-def test_the_choice_of_rows_does_not_change_anybodys_corrected_gap(method: str) -> None:
+def test_the_choice_of_rows_does_not_change_corrected_gaps(method: str) -> None:
     first, *others = (analysed(rows=rows, gap_correction=method) for rows in ("test", "val+test", "all"))
     for found in others:
         pd.testing.assert_frame_equal(found.predictions, first.predictions)
@@ -226,7 +226,7 @@ def test_a_participant_of_both_validation_and_test_set_is_refused(rows: str) -> 
     ],
     ids=["few", "none", "in-sample"],
 )
-def test_a_correction_that_cannot_be_had_is_an_error_or_a_note(
+def test_a_correction_that_cannot_be_fitted_is_an_error_or_a_note(
     method: str, sizes: dict[str, int], message: str, strict: bool
 ) -> None:
     predictions, phenotypes = tables(**sizes)
@@ -257,7 +257,7 @@ def test_gaps_that_were_corrected_already_are_used() -> None:
 
 
 @pytest.mark.parametrize("method", ["linear", "in_sample"])
-def test_of_the_mean_predictor_nothing_is_said_about_corrected_gaps(method: str) -> None:
+def test_the_mean_predictor_has_corrected_gaps_of_zero_and_no_correlations(method: str) -> None:
     predictions, phenotypes = tables()
     found = analysed(predictions.assign(predicted_age=62.37), phenotypes, gap_correction=method)
     assert (found.rows["bag_corrected"] == 0).all()
@@ -319,7 +319,7 @@ def test_a_variable_that_cannot_be_used_is_named_in_what_is_saved() -> None:
 # Notes
 
 
-def test_too_few_rows_are_told_with_the_minimum() -> None:
+def test_too_few_rows_give_notes_with_the_minimum() -> None:
     found = analysed(*tables(test=9))
     notes = "\n".join(found.notes)
     assert "No associations: 9 participants are analysed, and 20 are needed." in notes
@@ -330,7 +330,7 @@ def test_too_few_rows_are_told_with_the_minimum() -> None:
     assert found.accuracy.estimates["mae"].low is None
 
 
-def test_a_table_without_phenotypes_or_motion_is_told() -> None:
+def test_a_table_without_phenotypes_or_motion_gives_notes() -> None:
     predictions, phenotypes = tables()
     found = analysed(predictions, phenotypes[["participant_id"]])
     notes = "\n".join(found.notes)
@@ -339,11 +339,11 @@ def test_a_table_without_phenotypes_or_motion_is_told() -> None:
     assert isinstance(found.associations, Associations) and found.associations.table.empty
 
 
-def test_where_everything_is_known_there_is_nothing_to_be_careful_with() -> None:
+def test_complete_data_give_no_caveats() -> None:
     assert analysed().notes == ()
 
 
-def test_rows_that_were_learned_from_are_counted() -> None:
+def test_analysed_training_rows_are_counted() -> None:
     (note,) = analysed(rows="all").notes
     assert note.startswith("60 of the 142 rows are training participants")
 
@@ -384,7 +384,7 @@ def test_motion_alone_learns_from_training_rows() -> None:
     assert found.alone_mae == pytest.approx(expected, abs=1e-10)
 
 
-def test_the_difference_to_the_ridge_is_on_the_people_that_both_predict() -> None:
+def test_the_difference_to_the_ridge_is_over_participants_predicted_by_both() -> None:
     predictions, phenotypes = tables()
     test = predictions[predictions["split"] == "test"]
     ridge = pd.DataFrame({"participant_id": predictions["participant_id"], "predicted_age": predictions["age"] + 7})
@@ -397,7 +397,7 @@ def test_the_difference_to_the_ridge_is_on_the_people_that_both_predict() -> Non
 
 
 @pytest.mark.parametrize("rows", ["val+test", "all"])
-def test_the_difference_to_the_ridge_is_on_test_participants_whatever_rows_are_analysed(rows: str) -> None:
+def test_the_difference_to_the_ridge_is_over_test_participants_for_any_choice_of_rows(rows: str) -> None:
     predictions, phenotypes = tables()
     ridge = predictions[["participant_id"]].assign(predicted_age=predictions["age"] + 7)
     found, usual = (
@@ -407,7 +407,7 @@ def test_the_difference_to_the_ridge_is_on_test_participants_whatever_rows_are_a
     assert found == usual and found is not None and found.n == 47
 
 
-def test_a_ridge_that_knows_nobody_of_them_has_no_difference() -> None:
+def test_a_ridge_of_other_participants_has_no_difference() -> None:
     predictions, phenotypes = tables()
     ridge = pd.DataFrame({"participant_id": ["stranger"], "predicted_age": [60.0]})
     found = analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), ridge).against_ridge
@@ -433,7 +433,7 @@ def test_recovered_gaps_agree_with_scipy() -> None:
     assert analysed(gap_correction="none").truth.r_corrected is None  # type: ignore[union-attr]
 
 
-def test_people_whose_true_gap_is_unknown_do_not_count_for_it() -> None:
+def test_participants_whose_true_gap_is_unknown_do_not_count_for_it() -> None:
     predictions, phenotypes = tables()
     tested = predictions.loc[predictions["split"] == "test", "participant_id"].iloc[:5]
     unknown = phenotypes.assign(true_gap=phenotypes["true_gap"].mask(phenotypes["participant_id"].isin(tested)))
@@ -447,7 +447,7 @@ def test_people_whose_true_gap_is_unknown_do_not_count_for_it() -> None:
     )
 
 
-def test_without_true_gaps_nothing_is_said_of_them() -> None:
+def test_unknown_true_gaps_give_no_result() -> None:
     predictions, phenotypes = tables()
     found = analysed(predictions, phenotypes.drop(columns="true_gap"))
     assert found.truth is None and found.as_json()["true_gap"] is None
@@ -458,7 +458,7 @@ def test_without_true_gaps_nothing_is_said_of_them() -> None:
 
 @pytest.mark.parametrize("rows", ["test", "val+test", "all"])
 @pytest.mark.parametrize("method", ["linear", "cole", "in_sample", "none"])
-def test_what_is_saved_names_nobody(rows: str, method: str) -> None:
+def test_saved_findings_contain_no_ids(rows: str, method: str) -> None:
     predictions, phenotypes = tables()
     found = analyse(
         predictions,
@@ -472,7 +472,7 @@ def test_what_is_saved_names_nobody(rows: str, method: str) -> None:
     assert "words" in found.as_json()["left_out"]
 
 
-def test_what_is_saved_holds_how_gaps_were_corrected() -> None:
+def test_saved_findings_contain_the_fit_of_the_correction() -> None:
     saved = json.loads(json.dumps(analysed().as_json()))
     fit = saved["gap_correction"][0]
     assert fit.keys() == {"method", "intercept", "slope", "n", "fitted_on", "people"}
@@ -495,9 +495,9 @@ def test_tables_that_are_analysed_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(("factor", "said"), [(0.0, True), (0.08, True), (0.12, False), (1.0, False)])
-def test_predictions_that_hardly_differ_are_told(factor: float, said: bool) -> None:
+def test_predictions_that_hardly_vary_give_a_note(factor: float, said: bool) -> None:
     predictions, phenotypes = tables()
-    # Of these people's ages, so that the ratio of the two SDs is the factor.
+    # Of these participants's ages, so that the ratio of the two SDs is the factor.
     flat = predictions.assign(predicted_age=62 + factor * (predictions["age"] - 62))
     notes = [note for note in analysed(flat, phenotypes).notes if note.startswith("Predictions hardly vary")]
     assert bool(notes) == said

@@ -11,7 +11,7 @@ from brainage.errors import EvaluationError
 from brainage.evaluation.gap import corrected_gaps, fit_correction, gap_by_age, has_labels, refuse_shared, rows_of
 
 
-def people(n: int, split: str, seed: int = 0, *, slope: float = 0.4) -> pd.DataFrame:
+def participants(n: int, split: str, seed: int = 0, *, slope: float = 0.4) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     age = rng.uniform(45, 80, n)
     return pd.DataFrame(
@@ -26,7 +26,7 @@ def people(n: int, split: str, seed: int = 0, *, slope: float = 0.4) -> pd.DataF
 
 def both(n_val: int = 45, n_test: int = 31) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return validation rows, test rows, and both mixed up in one table."""
-    validation, test = people(n_val, "val"), people(n_test, "test", seed=1)
+    validation, test = participants(n_val, "val"), participants(n_test, "test", seed=1)
     mixed = pd.concat([validation, test], ignore_index=True).sample(frac=1, random_state=0)
     return mixed[mixed["split"] == "val"], mixed[mixed["split"] == "test"], mixed
 
@@ -64,10 +64,10 @@ def test_cole_agrees_with_numpy_and_statsmodels() -> None:
 
 @pytest.mark.parametrize(("method", "gap"), [("linear", 4.0), ("cole", 8.0)])
 def test_a_correction_agrees_with_numbers_by_hand(method: str, gap: float) -> None:
-    # Fitted where predicted = 30 + age / 2, which says 60 of somebody of 60. This one is predicted 64.
-    validation = people(30, "val").assign(predicted_age=lambda table: 30 + table["age"] / 2)
-    somebody = pd.DataFrame({"participant_id": ["x"], "split": ["test"], "age": [60.0], "predicted_age": [64.0]})
-    corrected, _ = corrected_gaps(somebody, validation, method)
+    # Fitted where predicted = 30 + age / 2, which is 60 at age 60. The participant is predicted 64.
+    validation = participants(30, "val").assign(predicted_age=lambda table: 30 + table["age"] / 2)
+    participant = pd.DataFrame({"participant_id": ["x"], "split": ["test"], "age": [60.0], "predicted_age": [64.0]})
+    corrected, _ = corrected_gaps(participant, validation, method)
     assert corrected.to_list() == pytest.approx([gap], abs=1e-10)
 
 
@@ -93,11 +93,11 @@ def test_none_corrects_nothing() -> None:
     assert fits == []
 
 
-# Who may be in the fit
+# Participants of the fit
 
 
 @pytest.mark.parametrize("method", ["linear", "cole"])
-def test_test_rows_are_corrected_by_the_whole_validation_fit_also_beside_validation_rows(method: str) -> None:
+def test_test_rows_are_corrected_by_the_whole_validation_fit_also_with_validation_rows(method: str) -> None:
     validation, test, mixed = both()
     alone, (fit,) = corrected_gaps(test, validation, method)
     together, fits = corrected_gaps(mixed, validation, method)
@@ -129,7 +129,7 @@ def test_a_validation_row_does_change_the_corrections_of_others() -> None:
     table.loc[row, "predicted_age"] += 20
     moved = corrected_gaps(table, table[table["split"] == "val"], "linear")[0] - usual
     assert (moved[test.index].abs() > 1e-6).all()
-    # 45 people in ten parts: at most four others stay out of all fits that this row is in.
+    # 45 participants in ten parts: at most four others stay out of all fits that this row is in.
     assert (moved[validation.index].abs() > 1e-6).sum() >= 45 - 4
 
 
@@ -163,23 +163,23 @@ def test_a_fit_set_that_shares_a_participant_with_test_rows_is_refused(method: s
 
 
 def test_in_sample_may_share_participants() -> None:
-    rows = people(30, "test")
+    rows = participants(30, "test")
     refuse_shared(fit_correction("in_sample", rows, "the analysed rows"), rows, rows)
     with pytest.raises(EvaluationError, match="30 of 30 are in both"):
         refuse_shared(fit_correction("linear", rows, "validation"), rows, rows)
 
 
-def test_a_refusal_counts_who_is_shared_and_names_nobody() -> None:
-    validation = people(30, "val")
+def test_a_refusal_counts_shared_participants_without_ids() -> None:
+    validation = participants(30, "val")
     fit = fit_correction("linear", validation, "validation")
-    rows = pd.concat([people(25, "test"), validation.iloc[:2]])
+    rows = pd.concat([participants(25, "test"), validation.iloc[:2]])
     with pytest.raises(EvaluationError, match="2 of 27 are in both. Use gap_correction=in_sample") as refused:
         refuse_shared(fit, rows, validation)
     assert "val0" not in str(refused.value)
 
 
-def test_the_hash_tells_whether_people_are_the_same_and_not_who() -> None:
-    table = people(30, "val")
+def test_the_hash_identifies_the_sample_but_no_participant() -> None:
+    table = participants(30, "val")
     first = fit_correction("linear", table, "validation")
     same = fit_correction(
         "linear", table.sample(frac=1, random_state=0).assign(age=lambda t: t["age"] + 1), "validation"
@@ -194,61 +194,61 @@ def test_the_hash_tells_whether_people_are_the_same_and_not_who() -> None:
 
 @pytest.mark.parametrize("slope", [0.049, -0.049, 0.0])
 def test_cole_is_refused_where_predictions_hardly_follow_age(slope: float) -> None:
-    validation = people(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
+    validation = participants(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
     with pytest.raises(EvaluationError, match=rf"`gap_correction=cole` divides .*, but is -?{abs(slope):.3f}"):
-        corrected_gaps(people(30, "test"), validation, "cole")
+        corrected_gaps(participants(30, "test"), validation, "cole")
 
 
 @pytest.mark.parametrize("slope", [0.051, -0.051])
 def test_cole_is_possible_from_a_slope_of_a_twentieth(slope: float) -> None:
-    validation = people(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
-    _, (fit,) = corrected_gaps(people(30, "test"), validation, "cole")
+    validation = participants(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
+    _, (fit,) = corrected_gaps(participants(30, "test"), validation, "cole")
     assert fit.slope == pytest.approx(slope, abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["linear", "cole"])
-def test_without_validation_rows_the_remedy_is_told(method: str) -> None:
+def test_without_validation_rows_the_message_names_an_alternative(method: str) -> None:
     with pytest.raises(
         EvaluationError, match=rf"`gap_correction={method}` .* there are none. Use gap_correction=in_sam"
     ):
-        corrected_gaps(people(30, "test"), people(0, "val"), method)
+        corrected_gaps(participants(30, "test"), participants(0, "val"), method)
 
 
 @pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
-def test_nineteen_people_are_refused_with_the_number(method: str) -> None:
-    rows = people(19 if method == "in_sample" else 30, "test")
+def test_nineteen_participants_are_refused_with_the_number(method: str) -> None:
+    rows = participants(19 if method == "in_sample" else 30, "test")
     with pytest.raises(EvaluationError, match=rf"`gap_correction={method}` needs 20 .*, but there are 19\."):
-        corrected_gaps(rows, people(19, "val"), method)
+        corrected_gaps(rows, participants(19, "val"), method)
 
 
 @pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
-def test_twenty_people_are_enough(method: str) -> None:
-    corrected, fits = corrected_gaps(people(20, "test"), people(20, "val"), method)
+def test_twenty_participants_are_enough(method: str) -> None:
+    corrected, fits = corrected_gaps(participants(20, "test"), participants(20, "val"), method)
     assert corrected.notna().all()
     assert fits[0].n == 20
 
 
 @pytest.mark.parametrize("method", ["linear", "cole", "in_sample"])
-def test_people_of_one_age_are_refused(method: str) -> None:
-    rows, validation = (people(30, split).assign(age=60.0) for split in ("test", "val"))
+def test_participants_of_one_age_are_refused(method: str) -> None:
+    rows, validation = (participants(30, split).assign(age=60.0) for split in ("test", "val"))
     with pytest.raises(EvaluationError, match="needs 20 participants of different ages"):
         corrected_gaps(rows, validation, method)
 
 
-# Gaps that age tells
+# Gaps that are functions of age
 
 
 @pytest.mark.parametrize("method", ["linear", "in_sample"])
 @pytest.mark.parametrize("constant", [62.37, 60.1, 58.123456789])
-def test_nothing_is_left_of_the_mean_predictors_gap(method: str, constant: float) -> None:
+def test_the_mean_predictors_gap_is_corrected_to_zero(method: str, constant: float) -> None:
     for seed in range(10):
-        table = pd.concat([people(40, "val", seed), people(30, "test", seed + 100)], ignore_index=True)
+        table = pd.concat([participants(40, "val", seed), participants(30, "test", seed + 100)], ignore_index=True)
         table["predicted_age"] = constant
         corrected, _ = corrected_gaps(table, table[table["split"] == "val"], method)
         assert (corrected == 0).all()
 
 
-def test_a_person_without_an_age_has_no_corrected_gap() -> None:
+def test_a_participant_without_an_age_has_no_corrected_gap() -> None:
     validation, test, _ = both()
     test = test.assign(age=test["age"].mask(test.index == test.index[2]))
     corrected, _ = corrected_gaps(test, validation, "linear")
@@ -258,8 +258,8 @@ def test_a_person_without_an_age_has_no_corrected_gap() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(-2, 2))
-def test_linear_takes_away_whatever_line_of_age_is_in_the_predictions(seed: int, years: float, slope: float) -> None:
-    validation, test = people(30, "val", seed), people(25, "test", seed // 2)
+def test_linear_removes_any_linear_function_of_age_from_predictions(seed: int, years: float, slope: float) -> None:
+    validation, test = participants(30, "val", seed), participants(25, "test", seed // 2)
     usual, _ = corrected_gaps(test, validation, "linear")
     bent = [
         table.assign(predicted_age=lambda t: t["predicted_age"] + years + slope * t["age"])
@@ -271,7 +271,7 @@ def test_linear_takes_away_whatever_line_of_age_is_in_the_predictions(seed: int,
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(0.5, 3), st.sampled_from([-1, 1]))
 def test_cole_does_not_depend_on_the_unit_of_the_predictions(seed: int, offset: float, scale: float, sign: int) -> None:
-    validation, test = (people(60, split, seed, slope=0.8) for split in ("val", "test"))
+    validation, test = (participants(60, split, seed, slope=0.8) for split in ("val", "test"))
     usual, _ = corrected_gaps(test, validation, "cole")
     bent = [
         table.assign(predicted_age=lambda t: offset + sign * scale * t["predicted_age"]) for table in (test, validation)
@@ -282,7 +282,7 @@ def test_cole_does_not_depend_on_the_unit_of_the_predictions(seed: int, offset: 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(20, 60))
 def test_in_sample_gaps_have_neither_a_mean_nor_a_trend(seed: int, n: int) -> None:
-    table = people(n, "test", seed)
+    table = participants(n, "test", seed)
     corrected, _ = corrected_gaps(table, table.iloc[:0], "in_sample")
     assert corrected.mean() == pytest.approx(0, abs=1e-10)
     assert np.corrcoef(corrected, table["age"])[0, 1] == pytest.approx(0, abs=1e-10)
@@ -292,7 +292,7 @@ def test_in_sample_gaps_have_neither_a_mean_nor_a_trend(seed: int, n: int) -> No
 
 
 def test_gaps_by_age_agree_with_numbers_by_hand() -> None:
-    # Ten people in 45 to 50 with gaps 1, ..., 10; ten of exactly 50, who are of the next bin; nine in 60 to 65.
+    # Ten participants in 45 to 50 with gaps 1, ..., 10; ten of exactly 50, who are of the next bin; nine in 60 to 65.
     age = [*np.linspace(45, 49.99, 10), *[50.0] * 10, *[61.0] * 9]
     gap = np.array([*range(1, 11), *[-3.0] * 10, *[99.0] * 9], dtype=float)
     table = gap_by_age(pd.DataFrame({"age": age, "bag": gap, "bag_corrected": 2 * gap}))
@@ -306,7 +306,7 @@ def test_gaps_by_age_agree_with_numbers_by_hand() -> None:
     assert table["bag_corrected_sd"].tolist()[:2] == pytest.approx([2 * sd, 0], abs=1e-12)
 
 
-def test_a_bin_of_fewer_than_ten_people_tells_only_how_many() -> None:
+def test_a_bin_of_fewer_than_ten_participants_has_only_n() -> None:
     table = gap_by_age(pd.DataFrame({"age": [61.0] * 9, "bag": 99.0, "bag_corrected": 98.0}))
     assert table["n"].tolist() == [9]
     assert table[["bag", "bag_sd", "bag_corrected", "bag_corrected_sd"]].isna().all(axis=None)
@@ -320,7 +320,7 @@ def test_without_a_corrected_gap_the_bins_are_of_the_raw_one() -> None:
 
 @pytest.mark.parametrize(("choice", "n"), [("test", 31), ("val+test", 76), ("all", 99)])
 def test_rows_are_those_of_the_parts_that_are_named(choice: str, n: int) -> None:
-    table = pd.concat([*both()[:2], people(23, "train")], ignore_index=True)
+    table = pd.concat([*both()[:2], participants(23, "train")], ignore_index=True)
     chosen = rows_of(table, choice)
     assert len(chosen) == n
     assert set(chosen["split"]) == (set(choice.split("+")) if choice != "all" else {"train", "val", "test"})
@@ -328,6 +328,6 @@ def test_rows_are_those_of_the_parts_that_are_named(choice: str, n: int) -> None
 
 @pytest.mark.parametrize("choice", ["test", "val+test", "all"])
 def test_without_labels_all_rows_are_meant(choice: str) -> None:
-    for table in (people(9, "test").assign(split=None), people(9, "test").drop(columns="split")):
+    for table in (participants(9, "test").assign(split=None), participants(9, "test").drop(columns="split")):
         assert not has_labels(table)
         assert len(rows_of(table, choice)) == 9

@@ -40,7 +40,7 @@ def test_resamples_are_those_that_one_draw_of_the_generator_gives(n: int, n_resa
 
 
 @pytest.mark.parametrize("together", [1, 7, 1000])
-def test_how_many_resamples_are_held_together_does_not_matter(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
     values = np.random.default_rng(3).normal(60, 9, 17)
     usual_counts = np.concatenate(list(resampled_counts(17, 130, 5)))
     usual = bootstrap(mean_of(values), 17, n_resamples=130, seed=5)["mean"]
@@ -60,17 +60,17 @@ def test_a_bootstrap_interval_agrees_with_a_plain_loop() -> None:
 
 
 @pytest.mark.parametrize(("n", "n_resamples"), [(1, 200), (9, 200), (10, 0)], ids=["one", "nine", "no-resamples"])
-def test_too_few_people_or_no_resamples_give_the_number_without_an_interval(n: int, n_resamples: int) -> None:
+def test_too_few_participants_or_no_resamples_give_the_number_without_an_interval(n: int, n_resamples: int) -> None:
     found = bootstrap(mean_of(np.arange(n, dtype=float)), n, n_resamples=n_resamples, seed=0)
     assert found == {"mean": Estimate((n - 1) / 2)}
 
 
-def test_ten_people_are_enough_for_an_interval() -> None:
+def test_ten_participants_are_enough_for_an_interval() -> None:
     found = bootstrap(mean_of(np.arange(10.0)), 10, n_resamples=200, seed=0)["mean"]
     assert found.low is not None and found.high is not None and found.low < 4.5 < found.high
 
 
-def test_nobody_gives_no_estimates() -> None:
+def test_no_participants_give_no_estimates() -> None:
     assert bootstrap(mean_of(np.empty(0)), 0, n_resamples=200, seed=0) == {}
 
 
@@ -79,7 +79,7 @@ def test_a_statistic_that_is_not_finite_is_none() -> None:
     assert found == {"x": Estimate(None)}
 
 
-def test_a_percentile_interval_holds_the_middle_of_the_values() -> None:
+def test_a_percentile_interval_contains_the_middle_of_the_values() -> None:
     # Of 0, 1, ..., 1000 the percentile q is 10 q.
     shuffled = np.random.default_rng(0).permutation(1001).astype(float)
     assert percentile_interval(shuffled) == pytest.approx((25, 975), abs=1e-12)
@@ -157,7 +157,7 @@ def test_p_agrees_with_numbers_by_hand(r: float, n: int, n_held: int, p: float |
 
 @settings(deadline=None)
 @given(st.floats(-0.999, 0.999), st.integers(4, 10_000))
-def test_an_interval_holds_its_correlation_mirrors_with_it_and_shrinks_with_people(r: float, n: int) -> None:
+def test_an_interval_contains_its_correlation_mirrors_with_it_and_shrinks_with_n(r: float, n: int) -> None:
     found, mirrored, wider = (
         correlation_estimate(r, n + 50),
         correlation_estimate(-r, n + 50),

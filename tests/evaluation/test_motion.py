@@ -6,7 +6,7 @@ from scipy import stats
 from brainage.evaluation.motion import Motion, measure_motion
 
 
-def people(n: int = 21, seed: int = 0) -> pd.DataFrame:
+def participants(n: int = 21, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     age = rng.uniform(45, 80, n)
     motion = 0.05 + 0.002 * (age - 45) + rng.gamma(2, 0.02, n)
@@ -22,7 +22,7 @@ def measured(rows: pd.DataFrame, training: pd.DataFrame | None = None) -> Motion
 
 @pytest.mark.parametrize("name", ["age", "predicted_age", "bag"])
 def test_correlations_with_motion_agree_with_scipy(name: str) -> None:
-    rows = people()
+    rows = participants()
     reference = stats.pearsonr(rows["head_motion"], rows[name])
     estimate, p = measured(rows).correlations[name]
     ends = reference.confidence_interval(0.95)
@@ -43,17 +43,17 @@ def test_the_still_half_and_the_other_agree_with_numbers_by_hand() -> None:
 
 
 def test_motion_alone_agrees_with_numbers_by_hand() -> None:
-    # Trained where age = 40 + 100 * motion; of those who are analysed everybody is 3 years off.
+    # Trained where age = 40 + 100 * motion; every analysed participant is 3 years off.
     training = pd.DataFrame({"head_motion": np.linspace(0.1, 0.4, 25)}).assign(
         age=lambda t: 40 + 100 * t["head_motion"]
     )
-    rows = people(30)
+    rows = participants(30)
     rows["age"] = 40 + 100 * rows["head_motion"] + np.tile([3, -3], 15)
     assert measured(rows, training).alone_mae == pytest.approx(3, abs=1e-10)
 
 
 def test_motion_alone_agrees_with_another_librarys_line() -> None:
-    rows, training = people(30), people(40, seed=1)
+    rows, training = participants(30), participants(40, seed=1)
     training.loc[[2, 5], "head_motion"] = np.nan
     known = training.dropna()
     line = stats.linregress(known["head_motion"], known["age"])
@@ -64,22 +64,22 @@ def test_motion_alone_agrees_with_another_librarys_line() -> None:
 @pytest.mark.parametrize(
     "training",
     [
-        people(40).iloc[:0],
-        people(40).drop(columns="head_motion"),
-        people(19),
-        people(40).assign(head_motion=0.1),
-        people(40).assign(head_motion=[0.1, 0.2, *[np.nan] * 38]),
+        participants(40).iloc[:0],
+        participants(40).drop(columns="head_motion"),
+        participants(19),
+        participants(40).assign(head_motion=0.1),
+        participants(40).assign(head_motion=[0.1, 0.2, *[np.nan] * 38]),
     ],
-    ids=["nobody", "no-motion", "too-few", "constant", "hardly-known"],
+    ids=["no-rows", "no-motion", "too-few", "constant", "hardly-known"],
 )
 def test_motion_alone_is_unknown_without_training_rows(training: pd.DataFrame) -> None:
-    assert measured(people(), training).alone_mae is None
+    assert measured(participants(), training).alone_mae is None
 
 
-def test_people_whose_motion_is_unknown_do_not_count() -> None:
-    rows = people(30)
+def test_participants_whose_motion_is_unknown_do_not_count() -> None:
+    rows = participants(30)
     rows.loc[[0, 7, 8], "head_motion"] = np.nan
-    training = people(40, seed=1)
+    training = participants(40, seed=1)
     assert measured(rows, training) == measured(rows.dropna(), training)
     assert measured(rows).n == 27
 
@@ -87,28 +87,28 @@ def test_people_whose_motion_is_unknown_do_not_count() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        people().drop(columns="head_motion"),
-        people(19),
-        people().assign(head_motion=[np.nan, np.nan, *[0.1] * 9, *[0.2] * 10]),
-        people().assign(head_motion=0.1),
-        people().assign(head_motion=np.nan),
+        participants().drop(columns="head_motion"),
+        participants(19),
+        participants().assign(head_motion=[np.nan, np.nan, *[0.1] * 9, *[0.2] * 10]),
+        participants().assign(head_motion=0.1),
+        participants().assign(head_motion=np.nan),
     ],
     ids=["no-column", "nineteen", "nineteen-known", "constant", "all-missing"],
 )
-def test_motion_that_is_unknown_or_does_not_vary_tells_nothing(rows: pd.DataFrame) -> None:
-    assert measure_motion(rows, people(40)) is None
+def test_motion_that_is_unknown_or_constant_is_not_analysed(rows: pd.DataFrame) -> None:
+    assert measure_motion(rows, participants(40)) is None
 
 
 @pytest.mark.parametrize("constant", [62.37, 60.1, 58.123456789, 0.1, 61.0])
 def test_a_prediction_that_does_not_vary_has_no_correlation_with_motion(constant: float) -> None:
     for n in range(20, 40):
-        rows = people(n).assign(predicted_age=constant)
+        rows = participants(n).assign(predicted_age=constant)
         estimate, p = measured(rows).correlations["predicted_age"]
         assert (estimate.value, estimate.low, estimate.high, p) == (None, None, None, None)
 
 
-def test_where_most_share_the_largest_motion_the_half_is_still_half_of_the_people() -> None:
-    rows = people(24).assign(head_motion=[0.1] * 4 + [0.3] * 20)
+def test_ties_in_motion_are_split_into_halves() -> None:
+    rows = participants(24).assign(head_motion=[0.1] * 4 + [0.3] * 20)
     found = measured(rows)
     assert found.n_still == 12
     assert found.still_mae == pytest.approx(rows["bag"].abs().iloc[:12].mean(), abs=1e-12)

@@ -1,4 +1,4 @@
-"""Maps of networks whose effects are known by hand, and what is told of them."""
+"""Maps of networks whose effects are known by hand, and their summaries."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Power(nn.Module):
 
 
 class Weightless(nn.Module):
-    """Has weights that do not matter: it looks at what is written down, the second component most."""
+    """A network whose weights do not matter: a fixed buffer weighs the components, the second most."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ def test_the_completeness_error_is_what_is_missing_and_falls_with_the_steps(
     assert not any("n_steps" in note for note in many.notes)
 
 
-def test_gradients_do_not_depend_on_who_is_explained_together(
+def test_gradients_do_not_depend_on_the_other_participants(
     series: NDArray[np.float32], edges: NDArray[np.intp]
 ) -> None:
     many = np.concatenate([series, series[::-1]])  # more than are held at every time point
@@ -288,9 +288,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_other_draws(serie
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_single_participants_are_left_out_of_a_page_that_is_not_to_show_points(
-    series: NDArray[np.float32], tmp_path: Path
-) -> None:
+def test_points_none_omits_single_participants(series: NDArray[np.float32], tmp_path: Path) -> None:
     found = explained(Linear(), series)
     shown = {}
     for points in ("all", "none"):
@@ -308,7 +306,7 @@ def test_names_on_the_page_are_text(series: NDArray[np.float32], tmp_path: Path)
     assert "<script" not in html and "<b>" not in html and "&lt;b&gt;" in html
 
 
-def test_the_lead_says_how_far_the_first_component_sets_predictions_apart(series: NDArray[np.float32]) -> None:
+def test_the_lead_has_the_sd_of_the_first_component(series: NDArray[np.float32]) -> None:
     found = explained(Power(), series)
     sd = found.maps.occlusion.components[:, found.order[0]].std(ddof=1)
     assert f"an SD of {sd:.2f} (" in lead(found)[0]

@@ -1,4 +1,4 @@
-"""On simulated people, whose age is in known components, a network's maps find these."""
+"""A network's maps find the components that encode age in simulated participants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages hold text, tables and pictures; nothing in them is taken for markup, and nothing is loaded from elsewhere."""
+"""Pages contain text, tables and figures; all text is escaped, and nothing is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def picture(name: str = "curve", size: tuple[float, float] = (3.0, 2.0), caption
 
 
 class Elements(HTMLParser):
-    """Every element, as its tag, its attributes and the text that stands right in it."""
+    """Every element, as its tag, its attributes and its own text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def test_a_page_has_its_title_its_lead_its_notices_and_a_link_to_each_section() 
     assert [attributes["id"] for attributes in found.attributes("section")] == ["part-1", "part-2"]
 
 
-def test_whatever_stands_on_a_page_is_text() -> None:
+def test_all_texts_of_a_page_are_escaped() -> None:
     figure = Figure(f"name{SCRIPT}", SCRIPT, b"picture", 300, caption=SCRIPT)
     table = Table((SCRIPT,), [[SCRIPT]], title=SCRIPT, note=SCRIPT)
     section = Section(SCRIPT, [SCRIPT], [table], [figure], listing=SCRIPT, listing_title=SCRIPT)
@@ -81,7 +81,7 @@ def test_whatever_stands_on_a_page_is_text() -> None:
     assert found.attributes("img")[0]["alt"] == SCRIPT
 
 
-def test_a_page_loads_nothing_and_says_so_to_the_browser() -> None:
+def test_a_page_loads_nothing_and_forbids_it_by_policy() -> None:
     found = elements(Section("Part", figures=[picture()], tables=[Table(("a",), [["1"]])]))
     assert not {tag for tag, _, _ in found.all} & {"script", "svg", "link", "iframe", "object"}
     addresses = [
@@ -93,7 +93,7 @@ def test_a_page_loads_nothing_and_says_so_to_the_browser() -> None:
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def test_a_table_has_its_header_its_rows_and_what_stands_around_it() -> None:
+def test_a_table_has_header_rows_title_and_note() -> None:
     found = elements(
         Section("Part", tables=[Table(("name", "n"), [["a", "1"], ["b", "2"]], "Above", "Below", text=True)])
     )
@@ -104,14 +104,14 @@ def test_a_table_has_its_header_its_rows_and_what_stands_around_it() -> None:
     assert found.attributes("table") == [{"class": "text"}]
 
 
-def test_what_is_not_given_leaves_no_element() -> None:
+def test_parts_that_are_not_given_leave_no_element() -> None:
     found = elements(Section("Part", tables=[Table((), [["a", "1"]])], figures=[picture()]))
     assert not {tag for tag, _, _ in found.all} & {"caption", "thead", "th", "figcaption", "details", "pre"}
     assert found.attributes("table") == [{}]
     assert found.texts("p") == ["Lead."]
 
 
-def test_what_is_long_is_folded_away() -> None:
+def test_a_listing_is_collapsed() -> None:
     found = elements(Section("Part", listing="seed: 1\nbatch_size: 8", listing_title="Config"))
     assert found.texts("summary") == ["Config"]
     assert found.texts("pre") == ["seed: 1\nbatch_size: 8"]
@@ -126,7 +126,7 @@ def test_a_broad_figure_has_a_row_of_its_own(width: float, broad: bool) -> None:
     assert found.texts("figcaption") == ["Below."]
 
 
-def test_figures_are_written_beside_the_page_and_are_those_in_it(tmp_path: Path) -> None:
+def test_figures_are_written_next_to_the_page_and_embedded_in_it(tmp_path: Path) -> None:
     sections = [Section("One", figures=[picture("a")]), Section("Two", figures=[picture("b", (4.0, 2.0))])]
     report = write_report(tmp_path / "run", Page("Title", [], sections))
     assert report == tmp_path / "run" / "report.html"
@@ -143,7 +143,7 @@ def test_figures_are_written_beside_the_page_and_are_those_in_it(tmp_path: Path)
 
 
 def test_a_figure_has_pixels_for_dense_screens() -> None:
-    """At 150 pixels an inch, 3 by 2 inches; a PNG's size stands big-endian behind its first 16 bytes."""
+    """At 150 pixels an inch, 3 by 2 inches; a PNG's size is big-endian after its first 16 bytes."""
     png = picture().png
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", png[16:24]) == (450, 300)
