@@ -28,6 +28,9 @@ GAPS = {"bag": ("gap", BLUE), "bag_corrected": ("corrected gap", ORANGE)}
 # Grid points of a density, per axis.
 _GRID = 80
 
+# Captions by `points`.
+_CLOUDS = {"all": "", "none": "Kernel density of participants, down to a tenth of its maximum."}
+
 
 def ages(table: pd.DataFrame) -> Figure | None:
     """Draw the age distribution of each part."""
@@ -97,7 +100,7 @@ def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure 
         f"Predicted against true age of {len(age)} participants, with identity and fitted line: MAE "
         f"{number(values['mae'])} years, r {number(values['pearson_r'])}."
     )
-    return draw("predicted", alt, plot, size=(5.6, 5.2))
+    return draw("predicted", alt, plot, size=(5.6, 5.2), caption=_CLOUDS[points])
 
 
 def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
@@ -119,7 +122,7 @@ def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
 
     each = [f"{label} (r {_correlation(age, rows[name].to_numpy(float))})" for name, (label, _) in drawn.items()]
     alt = f"Against age, of {len(rows)} participants: {' and '.join(each)}."
-    return draw("gap-age", alt, plot, size=(4.2 * len(drawn), 3.8))
+    return draw("gap-age", alt, plot, size=(4.2 * len(drawn), 3.8), caption=_CLOUDS[points])
 
 
 def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
@@ -200,7 +203,7 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
         panels[0].set_ylabel("gap (years)")
 
     alt = f"Gap and corrected gap of {len(x)} participants against {name}."
-    caption = "" if continuous else "Boxes: quartiles; whiskers: 5th and 95th percentiles."
+    caption = _CLOUDS[points] if continuous else "Boxes: quartiles; whiskers: 5th and 95th percentiles."
     return draw(f"phenotype-{slug(name)}", alt, plot, size=(3.3 * len(gaps), 2.9), caption=caption)
 
 
@@ -220,7 +223,8 @@ def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: st
         axes.legend()
 
     alt = f"Gaps of {names[0]} and {names[1]} of {len(first)} participants, r {_correlation(first, second)}."
-    return draw(f"agreement-{slug(names[0])}-{slug(names[1])}", alt, plot, size=(5, 4.6))
+    name = f"agreement-{slug(names[0])}-{slug(names[1])}"
+    return draw(name, alt, plot, size=(5, 4.6), caption=_CLOUDS[points])
 
 
 def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:

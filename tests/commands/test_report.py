@@ -334,7 +334,8 @@ def test_report_refuses_mistakes_with_one_message(
 def test_compare_refuses_mistakes_with_one_message(
     study: Study, tmp_path: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (f"cohort.n_participants={PEOPLE}", "model=mean_age", "report.n_resamples=100", "split.seed=1")
+    words = (f"cohort.n_participants={PEOPLE}", "model=mean_age", "report.n_resamples=100", "split.seed=1",
+             f"store.root={study.folder / 'store'}")  # fmt: skip
     one, run = train_here(tmp_path / "other" / "0", *words), study.run(0)
     participants = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
     first = participants.index[participants["split"] == "test"][0]
