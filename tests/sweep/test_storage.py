@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from multiprocessing.synchronize import Barrier
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -82,22 +82,22 @@ def test_the_dashboard_command_names_the_driver_and_hides_the_password() -> None
     assert dashboard_command("sqlite:////x/study.db").startswith("optuna-dashboard sqlite:////x/study.db (pip")
 
 
-def _create(url: str, start: Barrier) -> None:
-    start.wait()
-    assert open_study(open_storage(url), "name", TERMS).study_name == "name"
-
-
 def test_several_processes_may_create_one_study_at_the_same_moment(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # imported once
-    start = context.Barrier(4)
-    words = (f"sqlite:///{tmp_path / 'study.db'}", start)
-    processes = [context.Process(target=_create, args=words) for _ in range(4)]
+    code = (
+        "import sys; from brainage.sweep.storage import StudyTerms, open_storage, open_study\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "open_study(open_storage(sys.argv[1]), 'name', StudyTerms({}, ['minimize'], {}))"
+    )
+    words = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'study.db'}"]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 3
     for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 4
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 3, errors
 
 
 def test_a_space_is_described_by_the_same_text_in_any_order() -> None:
