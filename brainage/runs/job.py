@@ -31,13 +31,7 @@ from brainage.training.pruning import PrunedError, is_trial
 
 
 def run_job(composed: DictConfig) -> float | None:
-    """Train, test and predict; write everything into the run's folder.
-
-    Raises
-    ------
-    SystemExit
-        A single run did not finish; its message was printed.
-    """
+    """Run a job in its folder; return its objective. A single run that did not finish exits after its message."""
     hydra = HydraConfig.get()
     path, multirun = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     try:

@@ -26,7 +26,7 @@ _PREDICTED = (*_ID_COLUMNS, "split", "age", "predicted_age", "bag", "bag_correct
 
 
 def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of predictions.
+    """Read a table of predictions: ``participant_id, split, age, predicted_age``, and notes on excluded rows.
 
     Raises
     ------

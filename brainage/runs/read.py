@@ -40,10 +40,8 @@ def read_run(folder: Path, key: str) -> Run:
 
     Raises
     ------
-    MissingPathError
-        There is no run.
-    EvaluationError
-        It has not finished, or has no predictions.
+    MissingPathError, EvaluationError
+        There is no run, it has not finished, or it has no predictions.
     ConfigError
         Its config is invalid in this version, or names a class outside the allow-list.
     """
@@ -68,13 +66,7 @@ def read_run(folder: Path, key: str) -> Run:
 
 
 def run_folders(given: list[str] | str) -> list[Path]:
-    """Return the folders that ``runs=`` names: a list, or the jobs with predictions in one multirun's folder.
-
-    Raises
-    ------
-    MissingPathError, EvaluationError
-        A folder does not exist or contains fewer than two finished runs; or a run is named twice.
-    """
+    """Return the folders that ``runs=`` names, two or more: a list, or the jobs with predictions of one multirun."""
     parent = _multirun(given)
     if parent is None:
         found = [Path(run) for run in given]

@@ -59,20 +59,15 @@ class Trained:
     ----------
     folder : Path
         The run's or the bundle's folder.
-    architecture : Architecture
-        What it is built from.
-    weights : dict of str to Tensor
-        Its ``state_dict()``; it predicts years.
+    architecture, weights : Architecture, dict of str to Tensor
+        What it is built from, and its ``state_dict()``; it predicts years.
     gap_correction : {"linear", "cole", "in_sample", "none"}
         The run's setting.
-    correction : Correction or None
-        Fitted on the run's validation participants.
-    uncorrected : str
-        Why there is no correction.
-    ages : Spread or None
-        Ages of the training participants, in years; None if unknown.
-    series : dict of str to Spread
-        Traits of the training participants' series (`brainage.data.training_stats.traits_of`); empty if unknown.
+    correction, uncorrected : Correction or None, str
+        Fitted on the run's validation participants, or the reason why there is none.
+    ages, series : Spread or None, dict of str to Spread
+        Ages of the training participants, in years, and traits of their series
+        (`brainage.data.training_stats.traits_of`); None and empty if unknown.
     facts : dict
         Metrics, versions and the like of the training; plain values.
     run : Run or None

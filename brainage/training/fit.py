@@ -30,22 +30,8 @@ from brainage.training.weights import check_fits, read_checkpoint
 class FitSettings:
     """How a network is trained.
 
-    Parameters
-    ----------
-    optimizer, scheduler : callable
-        Make the optimizer of the parameters, and the learning-rate scheduler of the optimizer; see `AgeRegressor`.
-    trainer_arguments : dict
-        Keyword arguments of Lightning's Trainer.
-    callbacks : sequence of Callback
-        Added to the project's own.
-    seed : int
-        Seed of initialisation and dropout.
-    patience : int
-        Epochs without a lower validation loss after which training stops.
-    output_bias : float or None
-        Initial bias of the last layer, in years; None starts it at 0.
-    weight_averaging : float
-        Decay of averaged weights, see `brainage.training.averaging`; 0 disables averaging.
+    `output_bias` is the initial bias of the last layer, in years; None starts it at 0. `weight_averaging` is the decay
+    of averaged weights, see `brainage.training.averaging`; 0 disables it. `callbacks` run after the project's own.
     """
 
     optimizer: MakeOptimizer

@@ -40,27 +40,20 @@ def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -
 def make_trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
     """Construct a Trainer that writes checkpoints atomically, from configured arguments and the project's own.
 
-    Raises
-    ------
-    DeviceError
-        The machine lacks the hardware.
-    ConfigError
-        Lightning refuses the arguments.
+    Raises a `DeviceError` if the machine lacks the hardware, a `ConfigError` if Lightning refuses the arguments.
     """
     plugins = arguments.get("plugins") or []
     plugins = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_news)
     try:
         return Trainer(**{**arguments, "plugins": plugins}, **own)
-    except MisconfigurationException as error:
-        accelerator = arguments.get("accelerator", "auto")
-        if "accelerator" in str(error).lower() or "backend" in str(error).lower():
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        text, accelerator = str(error).lower(), arguments.get("accelerator", "auto")
+        if isinstance(error, MisconfigurationException) and ("accelerator" in text or "backend" in text):
             raise DeviceError(
                 f"`trainer.accelerator` must be hardware that this machine has, but got {accelerator!r}: {error} Use "
                 "trainer=auto or trainer=cpu here."
             ) from error
-        raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
-    except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
 
 
