@@ -80,7 +80,7 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     """
     found, left_out, flagged, coding = [], {}, {}, {}
     for name in variables:
-        values, reason = coded(rows[name])
+        values, reason, meaning = coded(rows[name])
         known = values.notna() & rows["age"].notna() & rows["bag"].notna()
         participants, values = rows[known], values[known]
         if reason or len(participants) < MIN_ROWS:
@@ -89,8 +89,8 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
             left_out[name] = "it does not vary"
         else:
             kind = kind_of(values)
-            if text := coding_of(rows[name]):
-                coding[name] = text
+            if meaning:
+                coding[name] = meaning
             fewest = int(values.value_counts().min())
             if kind != "continuous" and fewest < MIN_CASES:
                 flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in its rarest category"
@@ -102,30 +102,18 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     return Associations(table, left_out, flagged, coding)
 
 
-def coded(column: pd.Series) -> tuple[pd.Series, str]:
-    """Return a column as numbers, and the reason if it cannot be used; text with two values becomes 0 and 1."""
+def coded(column: pd.Series) -> tuple[pd.Series, str, str]:
+    """Return a column as numbers, why it cannot be used, and the meaning of 0 and 1 if it is text with two values."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    texts = column[column.notna() & numbers.isna()]
-    if texts.empty:
-        return numbers.where(np.isfinite(numbers)), ""
-    kinds = _text_values(column)
+    if not (column.notna() & numbers.isna()).any():
+        return numbers.where(np.isfinite(numbers)), "", ""
+    kinds = sorted(column.dropna().astype(str).unique())
     if len(kinds) == 1:
-        return numbers, "it does not vary"
+        return numbers, "it does not vary", ""
     if len(kinds) != 2:
-        return numbers, f"it is text with {len(kinds)} values, which have no order"
-    return column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float), ""
-
-
-def coding_of(column: pd.Series) -> str:
-    """Return the meaning of 0 and 1 if a column is text with two values; otherwise an empty string."""
-    if (pd.to_numeric(column, errors="coerce").notna() | column.isna()).all():
-        return ""
-    kinds = _text_values(column)
-    return f"0 = {kinds[0]}, 1 = {kinds[1]}" if len(kinds) == 2 else ""
-
-
-def _text_values(column: pd.Series) -> list[str]:
-    return sorted(column.dropna().astype(str).unique())
+        return numbers, f"it is text with {len(kinds)} values, which have no order", ""
+    values = column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float)
+    return values, "", f"0 = {kinds[0]}, 1 = {kinds[1]}"
 
 
 def kind_of(values: pd.Series) -> str:

@@ -243,8 +243,8 @@ def _association_figures(findings: Findings, about: About) -> list[Figure]:
     shown = table.loc[strongest.sort_values()]
     drawn = [figures.forest(shown)]
     for position, name, kind in zip(shown.index, shown["variable"], shown["kind"], strict=True):
-        values, _ = coded(findings.rows[name])
-        label = f"{name} ({coding})" if (coding := findings.associations.coding.get(name)) else name
+        values, _, coding = coded(findings.rows[name])
+        label = f"{name} ({coding})" if coding else name
         figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
         # Numbered, because two names may give the same slug.
         drawn.append(figure and replace(figure, name=f"phenotype-{position + 1:02d}-{slug(name)}"))

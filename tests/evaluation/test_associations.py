@@ -373,7 +373,7 @@ NUMBERS = [*range(30)]
     ],
 )  # fmt: skip
 def test_a_column_becomes_numbers(column: pd.Series, values: list[float | None]) -> None:
-    found, reason = coded(column)
+    found, reason, _ = coded(column)
     assert reason == ""
     assert found.index.equals(column.index)
     assert [None if math.isnan(value) else value for value in found] == values
