@@ -96,7 +96,7 @@ class SeriesError(BrainageError, ValueError):
     kind : str
         What is wrong, without details: reasons are counted by it.
     detail : str, default=""
-        What exactly was found, without anybody's id.
+        What exactly was found, without ids.
     """
 
     def __init__(self, kind: str, detail: str = "") -> None:

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
     parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
-    options = parser.parse_intermixed_args(arguments)  # options may stand behind overrides
+    options = parser.parse_intermixed_args(arguments)  # options may follow overrides
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 
     def work() -> int:

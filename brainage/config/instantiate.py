@@ -50,7 +50,7 @@ def instance(key: str, value: Any) -> Any:
 
 
 def check_targets(config: Any, source: Path) -> None:
-    """Refuse a config from a folder that would make anything but what a run is made of.
+    """Raise if a config from a folder names classes that are not on the allow-list.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def check_targets(config: Any, source: Path) -> None:
     """
     if has_interpolation(config):
         raise ConfigError(
-            f"`{source}` must hold values, as a run leaves them, but one refers to something else (`${{...}}`). "
+            f"`{source}` must contain values, as a run writes them, but one refers to something else (`${{...}}`). "
             "Restore it, or start a new run."
         )
     known = {target for path in CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
@@ -95,7 +95,7 @@ def _targets(config: Any) -> Iterator[str]:
 
 
 def _is_trusted(target: str) -> bool:
-    """Tell whether a name leads to a class that is defined where it seems to be, and not to one that is imported."""
+    """Return whether a name is a class of a trusted package that is defined there, not only imported."""
     if not target.startswith(_TRUSTED):
         return False
     try:

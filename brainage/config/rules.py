@@ -1,4 +1,4 @@
-"""Rules that a config's values keep, and the one place where a broken rule becomes a message."""
+"""Rules of config values, and the message of a broken rule."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _bounds(hint: Any) -> tuple[str, str]:
 
 
 def require(holds: bool, key: str, rule: str, value: object, hint: str = "") -> None:
-    """Raise a ConfigError unless a rule holds."""
+    """Raise a ConfigError unless `holds`."""
     if not holds:
         raise ConfigError(f"`{key}` must be {rule}, but got {value!r}. {hint or f'Change it with {key}=...'}".rstrip())
 

@@ -157,7 +157,7 @@ class UkbCohortConfig(CohortConfig):
         super().__post_init__()
         visits = "2 (first imaging visit) or 3 (repeat visit)"
         require(self.instance in (2, 3), "cohort.instance", visits, self.instance)
-        require("{dimension}" in self.member, "cohort.member", "a path that holds `{dimension}`", self.member)
+        require("{dimension}" in self.member, "cohort.member", "a path that contains `{dimension}`", self.member)
 
 
 @checked("cohort")
