@@ -51,6 +51,15 @@ def test_a_study_with_other_terms_is_refused(url: str, terms: StudyTerms, messag
         open_study(open_storage(url), "name", terms)
 
 
+def test_a_key_that_a_later_version_added_may_be_null(url: str) -> None:
+    study, _ = opened(url)
+    later = StudyTerms(TERMS.space, ["minimize"], {**TERMS.fixed, "code": "null"})
+    assert open_study(open_storage(url), "name", later).study_name == study.study_name
+    other = StudyTerms(TERMS.space, ["minimize"], {**TERMS.fixed, "code": '"mine.py"'})
+    with pytest.raises(SweepError, match="has `code` as nothing"):
+        open_study(open_storage(url), "name", other)
+
+
 def test_a_study_created_by_another_program_is_refused(url: str) -> None:
     study = optuna.create_study(storage=open_storage(url), study_name="name")
     study.tell(started(study), 1.0)
