@@ -92,7 +92,8 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
             "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
         )
     own = trained.run.config
-    selection = select_from(own.cohort, own.modality, phenotypes=False)
+    stores = [own.store.root, config.store.root or DEFAULT_STORE]
+    selection = select_from(own.cohort, own.modality, stores=stores, phenotypes=False)
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"

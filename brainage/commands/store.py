@@ -47,6 +47,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     purging.add_argument("--ids", type=Path, required=True, metavar="FILE", help="who withdrew, one id a line")
     about = f"folder of the runs, whose {', '.join(TABLES)} are purged (default: outputs)"
     purging.add_argument("--outputs", type=Path, metavar="DIR", help=about)
+    about = "accept a list of which no id is found; its participants are excluded from future runs"
+    purging.add_argument("--allow-unmatched", action="store_true", help=about)
     return parser.parse_args(arguments)
 
 
@@ -56,7 +58,9 @@ def _run(options: argparse.Namespace) -> int:
         return _list(root)
     if options.verb == "verify":
         return _verify(root)
-    return _purge(root, _existing(options.outputs, "--outputs", "outputs"), options.ids)
+    outputs = _existing(options.outputs, "--outputs", "outputs")
+    done = withdraw(root, outputs, read_ids(options.ids), allow_unmatched=options.allow_unmatched)
+    return _show_purge(done, root, outputs, options.ids)
 
 
 def _existing(folder: Path | None, option: str, default: str) -> Path:
@@ -134,12 +138,16 @@ def _verified(folder: Path) -> str | None:
     return f"damaged: {n_bad} of {n_rows} rows do not match their checksums" if n_bad else None
 
 
-def _purge(root: Path, outputs: Path, ids_file: Path) -> int:
-    ids = read_ids(ids_file)
-    done = withdraw(root, outputs, ids)
+def _show_purge(done: Withdrawal, root: Path, outputs: Path, ids_file: Path) -> int:
     for error in done.errors:
         print(f"error: {error}", file=sys.stderr)
-    print(f"Participants: {len(done.participants)} of the {len(ids)} in `{ids_file}` found.")
+    for link in done.links:
+        print(
+            f"warning: `{link}` leads out of `{outputs}` and is not followed; purge it with --outputs", file=sys.stderr
+        )
+    print(f"Participants: {len(done.participants)} of the {done.n_listed} in `{ids_file}` found.")
+    if done.n_marked_before:
+        print(f"An earlier purge had marked {done.n_marked_before} of them as withdrawn.")
     print(f"Stores in `{root}`: {done.n_stores} purged of {done.n_rows} rows and {done.n_excluded} exclusions.")
     if done.n_damaged or done.n_unfinished:
         print(
@@ -147,22 +155,6 @@ def _purge(root: Path, outputs: Path, ids_file: Path) -> int:
             "writes it again."
         )
     print(f"Tables in `{outputs}`: {done.n_files} files purged of {done.n_lines} rows.")
-    if not done.participants:
-        _warn_of_nothing(root, outputs, len(ids), ids_file)
-    return _end_of_purge(done, ids_file)
-
-
-def _warn_of_nothing(root: Path, outputs: Path, n_ids: int, ids_file: Path) -> None:
-    missing = [f"`{folder}` does not exist" for folder in (root, outputs) if not folder.is_dir()]
-    print(
-        f"warning: no participant was removed, because none of the {n_ids} ids in `{ids_file}` was found. They may be "
-        "of another kind, such as those of another application: compare one of them with a run's `splits.csv`."
-        + (f" Note that {' and '.join(missing)}." if missing else ""),
-        file=sys.stderr,
-    )
-
-
-def _end_of_purge(done: Withdrawal, ids_file: Path) -> int:
     if done.errors:
         print(
             f"error: {len(done.errors)} stores or tables could not be purged and are as they were; see above. Correct "
@@ -171,7 +163,7 @@ def _end_of_purge(done: Withdrawal, ids_file: Path) -> int:
         )
         return 1
     print(
-        f"From now on start runs with cohort.exclude_ids={ids_file}. A run that is still in progress writes its "
-        "participants at its end: purge again after it."
+        f"Commands that use stores in `{root}` exclude these participants from now on. A run that is still in progress "
+        "writes its participants at its end: purge again after it."
     )
     return 0

@@ -91,6 +91,8 @@ class CohortConfig:
         A pandas query over the table; only matching participants take part. Applied before the split is drawn.
     exclude_ids : str or None
         A file with one id a line: participants who withdrew consent. They leave the part that they were drawn into.
+    allow_unmatched_ids : bool
+        Whether `exclude_ids` may contain no participant of the cohort.
     max_excluded_fraction : float
         The run stops if more than this share of the participants with a file cannot be used.
     """
@@ -98,6 +100,7 @@ class CohortConfig:
     name: str = MISSING
     include: str | None = None
     exclude_ids: str | None = None
+    allow_unmatched_ids: bool = False
     max_excluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
 
     def __post_init__(self) -> None:

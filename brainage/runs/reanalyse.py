@@ -138,7 +138,7 @@ def _cohort_data(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd
     """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available."""
     config = run.config
     try:
-        selection = select_from(config.cohort, config.modality, phenotypes=True)
+        selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=True)
     except BrainageError as error:
         log.warning("%s", error)
         note = "The cohort cannot be read any more: no associations, and no comparison with the ridge."

@@ -18,7 +18,7 @@ def train(job: Job, results: Results) -> None:
     config, folder = job.config, job.folder
     if not folder.resumed:  # a resumed run keeps its config.yaml until training continues
         folder.begin(job.config_text)
-    selection = select_from(config.cohort, config.modality, phenotypes=config.evaluate)
+    selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=config.evaluate)
     if config.evaluate and config.associations.variables:
         check_variables(config.associations.variables, map(str, selection.phenotypes.columns))
     split = choose_split(config.split, selection.table)

@@ -40,7 +40,7 @@ class CorrectedGaps:
 
 def read_sample(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Sample:
     """Read a cohort, with all phenotypes and unknown ages; its store is written if there is none."""
-    selection = select_from(cohort, modality, phenotypes=True, need_ages=False)
+    selection = select_from(cohort, modality, stores=[store_root], phenotypes=True, need_ages=False)
     return Sample(selection, stored_participants(selection, modality, store_root))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from brainage.data.cohorts.withdrawn import withdrawn_of
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import load_store
 from brainage.data.store.locking import locked
+from brainage.runs.folder import lock_folder
 from tests.conftest import FAST, Command
 from tests.data.store.scans import (
     N_TIMES,
@@ -80,9 +82,8 @@ def test_a_second_purge_finds_no_participant_and_says_so(root: Path, tmp_path: P
     assert store_command("purge", "--ids", ids).code == 0
     files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     again = store_command("purge", "--ids", ids)
-    assert again.code == 0
-    assert "warning: no participant was removed, because none of the 1 ids in `withdrawn.csv` was found" in again.err
-    assert "of another kind" in again.err
+    assert (again.code, again.err) == (0, "")
+    assert "An earlier purge had marked 1 of them as withdrawn." in again.out
     assert {path: path.read_bytes() for path in files} == files
 
 
@@ -173,7 +174,7 @@ def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_com
     run.mkdir(parents=True)
     elsewhere.mkdir(parents=True)
     (tmp_path / "outputs" / "multirun").symlink_to(tmp_path / "scratch")
-    (elsewhere / "loop").symlink_to(tmp_path / "outputs")
+    (tmp_path / "outputs" / "again").symlink_to(run)
     for name, text in TABLES.items():
         for folder in (run, elsewhere):
             (folder / name).write_bytes(text.encode())
@@ -182,9 +183,12 @@ def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_com
     ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
     assert ended.code == 0, ended.text
     assert "Participants: 1 of the 1" in ended.out
-    assert "8 files purged of 10 rows." in ended.out
-    for folder in (run, elsewhere):
-        assert {name: (folder / name).read_bytes().decode() for name in TABLES} == PURGED
+    assert "4 files purged of 5 rows." in ended.out
+    assert {name: (run / name).read_bytes().decode() for name in TABLES} == PURGED
+    # A link out of the folder is named, and what is there stays as it is.
+    assert {name: (elsewhere / name).read_bytes().decode() for name in TABLES} == TABLES
+    assert ended.err.count("leads out of `outputs`") == 1
+    assert "outputs/multirun" in ended.err
     assert (run / "predictions.csv").stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in run.iterdir()) == sorted([*TABLES, "notes.csv"])
 
@@ -216,16 +220,23 @@ def test_a_table_that_cannot_be_parsed_is_named_and_the_rest_is_purged(
     assert (outputs / "splits.csv").read_text() == PURGED["splits.csv"]
 
 
-def test_half_a_table_of_a_killed_process_is_deleted_but_not_that_of_one_at_work(
-    tmp_path: Path, store_command: Command
+@pytest.mark.parametrize("name", [".splits.csv.partial", ".splits.csv.0123abcd.partial"])
+def test_an_unfinished_table_is_deleted_unless_a_process_is_writing_it(
+    name: str, root: Path, tmp_path: Path, store_command: Command
 ) -> None:
-    old, new = tmp_path / "outputs" / "a" / ".splits.csv.partial", tmp_path / "outputs" / "b" / ".splits.csv.partial"
-    for path in (old, new):
-        path.parent.mkdir(parents=True)
-        path.write_text("participant_id,split\nsecret-p1,tr")
-    os.utime(old, (0, 0))
-    store_command("purge", "--ids", withdraw(tmp_path, 1))
-    assert (old.exists(), new.exists()) == (False, True)
+    make(root, PEOPLE)
+    folders = {folder: tmp_path / "outputs" / folder for folder in ("old", "new", "killed", "running")}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / name).write_text("participant_id,split\nsecret-p1,tr")
+    os.utime(folders["old"] / name, (0, 0))
+    (folders["killed"] / ".lock").touch()
+    with lock_folder(folders["running"], "", ""):
+        ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert {key for key, folder in folders.items() if (folder / name).exists()} == {"new", "running"}
+    assert ended.code == 1
+    assert "2 stores or tables could not be purged" in ended.err
+    assert "1 purged of 1 rows" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -252,28 +263,37 @@ def test_a_list_that_is_none_is_refused_before_anything_is_removed(
 def test_an_empty_list_removes_no_participant(root: Path, tmp_path: Path, store_command: Command) -> None:
     make(root, PEOPLE)
     ended = store_command("purge", "--ids", withdraw(tmp_path))
-    assert ended.code == 0
-    assert "none of the 0 ids" in ended.err
+    assert (ended.code, ended.err) == (0, "")
 
 
-def test_in_the_wrong_folder_the_warning_says_what_does_not_exist(tmp_path: Path, store_command: Command) -> None:
-    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
-    assert ended.code == 0
+def test_a_list_that_matches_nobody_is_an_error_unless_it_is_expected(tmp_path: Path, store_command: Command) -> None:
+    ids = withdraw(tmp_path, 1)
+    ended = store_command("purge", "--ids", ids)
+    assert ended.code == 2
+    assert "none of its 1 ids" in ended.err
     assert "Note that `outputs/store` does not exist and `outputs` does not exist." in ended.err
+    assert not (tmp_path / "outputs").exists()
+    assert store_command("purge", "--ids", ids, "--allow-unmatched").code == 0
+    assert withdrawn_of(["outputs/store"], ["secret-p1", "secret-p2"]) == {"secret-p1"}
 
 
-@pytest.mark.slow
-def test_participants_are_purged_from_a_real_run_and_the_next_run_uses_the_store(
-    tmp_path: Path, command: Command
-) -> None:
-    assert command("train.py", *FAST).code == 0
+def test_no_command_uses_purged_participants_again(tmp_path: Path, command: Command) -> None:
+    run = ("hydra.run.dir=outputs/first", "report.n_resamples=100")
+    assert command("train.py", *FAST, *run).code == 0
     (tmp_path / "withdrawn").write_text("sim000003\nsim000011\n")
     ended = command("-m", "brainage.data.store", "purge", "--ids", "withdrawn")
     assert (ended.code, ended.err) == (0, "")
-    files = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
-    assert not any(b"sim000003" in path.read_bytes() for path in files)
-    again = command("train.py", *FAST, "cohort.exclude_ids=withdrawn")
-    assert again.code == 0
-    assert "participants' series once" not in again.text
-    summaries = [json.loads(path.read_text()) for path in (tmp_path / "outputs").rglob("summary.json")]
-    assert len({summary["cohort"]["fingerprint"] for summary in summaries}) == 2
+    resumed = command("train.py", "resume=outputs/first", "trainer.max_epochs=2")
+    assert resumed.code == 2
+    assert "participants, their ages or their series have changed" in resumed.err
+    for words in (
+        ("train.py", *FAST, "hydra.run.dir=outputs/second"),
+        ("predict.py", "run=outputs/first", "cohort=simulated", "cohort.n_participants=40", "hydra.run.dir=outputs/p"),
+        ("explain.py", "run=outputs/first", "rows=all", "n_windows=1", "n_steps=2", "store.root=outputs/other"),
+    ):
+        again = command(*words, "report.n_resamples=100")
+        assert again.code == 0, again.text
+        assert "2 participants of the table withdrew" in again.text
+    assert len(pd.read_csv(tmp_path / "outputs" / "p" / "predictions.csv")) == 38
+    for path in (tmp_path / "outputs").rglob("*"):
+        assert not path.is_file() or b"sim000003" not in path.read_bytes(), path

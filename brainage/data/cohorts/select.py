@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pandas as pd
 
 from brainage.config.schema import CohortConfig, ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
-from brainage.data.cohorts.ids import read_ids
 from brainage.data.cohorts.query import columns_of_query
 from brainage.data.cohorts.readers import CohortReader, reader_of
+from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import RESERVED_COLUMNS
 from brainage.data.store.series import Scan
 from brainage.errors import CohortError
@@ -36,14 +37,18 @@ class Selection:
 
 
 def select_from(
-    cohort: CohortConfig, modality: ModalityConfig, *, phenotypes: bool, need_ages: bool = True
+    cohort: CohortConfig, modality: ModalityConfig, *, stores: Sequence[str], phenotypes: bool, need_ages: bool = True
 ) -> Selection:
-    """Return the participants that a config selects; see `select_participants`."""
+    """Return the participants that a config selects, without those marked in the folders `stores`.
+
+    See `select_participants`.
+    """
+    ids_file = None if cohort.exclude_ids is None else Path(cohort.exclude_ids)
     return select_participants(
         reader_of(cohort, modality, need_ages=need_ages),
         dimension=modality.dimension,
         include=cohort.include,
-        exclude_ids=Path(cohort.exclude_ids) if cohort.exclude_ids is not None else None,
+        withdrawn=Withdrawn(ids_file, cohort.allow_unmatched_ids, tuple(stores)),
         phenotypes=phenotypes,
         need_ages=need_ages,
     )
@@ -54,35 +59,31 @@ def select_participants(
     *,
     dimension: int,
     include: str | None = None,
-    exclude_ids: Path | None = None,
+    withdrawn: Withdrawn | None = None,
     phenotypes: bool = False,
     need_ages: bool = True,
 ) -> Selection:
-    """Read a cohort's table, find the scans, and apply the query `include` and the list of ids `exclude_ids`.
+    """Read a cohort's table, find the scans, and apply the query `include` and the lists of `withdrawn`.
 
     Every phenotype is read, or only the columns in `include`. With `need_ages`, participants without an age are
     dropped, and a scan without an age is an error.
     """
-    withdrawn = read_ids(exclude_ids) if exclude_ids is not None else frozenset()
     table = _read(reader, include, phenotypes)
+    excluded = withdrawn.among(table["participant_id"]) if withdrawn else frozenset()
     scans = reader.find_scans(table["participant_id"], dimension)
-    kept = {participant: scan for participant, scan in scans.items() if participant not in withdrawn}
+    kept = {participant: scan for participant, scan in scans.items() if participant not in excluded}
     n_aged = int(table["age"].notna().sum())
-    log.info(
-        "%s: %d participants, %d of them with an age, %d with a scan", reader.label, len(table), n_aged, len(scans)
-    )
+    counts = f"{len(table)} participants, {n_aged} of them with an age, {len(scans)} with a scan"
+    log.info("%s: %s", reader.label, counts)
     if need_ages:
         check_ages_of_scanned(table, kept)
         table = table[table["age"].notna()].reset_index(drop=True)
-    if exclude_ids is not None:
-        _log_withdrawn(withdrawn, table, exclude_ids)
     if not kept:
-        needed, with_age = ("both an age and a file", " with an age") if need_ages else ("a file", "")
+        needed = "both an age and a file" if need_ages else "a file"
         raise CohortError(
             f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
-            f"none has (got {len(table)} participants{with_age}, {len(scans)} of them with a file, {len(withdrawn)} "
-            "withdrawn). Check that ids in the table and in the file names are the same, and that cohort.root is the "
-            "right folder."
+            f"none has (got {counts}, {len(excluded)} withdrawn). Check that ids in the table and in the file names "
+            "are the same, and that cohort.root is the right folder."
         )
     return Selection(table, kept)
 
@@ -93,11 +94,3 @@ def _read(reader: CohortReader, include: str | None, phenotypes: bool) -> pd.Dat
     table = reader.read_table([*sorted(columns), *(reader.phenotype_names() if phenotypes else ())])
     register(table["participant_id"])
     return usable_rows(table, include=include, label=reader.label)
-
-
-def _log_withdrawn(withdrawn: frozenset[str], table: pd.DataFrame, path: Path) -> None:
-    n_known = len(withdrawn & set(table["participant_id"]))
-    if withdrawn and not n_known:  # usually ids of another application
-        log.warning("None of the %d ids in `%s` is in the table: no participant is left out", len(withdrawn), path)
-    else:
-        log.info("%d of the %d ids in `%s` are in the table and left out", n_known, len(withdrawn), path)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from brainage.data.cohorts.select import select_participants
+from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.errors import CohortError
 from brainage.system.redaction import redacted
 from tests.data.store.scans import FakeScan
@@ -55,16 +56,10 @@ def test_withdrawn_participants_stay_in_the_table_and_lose_their_scan(
 ) -> None:
     caplog.set_level(logging.INFO, "brainage")
     (tmp_path / "gone").write_text("id-a\nid-z\n")
-    found = select_participants(FakeCohort(), dimension=25, exclude_ids=tmp_path / "gone")
+    found = select_participants(FakeCohort(), dimension=25, withdrawn=Withdrawn(tmp_path / "gone"))
     assert "id-a" in set(found.table["participant_id"])
     assert sorted(found.scans) == ["id-b", "id-c"]
     assert "1 of the 2 ids" in caplog.text
-
-
-def test_a_list_of_other_ids_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "gone").write_text("id-z\n")
-    select_participants(FakeCohort(), dimension=25, exclude_ids=tmp_path / "gone")
-    assert "None of the 1 ids" in caplog.text
 
 
 def test_a_scan_without_an_age_is_an_error_unless_ages_are_not_needed() -> None:
@@ -77,7 +72,8 @@ def test_a_scan_without_an_age_is_an_error_unless_ages_are_not_needed() -> None:
 
 
 def test_no_scan_at_all_is_an_error_with_the_counts() -> None:
-    with pytest.raises(CohortError, match=r"25 components.*4 participants with an age, 0 of them.*0 withdrawn"):
+    counts = r"25 components.*5 participants, 4 of them with an age, 0 with a scan, 0 withdrawn"
+    with pytest.raises(CohortError, match=counts):
         select_participants(FakeCohort(scanned=()), dimension=25)
 
 
