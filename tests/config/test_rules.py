@@ -39,6 +39,7 @@ class Tapered(Window):
         ({"ripple": 10.0}, ["`window.ripple`", "from 0 to 9", "got 10.0"]),
         ({"edges": [3]}, ["`window.edges`", "two lengths", "got [3]"]),
         ({"length": "many"}, ["`window.length`", "'many'"]),
+        ({"lenght": 7}, ["`window.lenght`", "Unexpected keyword argument"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
