@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from brainage import __version__
 from brainage.commands.startup import WITH_HYDRA, run_with_hydra
+from brainage.system.output import protect_output
 
 _COMMANDS = {
     **WITH_HYDRA,
@@ -32,6 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         The exit code: 0 if done, 2 for a user's mistake, 130 or 143 if interrupted, 1 if it failed otherwise.
     """
+    protect_output()
     name, *arguments = (sys.argv[1:] if words is None else words) or [""]
     if name in ("--help", "-h"):
         print(_help(), end="")

@@ -17,12 +17,14 @@ from brainage.config.hydra import parse
 from brainage.config.schema import Config
 from brainage.errors import BrainageError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
 from brainage.models import geometry
+from brainage.reporting.run_summary import show_summary
 from brainage.runs.folder import RunFolder
 from brainage.runs.multirun import previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import Job, Results, summary_of
 from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resumed_config
-from brainage.system.console import log, show_table
+from brainage.system.console import log
+from brainage.system.failures import noted
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 from brainage.system.session import say
@@ -39,7 +41,7 @@ def run_job(composed: DictConfig) -> float | None:
             max_epochs = asked_max_epochs(composed, given_words(hydra.overrides))
             if (summary := finished_summary(path, max_epochs)) is not None:
                 log.info("This run is finished; nothing is left to do.")
-                _show(summary, path)
+                show_summary(summary, path)
                 return float(summary["objective"]["value"])
             composed = resumed_config(Path(composed.resume), max_epochs)
         elif multirun and not is_trial():
@@ -63,7 +65,7 @@ def run_job(composed: DictConfig) -> float | None:
 
 def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | None:
     """Train, and write a summary in all cases."""
-    results = Results()
+    results, summary = Results(), None
     try:
         with interruptible():
             config = results.config = parse(composed)
@@ -71,12 +73,17 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
             # Imports pandas and scipy, after configuration errors have been reported.
             from brainage.runs.train import train
 
-            train(Job(config, config_text(composed), folder, quiet=multirun), results)
+            job = Job(config, config_text(composed), folder, quiet=multirun)
+            train(job, results)
+            summary = _end(folder, results, "finished")
+            _report(job, results, summary)
+            return float(summary["objective"]["value"])
     except Interruption as stop:
-        _end(folder, results, "interrupted", stop)
+        if summary is None:
+            _end(folder, results, "interrupted", stop)
         if is_trial():
             raise
-        _exit_interrupted(stop, folder.path, multirun=multirun)
+        _exit_interrupted(stop, folder.path, multirun=multirun, finished=summary is not None)
     except PrunedError as error:
         _end(folder, results, "pruned", error)
         return None
@@ -92,10 +99,6 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         _end(folder, results, "failed", error)
         log.error(redacted(traceback.format_exc()))
         return None if multirun else sys.exit(1)
-    summary = _end(folder, results, "finished")
-    if not multirun:
-        _show(summary, folder.path)
-    return float(summary["objective"]["value"])
 
 
 def _end(folder: RunFolder, results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
@@ -104,9 +107,25 @@ def _end(folder: RunFolder, results: Results, status: str, error: BaseException 
     return summary
 
 
-def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool) -> NoReturn:
-    """Print the command that continues the run or the multirun, and exit."""
-    command = command_text("train", f"resume={folder}")
+def _report(job: Job, results: Results, summary: dict[str, Any]) -> None:
+    """Report a finished run; what fails is noted in its summary."""
+    # Imports matplotlib.
+    from brainage.runs.report import report
+
+    try:
+        report(job, summary, results, summary["notes"])
+    except Interruption as stop:
+        summary["notes"].append(f"The report was not finished: {stop}.")
+        raise
+    finally:
+        if summary["notes"]:
+            with noted([], "The notes were not written"):
+                job.folder.write_summary(summary)
+
+
+def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool, finished: bool) -> NoReturn:
+    """Print the command that continues the run, its report or the multirun, and exit."""
+    command = command_text("report", f"run={folder}") if finished else command_text("train", f"resume={folder}")
     if multirun:
         finish_multirun(Path(HydraConfig.get().sweep.dir))
         command = repeat_command(Path(HydraConfig.get().sweep.dir))
@@ -127,23 +146,3 @@ def config_text(composed: DictConfig) -> str:
     kept = composed.copy()
     kept.resume = None
     return OmegaConf.to_yaml(kept, resolve=True)
-
-
-def _show(summary: dict[str, Any], folder: Path) -> None:
-    """Print the accuracy, size and time of a finished run."""
-    part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
-    error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
-    best = "" if summary["best_epoch"] is None else f", best epoch {summary['best_epoch']} (counted from 0)"
-    rows = [
-        ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
-        ("  of the mean predictor", f"{baseline:.2f} years"),
-        ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}"),
-        ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
-        ("parameters", f"{summary['model']['parameters']:,}"),
-        ("epochs", f"{summary['epochs']}{best}"),
-        ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
-    ]
-    show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
-    print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
-    if (folder / "report.html").exists():
-        print(f"Report: {folder / 'report.html'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from brainage.runs.folder import ensure_unused, lock_folder, read_summary
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
+from brainage.system.console import log
 from brainage.system.files import ensure_writable
 from brainage.system.invocation import command_text
+from brainage.system.redaction import redacted
 
 # Config groups that may change when a grid is started again.
 _CHANGEABLE = ("resume", "logger")
@@ -57,7 +60,11 @@ class JobFolders(Callback):
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
         if _is_sweep(config):
             return
-        rows = finish_multirun(Path(config.hydra.sweep.dir))
+        try:
+            rows = finish_multirun(Path(config.hydra.sweep.dir))
+        except Exception:  # Hydra would turn it into a warning and exit with 0
+            log.error(redacted(traceback.format_exc()))
+            sys.exit(1)
         if any(row["status"] not in ("finished", "impossible", "pruned") for row in rows):
             sys.exit(1)
 

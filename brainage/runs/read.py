@@ -62,7 +62,7 @@ def read_run(folder: Path, key: str) -> Run:
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
     config = parse(composed)
     predictions, _ = read_predictions(folder / "predictions.csv", key)
-    return Run(folder, config, path.read_text(), summary, predictions)
+    return Run(folder, config, path.read_text(encoding="utf-8"), summary, predictions)
 
 
 def run_folders(given: list[str] | str) -> list[Path]:

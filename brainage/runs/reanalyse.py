@@ -22,8 +22,8 @@ from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import about_run, settings_of, write_findings
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, read_run
+from brainage.runs.report import compared_ridge
 from brainage.system.console import log
-from brainage.training.baseline import ridge_predictions
 
 
 def report_on(config: ReportCommandConfig, folder: Path) -> None:
@@ -148,7 +148,6 @@ def _cohort_data(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd
     split = run.predictions.set_index("participant_id")["split"]
     try:
         participants = stored_participants(selection, config.modality, config.store.root, split, write=False)
-        ridge, notes = ridge_predictions(config.model_value("name"), participants)
     except BrainageError as error:
         return selection.phenotypes, None, [f"No comparison with the ridge on connectivity: {error}"]
-    return selection.phenotypes, ridge, notes
+    return selection.phenotypes, *compared_ridge(config.model_value("name"), participants, [])

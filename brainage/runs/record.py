@@ -15,6 +15,8 @@ from brainage.system.signals import Interruption
 from brainage.training.pruning import PrunedError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from brainage.config.schema import Config
     from brainage.runs.folder import RunFolder
     from brainage.runs.prepare import Prepared
@@ -52,6 +54,8 @@ class Results:
     prepared: Prepared | None = None
     fitted: Fitted | None = None
     scores: Scores | None = None
+    predictions: pd.DataFrame | None = None
+    phenotypes: pd.DataFrame | None = None
 
 
 def summary_of(results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
@@ -65,6 +69,7 @@ def summary_of(results: Results, status: str, error: BaseException | None = None
         "status": status,
         "reason": None if error is None else reason_of(error),
         "error": None if error is None else type(error).__name__,
+        "notes": [],
         "objective": {
             "name": None if config is None else config.objective,
             "value": None if scores is None else scores.objective,

@@ -1,4 +1,4 @@
-"""The last step of a run: findings, their files and the report."""
+"""After a run's results are final: findings, their files, the report, and what is printed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,54 @@ import pandas as pd
 
 from brainage.data.participants import Participants
 from brainage.data.training_stats import aggregates_of
-from brainage.evaluation.findings import analyse
+from brainage.evaluation.findings import Findings, analyse
+from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import about_run, settings_of, write_findings
-from brainage.runs.record import Job
+from brainage.runs.folder import RunFolder
+from brainage.runs.record import Job, Results
+from brainage.system.failures import noted
+from brainage.system.output import lost_output
 from brainage.training.baseline import ridge_predictions
 
 
-def report(
-    job: Job,
-    summary: Mapping[str, Any],
-    participants: Participants,
-    phenotypes: pd.DataFrame,
-    predictions: pd.DataFrame,
-) -> None:
-    """Analyse predictions, and write tables, ``training.json`` and the report."""
-    config, folder = job.config, job.folder
-    ridge, notes = ridge_predictions(config.model_value("name"), participants)
-    findings = analyse(predictions, phenotypes, settings_of(config), ridge, notes=notes)
-    write_findings(folder.path, findings, about_run(folder.path, summary, job.config_text, config.report.points))
+def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[str]) -> None:
+    """Write the report and print; what fails is added to the notes, and does not change that the run is finished."""
+    prepared, predictions, phenotypes = results.prepared, results.predictions, results.phenotypes
+    findings = None
+    if prepared is not None and predictions is not None and phenotypes is not None:
+        with noted(notes, "`training.json` was not written"):
+            _write_statistics(job.folder, prepared.participants)
+        with noted(notes, "The report was not written"):
+            ridge, ridge_notes = compared_ridge(job.config.model_value("name"), prepared.participants, notes)
+            findings = analyse(predictions, phenotypes, settings_of(job.config), ridge, notes=ridge_notes)
+            about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
+            write_findings(job.folder.path, findings, about)
+    if not job.quiet:
+        with noted(notes, "The results were not printed"):
+            _show(findings, summary, job.folder)
+    if (reason := lost_output()) is not None:
+        notes.append(f"What was printed did not reach its reader: {reason}.")
+
+
+def compared_ridge(
+    model: str, participants: Participants, failures: list[str]
+) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return the predictions of `ridge_predictions` and its notes; a failure is a note, also in `failures`."""
+    failed: list[str] = []
+    with noted(failed, "No comparison with the ridge on connectivity"):
+        return ridge_predictions(model, participants)
+    failures += failed
+    return None, failed
+
+
+def _write_statistics(folder: RunFolder, participants: Participants) -> None:
     training = participants.part("train")
     statistics = aggregates_of(training.ages, training.store, training.rows, np.array(training.channels))
     folder.write_text("training.json", json.dumps(statistics.as_json(), indent=2) + "\n")
-    if not job.quiet:
+
+
+def _show(findings: Findings | None, summary: Mapping[str, Any], folder: RunFolder) -> None:
+    if findings is not None:
         show_findings(findings)
+    show_summary(summary, folder.path)

@@ -1,17 +1,17 @@
-"""The steps of one run, from a cohort to a report."""
+"""The steps of one run, from a cohort to its results."""
 
 from __future__ import annotations
 
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
 from brainage.evaluation.variables import check_variables
-from brainage.runs.record import Job, Results, summary_of
+from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.training.pruning import PrunedError
 
 
 def train(job: Job, results: Results) -> None:
-    """Train, predict, evaluate and report; `results` receives what each step returned.
+    """Train, predict and score; `results` receives what each step returned.
 
     Raises a `BrainageError` if a step cannot be done, and a `PrunedError` if a sweep's pruner ended the training.
     """
@@ -23,10 +23,9 @@ def train(job: Job, results: Results) -> None:
         check_variables(config.associations.variables, map(str, selection.phenotypes.columns))
     split = choose_split(config.split, selection.table)
 
-    # Imports torch, Lightning and matplotlib, after the errors above have been reported.
+    # Imports torch and Lightning, after the errors above have been reported.
     from brainage.runs.fit import build, check_settings
     from brainage.runs.prepare import prepare
-    from brainage.runs.report import report
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
@@ -38,4 +37,4 @@ def train(job: Job, results: Results) -> None:
     results.scores = score(predictions, config.objective)
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions)
-        report(job, summary_of(results, "finished"), prepared.participants, selection.phenotypes, predictions)
+        results.predictions, results.phenotypes = predictions, selection.phenotypes

@@ -34,7 +34,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
 
 def write_text(target: Path, text: str) -> None:
     """Write text atomically."""
-    write_whole(target, lambda path: path.write_text(text))
+    write_whole(target, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def write_csv(target: Path, table: pd.DataFrame) -> None:

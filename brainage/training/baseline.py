@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from brainage import models
 from brainage.data.participants import Participants
-from brainage.errors import BrainageError
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.metrics import accuracy
 from brainage.system.files import write_whole
@@ -20,6 +19,9 @@ from brainage.training.callbacks import write_epochs
 
 # Training participants that a ridge needs to choose its penalty.
 MIN_TRAINING = 20
+
+# Values of connectivity up to which a network is compared with a ridge without being asked: 1 GiB, several times.
+MAX_VALUES = 2**27
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,14 @@ def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFr
             f"No comparison with the ridge on connectivity: it needs {MIN_TRAINING} training and {MIN_RESAMPLED} test "
             f"participants, and there are {n_train} and {n_test}."
         ]
-    try:
-        fitted = fit_baseline("ridge_connectivity", {}, participants)
-    except BrainageError as error:  # the run itself has succeeded
-        return None, [f"No comparison with the ridge on connectivity: {error}"]
+    n_components = len(participants.channels)
+    n_values = len(participants) * (n_components * (n_components - 1) // 2)
+    if not 0 < n_values <= MAX_VALUES:
+        return None, [
+            "No comparison with the ridge on connectivity: pairs of components times participants must be from 1 to "
+            f"{MAX_VALUES:,}, but are {n_values:,} (components: {n_components:,})."
+        ]
+    fitted = fit_baseline("ridge_connectivity", {}, participants)
     table = participants.table.assign(predicted_age=fitted.predicted)
     return table.loc[table["split"] != "train", ["participant_id", "predicted_age"]].reset_index(drop=True), []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,21 @@ def test_too_few_participants_for_a_ridge_give_a_note() -> None:
     ridge, notes = ridge_predictions("variable1dcnn", participants(split=split, age=[60.0] * len(split)))
     assert ridge is None
     assert "needs 20 training and 10 test participants, and there are 19 and 12." in notes[0]
+
+
+@pytest.mark.parametrize(("n_components", "n_values"), [(1, "0"), (2000, "219,890,000")])
+def test_no_pairs_of_components_and_too_many_give_a_note(n_components: int, n_values: str) -> None:
+    split = ["train"] * 90 + ["test"] * 20
+    people = replace(participants(split=split, age=[60.0] * 110), channels=tuple(range(n_components)))
+    ridge, notes = ridge_predictions("variable1dcnn", people)
+    assert ridge is None
+    assert f"must be from 1 to 134,217,728, but are {n_values} (components: {n_components:,})." in notes[0]
+
+
+def test_a_ridge_on_connectivity_needs_two_components() -> None:
+    people = replace(participants(split=["train"], age=[60.0]), channels=(3,))
+    with pytest.raises(ConfigError, match=r"`model=ridge_connectivity` needs two or more components.* has 1"):
+        models.build_baseline("ridge_connectivity", {}).features(people)
 
 
 def test_a_baseline_is_not_compared_with_the_ridge() -> None:

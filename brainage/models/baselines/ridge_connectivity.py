@@ -26,5 +26,10 @@ class RidgeConnectivity(Ridge):
         self._kind = kind
 
     def features(self, participants: Participants) -> NDArray[np.float64]:
-        """Return connectivity, of shape (n_participants, n_pairs)."""
+        """Return connectivity, of shape (n_participants, n_pairs); raise a `ConfigError` for one component."""
+        if len(participants.channels) < 2:
+            raise ConfigError(
+                "`model=ridge_connectivity` needs two or more components, which form pairs, but the modality has "
+                f"{len(participants.channels)}. Use another model or modality."
+            )
         return connectivity(participants.store, participants.rows, participants.channels, self._kind).astype(np.float64)

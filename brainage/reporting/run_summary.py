@@ -1,0 +1,32 @@
+"""The last table that a run prints; imports neither scipy nor matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brainage.system.console import show_table
+from brainage.system.invocation import command_text
+
+
+def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
+    """Print the accuracy, size and time of a finished run."""
+    part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
+    error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
+    best = "" if summary["best_epoch"] is None else f", best epoch {summary['best_epoch']} (counted from 0)"
+    rows = [
+        ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
+        ("  of the mean predictor", f"{baseline:.2f} years"),
+        ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}" if baseline else "-"),
+        ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
+        ("parameters", f"{summary['model']['parameters']:,}"),
+        ("epochs", f"{summary['epochs']}{best}"),
+        ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
+    ]
+    show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
+    print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
+    if (folder / "report.html").exists():
+        print(f"Report: {folder / 'report.html'}")
+    elif part == "test":
+        print(f"Report: none; write it with: {command_text('report', f'run={folder}')}")
