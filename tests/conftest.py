@@ -124,18 +124,18 @@ def run_here(work: Callable[[DictConfig], object], verb: str, folder: Path, *ove
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         job = compose(verb, list(overrides), return_hydra_config=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open_dict(job):
-        job.hydra.runtime.output_dir = str(folder)
-        job.hydra.mode = "RUN"
-        HydraConfig.instance().set_config(job)
-        del job["hydra"]
-    try:
-        work(job)
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        HydraConfig.instance().cfg = None
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_dict(job):
+            job.hydra.runtime.output_dir = str(folder)
+            job.hydra.mode = "RUN"
+            HydraConfig.instance().set_config(job)
+            del job["hydra"]
+        try:
+            work(job)
+        except SystemExit as end:
+            return int(end.code or 0)
+        finally:
+            HydraConfig.instance().cfg = None
     return 0
 
 
@@ -165,8 +165,7 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     numbers = itertools.count()
 
     def compose_with(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-            job = compose("train", list(overrides), return_hydra_config=True)
+        job = compose("train", list(overrides), return_hydra_config=True)
         with open_dict(job):
             job.hydra.runtime.output_dir = str(tmp_path / f"run{next(numbers)}")
             job.hydra.mode = "RUN"
@@ -174,7 +173,8 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
             del job["hydra"]
         return job
 
-    yield compose_with
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        yield compose_with
     HydraConfig.instance().cfg = None
 
 

@@ -72,7 +72,8 @@ def check_targets(config: Any, source: Path) -> None:
         )
     known = {target for path in CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
     for target in _targets(config):
-        if target not in known and not is_own(target) and not _is_trusted(target):
+        trusted = any(is_class_of(package, target) for package in _TRUSTED)
+        if target not in known and not is_own(target) and not trusted:
             raise ConfigError(
                 f"`{source}` must name nothing but this project's own choices, torch's optimizers and schedulers, and "
                 f"Lightning's classes, but it names {target!r}. If it is yours, load it with code=FILE."
@@ -94,12 +95,12 @@ def _targets(config: Any) -> Iterator[str]:
             yield from _targets(value)
 
 
-def _is_trusted(target: str) -> bool:
-    """Return whether a name is a class of a trusted package that is defined there, not only imported."""
-    if not target.startswith(_TRUSTED):
+def is_class_of(package: str, target: str) -> bool:
+    """Return whether a name is a class that is defined in a package (``torch.optim.``), not only imported there."""
+    if not target.startswith(package):
         return False
     try:
-        return f"{get_class(target).__module__}.".startswith(_TRUSTED)
+        return f"{get_class(target).__module__}.".startswith(package)
     except Exception:
         return False
 

@@ -22,7 +22,7 @@ from brainage.runs.folder import RunFolder
 from brainage.runs.multirun import previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import Job, Results, summary_of
-from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resumed_config
+from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resume_command, resumed_config
 from brainage.system.console import log
 from brainage.system.failures import noted
 from brainage.system.invocation import command_text
@@ -38,12 +38,13 @@ def run_job(composed: DictConfig) -> float | None:
     path, multirun = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     try:
         if composed.resume is not None:
-            max_epochs = asked_max_epochs(composed, given_words(hydra.overrides))
+            words = given_words(hydra.overrides)
+            max_epochs = asked_max_epochs(composed, words)
             if (summary := finished_summary(path, max_epochs)) is not None:
                 log.info("This run is finished; nothing is left to do.")
                 show_summary(summary, path)
                 return float(summary["objective"]["value"])
-            composed = resumed_config(Path(composed.resume), max_epochs)
+            composed = resumed_config(composed, words, max_epochs)
         elif multirun and not is_trial():
             previous = previous_job(path, composed)
             if previous.summary is not None:
@@ -125,7 +126,7 @@ def _report(job: Job, results: Results, summary: dict[str, Any]) -> None:
 
 def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool, finished: bool) -> NoReturn:
     """Print the command that continues the run, its report or the multirun, and exit."""
-    command = command_text("report", f"run={folder}") if finished else command_text("train", f"resume={folder}")
+    command = command_text("report", f"run={folder}") if finished else resume_command(folder)
     if multirun:
         finish_multirun(Path(HydraConfig.get().sweep.dir))
         command = repeat_command(Path(HydraConfig.get().sweep.dir))

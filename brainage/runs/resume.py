@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from brainage.config.hydra import parse
-from brainage.config.instantiate import check_targets
+from brainage.config.machine import of_this_machine, without_strangers
 from brainage.config.saved import read_config
 from brainage.errors import ConfigError, ResumeError
 from brainage.runs.folder import read_summary
 from brainage.system.console import log
+from brainage.system.invocation import command_text
 
 # The one override that `resume` allows.
 _CHANGEABLE = "trainer.max_epochs"
@@ -39,9 +41,8 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
             f"`resume={folder}` must be the folder of a run, with its `config.yaml`, but it {what}. "
             "An interrupted run's last line names its folder."
         )
-    others = [
-        word for word in overrides if not word.startswith(("resume=", "code=", f"{_CHANGEABLE}=", "hydra.mode=RUN"))
-    ]
+    allowed = ("resume=", "code=", f"{_CHANGEABLE}=", "hydra.mode=RUN")
+    others = [word for word in overrides if not (word.startswith(allowed) or of_this_machine(word))]
     if others:
         raise ResumeError(
             f"`resume={folder}` resumes a run with its own config; only "
@@ -50,16 +51,15 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
         )
 
 
-def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
-    """Return a run's config as Hydra would compose it, with loggers that write into its folder.
+def resumed_config(composed: DictConfig, overrides: Sequence[str], max_epochs: int | None) -> DictConfig:
+    """Return the config of the run that ``resume`` names, with this machine's loggers, callbacks and store's place.
 
-    Raises a `ConfigError` if it is not a config of this version, or a ``_target_`` in it is not allowed.
+    Raises a `ConfigError` if it is not a config of this version, or decides what a folder may not decide.
     """
+    folder = Path(composed.resume)
     path = folder / "config.yaml"
-    config = read_config(path)
-    check_targets(OmegaConf.to_container(config, resolve=False), path)
+    config = without_strangers(read_config(path), composed, overrides, str(path))
     parse(config)
-    _move_loggers(config, folder)
     config.resume = str(folder)
     if max_epochs is not None and max_epochs != config.trainer.max_epochs:
         config.trainer.max_epochs = max_epochs
@@ -69,16 +69,9 @@ def resumed_config(folder: Path, max_epochs: int | None) -> DictConfig:
     return config
 
 
-def _move_loggers(config: DictConfig, folder: Path) -> None:
-    """Point loggers that wrote into the run's folder to where it is now."""
-    noted = folder / ".hydra" / "hydra.yaml"
-    try:
-        former = OmegaConf.load(noted).hydra.runtime.output_dir
-    except Exception:  # an unreadable file: assume that the folder was not moved
-        return
-    for entry in (config.logger or {}).values():
-        if entry.get("save_dir") == former:
-            entry.save_dir = str(folder.resolve())
+def resume_command(folder: Path) -> str:
+    """Return the command that resumes this process's run, with what it was given and the folder does not decide."""
+    return command_text("train", f"resume={folder}", *(word for word in sys.argv[1:] if of_this_machine(word)))
 
 
 def finished_summary(folder: Path, max_epochs: int | None) -> dict[str, Any] | None:

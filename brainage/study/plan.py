@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brainage.config.machine import of_this_machine
 from brainage.config.overrides import as_overrides, quoted
 from brainage.runs.folder import read_summary
 
@@ -95,7 +96,7 @@ class Step:
     def command(self) -> list[str]:
         """Return the command that starts the step, or continues it."""
         if self._checkpoint.is_file():
-            return ["train", *as_overrides({"resume": str(self.folder)})]
+            return ["train", *as_overrides({"resume": str(self.folder)}), *filter(of_this_machine, self.words)]
         kind = "sweep" if "--multirun" in self.words else "run"
         return [*self.words, *as_overrides({f"hydra.{kind}.dir": str(self.folder)})]
 

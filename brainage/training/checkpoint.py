@@ -17,12 +17,16 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from brainage.errors import CheckpointError
+from brainage.system.console import log
 from brainage.system.signals import uninterrupted
 from brainage.training.module import AgeRegressor
 from brainage.training.weights import read_checkpoint
 
 # What this project adds to Lightning's checkpoint.
 _KEY = "brainage"
+
+# Lightning's callbacks that every fit uses; their states are a few numbers. Others may say what to delete.
+_OWN_CALLBACKS = ("EarlyStopping", "WeightAveraging")
 
 
 @dataclass
@@ -57,6 +61,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 partial.replace(target)
             finally:
                 partial.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a checkpoint, without the states of callbacks other than this project's own."""
+        checkpoint = read_checkpoint(Path(path))
+        states: Any = checkpoint.get("callbacks")
+        own = {key: state for key, state in states.items() if str(key).startswith(_OWN_CALLBACKS)} if states else {}
+        if others := sorted({str(key).partition("{")[0] for key in states or {}} - {*_OWN_CALLBACKS}):
+            log.warning("The states of %s in %s are not restored: they start again.", ", ".join(others), path)
+        return {**checkpoint, "callbacks": own}
 
 
 class Checkpoints(Checkpoint):

@@ -119,7 +119,7 @@ def test_a_resumed_job_completes_the_table(
     for name in ("pooled_predictions.csv", "1/summary.json", "1/predictions.csv"):  # its job was killed
         (folder / name).unlink()
     (folder / "multirun.yaml").touch()
-    assert run_here(run_job, "train", folder / "1", f"resume={folder / '1'}") == 0
+    assert run_here(run_job, "train", folder / "1", f"resume={folder / '1'}", f"store.root={folds[0] / 'store'}") == 0
     assert "Pooled: 40 participants" in capsys.readouterr().out
     assert (folder / "pooled_predictions.csv").read_bytes() == before
 

@@ -171,13 +171,13 @@ def train_in(composed: Compose, tmp_path: Path, undrawn: None) -> Callable[..., 
     """Train inside this process, in a folder; die before the table's row number `die_after`."""
 
     def run(folder: Path, *overrides: str, die_after: int | None = None) -> Path:
-        job = composed(*overrides, *([] if overrides[0].startswith("resume") else [f"store.root={tmp_path / 'store'}"]))
+        job = composed(*overrides, f"store.root={tmp_path / 'store'}")
         cfg = HydraConfig.instance().cfg
         assert cfg is not None
         OmegaConf.set_readonly(cfg.hydra, False)
         with open_dict(cfg):
             cfg.hydra.runtime.output_dir = str(folder)
-            cfg.hydra.overrides.task = list(overrides)
+            cfg.hydra.overrides.task = [*overrides, "store.root=store"]
         original, count = EpochTable.on_train_epoch_end, 0
 
         def dying(self: EpochTable, trainer: Any, pl_module: Any) -> None:

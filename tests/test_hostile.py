@@ -1,0 +1,225 @@
+"""Folders from strangers that a command continues: they give values, and decide nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from brainage.runs.job import run_job
+from tests.conftest import run_command, run_here
+
+WORDS = ("cohort.n_participants=40", "batch_size=8", "model.depth=2", "model.start_out=4", "trainer.max_epochs=1")
+LIGHTNING = "pytorch_lightning"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one epoch, in a folder that is the working directory of whoever made it."""
+    folder = tmp_path_factory.mktemp("stranger")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+        words = ("trainer=cpu", *WORDS, "logger=tensorboard")
+        assert run_here(run_job, "train", folder / "run", *words) == 0
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
+    """A copy of the run in the user's working directory, to be harmed."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained / "outputs", tmp_path / "outputs")
+    return Path(shutil.copytree(trained / "run", tmp_path / "run"))
+
+
+def change(run: Path, key: str, value: Any) -> None:
+    path = run / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    *parents, last = key.split(".")
+    inner = config
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    path.write_text(yaml.safe_dump(config))
+
+
+def resume(run: Path, *words: str) -> int:
+    return run_here(run_job, "train", run, f"resume={run}", "trainer.max_epochs=2", *words)
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def test_an_unharmed_run_is_resumed_with_its_logger(run: Path) -> None:
+    assert resume(run) == 0
+    assert len(list((run / "tensorboard").glob("events.*"))) == 2
+
+
+WANDB = {
+    "_target_": f"{LIGHTNING}.loggers.WandbLogger",
+    "project": "theirs",
+    "name": "a/b",
+    "save_dir": "/elsewhere",
+    "mode": "offline",
+    "settings": {"_target_": "wandb.Settings", "console": "off", "silent": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "facts"),
+    [
+        (
+            "trainer.callbacks",
+            [{"_target_": f"{LIGHTNING}.callbacks.ModelCheckpoint", "dirpath": "/elsewhere", "save_top_k": 0}],
+            ("`trainer.callbacks`", "ModelCheckpoint", "trainer.callbacks=[] to go on"),
+        ),
+        ("trainer.plugins", {"_target_": f"{LIGHTNING}.plugins.MixedPrecision"}, ("`trainer.plugins`", "=null")),
+        (
+            "trainer.profiler",
+            {"_target_": f"{LIGHTNING}.profilers.SimpleProfiler", "dirpath": "elsewhere", "filename": "x"},
+            ("`trainer.profiler`", "SimpleProfiler", "trainer.profiler=null"),
+        ),
+        ("trainer.profiler", "pytorch", ("`trainer.profiler`", "'pytorch'")),
+        ("trainer.strategy", {"_target_": f"{LIGHTNING}.strategies.DDPStrategy"}, ("`trainer.strategy`", "=auto")),
+        ("trainer.model_registry", "me/model", ("`trainer.model_registry`", "'me/model'")),
+        ("trainer.precision", {"_target_": "torch.optim.SGD"}, ("`trainer.precision`", "torch.optim.SGD")),
+        ("store.root", "elsewhere", ("`store.root`", "'elsewhere'", "store.root=... if it is yours", "outputs/store")),
+        (
+            "logger",
+            {"csv": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"}},
+            ("`logger.csv`", "CSVLogger", "logger=none", "--config-dir"),
+        ),
+        ("logger.tensorboard._target_", f"{LIGHTNING}.loggers.CSVLogger", ("`logger.tensorboard._target_`",)),
+        ("logger.tensorboard.sub_dir", "../elsewhere", ("`logger.tensorboard.sub_dir`", "../elsewhere")),
+        ("logger.tensorboard.name", "../elsewhere", ("`logger.tensorboard.name`", "../elsewhere")),
+        ("logger.tensorboard.version", "/elsewhere", ("`logger.tensorboard.version`", "/elsewhere")),
+        ("logger", {"../x": {}}, ("`logger.../x`",)),
+        (
+            "logger",
+            {"wandb": {**WANDB, "settings": {**WANDB["settings"], "base_url": "http://localhost:1"}}},  # type: ignore[dict-item]
+            ("`logger.wandb.settings.base_url`", "http://localhost:1", "logger=wandb logger.wandb.settings.base_url="),
+        ),
+        ("logger", {"wandb": {**WANDB, "entity": "theirs"}}, ("`logger.wandb.entity`", "'theirs'")),
+        ("logger", {"wandb": {**WANDB, "mode": "online"}}, ("`logger.wandb.mode`", "logger.wandb.mode=online")),
+        ("optimizer", {"_target_": "torch.load", "lr": 0.1, "f": "x"}, ("`optimizer`", "'torch.load'", "code=FILE")),
+        (
+            "optimizer",
+            {"_target_": f"{LIGHTNING}.Trainer", "lr": 0.1},
+            ("`optimizer`", f"'{LIGHTNING}.Trainer'"),
+        ),
+        (
+            "scheduler.T_max",
+            {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"},
+            ("scheduler.T_max",),
+        ),
+        ("cohort.include", "${oc.env:HOME}", ("refers to something else",)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_folder_may_not_decide_is_refused_by_name(
+    key: str, value: Any, facts: tuple[str, ...], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(run, key, value)
+    before = content(tmp_path)
+    assert resume(run) == 2
+    error = capsys.readouterr().err
+    assert all(fact in error for fact in facts), error
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert content(tmp_path) == before
+
+
+def test_what_the_command_line_gives_is_taken_from_there(run: Path, tmp_path: Path) -> None:
+    """Nothing of what the folder says is left, and the printed advice works."""
+    change(run, "trainer.callbacks", [{"_target_": "os.mkdir", "path": "executed"}])
+    change(run, "trainer.profiler", {"_target_": "os.mkdir", "path": "executed"})
+    change(run, "store.root", "elsewhere")
+    change(run, "logger", {"mine": {"_target_": "os.mkdir", "path": "executed"}})
+    monitor = "trainer.callbacks=[{_target_: pytorch_lightning.callbacks.Timer}]"
+    words = (monitor, "trainer.profiler=null", "store.root=own", "logger=tensorboard", "logger.tensorboard.name=mine")
+    assert resume(run, *words) == 0
+    assert not (tmp_path / "executed").exists() and not (tmp_path / "elsewhere").exists()
+    assert (tmp_path / "own").is_dir()
+    assert list((run / "mine").glob("events.*"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["trainer"]["callbacks"] == [{"_target_": f"{LIGHTNING}.callbacks.Timer"}]
+    assert list(config["logger"]) == ["tensorboard"]
+
+
+def test_this_project_s_own_callbacks_are_no_reason_to_refuse(run: Path, tmp_path: Path) -> None:
+    target = "brainage.training.callbacks.EpochTable"
+    change(run, "trainer.callbacks", [{"_target_": target, "path": str(tmp_path / "elsewhere.csv")}])
+    assert resume(run) == 0
+    assert not (tmp_path / "elsewhere.csv").exists()
+
+
+def test_a_logger_is_this_machine_s_with_the_folder_s_labels(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[dict[str, Any]] = []
+
+    def make(key: str, value: Any) -> Any:
+        if key.startswith("logger."):
+            opened.append(value)
+            raise SystemExit(7)
+        return make_instance(key, value)
+
+    from brainage.config import instantiate
+
+    make_instance = instantiate.instance
+    monkeypatch.setattr(instantiate, "instance", make)
+    change(run, "logger", {"wandb": {**WANDB, "tags": ["a"], "id": "0123456789ab"}})
+    assert resume(run) == 7
+    (entry,) = opened
+    assert (entry["project"], entry["name"], entry["tags"], entry["id"]) == ("theirs", "a/b", ["a"], "0123456789ab")
+    assert entry["save_dir"] == str(run)
+    assert entry["mode"] == "offline" and entry["log_model"] is False
+    assert entry["settings"] == WANDB["settings"]
+
+
+def test_what_a_checkpoint_says_of_callbacks_is_not_acted_on(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lightning's ModelCheckpoint removes what its state names as worse checkpoints."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    path = run / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    state = {
+        "monitor": "val/loss",
+        "best_model_score": torch.tensor(1e9),
+        "best_model_path": str(precious),
+        "current_score": torch.tensor(1e9),
+        "dirpath": str(run / "own"),
+        "best_k_models": {str(precious): torch.tensor(1e9)},
+        "kth_best_model_path": str(precious),
+        "kth_value": torch.tensor(1e9),
+        "last_model_path": str(precious),
+    }
+    key = (
+        "ModelCheckpoint{'monitor': 'val/loss', 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
+        "'train_time_interval': None}"
+    )
+    checkpoint["callbacks"][key] = state
+    torch.save(checkpoint, path)
+    callback = f"_target_: {LIGHTNING}.callbacks.ModelCheckpoint, dirpath: {run / 'own'}, monitor: val/loss"
+    assert resume(run, f"trainer.callbacks=[{{{callback}}}]") == 0
+    assert precious.is_dir()
+    assert "The states of ModelCheckpoint" in caplog.text
+    assert list((run / "own").glob("*.ckpt"))
+
+
+def test_a_logger_of_one_s_own_is_found_where_the_command_line_says(run: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "logger" / "csv.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"csv:\n  _target_: {LIGHTNING}.loggers.CSVLogger\n  save_dir: ${{hydra:runtime.output_dir}}\n")
+    change(run, "logger", {"csv": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "x", "name": "theirs"}})
+    words = ("train.py", "resume=run", "trainer.max_epochs=2")
+    refused = run_command(tmp_path, *words)
+    assert refused.code == 2 and "`logger.csv`" in refused.err
+    resumed = run_command(tmp_path, *words, "--config-dir", "mine")
+    assert resumed.code == 0, resumed.text
+    assert list((run / "theirs").rglob("hparams.yaml"))
