@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
+from brainage.data.cohorts.folders import file_names, look_into
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.tables import check_columns, read_header
 from brainage.data.store.series import FileScan, Scan
@@ -86,17 +87,17 @@ class BidsCohort:
         self._check_root()
         own = _extension(self.pattern)
         stem = self.pattern.removesuffix(own)
+        bases = {
+            participant: self.root / stem.format(participant_id=participant, dimension=dimension)
+            for participant in participant_ids
+            if _is_file_name(participant)
+        }
         # Each folder is listed once, even if it has the files of all participants.
-        listed: dict[Path, frozenset[str]] = {}
+        listed = look_into(self.root, (base.parent for base in bases.values()), file_names)
         scans: dict[str, Scan] = {}
-        for participant in participant_ids:
-            if not _is_file_name(participant):
-                continue
-            base = self.root / stem.format(participant_id=participant, dimension=dimension)
-            if base.parent not in listed:
-                listed[base.parent] = _files(base.parent)
+        for participant, base in bases.items():
             for extension in dict.fromkeys((own, *_EXTENSIONS)):
-                if base.name + extension in listed[base.parent]:
+                if base.name + extension in listed.get(base.parent, ()):
                     scans[participant] = FileScan(base.with_name(base.name + extension), self.root)
                     break
         return scans
@@ -111,17 +112,20 @@ class BidsCohort:
         """Return the ids of all files, of any dimensionality, from the first level of the pattern that has an id."""
         parts = PurePath(self.pattern).parts
         level = next(number for number, part in enumerate(parts) if "{participant_id}" in part)
+        folders = [self.root]
+        for part in parts[:level]:
+            folders = [path for path in self._listed(folders) if re.fullmatch(_regex(part), path.name)]
         part = parts[level].removesuffix(_extension(self.pattern)) if level == len(parts) - 1 else parts[level]
-        regex = re.escape(part).replace(r"\{participant_id\}", "(.+?)", 1).replace(r"\{participant_id\}", r"\1")
         # The file may have another extension than the pattern.
-        pattern = re.compile(regex.replace(r"\{dimension\}", r"\d+") + r"(?:\.[A-Za-z.]+)?")
-        above = self.root.joinpath(*parts[:level])
-        folders = self.root.glob("/".join(parts[:level]).replace("{dimension}", "*")) if level else [above]
-        names = {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()}
-        return {bare_id(match[1]) for name in names if (match := pattern.fullmatch(name))}
+        pattern = re.compile(_regex(part) + r"(?:\.[A-Za-z.]+)?")
+        return {bare_id(match[1]) for path in self._listed(folders) if (match := pattern.fullmatch(path.name))}
+
+    def _listed(self, folders: Iterable[Path]) -> list[Path]:
+        listed = look_into(self.root, folders, os.listdir)
+        return [folder / name for folder, names in listed.items() for name in names]
 
     def _check_root(self) -> None:
-        if not self.root.is_dir():
+        if not os.path.isdir(self.root):  # noqa: PTH112 (Path.is_dir raises where the folder above cannot be entered)
             raise MissingPathError(
                 f"`cohort.root` must be a folder, but `{self.root}` is none. Name the folder of the participants' "
                 "files with `cohort.root=DIR`."
@@ -150,14 +154,11 @@ def _extension(pattern: str) -> str:
     return "" if "{" in suffix or "}" in suffix else suffix
 
 
+def _regex(part: str) -> str:
+    """Return the regular expression of names that a level of a pattern stands for; its first group is the id."""
+    regex = re.escape(part).replace(r"\{participant_id\}", "(.+?)", 1).replace(r"\{participant_id\}", r"\1")
+    return regex.replace(r"\{dimension\}", r"\d+")
+
+
 def _is_file_name(text: str) -> bool:
     return not (set(text) & {"/", "\\", "\0"}) and ".." not in text and text not in ("", ".")
-
-
-def _files(folder: Path) -> frozenset[str]:
-    """List a folder's files, without broken links such as those of a tree whose content was not fetched."""
-    try:
-        with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file())
-    except OSError:
-        return frozenset()

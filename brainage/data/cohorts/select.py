@@ -70,22 +70,22 @@ def select_participants(
     """
     table = _read(reader, include, phenotypes)
     excluded = withdrawn.among(table["participant_id"]) if withdrawn else frozenset()
-    scans = reader.find_scans(table["participant_id"], dimension)
-    kept = {participant: scan for participant, scan in scans.items() if participant not in excluded}
+    # Not those of excluded participants, whose folders need not be readable.
+    scans = dict(reader.find_scans((one for one in table["participant_id"] if one not in excluded), dimension))
     n_aged = int(table["age"].notna().sum())
     counts = f"{len(table)} participants, {n_aged} of them with an age, {len(scans)} with a scan"
     log.info("%s: %s", reader.label, counts)
     if need_ages:
-        check_ages_of_scanned(table, kept)
+        check_ages_of_scanned(table, scans)
         table = table[table["age"].notna()].reset_index(drop=True)
-    if not kept:
+    if not scans:
         needed = "both an age and a file" if need_ages else "a file"
         raise CohortError(
             f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
             f"none has (got {counts}, {len(excluded)} withdrawn). Check that ids in the table and in the file names "
             "are the same, and that cohort.root is the right folder."
         )
-    return Selection(table, kept)
+    return Selection(table, scans)
 
 
 def _read(reader: CohortReader, include: str | None, phenotypes: bool) -> pd.DataFrame:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
+from brainage.data.cohorts.folders import is_kind, look_into
 from brainage.data.cohorts.tables import check_columns, read_header
 from brainage.data.cohorts.ukb_columns import UkbHeader
 from brainage.data.store.series import FileScan, Scan, ZipScan
@@ -87,23 +90,14 @@ class UkbCohort:
         member = self.member.replace("{dimension}", str(dimension))
         bare = member.removeprefix("fMRI/")
         members = (member, f"fMRI/{bare}" if bare == member else bare)
-        with self._listing():
-            places = self._places(frozenset(ids))
-        scans = ((participant, self._scan(places.get(participant, []), members)) for participant in ids)
+        places = self._places(frozenset(ids))
+        folders = [path for found in places.values() for kind, path in found if kind != _ZIP]
+        paths = look_into(self.root, folders, lambda folder: _first_file(folder, members))
+        scans = ((participant, self._scan(places.get(participant, []), paths, members)) for participant in ids)
         return {participant: scan for participant, scan in scans if scan is not None}
 
     def _header(self, table: Path) -> UkbHeader:
         return UkbHeader(tuple(read_header(table)), self.instance, self.need_ages, self.label)
-
-    @contextmanager
-    def _listing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MissingPathError(
-                f"`cohort.root` must be a folder that can be read, but `{self.root}` cannot: {error.strerror}. Name "
-                "the folder of the bulk files with `cohort.root=DIR`."
-            ) from None
 
     @property
     def _name_pattern(self) -> re.Pattern[str]:
@@ -111,49 +105,65 @@ class UkbCohort:
 
     def _ids_of_scans(self) -> set[str]:
         """Return the ids of all zips and folders of this visit; a folder named by an eid alone is visit 2."""
-        with self._listing():
-            names = [entry.name for entry in _entries(self.root, frozenset())]
+        names = [entry.name for entry in self._entries(frozenset())]
         matches = ((self._name_pattern.fullmatch(name), name) for name in names)
         bare = self.instance == 2
         return {
             match[1] if match else name for match, name in matches if match or (bare and re.fullmatch(r"\d{5,}", name))
         }
 
-    def _places(self, ids: frozenset[str]) -> dict[str, list[tuple[int, str]]]:
+    def _places(self, ids: frozenset[str]) -> dict[str, list[tuple[int, Path]]]:
         """Return the possible places of each participant's scan, as (kind, path), from one pass over the folder."""
-        places: dict[str, list[tuple[int, str]]] = {}
-        for entry in _entries(self.root, ids):
+        places: dict[str, list[tuple[int, Path]]] = {}
+        for entry in self._entries(ids):
             match = self._name_pattern.fullmatch(entry.name)
             participant = match[1] if match else entry.name
             # The name of a bare folder does not contain the visit; it is assumed to be the first.
             if participant not in ids or (match is None and self.instance != 2):
                 continue
             zipped = match is not None and match[2] is not None
-            if entry.is_file() if zipped else entry.is_dir():
+            if is_kind(entry.is_file if zipped else entry.is_dir):
                 kind = _ZIP if zipped else _BARE_FOLDER if match is None else _FOLDER
-                places.setdefault(participant, []).append((kind, entry.path))
+                places.setdefault(participant, []).append((kind, Path(entry.path)))
         return places
 
-    def _scan(self, places: list[tuple[int, str]], members: tuple[str, str]) -> Scan | None:
-        for kind, place in sorted(places):
-            path = Path(place)
+    def _entries(self, ids: frozenset[str]) -> Iterator[os.DirEntry[str]]:
+        """List the folder and its two-digit folders, and nothing else: 40,000 scans take one listing."""
+        try:
+            with os.scandir(self.root) as listing:
+                entries = list(listing)
+        except OSError as error:
+            raise MissingPathError(
+                f"`cohort.root` must be a folder that can be read, but `{self.root}` cannot: {error.strerror}. Name "
+                "the folder of the bulk files with `cohort.root=DIR`."
+            ) from None
+        shards = [
+            entry
+            for entry in entries
+            if re.fullmatch(r"\d\d", entry.name) and entry.name not in ids and is_kind(entry.is_dir)
+        ]
+        yield from (entry for entry in entries if entry not in shards)
+        listed = look_into(self.root, [Path(shard.path) for shard in shards], lambda path: list(os.scandir(path)))
+        yield from itertools.chain.from_iterable(listed.values())
+
+    def _scan(
+        self, places: list[tuple[int, Path]], files: Mapping[Path, Path | None], members: tuple[str, str]
+    ) -> Scan | None:
+        for kind, path in sorted(places):
             if kind == _ZIP:
                 return ZipScan(path, self.root, members[0], members[1:])
-            for member in members:
-                if (path / member).is_file():
-                    return FileScan(path / member, self.root)
+            if (file := files.get(path)) is not None:
+                return FileScan(file, self.root)
         return None
 
 
-def _entries(root: Path, ids: frozenset[str]) -> Iterator[os.DirEntry[str]]:
-    """List the folder and its two-digit folders, and nothing else: 40,000 scans take one listing."""
-    with os.scandir(root) as entries:
-        for entry in entries:
-            if re.fullmatch(r"\d\d", entry.name) and entry.name not in ids and entry.is_dir():
-                with os.scandir(entry) as shard:
-                    yield from shard
-            else:
-                yield entry
+def _first_file(folder: Path, members: Iterable[str]) -> Path | None:
+    """Return the first of the files that a folder has; an OSError is about the folder or what is in it."""
+    for member in members:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if stat.S_ISREG((folder / member).stat().st_mode):
+                return folder / member
+    return None
 
 
 def _without_unknown(column: pd.Series) -> pd.Series:

@@ -30,6 +30,6 @@ def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Pa
         raise CohortError(
             f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
             f"a file ({fraction:.1%}) cannot be used: {listed}. The reasons are in {folder / 'exclusions.csv'}; "
-            "correct the files, or raise the limit."
+            "correct the files, or raise the limit. A file that cannot be read now is read again by the next run."
         )
     log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.data.store.series import Scan, checked_series
+from brainage.data.store.series import Scan, read_checked
 from brainage.errors import SeriesError, StoreError
 
 # With fewer scans, starting worker processes takes longer than reading.
@@ -86,6 +86,7 @@ def _exit_with_parent() -> None:
 
 def _read_one(rows: Rows, row: int, scan: Scan) -> int | SeriesError:
     try:
-        return rows.write(row, checked_series(scan.read(), *rows.shape))
+        series = read_checked(scan, *rows.shape)
     except SeriesError as error:
         return error
+    return rows.write(row, series)

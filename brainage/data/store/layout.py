@@ -47,6 +47,9 @@ class Store:
         float32, z-scored over time; memory-mapped.
     checksums : array of shape (n_participants,)
         CRC-32 of each row.
+    unread : tuple of str
+        Participants whose files the system could not read when the store was written; they are read again when it is
+        opened.
     """
 
     folder: Path
@@ -54,6 +57,7 @@ class Store:
     excluded: dict[str, tuple[str, str]]
     series: NDArray[np.float32]
     checksums: NDArray[np.uint32]
+    unread: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +125,8 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         series = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
     excluded = {participant: (kind, detail) for participant, kind, detail in index["excluded"]}
     checksums = np.array(index["checksums"], dtype=np.uint32)
-    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums)
+    unread = tuple(index.get("unread", ()))  # not in stores of version 0.1
+    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, unread)
 
 
 def list_stores(root: Path) -> list[Path]:

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from brainage.data.store.ingest import read_all
-from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerprint_of_stamps, load_store
+from brainage.data.store.ingest import Result, read_all
+from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerprint_of_stamps, load_store, verify
 from brainage.data.store.locking import locked
-from brainage.data.store.series import Scan
+from brainage.data.store.series import Scan, UnreadableNowError, read_checked
 from brainage.data.store.write import rows_of, write_store
-from brainage.errors import StoreError
+from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log, track
 
 # A file that changes while it is read leads to another store; give up after so many attempts.
 _ATTEMPTS = 3
 
+# Seconds before what the system could not read is read again.
+PAUSE = 1.0
+
 
 def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
     """Open the store of one scan a participant id, below `root`; write it first if it does not exist or is damaged.
 
-    Series longer than `n_times` are cropped. Nothing unfinished is left behind after a StoreError.
+    Series longer than `n_times` are cropped. A file that the system cannot read, not even a second time, excludes its
+    participant from what is returned and is read again at the next opening. Nothing unfinished is left behind after a
+    StoreError.
     """
     for _ in range(_ATTEMPTS):
-        stamps = _stamps(scans)
-        folder = root / fingerprint_of_stamps(stamps, n_components=n_components, n_times=n_times)
-        try:
-            return load_store(folder)
-        except FileNotFoundError:
-            pass
-        except DamagedStoreError:
-            log.warning("The store %s is damaged and will be rewritten.", folder)
-        with locked(folder):
-            try:
-                return load_store(folder)  # another process may have written it in the meantime
-            except (FileNotFoundError, DamagedStoreError):
-                if _ingest(folder, scans, stamps, (n_components, n_times)):
-                    return load_store(folder)
+        stamped = _stamped(scans)
+        folder = root / stamped.fingerprint(n_components, n_times)
+        store = _load_or_write(folder, stamped, (n_components, n_times))
+        if store is not None and store.unread:
+            store = _read_again(store, stamped)
+        if store is not None:
+            return store
+        log.warning("A participant's file changed while it was read; all files are read again.")
     raise StoreError(
         f"`cohort`: participants' files changed while they were read, {_ATTEMPTS} times. Wait until no process writes "
         "them, and run again."
@@ -47,7 +50,7 @@ def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_ti
 
 def find_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
     """Open the store of these scans; unlike `open_store`, raise StoreError if it does not exist."""
-    folder = root / fingerprint_of_stamps(_stamps(scans), n_components=n_components, n_times=n_times)
+    folder = root / _stamped(scans).fingerprint(n_components, n_times)
     try:
         return load_store(folder)
     except FileNotFoundError:
@@ -56,23 +59,120 @@ def find_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_ti
         ) from None
 
 
-def _stamps(scans: Mapping[str, Scan]) -> list[list[Any]]:
+@dataclass(frozen=True)
+class _Stamped:
+    """Scans with their stamps, sorted by participant."""
+
+    scans: dict[str, Scan]
+    stamps: Stamps
+
+    def fingerprint(self, n_components: int, n_times: int) -> str:
+        return fingerprint_of_stamps(self.stamps, n_components=n_components, n_times=n_times)
+
+    def is_current(self) -> bool:
+        return _stamped(self.scans).stamps == self.stamps
+
+
+@dataclass(frozen=True)
+class _LostScan:
+    """A scan whose file was found, but whose stamp the system cannot give."""
+
+    scan: Scan
+    reason: str
+
+    def read(self) -> NoReturn:
+        raise UnreadableNowError(detail=self.reason)
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        return self.scan.stamp()
+
+
+def _stamped(scans: Mapping[str, Scan]) -> _Stamped:
+    found: dict[str, Scan] = {}
+    stamps: list[list[Any]] = []
+    pause = PAUSE
+    for participant in sorted(scans):
+        scan = scans[participant]
+        try:
+            stamp = scan.stamp()
+        except OSError:
+            time.sleep(pause)
+            pause = 0.0  # once for all: a server that answers again answers for all of them
+            try:
+                stamp = scan.stamp()
+            except OSError as error:
+                scan, stamp = _LostScan(scan, error.strerror or type(error).__name__), ()
+        found[participant] = scan
+        stamps.append([participant, *stamp])
+    return _Stamped(found, stamps)
+
+
+def _load_or_write(folder: Path, stamped: _Stamped, shape: tuple[int, int]) -> Store | None:
+    """Return the store, or None if a scan changed while the store was written."""
     try:
-        return [[participant, *scans[participant].stamp()] for participant in sorted(scans)]
-    except OSError as error:
-        raise StoreError(
-            f"`cohort`: a participant's file vanished or cannot be read any more ({error.strerror}). Check that the "
-            "folder is complete and still mounted, and run again."
-        ) from None
+        return load_store(folder)
+    except FileNotFoundError:
+        pass
+    except DamagedStoreError:
+        log.warning("The store %s is damaged and will be rewritten.", folder)
+    with locked(folder):
+        try:
+            return load_store(folder)  # another process may have written it in the meantime
+        except (FileNotFoundError, DamagedStoreError):
+            log.info("Reading %d participants' series once, into %s", len(stamped.scans), folder)
+            # Closed at once, so that workers stop reading after a failure.
+            with closing(read_all(stamped.scans, rows_of(folder, len(stamped.stamps), *shape))) as read:
+                results = track(read, len(stamped.scans), "Participants read")
+                written = write_store(folder, stamped.stamps, results, shape, stamped.is_current)
+            return load_store(folder) if written else None
 
 
-def _ingest(folder: Path, scans: Mapping[str, Scan], stamps: Stamps, shape: tuple[int, int]) -> bool:
-    """Read every scan and write the store; return false if a scan changed meanwhile. The caller holds the lock."""
-    log.info("Reading %d participants' series once, into %s", len(scans), folder)
-    # Closed at once, so that workers stop reading after a failure.
-    with closing(read_all(scans, rows_of(folder, len(stamps), *shape))) as read:
-        results = track(read, len(scans), "Participants read")
-        written = write_store(folder, stamps, results, shape, lambda: _stamps(scans) == stamps)
-    if not written:
-        log.warning("A participant's file changed while it was read; all files are read again.")
-    return written
+def _read_again(store: Store, stamped: _Stamped) -> Store | None:
+    """Read the files again that the system could not read; return the store with those that it can read now.
+
+    Participants whose files still cannot be read are among its exclusions, though not on disk. None is as in
+    `_load_or_write`.
+    """
+    shape = store.series.shape[1], store.series.shape[2]
+    time.sleep(PAUSE)
+    errors = {participant: _error_of(stamped.scans[participant], shape) for participant in store.unread}
+    if not all(isinstance(error, UnreadableNowError) for error in errors.values()):
+        with locked(store.folder):
+            try:
+                store = load_store(store.folder)  # another process may have completed it in the meantime
+            except (FileNotFoundError, DamagedStoreError):
+                return None
+            results = _completed(store, stamped.scans, shape)
+            if store.unread and not write_store(store.folder, stamped.stamps, results, shape, stamped.is_current):
+                return None
+            store = load_store(store.folder)
+    still = {participant: errors.get(participant) or UnreadableNowError() for participant in store.unread}
+    reasons = {participant: (error.kind, error.detail) for participant, error in still.items()}
+    return replace(store, excluded={**store.excluded, **reasons})
+
+
+def _error_of(scan: Scan, shape: tuple[int, int]) -> SeriesError | None:
+    try:
+        read_checked(scan, *shape)
+    except SeriesError as error:
+        return error
+    return None
+
+
+def _completed(store: Store, scans: Mapping[str, Scan], shape: tuple[int, int]) -> Iterator[Result]:
+    """Yield the rows of a store, which stay mapped while its folder is replaced, and what was not read before."""
+
+    def stored() -> Iterator[Result]:
+        for row, participant in enumerate(store.participant_ids):
+            verify(store, [row])
+            yield participant, store.series[row]
+
+    def read() -> Iterator[Result]:
+        for participant in store.unread:
+            try:
+                yield participant, read_checked(scans[participant], *shape)
+            except SeriesError as error:
+                yield participant, error
+
+    yield from heapq.merge(stored(), read(), key=itemgetter(0))
+    yield from ((participant, SeriesError(*reason)) for participant, reason in store.excluded.items())

@@ -20,6 +20,7 @@ from brainage.data.store.layout import (
     unfinished_folder,
 )
 from brainage.data.store.locking import locked
+from brainage.data.store.series import UnreadableNowError
 from brainage.data.store.write import remove_store, write_store
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import track
@@ -92,6 +93,6 @@ def _kept(store: Store, gone: Collection[str]) -> Iterator[Result]:
         if not intact:
             raise DamagedStoreError(f"The store {store.folder} is damaged.")
         yield participant, series
-    for participant, (kind, detail) in store.excluded.items():
-        if participant not in gone:
-            yield participant, SeriesError(kind, detail)
+    others = {participant: SeriesError(*reason) for participant, reason in store.excluded.items()}
+    others.update((participant, UnreadableNowError()) for participant in store.unread)
+    yield from ((participant, error) for participant, error in others.items() if participant not in gone)

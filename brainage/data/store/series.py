@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.store.parse import FloatArray, parse_npy, parse_text, read_bounded
 from brainage.errors import SeriesError
 
-FloatArray = NDArray[np.floating[Any]]
+
+class UnreadableNowError(SeriesError):
+    """The system could not read a file: the participant is excluded from this run only."""
+
+    def __init__(self, kind: str = "cannot be read now", detail: str = "") -> None:
+        super().__init__(kind, detail)
 
 
 class Scan(Protocol):
     """One participant's scan. It must be picklable, so that worker processes can read it."""
 
     def read(self) -> FloatArray:
-        """Return the raw series, an array of shape (n_times, n_components), or raise SeriesError."""
+        """Return the raw series, an array of shape (n_times, n_components).
+
+        An OSError excludes the participant from this run only, any other error for as long as the file is the same.
+        SeriesError gives the reason.
+        """
         ...
 
     def stamp(self) -> tuple[str | int | float, ...]:
         """Return values that change whenever the series may have changed; the store's fingerprint depends on them."""
         ...
+
+
+@contextmanager
+def errors_of_files() -> Iterator[None]:
+    """Raise any error as SeriesError: one participant's file must not end the reading of all."""
+    try:
+        yield
+    except SeriesError:
+        raise
+    except zipfile.BadZipFile:
+        raise SeriesError("not a whole zip archive") from None
+    except MemoryError:
+        raise UnreadableNowError(detail="out of memory") from None
+    except OSError as error:
+        # A damaged archive may lead to a place that its file does not have, EINVAL; one that is no gzip has no number.
+        if error.errno in (None, errno.EINVAL):
+            raise SeriesError("unreadable file", type(error).__name__) from None
+        raise UnreadableNowError(detail=error.strerror or type(error).__name__) from None
+    except Exception as error:
+        raise SeriesError("unreadable file", type(error).__name__) from None
 
 
 @dataclass(frozen=True)
@@ -42,21 +71,27 @@ class FileScan:
     path: Path
     root: Path
 
+    @errors_of_files()
     def read(self) -> FloatArray:
         """Return the raw series; see Scan."""
-        with _unreadable_as_series_error():
-            if self.path.suffix == ".npy":
-                return _two_dimensional(np.load(self.path, allow_pickle=False))
-            data = self.path.read_bytes()
-            if self.path.suffix == ".gz":
-                data = gzip.decompress(data)
-        if ".csv" in self.path.suffixes:
-            return parse_text(data, delimiter=",")
-        return parse_text(data, delimiter="\t" if self.path.suffix == ".tsv" else None)
+        with self.path.open("rb") as file:
+            gzipped = self.path.suffix == ".gz"
+            data = read_bounded(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file)
+        if self.path.suffix == ".npy":
+            return parse_npy(data)
+        return parse_text(data, self._delimiter)
 
     def stamp(self) -> tuple[str | int | float, ...]:
         """Return path, size and modification time; see Scan."""
-        return _file_stamp(self.path, self.root)
+        # Stores without this word may have a header of column numbers as the first time point.
+        rules = () if self._delimiter is None else ("numeric header",)
+        return (*_file_stamp(self.path, self.root), *rules)
+
+    @property
+    def _delimiter(self) -> str | None:
+        if ".csv" in self.path.suffixes:
+            return ","
+        return "\t" if self.path.suffix == ".tsv" else None
 
 
 @dataclass(frozen=True)
@@ -71,13 +106,15 @@ class ZipScan:
     member: str
     alternatives: tuple[str, ...] = ()
 
+    @errors_of_files()
     def read(self) -> FloatArray:
         """Return the raw series; see Scan."""
-        with _unreadable_as_series_error(), zipfile.ZipFile(self.path) as archive:
+        with zipfile.ZipFile(self.path) as archive:
             members = set(archive.namelist())
             for name in (self.member, *self.alternatives):
                 if name in members:
-                    return parse_text(archive.read(name))
+                    with archive.open(name) as file:
+                        return parse_text(read_bounded(cast(BinaryIO, file)))
         raise SeriesError("not in the archive", f"the zip has no `{self.member}`")
 
     def stamp(self) -> tuple[str | int | float, ...]:
@@ -85,29 +122,10 @@ class ZipScan:
         return (*_file_stamp(self.path, self.root), self.member, *self.alternatives)
 
 
-def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
-    """Parse numbers, one line a time point, into float64 of shape (n_times, n_components), or raise SeriesError.
-
-    With a delimiter, the first line may be a header; None splits at any white space.
-    """
-    if not data.strip():
-        raise SeriesError("empty file")
-    if delimiter is not None and _is_header(data.split(b"\n", 1)[0], delimiter):
-        data = data.partition(b"\n")[2]
-        if not data.strip():
-            raise SeriesError("empty file", "only a header line")
-    try:
-        text = data.decode("ascii").lstrip()
-        if not text:  # str counts more characters as white space than bytes does
-            raise SeriesError("empty file")
-        # numpy reads a list of lines slightly faster than a stream.
-        return np.loadtxt(text.split("\n"), ndmin=2, comments=None, delimiter=delimiter)
-    except UnicodeDecodeError:
-        raise SeriesError("not a text file", "bytes that are not ASCII") from None
-    except ValueError as error:
-        if "number of columns changed" in str(error):
-            raise SeriesError("lines of different length") from None
-        raise SeriesError("not a number where a number belongs") from None
+def read_checked(scan: Scan, n_components: int, n_times: int) -> NDArray[np.float32]:
+    """Read a scan; see `checked_series`. Whatever is wrong with its file is raised as SeriesError."""
+    with errors_of_files():
+        return checked_series(scan.read(), n_components, n_times)
 
 
 def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
@@ -120,8 +138,9 @@ def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[
         raise SeriesError("wrong number of columns", f"{found_components}, expected {n_components}")
     if found_times < n_times:
         raise SeriesError("too few time points", f"{found_times}, expected at least {n_times}")
-    if not np.isfinite(raw).all():
-        raise SeriesError("NaN or infinity")
+    if not (finite := np.isfinite(raw)).all():
+        time, component = np.argwhere(~finite)[0]
+        raise SeriesError("NaN or infinity", f"{raw[time, component]} at time point {time + 1}, column {component + 1}")
     series = np.ascontiguousarray(raw[:n_times].T, dtype=np.float64)
     # Scaled first, because the square of a very large or small number overflows or underflows.
     series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
@@ -133,41 +152,6 @@ def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[
         raise SeriesError("constant component", f"number {', '.join(str(c + 1) for c in constant)}")
     checked: NDArray[np.float32] = (series / sd).astype(np.float32)
     return checked
-
-
-@contextmanager
-def _unreadable_as_series_error() -> Iterator[None]:
-    """Raise any error about a damaged or foreign file as SeriesError, which excludes the participant."""
-    try:
-        yield
-    except SeriesError:
-        raise
-    except zipfile.BadZipFile:
-        raise SeriesError("not a whole zip archive") from None
-    # RuntimeError: an encrypted archive; NotImplementedError, one of them: an unknown compression.
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, RuntimeError) as error:
-        raise SeriesError("unreadable file", type(error).__name__) from None
-
-
-def _two_dimensional(array: object) -> FloatArray:
-    if not isinstance(array, np.ndarray):
-        raise SeriesError("not a table of numbers", "an archive of arrays")  # an .npz under another name
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise SeriesError("not a table of numbers", f"{array.ndim} axes of {array.dtype}")
-    return array.astype(np.float64)
-
-
-def _is_header(line: bytes, delimiter: str) -> bool:
-    """Return whether no field of a line is empty or a number."""
-
-    def numeric(field: bytes) -> bool:
-        try:
-            float(field)
-        except ValueError:
-            return False
-        return True
-
-    return not any(numeric(field.strip()) or not field.strip() for field in line.split(delimiter.encode()))
 
 
 def _file_stamp(path: Path, root: Path) -> tuple[str | int | float, ...]:

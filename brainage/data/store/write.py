@@ -22,6 +22,7 @@ import numpy as np
 from brainage.data.store.ingest import Result, Rows
 from brainage.data.store.layout import FORMAT, Stamps, Store, unfinished_folder
 from brainage.data.store.locking import locked, writing
+from brainage.data.store.series import UnreadableNowError
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
 
@@ -92,11 +93,14 @@ def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) 
     """Write rows as they come, close the gaps that exclusions leave, and write the index last."""
     kept: dict[int, tuple[str, int]] = {}
     excluded: list[tuple[str, str, str]] = []
+    unread: list[str] = []
     with _synced(rows.path) as file:
         file.write(_header((len(stamps), *rows.shape)))
         file.flush()
         for row, (participant, result) in enumerate(results):
-            if isinstance(result, SeriesError):
+            if isinstance(result, UnreadableNowError):
+                unread.append(participant)
+            elif isinstance(result, SeriesError):
                 excluded.append((participant, result.kind, result.detail))
             else:
                 kept[row] = (participant, result if isinstance(result, int) else rows.write(row, result))
@@ -112,6 +116,7 @@ def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) 
         "participant_ids": [participant for participant, _ in kept.values()],
         "checksums": [checksum for _, checksum in kept.values()],
         "excluded": excluded,
+        "unread": unread,
         "stamps": stamps,
         "shape": shape,
         "header": [rows.offset, zlib.crc32(header)],

@@ -183,11 +183,15 @@ class VanishingScan(FakeScan):
         return super().stamp()
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_one_message(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_while_it_is_read_excludes_its_participant_once(tmp_path: Path) -> None:
     VanishingScan.read_before = False
-    with pytest.raises(StoreError, match=r"vanished or cannot be read any more \(No such file or directory\)"):
-        make(tmp_path, {"a": VanishingScan(1), "b": FakeScan(2)})
-    assert folders(tmp_path) == []
+    store = make(tmp_path, {"a": VanishingScan(1), "b": FakeScan(2)})
+    assert store.participant_ids == ("b",)
+    assert store.excluded == {"a": ("cannot be read now", "No such file or directory")}
+    VanishingScan.read_before = False
+    assert make(tmp_path, {"a": VanishingScan(1)}).excluded == {
+        "a": ("cannot be read now", "No such file or directory")
+    }
 
 
 def test_an_unreadable_store_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
+import errno
 import gzip
 import io
+import tracemalloc
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from brainage.data.store.series import FileScan, ZipScan, checked_series, parse_text
+from brainage.data.store import parse
+from brainage.data.store.parse import parse_text
+from brainage.data.store.series import FileScan, Scan, UnreadableNowError, ZipScan, checked_series, read_checked
 from brainage.errors import SeriesError
 
 N_COMPONENTS, N_TIMES = 3, 490
@@ -57,9 +62,13 @@ def zip_scan(folder: Path, data: bytes, *alternatives: str) -> ZipScan:
         pytest.param("a.txt", text(series()).replace(b"\n", b"\r\n"), id="txt from Windows"),
         pytest.param("a.tsv", text(series(), "\t"), id="tsv"),
         pytest.param("a.csv", text(series(), ","), id="csv"),
+        pytest.param("a.csv", b"0,1,2\n" + text(series(), ","), id="csv with column numbers from 0"),
+        pytest.param("a.csv", b'"1","2","3"\r\n' + text(series(), ","), id="csv with column numbers from 1"),
+        pytest.param("a.tsv", b"0\t1\t2\n" + text(series(), "\t"), id="tsv with column numbers"),
         pytest.param("a.csv", b"one,two,three\n" + text(series(), ","), id="csv with a header"),
         pytest.param("a.csv.gz", gzip.compress(b"one,two,three\n" + text(series(), ",")), id="csv.gz with a header"),
         pytest.param("a.npy", npy(series()), id="npy"),
+        pytest.param("a.npy", npy(np.asfortranarray(series())), id="npy in order of columns"),
     ],
 )
 def test_every_format_gives_the_same_numbers(tmp_path: Path, name: str, data: bytes) -> None:
@@ -110,8 +119,8 @@ def with_constant(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        pytest.param(with_value(np.nan), r"^NaN or infinity$", id="NaN"),
-        pytest.param(with_value(np.inf), r"^NaN or infinity$", id="infinity"),
+        pytest.param(with_value(np.nan), r"^NaN or infinity: nan at time point 18, column 2$", id="NaN"),
+        pytest.param(with_value(np.inf), r"^NaN or infinity: inf at time point 18, column 2$", id="infinity"),
         pytest.param(series(n_components=4), r"^wrong number of columns: 4, expected 3$", id="a column too many"),
         pytest.param(series(n_components=2), r"^wrong number of columns: 2, expected 3$", id="a column too few"),
         pytest.param(series(489), r"^too few time points: 489, expected at least 490$", id="a row too few"),
@@ -138,12 +147,23 @@ class Trap:
         pytest.param("a.txt", b"", r"^empty file$", id="empty"),
         pytest.param("a.txt", b" \n\n", r"^empty file$", id="only white space"),
         pytest.param("a.csv", b"one,two\n", r"^empty file: only a header line$", id="only a header"),
-        pytest.param("a.txt", b"1 2 3\n4 words 6\n", r"^not a number where a number belongs$", id="words"),
-        pytest.param("a.txt", b"one two\n1 2\n", r"^not a number where a number belongs$", id="txt with a header"),
-        pytest.param("a.txt", b"1 2 3\n4 5\n", r"^lines of different length$", id="ragged"),
+        pytest.param("a.txt", b"1 2 3\n4 words 6\n", r"^not a number .*: text in line 2, column 2$", id="words"),
+        pytest.param("a.txt", b"one two\n1 2\n", r"^not a number .*: text in line 1, column 1$", id="txt header"),
+        pytest.param("a.tsv", b"a\tb\n\n1\tn/a\n", r"^not a number .*: `n/a` in line 3, column 2$", id="n/a"),
+        pytest.param("a.csv", b"a,b\n1,2\n,4\n", r": an empty cell in line 3, column 1$", id="empty cell"),
+        pytest.param("a.csv", b'"7",2\n3,4\n', r": a number in quotes in line 1, column 1$", id="quoted number"),
+        pytest.param("a.txt", b"1 2\n3,5 4\n", r": a decimal comma in line 2, column 1$", id="decimal comma"),
+        pytest.param(
+            "a.txt", b"1 2 3\n4 5\n", r"^lines of different length: 2 values in line 2, 3 before$", id="ragged"
+        ),
         pytest.param("a.txt", b"\x93NUMPY\xff\x00\x80", r"^not a text file", id="binary rubbish"),
         pytest.param("a.npy", b"\x00\x01rubbish", r"^unreadable file", id="npy of rubbish"),
-        pytest.param("a.npy", npy(series())[:-8], r"^unreadable file", id="truncated npy"),
+        pytest.param(
+            "a.npy",
+            npy(series())[:-8],
+            r"^unreadable file: its header has 490 x 3 values of 8 bytes, but 11752 bytes",
+            id="truncated npy",
+        ),
         pytest.param("a.npy", npy(series()[0]), r"^not a table of numbers: 1 axes", id="npy of one axis"),
         pytest.param("a.npy", npy(series().astype(str)), r"^not a table of numbers: 2 axes", id="npy of text"),
         pytest.param("a.csv.gz", gzip.compress(text(series(), ","))[:-9], r"^unreadable file", id="truncated gz"),
@@ -163,10 +183,10 @@ def test_a_pickle_inside_a_npy_file_is_never_opened(tmp_path: Path, monkeypatch:
     assert not Path("unpickled").exists()
 
 
-def test_a_file_that_is_gone_or_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SeriesError, match=r"^unreadable file: FileNotFoundError$"):
+def test_a_file_that_is_gone_or_a_folder_cannot_be_read_now(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableNowError, match=r"^cannot be read now: No such file or directory$"):
         FileScan(tmp_path / f"{ID}.txt", tmp_path).read()
-    with pytest.raises(SeriesError, match=r"^unreadable file: IsADirectoryError$"):
+    with pytest.raises(UnreadableNowError, match=r"^cannot be read now: Is a directory$"):
         FileScan(tmp_path, tmp_path).read()
 
 
@@ -205,3 +225,89 @@ def test_the_stamp_depends_on_the_content_and_not_on_the_folder(tmp_path: Path) 
 
 def test_a_number_alone_is_one_component() -> None:
     assert parse_text(b"1\n2\n").shape == (2, 1)
+
+
+@pytest.mark.parametrize("line", [b"0,1,2\n", b"0.0,1.0,2.0\n", b"1,2,4\n"], ids=["alone", "decimal", "other"])
+def test_only_column_numbers_are_a_numeric_header(line: bytes) -> None:
+    n_times = len(parse_text(line + b"3,4,5\n" * 2, ","))
+    assert n_times == (2 if line == b"0,1,2\n" else 3)
+
+
+def npy_with_header(header: str, data: bytes = bytes(48)) -> bytes:
+    padded = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded + data
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 3), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-2, 3), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (True, 3), }",
+        "{'descr': [], 'fortran_order': False, 'shape': (2, 3), }",
+        "{'descr': '<f8'",
+        "[" * 117,
+        "'''",
+    ],
+    ids=["10^12 rows", "fewer than none", "bool", "no fields", "half", "nested", "open string"],
+)
+def test_a_header_that_lies_or_is_malformed_excludes_the_participant(tmp_path: Path, header: str) -> None:
+    scan = file_scan(tmp_path, "a.npy", npy_with_header(header))
+    with pytest.raises(SeriesError) as caught:
+        read_checked(scan, 3, 2)
+    assert not isinstance(caught.value, UnreadableNowError)
+    assert ID not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip", "txt", "npy"])
+def test_what_is_too_large_is_refused_in_bounded_memory(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse, "MAX_BYTES", 2**21)
+    rows = b"1 2 3\n" * 2**22  # 24 MiB, of which the archives have 50 kB
+    scan: Scan
+    if kind == "zip":
+        scan = zip_scan(tmp_path, zipped({MEMBER: rows}))
+    else:
+        data = {"gz": gzip.compress(rows), "txt": rows, "npy": npy(np.ones((2**20, 3)))}[kind]
+        scan = file_scan(tmp_path, f"a.csv.{kind}" if kind == "gz" else f"a.{kind}", data)
+    tracemalloc.start()
+    with pytest.raises(SeriesError, match=r"^too large: more than 2 MB of numbers$"):
+        scan.read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+@dataclass(frozen=True)
+class FailingScan:
+    """A scan of a user's own reader, which fails."""
+
+    error: BaseException
+
+    def read(self) -> np.ndarray:
+        raise self.error
+
+    def stamp(self) -> tuple[str]:
+        return ("own",)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (OSError(errno.ESTALE, "Stale file handle"), True),
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (MemoryError(), True),
+        (OSError(errno.EINVAL, "Invalid argument"), False),
+        (gzip.BadGzipFile("Not a gzipped file"), False),
+        (KeyError("1000011"), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_trouble_of_the_system_is_told_from_a_damaged_file(error: BaseException, passes: bool) -> None:
+    with pytest.raises(SeriesError) as caught:
+        read_checked(FailingScan(error), 3, 2)
+    assert isinstance(caught.value, UnreadableNowError) == passes
+    assert ID not in str(caught.value)

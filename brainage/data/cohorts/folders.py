@@ -1,0 +1,68 @@
+"""Looking for scans in folders: a folder that the system cannot read is not one without scans."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from brainage.errors import MissingPathError
+
+T = TypeVar("T")
+
+# Seconds before folders that could not be read are read again.
+PAUSE = 1.0
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL})
+
+
+def look_into(root: Path, paths: Iterable[Path], look: Callable[[Path], T]) -> dict[Path, T]:
+    """Return what `look` returns for each path at or below `root` that exists.
+
+    What fails otherwise is tried once more. If it fails again, MissingPathError names no path, which may have an id.
+    """
+    paths = list(dict.fromkeys(paths))
+    found: dict[Path, T] = {}
+    failed = _look(paths, look, found)
+    if failed:
+        time.sleep(PAUSE)
+        failed = _look(failed, look, found)
+    if failed:
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in Counter(failed.values()).most_common())
+        raise MissingPathError(
+            f"`cohort.root={root}`: {len(failed)} of {len(paths)} folders of participants' files cannot be read "
+            f"({reasons}), and their participants must not be missing unnoticed. Get permission to read and enter them "
+            f"(`find {root} -type d -not -readable -o -type d -not -executable` lists them) or wait until the disk "
+            "answers, and run again; or list these participants in a file for cohort.exclude_ids=FILE."
+        )
+    return found
+
+
+def _look(paths: Iterable[Path], look: Callable[[Path], T], found: dict[Path, T]) -> dict[Path, str]:
+    """Add what is found; return the reason for each path that failed."""
+    failed: dict[Path, str] = {}
+    for path in paths:
+        try:
+            found[path] = look(path)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                failed[path] = error.strerror or type(error).__name__
+    return failed
+
+
+def file_names(folder: Path) -> frozenset[str]:
+    """List a folder's files, without broken links such as those of a tree whose content was not fetched."""
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries if is_kind(entry.is_file))
+
+
+def is_kind(question: Callable[[], bool]) -> bool:
+    """Return what `is_file` or `is_dir` of an entry says, and true if the system cannot say it: reading will."""
+    try:
+        return question()
+    except OSError:
+        return True
