@@ -25,7 +25,8 @@ from omegaconf import DictConfig
 
 from brainage.commands.startup import WITH_HYDRA
 from brainage.config.commands import COMMAND_SCHEMAS
-from brainage.config.hydra import parse, parse_as, quote_query
+from brainage.config.hydra import parse, parse_as
+from brainage.config.overrides import quote_words
 from brainage.config.schema import Config
 from brainage.system.files import CONFIGS
 from tests.conftest import ROOT
@@ -89,7 +90,7 @@ def anchors(page: Path) -> set[str]:
 def first_of_each(words: list[str]) -> list[str]:
     """Return the overrides of job 0: the first of each list of values."""
     chosen = []
-    for word in quote_query([word for word in words if not word.startswith("-")]):
+    for word in quote_words([word for word in words if not word.startswith("-")]):
         parsed = OverridesParser.create().parse_override(word)
         if parsed.is_sweep_override():
             word = f"{parsed.get_key_element()}={next(iter(parsed.sweep_string_iterator()))}"

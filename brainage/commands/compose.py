@@ -12,7 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from brainage.config.code import check_code_files, load_code
-from brainage.config.hydra import quote_query, register
+from brainage.config.hydra import register
+from brainage.config.overrides import quote_words
 from brainage.errors import BrainageError
 from brainage.system.files import CONFIGS
 from brainage.system.session import say
@@ -20,6 +21,7 @@ from brainage.system.session import say
 
 def run(name: str, words: Sequence[str]) -> int:
     """Compose the config of a command from its words, and run it."""
+    words = quote_words(words)
     try:
         check_code_files(words)
     except BrainageError as error:
@@ -37,6 +39,6 @@ def run(name: str, words: Sequence[str]) -> int:
         return getattr(importlib.import_module(task.__module__), name)(composed)
 
     task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
-    sys.argv = [sys.argv[0], *quote_query(list(words))]  # Hydra reads no others
+    sys.argv = [sys.argv[0], *words]  # Hydra reads no others
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
     return 0

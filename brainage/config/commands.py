@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from omegaconf import MISSING
 from pydantic import Field
 
-from brainage.config.rules import Count, Seed, checked, choice, require
+from brainage.config.rules import Count, PathText, Seed, checked, choice, require
 from brainage.config.schema import GAP_CORRECTIONS, ROWS, CohortConfig, ReportConfig, own_cohort
 from brainage.errors import ConfigError
 
@@ -49,8 +49,8 @@ class ReportCommandConfig:
         See `Config`.
     """
 
-    run: str | None = None
-    predictions: str | None = None
+    run: PathText | None = None
+    predictions: PathText | None = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
@@ -107,7 +107,7 @@ class CompareCommandConfig:
 class StoreRootConfig:
     """Folder of all stores; None is the run's own for the run's own participants, and ``outputs/store`` otherwise."""
 
-    root: str | None = None
+    root: PathText | None = None
 
 
 @checked("associations")
@@ -144,9 +144,9 @@ class PredictCommandConfig:
         See `Config`.
     """
 
-    run: str | None = None
+    run: PathText | None = None
     runs: Any = None
-    bundle: str | None = None
+    bundle: PathText | None = None
     cohort: Any = None
     gap_correction: Annotated[
         str | None, Field(description="Leave it out to correct as fitted in the run."), choice("in_sample", "none")
@@ -192,8 +192,8 @@ class ExplainCommandConfig:
         See `Config`.
     """
 
-    run: str | None = None
-    bundle: str | None = None
+    run: PathText | None = None
+    bundle: PathText | None = None
     cohort: Any = None
     participants: Count = 50
     rows: Annotated[str | None, choice(*ROWS)] = None

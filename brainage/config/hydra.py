@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,35 +18,6 @@ from brainage.errors import ConfigError
 from brainage.system.files import OWN_CONFIGS
 
 T = TypeVar("T")
-
-_GROUPS = (
-    *("modality", "cohort", "split", "model", "optimizer", "scheduler", "trainer", "logger", "recipe"),
-    *("sweep", "experiment"),
-)
-# Values that may contain characters of Hydra's grammar.
-_TEXTS = ("cohort.include", "cohort.pattern", "cohort.member")
-
-
-def quote_query(words: list[str]) -> list[str]:
-    """Return the command line with the quotes that Hydra's grammar needs.
-
-    A shell removes the quotes of ``cohort.include="age < 70"``, and Hydra then cannot parse the rest, nor a pattern
-    with ``{participant_id}``. A choice like ``model=null`` must be text, or Hydra answers with a traceback.
-    """
-    return [_quoted(word) for word in words]
-
-
-def _quoted(word: str) -> str:
-    key, _, value = word.partition("=")
-    if key not in _TEXTS and key not in _GROUPS:
-        return word
-    try:
-        parsed = OverridesParser.create().parse_override(word).value()
-        choice = parsed is None or isinstance(parsed, int | float)
-        return f"{key}='{value}'" if choice and key in _GROUPS else word
-    except HydraException:
-        escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
-        return f"{key}='{escaped}'" if key in _TEXTS else word
 
 
 def register() -> None:

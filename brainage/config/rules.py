@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -15,10 +16,18 @@ from brainage.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
+
+def expanded(path: str) -> str:
+    """Return a path with ``~`` as the home folder; any other text as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111 (Path changes a text like sqlite:///FILE)
+
+
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 # A share that leaves something on both sides.
 Share = Annotated[float, Field(gt=0, lt=1)]
+# A file or folder; ~ is the home folder.
+PathText = Annotated[str, AfterValidator(expanded)]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="0 switches it off.")]
 
 

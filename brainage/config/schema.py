@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from omegaconf import MISSING
 from pydantic import Field
 
-from brainage.config.rules import Count, Dropout, Seed, Share, checked, choice, is_number, positive, require
+from brainage.config.rules import Count, Dropout, PathText, Seed, Share, checked, choice, is_number, positive, require
 from brainage.errors import NamedParticipantError
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
@@ -99,7 +99,7 @@ class CohortConfig:
 
     name: str = MISSING
     include: str | None = None
-    exclude_ids: str | None = None
+    exclude_ids: PathText | None = None
     allow_unmatched_ids: bool = False
     max_excluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
 
@@ -150,8 +150,8 @@ class UkbCohortConfig(CohortConfig):
         The series' path inside a zip or an extracted folder.
     """
 
-    root: str = MISSING
-    phenotypes: str | None = MISSING
+    root: PathText = MISSING
+    phenotypes: PathText | None = MISSING
     instance: int = 2
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
 
@@ -178,8 +178,8 @@ class BidsCohortConfig(CohortConfig):
         Path of a participant's series below the root.
     """
 
-    root: str = MISSING
-    phenotypes: str | None = None
+    root: PathText = MISSING
+    phenotypes: PathText | None = None
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
 
 
@@ -269,7 +269,7 @@ class LeaveSiteOutSplitConfig(DrawnSplitConfig):
 class FixedSplitConfig(SplitConfig):
     """A split read from a table with the columns ``participant_id`` and ``split``."""
 
-    file: str = MISSING
+    file: PathText = MISSING
 
 
 @checked("model")
@@ -417,7 +417,7 @@ class StoreConfig:
         the free memory.
     """
 
-    root: str = "outputs/store"
+    root: PathText = "outputs/store"
     residency: Annotated[str, choice("auto", "memory", "memmap")] = "auto"
 
 

@@ -69,7 +69,7 @@ def run_folders(given: list[str] | str) -> list[Path]:
     """Return the folders that ``runs=`` names, two or more: a list, or the jobs with predictions of one multirun."""
     parent = _multirun(given)
     if parent is None:
-        found = [Path(run) for run in given]
+        found = [Path(run).expanduser() for run in given]
     elif not parent.is_dir():
         raise MissingPathError(f"`runs={parent}` must be a multirun's folder, or a list of runs: it does not exist.")
     elif (parent / "predictions.csv").is_file():
@@ -99,8 +99,8 @@ def excluded_jobs(given: list[str] | str) -> list[str]:
 
 def _multirun(given: list[str] | str) -> Path | None:
     if isinstance(given, str):
-        return Path(given)
-    return Path(given[0]) if len(given) == 1 else None
+        return Path(given).expanduser()
+    return Path(given[0]).expanduser() if len(given) == 1 else None
 
 
 def _jobs(parent: Path) -> list[Path]:

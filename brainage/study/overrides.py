@@ -12,7 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from brainage.config.hydra import parse, quote_query, register
+from brainage.config.hydra import parse, register
+from brainage.config.overrides import quote_words
 from brainage.config.schema import Config, refuse_ids_in
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
@@ -29,7 +30,7 @@ _OWN = re.compile(
 def checked_overrides(words: Sequence[str]) -> list[str]:
     """Return the overrides of every training, checked and quoted for Hydra's grammar."""
     refuse_ids_in(words)
-    quoted = quote_query(list(words))
+    quoted = quote_words(words)
     for word in quoted:
         _refuse_own(word)
     return quoted

@@ -18,6 +18,7 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
+from brainage.config.overrides import quote_words
 from brainage.errors import SweepError
 
 Point = dict[str, Any]
@@ -42,7 +43,8 @@ def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:
     """
     distributions: dict[str, BaseDistribution] = {}
     for key, value in params.items():
-        override = _parsed(f"{key}={value}", f"hydra.sweeper.params.{key}")
+        word, _ = quote_words([f"{key}={value}", "--multirun"])
+        override = _parsed(word, f"hydra.sweeper.params.{key}")
         if not override.is_sweep_override():
             raise SweepError(
                 f"`hydra.sweeper.params.{key}` must be choice(), range() or interval(), but got `{value}`. To fix a "
@@ -90,8 +92,8 @@ def _distribution(override: Override, key: str) -> BaseDistribution:
 def _choice(value: ChoiceSweep, key: str) -> CategoricalDistribution:
     choices: list[Any] = [choice.text if isinstance(choice, QuotedString) else choice for choice in value.list]
     for choice in choices:
-        if not isinstance(choice, bool | int | float | str):
-            raise SweepError(f"`{key}` must be a choice of numbers, words, true and false, but got `{choice}`.")
+        if not (choice is None or isinstance(choice, bool | int | float | str)):
+            raise SweepError(f"`{key}` must be a choice of numbers, words, true, false and null, but got `{choice}`.")
     # As text: 1 == True in Python.
     if len({f"{type(choice)}{choice}" for choice in choices}) < len(choices):
         raise SweepError(f"`{key}` must be a choice of different values, but got {choices}. Remove the others.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -30,3 +32,14 @@ def test_words_of_flags_and_deletions_need_no_value(command: Command) -> None:
     ended = command("train.py", *flags, "optimizer.lr=0.25", "~scheduler")
     assert ended.code == 0, ended.text
     assert yaml.safe_load(ended.out)["lr"] == 0.25
+
+
+@pytest.mark.parametrize("logging", ["none", "disabled", "stdout"])
+@pytest.mark.parametrize("script", ["train.py", "report.py"])
+def test_hydras_own_choices_of_logging_work(script: str, logging: str, command: Command, tmp_path: Path) -> None:
+    wrong = {"train.py": "optimizer.lr=-1", "report.py": "predictions=~/müller[1].csv"}[script]
+    ended = command(script, f"hydra/job_logging={logging}", wrong, "hydra.run.dir=2024_01_15")
+    assert ended.code == 2 and ended.err.startswith("error: ") and "Traceback" not in ended.text
+    expected = "`optimizer.lr` must be a number above 0" if script == "train.py" else f"{Path.home()}/müller[1].csv"
+    assert expected in ended.err
+    assert not list(tmp_path.rglob("*.log"))

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 
-from brainage.config.hydra import parse, quote_query
+from brainage.config.hydra import parse
 from brainage.config.schema import SCHEMAS
 from brainage.errors import ConfigError, ImpossibleArchitectureError
 from tests.conftest import FAST, ROOT
@@ -199,17 +199,3 @@ def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.
 def test_an_impossible_network_is_a_mistake_in_the_config() -> None:
     assert issubclass(ImpossibleArchitectureError, ConfigError)
     assert issubclass(ConfigError, ValueError)
-
-
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [
-        ("cohort.include=age < 70", "cohort.include='age < 70'"),
-        ("cohort.pattern=ica{dimension}/{participant_id}.npy", "cohort.pattern='ica{dimension}/{participant_id}.npy'"),
-        ("cohort.member=a/{dimension}.txt", "cohort.member='a/{dimension}.txt'"),
-        ('cohort.pattern="{participant_id}.txt"', 'cohort.pattern="{participant_id}.txt"'),
-        ("model.kernel_size=3,5", "model.kernel_size=3,5"),
-    ],
-)
-def test_texts_that_hydra_cannot_read_are_quoted(word: str, expected: str) -> None:
-    assert quote_query([word]) == [expected]

@@ -2,7 +2,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from brainage.config.overrides import as_overrides
+from brainage.config.overrides import as_overrides, quote_words
 from brainage.errors import SweepError
 from brainage.sweep.space import corners, parse_space
 
@@ -21,13 +21,16 @@ from brainage.sweep.space import corners, parse_space
         ("tag(log,int(interval(1,128)))", IntDistribution(1, 128, log=True)),
         ("choice(8,16)", CategoricalDistribution([8, 16])),
         ("8,16", CategoricalDistribution([8, 16])),
+        ("null,3", CategoricalDistribution([None, 3])),
+        ("choice(null,3)", CategoricalDistribution([None, 3])),
+        ("choice(null,'null')", CategoricalDistribution([None, "null"])),
         ("choice(true,false)", CategoricalDistribution([True, False])),
         ("choice(adam,'a b')", CategoricalDistribution(["adam", "a b"])),
     ],
 )
 def test_hydras_overrides_are_optunas_distributions(text: str, expected: object) -> None:
     assert parse_space({"a.b": text}, []).distributions == {"a.b": expected}
-    assert parse_space({}, [f"a.b={text}"]).distributions == {"a.b": expected}
+    assert parse_space({}, quote_words([f"a.b={text}"])).distributions == {"a.b": expected}
 
 
 def test_an_override_fixes_a_parameter_and_a_sweep_override_changes_its_range() -> None:
@@ -52,7 +55,7 @@ def test_an_override_fixes_a_parameter_and_a_sweep_override_changes_its_range() 
         ("tag(log,range(1,9,2))", r"`a.b` must have the step 1 where it is a log range, but got 2"),
         ("tag(lg,interval(1,2))", r"`a.b` may have the tag `log`, but got lg"),
         ("choice(1,1)", r"`a.b` must be a choice of different values, but got \[1, 1\]"),
-        ("choice([1,2],3)", r"`a.b` must be a choice of numbers, words, true and false, but got `\[1, 2\]`"),
+        ("choice([1,2],3)", r"`a.b` must be a choice of numbers, words, true, false and null, but got `\[1, 2\]`"),
         ("choice()", r"`hydra.sweeper.params.a.b` cannot be read: .*empty choice"),
         ("interval(a,2)", r"`hydra.sweeper.params.a.b` cannot be read"),
         (
