@@ -223,3 +223,84 @@ def test_a_logger_of_one_s_own_is_found_where_the_command_line_says(run: Path, t
     resumed = run_command(tmp_path, *words, "--config-dir", "mine")
     assert resumed.code == 0, resumed.text
     assert list((run / "theirs").rglob("hparams.yaml"))
+
+
+# What a run opens by names that everybody knows: through a link it would write elsewhere.
+LINKS = ("train.log", ".hydra", "checkpoints", "wandb", "tensorboard", ".hydra/config.yaml", "checkpoints/own.ckpt")
+HARMLESS = (".config.yaml.partial", ".metrics.csv.partial", "metrics.csv", "config.yaml", "splits.csv", "summary.json")
+
+
+def planted(folder: Path, name: str, target: Path) -> None:
+    """Put a link in place of a file or folder."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        path.rename(folder / "moved")
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A file that the user's shell executes."""
+    path = tmp_path / "profile"
+    path.write_text("umask 022\n")
+    return path
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_run_writes_nothing_through_a_link(name: str, run: Path, tmp_path: Path, profile: Path) -> None:
+    target = tmp_path / "target" if (run / name).is_dir() or "." not in name else profile
+    planted(run, name, target)
+    if target != profile:
+        target.mkdir()
+    resumed = run_command(tmp_path, "train.py", "resume=run", "trainer.max_epochs=2")
+    new = tmp_path / "shared"
+    planted(new, name, target)
+    logger = f"logger={'wandb' if name == 'wandb' else 'tensorboard'}"
+    started = run_command(tmp_path, "train.py", "trainer=cpu", *WORDS, logger, "hydra.run.dir=shared")
+    assert profile.read_text() == "umask 022\n"
+    assert target == profile or list(target.iterdir()) == []
+    for ended in (resumed, started):
+        if name != "wandb" or ended is started:  # the resumed run has no W&B
+            assert ended.code == 2, ended.text
+            assert "link" in ended.err and Path(name).name in ended.err and "Traceback" not in ended.text
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_files_of_known_names_are_replaced_and_not_followed(
+    name: str, tmp_path: Path, profile: Path, run: Path
+) -> None:
+    new = tmp_path / "shared"
+    planted(new, name, profile if name.endswith("partial") else tmp_path / "absent")
+    assert run_here(run_job, "train", new, "trainer=cpu", *WORDS) == 0
+    assert profile.read_text() == "umask 022\n"
+    assert not (tmp_path / "absent").exists()
+    assert name.endswith("partial") or not (new / name).is_symlink()
+
+
+def test_a_sweep_writes_nothing_through_a_link(tmp_path: Path, profile: Path) -> None:
+    words = ("--multirun", "sweep=variable1dcnn", "hydra.sweeper.n_trials=1", "trainer=cpu", *WORDS)
+    for name in ("study.db", "study.db-journal", "trials/0"):
+        folder = tmp_path / name.replace("/", "-")
+        planted(folder, name, profile)
+        ended = run_command(tmp_path, "train.py", *words, f"hydra.sweep.dir={folder}")
+        assert ended.code == 2 and "is a link to" in ended.err, ended.text
+    assert profile.read_text() == "umask 022\n"
+
+
+def test_a_grid_writes_nothing_through_a_link(tmp_path: Path, profile: Path) -> None:
+    words = ("--multirun", "seed=1,2", "trainer=cpu", *WORDS)
+    for name in ("multirun.yaml", "0/train.log"):
+        folder = tmp_path / name.replace("/", "-")
+        planted(folder, name, profile)
+        ended = run_command(tmp_path, "train.py", *words, f"hydra.sweep.dir={folder}")
+        assert ended.code == 2 and "is a link to" in ended.err, ended.text
+    assert profile.read_text() == "umask 022\n"
+
+
+def test_a_lock_is_not_opened_through_a_link(run: Path, profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted(run, ".lock", profile)
+    assert resume(run) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert profile.read_text() == "umask 022\n"

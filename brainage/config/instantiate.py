@@ -15,7 +15,7 @@ from brainage.config.code import is_own
 from brainage.config.saved import has_interpolation
 from brainage.errors import ConfigError
 from brainage.system.console import log
-from brainage.system.files import CONFIGS
+from brainage.system.files import CONFIGS, refuse_links
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
@@ -138,6 +138,9 @@ def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> 
             f"`logger.{name}.log_model` must be false, but got {entry['log_model']!r}: checkpoints stay in the run's "
             "folder. Upload them from there."
         )
+    if entry.get("save_dir"):
+        parts = [Path(str(value)).parts[:1] for value in (entry.get("name"), "wandb") if value]
+        refuse_links(*(Path(entry["save_dir"], *part) for part in parts))
     logger: Logger = instance(f"logger.{name}", entry)
     try:
         logger.log_hyperparams(values)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from brainage.errors import OutputError
-from brainage.system.files import as_output_error, ensure_writable, write_csv, write_text
+from brainage.system.files import (
+    as_output_error,
+    ensure_writable,
+    refuse_links,
+    remove_partials,
+    write_csv,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +34,9 @@ class RunFolder:
         self.path, self.resumed, self.began = path, resumed, False
         ensure_writable(path)
         self._lock = lock_folder(path, str(path), "process")
+        refuse_links(path / "checkpoints", path / "figures")
+        if resumed:
+            remove_partials(path)
 
     def __enter__(self) -> RunFolder:
         return self

@@ -25,7 +25,7 @@ from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.system.console import log
-from brainage.system.files import ensure_writable
+from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 
@@ -44,6 +44,7 @@ class JobFolders(Callback):
             if config.resume is None:
                 ensure_unused(folder)
             ensure_writable(folder)
+            _refuse_strange_files(folder, config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the grid's folder, and lock it until this process ends; a sweep checks its own."""
@@ -54,6 +55,7 @@ class JobFolders(Callback):
             folder = _folder(config, "sweep")
             _refuse_other_grid(folder, config)
             ensure_writable(folder)
+            refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}", "multirun")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -81,6 +83,14 @@ def _exit_on_mistake() -> Iterator[None]:
 
 def _is_sweep(config: DictConfig) -> bool:
     return str(config.hydra.sweeper.get("_target_", "")).startswith("hydra_plugins.brainage_sweeper.")
+
+
+def _refuse_strange_files(folder: Path, config: DictConfig) -> None:
+    """Refuse a folder in which Hydra would write its configs or the log through a link."""
+    refuse_links(folder / ".hydra", folder / "checkpoints")
+    if "file" in (config.hydra.job_logging.get("root") or {}).get("handlers", ()):
+        with as_output_error(folder):
+            open_file(folder / f"{config.hydra.job.name}.log", "a").close()
 
 
 def _folder(config: DictConfig, mode: str) -> Path:

@@ -15,7 +15,7 @@ import psutil
 
 from brainage.errors import StudyStepError
 from brainage.system.console import log
-from brainage.system.files import write_whole
+from brainage.system.files import open_file, write_whole
 from brainage.system.signals import uninterrupted
 
 # Seconds that a command has to end after SIGTERM.
@@ -28,7 +28,7 @@ def run_command(words: Sequence[str], log_file: Path, note: Path) -> int:
     `log_file` gets what the command prints. `note` identifies the running process for `stop_leftover`.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("a", encoding="utf-8") as output:
+    with open_file(log_file, "a", encoding="utf-8") as output:
         output.write(f"$ {shlex.join(['brainage', *words])}\n")
         output.flush()
         process = None

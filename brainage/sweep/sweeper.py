@@ -33,7 +33,10 @@ from brainage.sweep.space import Point, parse_space
 from brainage.sweep.storage import dashboard_command, open_storage, open_study, shown_url
 from brainage.sweep.worker import Worker
 from brainage.system.console import log
-from brainage.system.files import ensure_writable, write_whole
+from brainage.system.files import ensure_writable, refuse_links, write_whole
+
+# The beginning of the names of what a sweep and SQLite write otherwise than by renaming.
+_WRITTEN = ("study.db", "trials", "experiment", "figures")
 
 
 class Sweep:
@@ -80,6 +83,7 @@ class Sweep:
         self._make_sampler(0)  # its mistakes are reported before any trial
         pruner: BasePruner = _made("pruner", BasePruner, settings.pruner) if settings.pruner else NopPruner()
         ensure_writable(self._folder)
+        refuse_links(*(path for path in self._folder.iterdir() if path.name.startswith((*_WRITTEN,))))
         with FileLock(self._folder / LOCK):  # several commands may start at the same moment
             storage = open_storage(self._url)
             study = open_study(storage, settings.study_name, self._configs.terms(settings))

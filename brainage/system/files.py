@@ -1,12 +1,15 @@
-"""Atomic writing, and the folders of this installation."""
+"""Opening and writing files of runs: atomically, and without following links; the folders of this installation."""
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from brainage.errors import OutputError
 
@@ -22,9 +25,63 @@ CONFIGS = _PACKAGED if _PACKAGED.is_dir() else ROOT / "configs"
 OWN_CONFIGS = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "brainage"
 
 
+# To read, to append, and to create what must not exist.
+_FLAGS = {"r": os.O_RDONLY, "a": os.O_WRONLY | os.O_APPEND | os.O_CREAT, "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL}
+
+
+def open_file(path: Path, mode: str = "r", *, limit: int | None = None, **text: Any) -> IO[Any]:
+    """Open a file of a run, whose folder others may write to: no link is followed, and no pipe is waited for.
+
+    Raises an `OSError` if it is no regular file, or has more bytes than `limit`.
+    """
+    flags = _FLAGS[mode[0]] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, f"{path.name} is a link to another file") from None
+        raise
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, f"{path.name} is no regular file")
+        if limit is not None and found.st_size > limit:
+            raise OSError(errno.EFBIG, f"{path.name} has {found.st_size:,} bytes; at most {limit:,} are read")
+        return os.fdopen(descriptor, mode.replace("x", "w"), **text)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def refuse_links(*places: Path) -> None:
+    """Raise an `OutputError` if one of these, or anything in it, is a link that leads out of its folder."""
+    for place in places:
+        within = os.path.realpath(place.parent)
+        for path in [place, *([] if place.is_symlink() else place.rglob("*"))]:
+            if path.is_symlink() and os.path.commonpath([within, os.path.realpath(path)]) != within:
+                raise OutputError(
+                    f"`{path}` must be in the run's folder, but is a link to `{os.path.realpath(path)}`, where nothing "
+                    "is written. Remove the link, or choose another folder."
+                )
+
+
+def partial_of(target: Path) -> Path:
+    """Create an empty temporary file beside a file, under a name that cannot be guessed, and return its path."""
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
+    open_file(partial, "x").close()
+    return partial
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove the temporary files that a killed process has left."""
+    for path in folder.glob(".*.partial"):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
     """Write a file atomically: `write` receives a temporary path in the same folder, which is then renamed."""
-    partial = target.with_name(f".{target.name}.partial")
+    partial = partial_of(target)
     try:
         write(partial)
         partial.replace(target)
@@ -46,9 +103,7 @@ def ensure_writable(path: Path) -> None:
     """Create a folder; raise an `OutputError` if no file can be written there."""
     with as_output_error(path):
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        partial_of(path / "writable").unlink()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from brainage.system.console import bar, log
-from brainage.system.files import write_whole
+from brainage.system.files import open_file, write_whole
 from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
 from brainage.training.pruning import ShouldPrune
@@ -43,7 +43,7 @@ class EpochTable(Callback):
         seconds = time.perf_counter() - self._started
         values = (train.mse, train.mae, val.mse, val.mae, self._lr)
         row = [trainer.current_epoch, *("" if v is None else repr(float(v)) for v in values), f"{seconds:.4f}"]
-        with self._path.open("a", newline="") as file:
+        with open_file(self._path, "a", newline="") as file:
             csv.writer(file).writerow(row)
 
 
@@ -61,7 +61,7 @@ def _rows(path: Path) -> list[list[str]]:
     """Return the complete rows of ``metrics.csv``, one per epoch; a killed process may have left half a row."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with open_file(path, newline="") as file:
         whole = (line for line in file if line.endswith("\n"))
         rows = [row for row in csv.reader(whole) if len(row) == len(_COLUMNS) and row[0].isdigit()]
     return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))

@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from brainage.errors import CheckpointError
 from brainage.system.console import log
+from brainage.system.files import partial_of, remove_partials
 from brainage.system.signals import uninterrupted
 from brainage.training.module import AgeRegressor
 from brainage.training.weights import read_checkpoint
@@ -50,9 +51,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Signals are delayed until then: an exception inside torch's writer ends the process.
         """
         target = Path(path)
-        partial = _partial(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         with uninterrupted():
+            partial = partial_of(target)
             try:
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
@@ -88,8 +89,7 @@ class Checkpoints(Checkpoint):
 
     def restore(self) -> bool:
         """Read the progress of an earlier process; return whether it finished an epoch. Raises as `check_data`."""
-        for path in (self.best, self.last):
-            _partial(path).unlink(missing_ok=True)
+        remove_partials(self.last.parent)
         if not self.last.exists():
             return False
         self.progress = check_data(self.last, self._data)
@@ -136,9 +136,9 @@ class Checkpoints(Checkpoint):
 
     def _keep_best(self) -> None:
         """Hard-link best.ckpt to last.ckpt (copy where links are unsupported)."""
-        partial = _partial(self.best)
-        partial.unlink(missing_ok=True)
+        partial = partial_of(self.best)
         try:
+            partial.unlink()
             partial.hardlink_to(self.last)
         except OSError:
             shutil.copyfile(self.last, partial)
@@ -178,7 +178,3 @@ def _is_progress(noted: dict[str, Any]) -> bool:
     counts = [noted["epochs"], noted["n_validated"], *([] if noted["best_epoch"] is None else [noted["best_epoch"]])]
     numbers = [*counts, noted["best_loss"], noted["seconds"]]
     return all(type(value) is int for value in counts) and all(isinstance(value, int | float) for value in numbers)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
