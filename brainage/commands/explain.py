@@ -69,7 +69,9 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
     )
     if config.cohort is None and trained.run is not None:
         notes += _differing(trained.run, explained, found)
-    found = replace(found, notes=[*notes, *found.notes])
+    # The order of the sample follows from the seed, so it would tell whose rows they are.
+    rows = np.random.default_rng().permutation(len(explained))
+    found = replace(found, notes=[*notes, *found.notes], shown_rows=rows)
     _write(config, folder, trained, found, name, len(available))
     _show(found, folder)
 
@@ -130,7 +132,7 @@ def _differing(run: Run, explained: Participants, found: Explanation) -> list[st
 
 
 def _drawn(available: Participants, config: ExplainCommandConfig) -> Participants:
-    """Return a random sample in random order, so that row numbers do not reveal ids."""
+    """Return a random sample, the same for the same seed."""
     order = np.random.default_rng(config.seed).permutation(len(available))[: config.participants]
     return replace(available, table=available.table.iloc[order].reset_index(drop=True))
 

@@ -16,12 +16,13 @@ from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.reporting.page import made_with, write_report
-from brainage.reporting.prediction_page import prediction_page
+from brainage.reporting.prediction_page import predicted_rows, prediction_page
 from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
-from brainage.runs.analyse import write_findings
+from brainage.runs.analyse import progress, write_findings
 from brainage.runs.read import excluded_jobs, run_folders
 from brainage.system.console import log, show_table
 from brainage.system.files import write_whole
@@ -147,7 +148,7 @@ def _analysed(
     phenotypes = next(iter(ensemble.samples.values())).selection.phenotypes
     n_ageless = int(table["age"].isna().sum())
     ageless = [f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else []
-    findings = analyse(rows, phenotypes, settings, corrected=given, notes=[*notes, *ageless])
+    findings = analyse(rows, phenotypes, settings, corrected=given, notes=[*notes, *ageless], progress=progress)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
     return _Predictions(table, notes, findings)
@@ -160,7 +161,10 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
     facts += [("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
     if found is None:
         write_whole(folder / "predictions.csv", lambda path: table.to_csv(path, index=False))
-        write_report(folder, prediction_page(predictions.table, networks[0].ages, facts, predictions.notes))
+        write_report(
+            folder,
+            prediction_page(predictions.table, networks[0].ages, facts, predictions.notes, points=config.report.points),
+        )
     else:
         kinds = Counter(kind for one in samples for kind, _ in one.participants.store.excluded.values())
         about = About(
@@ -184,12 +188,10 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
 
 def _show(predictions: _Predictions, folder: Path) -> None:
     table, age = predictions.table, predictions.table["predicted_age"]
-    rows = [
-        ("participants", f"{len(table):,}, {int(table['age'].notna().sum()):,} of known age"),
-        ("predicted age", f"{age.mean():.1f} ± {age.std(ddof=0):.1f} years, {age.min():.1f} to {age.max():.1f}"),
-    ]
-    if "predicted_age_sd" in table:
-        rows.append(("SD between networks", f"{table['predicted_age_sd'].mean():.2f} years, mean"))
+    n_known = int(table["age"].notna().sum())
+    rows = [["participants", f"{len(table):,}, {n_known:,} of known age"], *predicted_rows(age.to_numpy(float))]
+    if "predicted_age_sd" in table and may_describe(len(table)):
+        rows.append(["SD between networks", f"{table['predicted_age_sd'].mean():.2f} years, mean"])
     show_table("Predictions", ("", ""), rows)
     if predictions.findings is not None:
         show_findings(predictions.findings)

@@ -28,9 +28,9 @@ class ReportAssociationsConfig:
 @checked("report")
 @dataclass
 class ReportPageConfig:
-    """As `ReportConfig`; None is the value of the run's config."""
+    """As `ReportConfig`; None is the value of the run's config. Points are drawn only if this command asks for them."""
 
-    points: Annotated[str | None, choice("all", "none")] = None
+    points: Annotated[str, choice("all", "none")] = "none"
     n_resamples: Annotated[int | None, Field(ge=100)] = None
 
 

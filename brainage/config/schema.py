@@ -446,12 +446,12 @@ class ReportConfig:
     Parameters
     ----------
     points : {"all", "none"}
-        Draw participants as points, or as densities.
+        Draw participants as points, for pages that are not shared, or as densities that show no single participant.
     n_resamples : int
         Bootstrap resamples behind the intervals of accuracy.
     """
 
-    points: Annotated[str, choice("all", "none")] = "all"
+    points: Annotated[str, choice("all", "none")] = "none"
     n_resamples: Annotated[int, Field(ge=100)] = 2000
 
 

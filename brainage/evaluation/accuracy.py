@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainage.evaluation.disclosure import may_describe, middle_range
 from brainage.evaluation.intervals import Estimate, bootstrap
 
 _Array = NDArray[np.float64]
@@ -20,13 +21,15 @@ class Accuracy:
     ----------
     n : int
         Participants.
-    age_mean, age_sd, age_min, age_max : float
+    age_mean, age_sd : float or None
         In years; the SD is the sample's (n - 1).
-    predicted_sd : float
+    age_p5, age_p95 : float or None
+        5th and 95th percentile of age, in years; None for fewer than 50 participants.
+    predicted_sd : float or None
         SD of the predictions, in years.
     estimates : dict of str to Estimate
         ``mae``, ``rmse`` (years), ``mse``, ``r2``, ``pearson_r``, ``spearman_rho``.
-    mean_mae : float
+    mean_mae : float or None
         MAE of predicting the mean training age, in years.
     skill : float or None
         1 - MAE / `mean_mae`.
@@ -37,14 +40,21 @@ class Accuracy:
     """
 
     n: int
-    age_mean: float
-    age_sd: float
-    age_min: float
-    age_max: float
-    predicted_sd: float
+    age_mean: float | None
+    age_sd: float | None
+    age_p5: float | None
+    age_p95: float | None
+    predicted_sd: float | None
     estimates: dict[str, Estimate]
-    mean_mae: float
+    mean_mae: float | None
     skill: float | None
+
+    def described(self) -> Accuracy:
+        """Return what may be shown: for fewer than ten participants only their number."""
+        if may_describe(self.n):
+            return self
+        nothing = dict.fromkeys(self.estimates, Estimate(None))
+        return Accuracy(self.n, None, None, None, None, None, nothing, None, None)
 
 
 def measure_accuracy(
@@ -68,8 +78,9 @@ def measure_accuracy(
     mae = estimates["mae"].value
     skill = 1 - mae / mean_mae if mae is not None and mean_mae > 0 else None
     age_sd, predicted_sd = (float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in (truth, predicted))
-    ages = (float(truth.mean()), age_sd, float(truth.min()), float(truth.max()))
-    return Accuracy(len(truth), *ages, predicted_sd, estimates, mean_mae, skill)
+    low, high = middle_range(truth) or (None, None)
+    age_mean = float(truth.mean())
+    return Accuracy(len(truth), age_mean, age_sd, low, high, predicted_sd, estimates, mean_mae, skill)
 
 
 class WeightedStatistics:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from brainage.evaluation.disclosure import MIN_SHOWN, has_rare_level, withholds
 from brainage.evaluation.intervals import correlation_estimate, correlation_p
 
 COLUMNS = (
@@ -17,8 +18,8 @@ COLUMNS = (
     "p_corrected", "r_partial", "r_partial_low", "r_partial_high", "p_partial", "q_partial", "covariates",
 )  # fmt: skip
 
-# Participants that a variable needs; a category with fewer cases is flagged.
-MIN_ROWS, MIN_CASES = 20, 10
+# Participants that a variable needs.
+MIN_ROWS = 20
 
 # Integers with at most this many distinct values are ordinal.
 _MOST_LEVELS = 10
@@ -41,7 +42,7 @@ class Associations:
     left_out : dict of str to str
         Excluded variables, and why.
     flagged : dict of str to str
-        Variables with a rare category, and its number of cases.
+        Ordinal variables with a rare category.
     coding : dict of str to str
         Meaning of 0 and 1 for variables that are text with two values.
     """
@@ -57,7 +58,11 @@ def variables_of(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.columns if name not in STANDARD]
 
 
-def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
+def associate(
+    rows: pd.DataFrame,
+    variables: Sequence[str],
+    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> Associations:
     """Correlate gaps with variables.
 
     Parameters
@@ -67,6 +72,8 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
         ``sex``, ``head_motion`` and ``site`` where available.
     variables : sequence of str
         Columns of `rows`.
+    progress : callable
+        Takes the variables and yields them, while it shows how many are done.
 
     Returns
     -------
@@ -79,27 +86,37 @@ def associate(rows: pd.DataFrame, variables: Sequence[str]) -> Associations:
     Benjamini & Hochberg (1995), doi 10.1111/j.2517-6161.1995.tb02031.x.
     """
     found, left_out, flagged, coding = [], {}, {}, {}
-    for name in variables:
+    participants = _Participants(rows)
+    for name in progress(variables):
         values, reason, meaning = coded(rows[name])
-        known = values.notna() & rows["age"].notna() & rows["bag"].notna()
-        participants, values = rows[known], values[known]
-        if reason or len(participants) < MIN_ROWS:
-            left_out[name] = reason or f"{len(participants)} participants have a value, and {MIN_ROWS} are needed"
-        elif values.nunique() < 2:
-            left_out[name] = "it does not vary"
-        else:
-            kind = kind_of(values)
-            if meaning:
-                coding[name] = meaning
-            fewest = int(values.value_counts().min())
-            if kind != "continuous" and fewest < MIN_CASES:
-                flagged[name] = f"{fewest} {'case' if fewest == 1 else 'cases'} in its rarest category"
-            found.append({"variable": name, "kind": kind, "n": len(participants), **_row(participants, values, name)})
+        numbers = values.to_numpy(float)
+        known = participants.measured & ~np.isnan(numbers)
+        numbers = numbers[known]
+        if reason := reason or _unusable(numbers):
+            left_out[name] = reason
+            continue
+        kind = kind_of(numbers)
+        if meaning:
+            coding[name] = meaning
+        if kind != "continuous" and has_rare_level(numbers):
+            flagged[name] = f"fewer than {MIN_SHOWN} cases in a category"
+        found.append({"variable": name, "kind": kind, "n": len(numbers), **participants.row(numbers, known, name)})
     table = pd.DataFrame(found, columns=list(COLUMNS))
-    numbers = [name for name in COLUMNS if name.startswith(("r", "p"))]
-    table[numbers] = table[numbers].astype(float)  # a column of missing values too
+    columns = [name for name in COLUMNS if name.startswith(("r", "p"))]
+    table[columns] = table[columns].astype(float)  # a column of missing values too
     table["q_partial"] = adjusted(table["p_partial"])
     return Associations(table, left_out, flagged, coding)
+
+
+def _unusable(values: _Array) -> str:
+    """Return why the known values of a variable cannot be correlated, without a count, or an empty string."""
+    if len(values) < MIN_ROWS:
+        return f"fewer than {MIN_ROWS} participants have a value"
+    if np.ptp(values) == 0:
+        return "it does not vary"
+    if withholds(values):
+        return f"fewer than {MIN_SHOWN} participants have another value than the most common one"
+    return ""
 
 
 def coded(column: pd.Series) -> tuple[pd.Series, str, str]:
@@ -111,14 +128,14 @@ def coded(column: pd.Series) -> tuple[pd.Series, str, str]:
     if len(kinds) == 1:
         return numbers, "it does not vary", ""
     if len(kinds) != 2:
-        return numbers, f"it is text with {len(kinds)} values, which have no order", ""
+        return numbers, "it is text with more than two values, which have no order", ""
     values = column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float)
     return values, "", f"0 = {kinds[0]}, 1 = {kinds[1]}"
 
 
-def kind_of(values: pd.Series) -> str:
+def kind_of(values: ArrayLike) -> str:
     """Return ``binary``, ``ordinal`` (integers, at most ten distinct) or ``continuous``."""
-    distinct = np.unique(values.to_numpy(float))
+    distinct = np.unique(np.asarray(values, dtype=np.float64))
     if len(distinct) == 2:
         return "binary"
     return "ordinal" if len(distinct) <= _MOST_LEVELS and bool((distinct % 1 == 0).all()) else "continuous"
@@ -133,18 +150,6 @@ def adjusted(p: pd.Series) -> pd.Series:
     return q
 
 
-def _row(participants: pd.DataFrame, values: pd.Series, name: str) -> dict[str, object]:
-    variable, n = values.to_numpy(float), len(values)
-    columns, names = covariates(participants, without=name)
-    gap = participants["bag"].to_numpy(float)
-    row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
-    corrected = participants.get("bag_corrected")
-    if corrected is not None and corrected.notna().all():
-        row |= _columns("_corrected", pearson(corrected.to_numpy(float), variable), n)
-    r, n_covariates = partial_correlation(gap, variable, columns)
-    return row | _columns("_partial", r, n, n_covariates)
-
-
 def _columns(suffix: str, r: float, n: int, n_covariates: int = 0) -> dict[str, object]:
     estimate = correlation_estimate(r, n, n_covariates)
     return {
@@ -153,6 +158,52 @@ def _columns(suffix: str, r: float, n: int, n_covariates: int = 0) -> dict[str, 
         f"r{suffix}_high": estimate.high,
         f"p{suffix}": correlation_p(r, n, n_covariates),
     }
+
+
+class _Participants:
+    """Gaps and covariates as arrays: a table of thousands of columns takes long to filter once per variable."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self._age, self._gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
+        self._corrected = rows["bag_corrected"].to_numpy(float) if "bag_corrected" in rows else None
+        self._numbers = {name: rows[name].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
+        self._site: NDArray[np.intp] | None = None
+        if "site" in rows:
+            sites = rows["site"].astype("string").fillna("")
+            self._site = np.unique(sites.to_numpy(str), return_inverse=True)[1]
+        self.measured = ~(np.isnan(self._age) | np.isnan(self._gap))
+
+    def row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> dict[str, object]:
+        """Return the correlations of a variable with the gaps of the participants whose value is known."""
+        columns, names = self.covariates(known, without=name)
+        gap, n = self._gap[known], len(variable)
+        row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
+        corrected = None if self._corrected is None else self._corrected[known]
+        if corrected is not None and not np.isnan(corrected).any():
+            row |= _columns("_corrected", pearson(corrected, variable), n)
+        r, n_covariates = partial_correlation(gap, variable, columns)
+        return row | _columns("_partial", r, n, n_covariates)
+
+    def covariates(self, known: NDArray[np.bool_], *, without: str) -> tuple[_Array, list[str]]:
+        """See `covariates`."""
+        age = self._age[known]
+        centred = age - age.mean()
+        columns, names = [centred, centred**2], ["age", "age^2"]
+        for name, every in self._numbers.items():
+            values = every[known]
+            missing = np.isnan(values)
+            present = values[~missing]
+            if name != without and present.size and np.ptp(present) > 0:
+                columns.append(np.where(missing, present.mean(), values))
+                if missing.any():
+                    columns.append(missing.astype(float))
+                names.append(name)
+        if self._site is not None and without != "site":
+            site = self._site[known]
+            if len(present_sites := np.unique(site)) > 1:
+                columns += [(site == one).astype(float) for one in present_sites[1:]]
+                names.append("site")
+        return np.stack(columns, axis=1), names
 
 
 def covariates(participants: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]]:
@@ -171,23 +222,7 @@ def covariates(participants: pd.DataFrame, *, without: str) -> tuple[_Array, lis
     array of shape (n_participants, n_columns), list of str
         Columns without an intercept, and the names of the covariates.
     """
-    age = participants["age"].to_numpy(float)
-    centred = age - age.mean()
-    columns, names = [centred, centred**2], ["age", "age^2"]
-    for name in ("sex", "head_motion"):
-        if name in participants and name != without and participants[name].nunique() > 1:
-            values = participants[name].to_numpy(float)
-            missing = np.isnan(values)
-            columns.append(np.where(missing, np.nanmean(values), values))
-            if missing.any():
-                columns.append(missing.astype(float))
-            names.append(name)
-    if "site" in participants and without != "site":
-        sites = participants["site"].astype("string").fillna("")
-        if sites.nunique() > 1:
-            columns += [(sites == site).to_numpy(float) for site in sorted(sites.unique())[1:]]
-            names.append("site")
-    return np.stack(columns, axis=1), names
+    return _Participants(participants).covariates(np.ones(len(participants), dtype=bool), without=without)
 
 
 def partial_correlation(a: _Array, b: _Array, covariates: _Array) -> tuple[float, int]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from brainage.evaluation.associations import MIN_ROWS
+from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.gap import has_labels
-from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.motion import Motion
 
 # Predictions whose SD is less than this share of the SD of age carry almost no information.
@@ -22,8 +22,8 @@ def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, cho
         low, high = training["age"].min(), training["age"].max()
         if n_outside := int(((rows["age"] < low) | (rows["age"] > high)).sum()):
             notes.append(
-                f"{n_outside} of {n} participants are younger or older than all training participants "
-                f"({low:.1f} to {high:.1f} years): their predictions are extrapolations."
+                f"{n_outside} of {n} participants are younger or older than all training participants: their "
+                "predictions are extrapolations."
             )
     if has_labels(table):
         if n_training := int((rows["split"] == "train").sum()):
@@ -33,13 +33,13 @@ def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, cho
         if choice != "all" and (n_unlabelled := int(table["split"].isna().sum())):
             notes.append(f"{n_unlabelled} of {len(table)} rows belong to no part of the split and are excluded.")
     predicted, age = float(rows["predicted_age"].std(ddof=0)), float(rows["age"].std(ddof=0))
-    if predicted < _MIN_SPREAD * age:
+    if may_describe(n) and predicted < _MIN_SPREAD * age:
         notes.append(
             f"Predictions hardly vary (SD {predicted:.2f} years; SD of age {age:.2f} years): the gap is almost exactly "
             "minus age, so the corrected gap is noise."
         )
-    if n < MIN_RESAMPLED:
-        notes.append(f"No intervals of accuracy: {n} participants are analysed, and {MIN_RESAMPLED} are needed.")
+    if not may_describe(n):
+        notes.append(f"No accuracy: {n} participants are analysed, and fewer than {MIN_SHOWN} are only counted.")
     return notes
 
 

@@ -179,7 +179,7 @@ def _ensemble(predicted: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _metrics(name: str, measured: Accuracy) -> dict[str, object]:
-    scalars = ("n", "age_mean", "age_sd", "age_min", "age_max", "predicted_sd", "mean_mae", "skill")
+    scalars = ("n", "age_mean", "age_sd", "age_p5", "age_p95", "predicted_sd", "mean_mae", "skill")
     row: dict[str, object] = {"run": name, **{scalar: getattr(measured, scalar) for scalar in scalars}}
     for metric, estimate in measured.estimates.items():
         row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.caveats import caveats, missing
+from brainage.evaluation.disclosure import keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
@@ -99,13 +100,19 @@ class Findings:
     truth: Truth | None
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything that is not a table as plain values; participants appear only as a hash."""
+    def as_json(self, key: bytes = b"") -> dict[str, Any]:
+        """Return everything that is not a table as plain values.
+
+        With a key, fits have a keyed hash of the participants they were fitted on. Fits of cross-fitting that lack
+        fewer than ten participants are not listed: the difference from the first fit would describe those.
+        """
+        fits = [fit for fit in self.corrections if not fit.is_part or may_describe(fit.n, self.corrections[0].n)]
+        people = {fit.people: keyed_hash(fit.people, key) if key else None for fit in fits}
         return {
             "options": asdict(self.settings),
             "accuracy": asdict(self.accuracy),
             "mean_age_of": self.mean_age_of,
-            "gap_correction": [asdict(fit) for fit in self.corrections],
+            "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
             "motion": asdict(self.motion) if self.motion else None,
             "against_ridge": asdict(self.against_ridge) if self.against_ridge else None,
             "true_gap": asdict(self.truth) if self.truth else None,
@@ -123,6 +130,7 @@ def analyse(
     ridge: pd.DataFrame | None = None,
     corrected: Corrected | None = None,
     notes: Iterable[str] = (),
+    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Findings:
     """Analyse predictions.
 
@@ -140,6 +148,8 @@ def analyse(
         Corrected gaps, by the index of `predictions`, and their fits; None corrects here.
     notes : iterable of str
         The caller's caveats; they precede those of the analysis.
+    progress : callable
+        See `brainage.evaluation.associations.associate`.
 
     Raises
     ------
@@ -155,7 +165,7 @@ def analyse(
     rows = chosen.merge(known, on="participant_id", how="left")
     training = table[table["split"] == "train"]
     mean_age = float((training if len(training) else rows)["age"].mean())
-    measure = partial(measure_accuracy, mean_age=mean_age, seed=settings.seed)
+    measure = partial(_measure, mean_age=mean_age, seed=settings.seed)
     others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
     variables = _variables(known, settings)
     motion = measure_motion(rows, training.merge(known, on="participant_id"))
@@ -163,12 +173,12 @@ def analyse(
         settings=settings,
         predictions=table,
         rows=rows,
-        accuracy=measure(rows["age"], rows["predicted_age"], n_resamples=settings.n_resamples),
+        accuracy=measure(rows, n_resamples=settings.n_resamples),
         mean_age_of="the training participants" if len(training) else "these participants themselves",
-        other_parts={str(part): measure(t["age"], t["predicted_age"], n_resamples=0) for part, t in others},
+        other_parts={str(part): measure(group, n_resamples=0) for part, group in others},
         corrections=fits,
         by_age=gap_by_age(rows),
-        associations=associate(rows, variables),
+        associations=associate(rows, variables, progress),
         motion=motion,
         against_ridge=None if ridge is None else _against(rows, ridge, settings),
         truth=measure_truth(rows, training, known),
@@ -230,8 +240,15 @@ def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
     return variables
 
 
-def _against(rows: pd.DataFrame, ridge: pd.DataFrame, settings: AnalysisSettings) -> Difference:
+def _measure(rows: pd.DataFrame, *, mean_age: float, n_resamples: int, seed: int) -> Accuracy:
+    ages = rows["age"], rows["predicted_age"]
+    return measure_accuracy(*ages, mean_age=mean_age, n_resamples=n_resamples, seed=seed).described()
+
+
+def _against(rows: pd.DataFrame, ridge: pd.DataFrame, settings: AnalysisSettings) -> Difference | None:
     tested = rows[rows["split"] == "test"] if has_labels(rows) else rows
     both = tested.merge(ridge, on="participant_id", suffixes=("", "_ridge"))
+    if not may_describe(len(both)):
+        return None
     ages = (both[name] for name in ("age", "predicted_age", "predicted_age_ridge"))
     return paired_difference(*ages, n_resamples=settings.n_resamples, seed=settings.seed)

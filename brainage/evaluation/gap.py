@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.errors import EvaluationError
+from brainage.evaluation.disclosure import may_describe, merged
 
 METHODS = ("linear", "cole", "in_sample", "none")
 
@@ -24,9 +25,7 @@ _ROUNDING = 1e-9
 
 # Folds of the cross-fitting that corrects validation rows.
 _N_FOLDS = 10
-
-# Groups of fewer participants are counted, but not described.
-MIN_SHOWN = 10
+_WITHOUT = "validation without part "
 
 _Array = NDArray[np.float64]
 
@@ -49,7 +48,8 @@ class Correction:
     fitted_on : str
         Name of the fitted rows.
     people : str
-        Hash of the fitted ids: shows whether two fits used the same participants without naming them.
+        Hash of the fitted ids: shows whether two fits used the same participants. It is not written: a guess could be
+        compared with it. Files have its keyed hash.
 
     References
     ----------
@@ -63,6 +63,11 @@ class Correction:
     n: int
     fitted_on: str
     people: str
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it was fitted in cross-fitting, without one part of the validation rows."""
+        return self.fitted_on.startswith(_WITHOUT)
 
     def gap(self, age: _Array, predicted: _Array) -> _Array:
         """Return corrected gaps, in years."""
@@ -150,7 +155,7 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
     refuse_shared(fit, rows[~shared], validation)
     for number, part in enumerate(_folds(rows[shared], validation), start=1):
         others = validation[~validation["participant_id"].isin(part["participant_id"])]
-        fit = fit_correction(method, others, f"validation without part {number}")
+        fit = fit_correction(method, others, f"{_WITHOUT}{number}")
         corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
         fits.append(fit)
     return _without_rounding(corrected), fits
@@ -191,19 +196,22 @@ def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``age_low, age_high, n, bag, bag_sd, bag_corrected, bag_corrected_sd``: means and SDs. Bins with
-        fewer than ten participants have only `n`.
+        ``age_low, age_high, n, bag, bag_sd, bag_corrected, bag_corrected_sd``: means and SDs. Bins with fewer than ten
+        participants are merged with neighbours, so that none can be computed from the others and the total; fewer
+        than ten in all have only `n`.
 
     References
     ----------
     Zhang et al. (2023), Age-level bias correction in brain age prediction, doi 10.1016/j.nicl.2023.103319.
     """
     low = np.floor(rows["age"].to_numpy(float) / width) * width
+    begins, counts = np.unique(low, return_counts=True)
     found = []
-    for begin in np.unique(low):
-        participants = rows[low == begin]
-        enough = len(participants) >= MIN_SHOWN
-        row: dict[str, object] = {"age_low": begin, "age_high": begin + width, "n": len(participants)}
+    for bins in merged(counts.tolist()):
+        begin, end = begins[bins][0], begins[bins][-1]
+        participants = rows[(low >= begin) & (low <= end)]
+        enough = may_describe(len(participants))
+        row: dict[str, object] = {"age_low": begin, "age_high": end + width, "n": len(participants)}
         for name in (column for column in ("bag", "bag_corrected") if column in rows):
             row[name] = participants[name].mean() if enough else None
             row[f"{name}_sd"] = participants[name].std() if enough else None

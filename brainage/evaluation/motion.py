@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainage.evaluation.associations import MIN_ROWS, pearson
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
 
 
@@ -25,16 +26,17 @@ class Motion:
         MAE of a linear regression of age on motion, fitted on training rows, in years; None without training rows.
     n_still : int
         Participants in the half with the least motion.
-    still_mae, moving_mae : float
-        MAE of the predictions in that half and in the other half, in years.
+    still_mae, moving_mae : float or None
+        MAE of the predictions in that half and in the other half, in years; None where motion is unknown for fewer than
+        ten of the analysed participants, whose error would be the difference from the MAE of all.
     """
 
     n: int
     correlations: dict[str, tuple[Estimate, float | None]]
     alone_mae: float | None
     n_still: int
-    still_mae: float
-    moving_mae: float
+    still_mae: float | None
+    moving_mae: float | None
 
 
 def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
@@ -65,7 +67,8 @@ def measure_motion(rows: pd.DataFrame, training: pd.DataFrame) -> Motion | None:
     error = participants["bag"].abs().to_numpy()
     still = np.zeros(len(participants), dtype=bool)
     still[np.argsort(motion, kind="stable")[: (len(participants) + 1) // 2]] = True
-    still_mae, moving_mae = float(error[still].mean()), float(error[~still].mean())
+    halves = (error[still], error[~still]) if may_describe(len(participants), len(rows)) else ()
+    still_mae, moving_mae = (float(half.mean()) for half in halves) if halves else (None, None)
     return Motion(
         len(participants), correlations, _alone(participants, training), int(still.sum()), still_mae, moving_mae
     )

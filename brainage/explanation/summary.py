@@ -68,6 +68,9 @@ class Explanation:
         Steps of the integration; bootstrap resamples; seed of bootstrap and random weights.
     notes : list of str
         Caveats.
+    shown_rows : array of shape (n_participants,), optional
+        The participants in the order in which files and pages show them. Results are of the given order, so that they
+        can be repeated.
     """
 
     maps: Maps
@@ -78,6 +81,7 @@ class Explanation:
     n_resamples: int
     seed: int
     notes: list[str] = field(default_factory=list)
+    shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))
 
     @cached_property
     def by_component(self) -> dict[str, list[Summary]]:
@@ -121,22 +125,22 @@ class Explanation:
 
     def participants_table(self) -> pd.DataFrame:
         """Return ``participants.csv``: one row a participant, without ids."""
-        maps = self.maps
+        maps, shown = self.maps, self.shown_rows
         table: dict[str, Any] = {
             "row": np.arange(1, len(maps.predicted) + 1),
-            "predicted_age": maps.predicted,
-            "completeness_error": maps.completeness_error,
+            "predicted_age": maps.predicted[shown],
+            "completeness_error": maps.completeness_error[shown],
         }
         for name, effects in maps.methods.items():
-            for component, values in zip(self.components, effects.components.T, strict=True):
+            for component, values in zip(self.components, effects.components[shown].T, strict=True):
                 table[f"{name}_{component}"] = values
         return pd.DataFrame(table)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``maps.npz``: every participant's component x time maps, in the rows of ``participants.csv``."""
         return {
-            "occlusion": self.maps.occlusion.map.astype(np.float32),
-            "gradients": self.maps.gradients.map.astype(np.float32),
+            "occlusion": self.maps.occlusion.map[self.shown_rows].astype(np.float32),
+            "gradients": self.maps.gradients.map[self.shown_rows].astype(np.float32),
             "components": np.asarray(self.components),
             "seconds": self.seconds,
         }

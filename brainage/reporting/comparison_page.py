@@ -14,6 +14,7 @@ from brainage.reporting.text import (
     estimate_in,
     integer,
     mean_sd,
+    middle,
     number,
     p_phrase,
     p_text,
@@ -52,8 +53,8 @@ def _sample(found: Comparison) -> Table:
     """Return the ages that accuracy depends on, and the spread of each run's predictions."""
     first = found.accuracy[found.names[0]]
     note = (
-        f"N = {first.n:,}; age {mean_sd(first.age_mean, first.age_sd)} years, {first.age_min:.1f} to "
-        f"{first.age_max:.1f}; MAE of the mean predictor {years(first.mean_mae)}."
+        f"N = {first.n:,}; age {mean_sd(first.age_mean, first.age_sd)} years, 5th to 95th percentile "
+        f"{middle(first.age_p5, first.age_p95)}; MAE of the mean predictor {years(first.mean_mae)}."
     )
     rows = [[name, years(each.predicted_sd), percent(each.skill)] for name, each in found.accuracy.items()]
     return Table(("run", "SD of predictions", "skill (1 - MAE / MAE of the mean predictor)"), rows, note=note)

@@ -103,7 +103,7 @@ def time_course(found: Explanation) -> Figure:
 
 def participants(found: Explanation) -> Figure:
     """Draw the effects of all components on the predictions of the first participants, one row each."""
-    values = found.maps.occlusion.components[:_MOST_ROWS]
+    values = found.maps.occlusion.components[found.shown_rows][:_MOST_ROWS]
     highest = float(abs(values).max()) or 1.0
 
     def plot(canvas: Canvas) -> None:
@@ -124,14 +124,15 @@ def participants(found: Explanation) -> Figure:
 
 def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
     """Draw the component x time maps of gradients of the participants in these rows, from 0."""
-    maps = found.maps.gradients.map[list(rows)]
+    maps = found.maps.gradients.map[found.shown_rows][list(rows)]
+    predicted = found.maps.predicted[found.shown_rows]
     highest = float(abs(maps).max()) or 1.0
 
     def plot(canvas: Canvas) -> None:
         panels = canvas.subplots(1, len(rows), sharey=True, squeeze=False)[0]
         for axes, row, values in zip(panels, rows, maps, strict=True):
             image = _image(axes, values, "RdBu_r", (-highest, highest), found)
-            axes.set(title=f"row {row + 1}: {found.maps.predicted[row]:.1f} years")
+            axes.set(title=f"row {row + 1}: {predicted[row]:.1f} years")
         panels[0].set_ylabel("component")
         canvas.colorbar(image, ax=panels, label="integrated gradients (years)", aspect=30)
 

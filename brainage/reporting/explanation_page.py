@@ -95,8 +95,8 @@ def _time(found: Explanation) -> Section:
 
 
 def _participants(found: Explanation) -> Section:
-    maps = found.maps
-    order = sorted(range(len(maps.predicted)), key=lambda row: float(maps.predicted[row]))
+    predicted = found.maps.predicted[found.shown_rows]
+    order = sorted(range(len(predicted)), key=lambda row: float(predicted[row]))
     rows = sorted({order[0], order[len(order) // 2], order[-1]})
     texts = ["Rows are those of participants.csv, which contains no ids; maps.npz contains all maps in the same order."]
     drawn = [figures.participants(found), figures.single_maps(found, rows)]

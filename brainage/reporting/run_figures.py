@@ -1,4 +1,4 @@
-"""Figures of findings. Participants are points or densities in pixels; groups of fewer than ten are not drawn."""
+"""Figures of findings: densities that show no single participant, or points where the user asks for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.stats import gaussian_kde
 
 from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.associations import pearson
-from brainage.evaluation.gap import MIN_SHOWN
+from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN, drawn_range
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.text import PART_NAMES, number, slug
 
@@ -29,30 +29,41 @@ GAPS = {"bag": ("gap", BLUE), "bag_corrected": ("corrected gap", ORANGE)}
 _GRID = 80
 
 # Captions by `points`.
-_CLOUDS = {"all": "", "none": "Kernel density of participants, down to a tenth of its maximum."}
+_CLOUDS = {
+    "all": "",
+    "none": "Kernel density of participants between the 5th and 95th percentiles, down to a tenth of its maximum.",
+}
+
+CURVES = {
+    "all": "Kernel density estimate.",
+    "none": f"Kernel density estimate between the 5th and 95th percentiles, of at least {MIN_RANKED} participants.",
+}
 
 
-def ages(table: pd.DataFrame) -> Figure | None:
+def drawable(n: int, points: str) -> bool:
+    """Return whether a group of `n` participants is drawn: densities need 50, points ten."""
+    return n >= (MIN_SHOWN if points == "all" else MIN_RANKED)
+
+
+def ages(table: pd.DataFrame, *, points: str) -> Figure | None:
     """Draw the age distribution of each part."""
     groups = {part: table.loc[table["split"] == part, "age"].to_numpy(float) for part in _PARTS}
-    drawn = {part: age for part, age in groups.items() if len(age) >= MIN_SHOWN and np.ptp(age) > 0}
+    drawn = {part: age for part, age in groups.items() if drawable(len(age), points) and np.ptp(age) > 0}
     if not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        every = np.concatenate(list(drawn.values()))
-        grid = np.linspace(every.min() - 3, every.max() + 3, 200)
         for part, values in drawn.items():
             label = f"{PART_NAMES[part]} (n = {len(values):,})"
-            axes.plot(grid, gaussian_kde(values)(grid), color=_PARTS[part], linewidth=2, label=label)
+            curve(axes, values, points, color=_PARTS[part], label=label)
         axes.set(xlabel="age (years)", ylabel="density")
         axes.set_ylim(bottom=0)
         axes.legend()
 
     text = ", ".join(f"{PART_NAMES[part]} mean {values.mean():.1f}" for part, values in drawn.items())
     alt = f"Smoothed distribution of age in each part of the split: {text} years."
-    return draw("ages", alt, plot, size=(6, 3.6), caption="Kernel density estimates of age.")
+    return draw("ages", alt, plot, size=(6, 3.6), caption=CURVES[points])
 
 
 def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
@@ -80,7 +91,7 @@ def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = 
 
 def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure | None:
     """Draw predicted against true age, with the identity line and a fit."""
-    if len(rows) < MIN_SHOWN:
+    if not drawable(len(rows), points):
         return None
     age, guess = rows["age"].to_numpy(float), rows["predicted_age"].to_numpy(float)
     values = {name: estimate.value for name, estimate in accuracy.estimates.items()}
@@ -88,9 +99,8 @@ def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         cloud(axes, age, guess, BLUE, points)
-        ends = np.array([min(age.min(), guess.min()), max(age.max(), guess.max())])
-        axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
-        line(axes, age, guess)
+        identity(axes, age, guess, points)
+        line(axes, age, guess, points)
         axes.set(xlabel="age (years)", ylabel="predicted age (years)", aspect="equal", adjustable="datalim")
         text = f"MAE {number(values['mae'])}   R² {number(values['r2'])}   r {number(values['pearson_r'])}"
         axes.set_title(f"{text}   n = {len(age):,}")
@@ -107,7 +117,7 @@ def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
     """Draw gap and corrected gap against age."""
     age = rows["age"].to_numpy(float)
     drawn = {name: look for name, look in GAPS.items() if name in rows and rows[name].notna().all()}
-    if len(rows) < MIN_SHOWN or not drawn:
+    if not drawable(len(rows), points) or not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
@@ -116,7 +126,7 @@ def gap_against_age(rows: pd.DataFrame, *, points: str) -> Figure | None:
             gap = rows[name].to_numpy(float)
             cloud(axes, age, gap, colour, points)
             axes.axhline(0, color=GREY, linestyle="--")
-            line(axes, age, gap)
+            line(axes, age, gap, points)
             axes.set(xlabel="age (years)", title=f"{label}, r = {_correlation(age, gap)}")
         panels[0].set_ylabel("gap (years)")
 
@@ -185,7 +195,8 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
     x = values[known].to_numpy(float)
     categories = [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
     continuous = kind == "continuous"
-    if len(x) < MIN_SHOWN or not gaps or not (continuous or len(categories) > 1):
+    enough = drawable(len(x), points) if continuous else len(categories) > 1
+    if not gaps or not enough:
         return None
 
     def plot(canvas: Canvas) -> None:
@@ -194,7 +205,7 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
             y = rows.loc[known, gap].to_numpy(float)
             if continuous:
                 cloud(axes, x, y, colour, points)
-                line(axes, x, y)
+                line(axes, x, y, points)
             else:
                 _boxes(axes, {value: y[x == value] for value in categories}, colour)
             axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
@@ -203,20 +214,20 @@ def phenotype(rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, po
         panels[0].set_ylabel("gap (years)")
 
     alt = f"Gap and corrected gap of {len(x)} participants against {name}."
-    caption = _CLOUDS[points] if continuous else "Boxes: quartiles; whiskers: 5th and 95th percentiles."
+    whiskers = f"Boxes: quartiles; whiskers, from {MIN_RANKED} participants on: 5th and 95th percentiles."
+    caption = _CLOUDS[points] if continuous else whiskers
     return draw(f"phenotype-{slug(name)}", alt, plot, size=(3.3 * len(gaps), 2.9), caption=caption)
 
 
 def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: str) -> Figure | None:
     """Draw the gaps of two runs against each other."""
-    if len(first) < MIN_SHOWN:
+    if not drawable(len(first), points):
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         cloud(axes, first, second, BLUE, points)
-        ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())])
-        axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
+        identity(axes, first, second, points)
         axes.set_xlabel(f"gap of {names[0]} (years)", parse_math=False)
         axes.set_ylabel(f"gap of {names[1]} (years)", parse_math=False)
         axes.set_title(f"r = {_correlation(first, second)}   n = {len(first):,}")
@@ -228,7 +239,7 @@ def agreement(first: _Array, second: _Array, names: Sequence[str], *, points: st
 
 
 def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
-    """Draw participants as points, or as a density if `points` is "none"."""
+    """Draw participants as points; or as a density, without the outermost, if `points` is "none"."""
     if points == "all":
         axes.scatter(x, y, s=12, color=colour, alpha=max(0.15, min(0.6, 150 / max(len(x), 1))), linewidths=0)
         return
@@ -236,30 +247,56 @@ def cloud(axes: Axes, x: _Array, y: _Array, colour: str, points: str) -> None:
         density = gaussian_kde(np.stack([x, y]))
     except np.linalg.LinAlgError:  # constant, or all on one line
         return
-    grids = [np.linspace(values.min(), values.max(), _GRID) for values in (x, y)]
+    grids = [np.linspace(*_ends(values, points), _GRID) for values in (x, y)]
     mesh = np.meshgrid(*grids)
     height = density(np.stack([axis.ravel() for axis in mesh])).reshape(_GRID, _GRID)
-    # Levels start at a tenth of the maximum: the edge would show the outermost participants.
+    # From 50 participants on, the density of a single one is below a tenth of the maximum.
     axes.contourf(*mesh, height, levels=np.linspace(0.1, 1, 8) * height.max(), cmap="Blues")
 
 
-def line(axes: Axes, x: _Array, y: _Array) -> None:
+def curve(axes: Axes, values: _Array, points: str, **look: str) -> None:
+    """Draw a kernel density of one variable, where participants are drawn."""
+    margin = 3.0 if points == "all" else 0.0
+    low, high = _ends(values, points)
+    grid = np.linspace(low - margin, high + margin, 200)
+    axes.plot(grid, gaussian_kde(values)(grid), linewidth=2, **look)  # type: ignore[arg-type]
+
+
+def identity(axes: Axes, x: _Array, y: _Array, points: str) -> None:
+    """Draw the line on which both are equal."""
+    ends = [
+        end(pair) for end, pair in zip((min, max), zip(_ends(x, points), _ends(y, points), strict=True), strict=True)
+    ]
+    axes.plot(ends, ends, color=GREY, linestyle="--", label="identity")
+
+
+def _ends(values: _Array, points: str) -> tuple[float, float]:
+    """Return between which values participants are drawn: the extremes are single participants' values."""
+    ends = None if points == "all" else drawn_range(values)
+    return ends or (float(values.min()), float(values.max()))
+
+
+def line(axes: Axes, x: _Array, y: _Array, points: str) -> None:
     """Draw the least-squares line."""
     if np.ptp(x) == 0:
         return
     slope, intercept = np.polyfit(x, y, 1)
-    ends = np.array([x.min(), x.max()])
+    ends = np.array(_ends(x, points))
     axes.plot(ends, intercept + slope * ends, color=RED, linewidth=2, label="least-squares line")
 
 
 def _boxes(axes: Axes, groups: dict[float, _Array], colour: str) -> None:
-    """Draw one box per category: quartiles, and whiskers at 5 and 95 %, without outliers."""
-    parts = axes.boxplot(
-        list(groups.values()),
+    """Draw one box per category: quartiles, and whiskers at the 5th and 95th percentiles where they may be shown."""
+    boxes = []
+    for values in groups.values():
+        q1, med, q3 = np.percentile(values, [25, 50, 75])
+        low, high = drawn_range(values) or (q1, q3)
+        boxes.append({"q1": q1, "med": med, "q3": q3, "whislo": low, "whishi": high})
+    parts = axes.bxp(
+        boxes,
         positions=range(len(groups)),
         widths=0.55,
         showfliers=False,
-        whis=(5, 95),
         patch_artist=True,
         medianprops={"color": "#1c2430"},
     )

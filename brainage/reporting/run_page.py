@@ -10,8 +10,9 @@ import pandas as pd
 
 from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.associations import coded
+from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN, may_describe
 from brainage.evaluation.findings import Findings
-from brainage.evaluation.gap import MIN_SHOWN, Correction
+from brainage.evaluation.gap import Correction
 from brainage.reporting import run_figures as figures
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table
@@ -21,6 +22,7 @@ from brainage.reporting.text import (
     correlation_in,
     interval,
     mean_sd,
+    middle,
     number,
     p_phrase,
     p_text,
@@ -58,7 +60,7 @@ class About:
     curves: pd.DataFrame | None = None
     best_epoch: int | None = None
     exclusions: Mapping[str, int] | None = None
-    points: str = "all"
+    points: str = "none"
     augmented: bool = False
 
 
@@ -92,13 +94,7 @@ def _analysis(findings: Findings) -> str:
 
 def lead(findings: Findings) -> list[str]:
     """Return the summary sentences at the top of the page."""
-    accuracy = findings.accuracy
-    sentences = [
-        f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
-        f"({rows_name(findings)}), aged {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years (range "
-        f"{accuracy.age_min:.0f} to {accuracy.age_max:.0f}). Predicting the mean age of {findings.mean_age_of} gives "
-        f"an MAE of {years(accuracy.mean_mae)}: the skill is {percent(accuracy.skill)}."
-    ]
+    sentences = [_accuracy_sentence(findings)]
     if (difference := findings.against_ridge) is not None:
         sentences.append(
             f"Difference in MAE (model - ridge on functional connectivity) on the same {difference.n:,} held-out "
@@ -113,6 +109,19 @@ def lead(findings: Findings) -> list[str]:
             "covariates)."
         )
     return sentences
+
+
+def _accuracy_sentence(findings: Findings) -> str:
+    accuracy = findings.accuracy
+    if not may_describe(accuracy.n):
+        return f"{accuracy.n} participants ({rows_name(findings)}): too few to describe their accuracy."
+    middle_ages = f" (5th to 95th percentile {middle(accuracy.age_p5, accuracy.age_p95)})" if accuracy.age_p5 else ""
+    return (
+        f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
+        f"({rows_name(findings)}), aged {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years{middle_ages}. Predicting "
+        f"the mean age of {findings.mean_age_of} gives an MAE of {years(accuracy.mean_mae)}: the skill is "
+        f"{percent(accuracy.skill)}."
+    )
 
 
 def rows_name(findings: Findings) -> str:
@@ -143,7 +152,7 @@ def _accuracy(findings: Findings, about: About) -> Section:
         *metric_rows(accuracy),
         ["N", f"{accuracy.n:,}", ""],
         ["age, mean ± SD", f"{mean_sd(accuracy.age_mean, accuracy.age_sd)} years", ""],
-        ["age, range", f"{accuracy.age_min:.1f} to {accuracy.age_max:.1f} years", ""],
+        ["age, 5th to 95th percentile", f"{middle(accuracy.age_p5, accuracy.age_p95)} years", ""],
         ["SD of predictions", years(accuracy.predicted_sd), ""],
         ["MAE of the mean predictor", years(accuracy.mean_mae), ""],
         ["skill (1 - MAE / MAE of the mean predictor)", percent(accuracy.skill), ""],
@@ -155,14 +164,21 @@ def _accuracy(findings: Findings, about: About) -> Section:
             for part, other in findings.other_parts.items()
         ]
         header = ("other parts", "N", *(name for name, _ in METRICS.values()))
-        note = "The model was fitted on training participants, and its epoch selected on validation participants."
+        note = (
+            "The model was fitted on training participants, and its epoch selected on validation participants. Parts "
+            f"of fewer than {MIN_SHOWN} participants are only counted."
+        )
         tables.append(Table(header, rows, note=note))
+    if may_describe(accuracy.n) and not figures.drawable(accuracy.n, about.points):
+        texts.append(
+            f"Densities need {MIN_RANKED} participants; report.points=all draws single ones (do not share it)."
+        )
     drawn = [figures.predicted(findings.rows, accuracy, points=about.points)]
     return Section("Accuracy", texts, tables, _some(drawn))
 
 
 def _training(findings: Findings, about: About) -> Section | None:
-    drawn = [figures.ages(findings.predictions)]
+    drawn = [figures.ages(findings.predictions, points=about.points)]
     if about.curves is not None:
         drawn.append(figures.training(about.curves, about.best_epoch, augmented=about.augmented))
     return Section("Participants and training", figures=_some(drawn)) if _some(drawn) else None
@@ -186,8 +202,8 @@ def _gap(findings: Findings, about: About) -> Section:
         for row in by_age.to_dict("records")
     ]
     note = (
-        f"Mean ± SD, in years; for bins of fewer than {MIN_SHOWN} participants only N is shown. A mean corrected gap "
-        "other than 0 within a bin is bias that the correction does not remove "
+        f"Mean ± SD, in years; bins of fewer than {MIN_SHOWN} participants are merged with a neighbour. A mean "
+        "corrected gap other than 0 within a bin is bias that the correction does not remove "
         "(Zhang et al. 2023, doi 10.1016/j.nicl.2023.103319)."
     )
     drawn = [figures.gap_against_age(findings.rows, points=about.points), figures.gap_by_age(by_age)]

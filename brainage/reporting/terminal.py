@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.findings import Findings
 from brainage.reporting.comparison_page import comparison_rows, difference_rows
@@ -37,7 +38,7 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
     rows = [
         *metric_rows(accuracy),
         ["MAE of the mean predictor", years(accuracy.mean_mae), f"skill {percent(accuracy.skill)}"],
-        ["participants", f"{accuracy.n:,}", f"age {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years"],
+        ["participants", f"{accuracy.n:,}", _ages(accuracy)],
     ]
     if (difference := findings.against_ridge) is not None:
         label = f"difference in MAE (model - ridge, n = {difference.n:,})"
@@ -46,6 +47,10 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
         best = f"best possible {number(truth.best_r)}, 1.00"
         rows.append(["r with true gap: gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])
     return rows
+
+
+def _ages(accuracy: Accuracy) -> str:
+    return "" if accuracy.age_mean is None else f"age {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years"
 
 
 def show_comparison(found: Comparison, parameters: Sequence[int | None], excluded: Sequence[str]) -> None:

@@ -32,9 +32,14 @@ def years(value: float | None) -> str:
     return f"{number(value)} years"
 
 
-def mean_sd(mean: float, sd: float) -> str:
+def mean_sd(mean: float | None, sd: float | None) -> str:
     """Return a mean with its SD."""
     return f"{number(mean)} ± {number(sd)}"
+
+
+def middle(low: float | None, high: float | None) -> str:
+    """Return the 5th and 95th percentiles, or a dash."""
+    return "-" if low is None or high is None else f"{low:g} to {high:g}"
 
 
 def integer(value: int | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ from brainage.reporting.page import write_report
 from brainage.reporting.run_page import About, findings_page
 from brainage.reporting.text import integer
 from brainage.runs.folder import finite
+from brainage.system.console import track
 from brainage.system.files import write_csv, write_text
+from brainage.system.keys import make_key
+
+# Do not share it: with it, the hashes of participants in ``findings.json`` can be compared with guesses.
+PEOPLE_KEY = ".people.key"
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
 
@@ -76,6 +82,20 @@ def _read(path: Path) -> pd.DataFrame | None:
     return pd.read_csv(path) if path.exists() else None
 
 
+def progress(variables: Sequence[str]) -> Iterator[str]:
+    """Yield variables and show how many are associated."""
+    return track(variables, len(variables), "Associations")
+
+
+def _people_key(folder: Path) -> bytes:
+    """Return the key of participants' hashes, one for all results in ``outputs/``; empty if it cannot be made."""
+    place = folder.absolute()
+    outputs = next((parent for parent in place.parents if parent.name == "outputs"), place.parent)
+    with suppress(OSError):
+        return make_key(outputs / PEOPLE_KEY)
+    return b""
+
+
 def write_findings(folder: Path, findings: Findings, about: About, predictions: pd.DataFrame | None = None) -> None:
     """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report."""
     page = findings_page(findings, about)  # first: if this fails, no file has been written
@@ -84,5 +104,6 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     write_csv(folder / "predictions.csv", predictions)
     write_csv(folder / "associations.csv", findings.associations.table)
     write_csv(folder / "gap.csv", findings.by_age)
-    write_text(folder / "findings.json", json.dumps(finite(findings.as_json()), indent=2) + "\n")
+    saved = findings.as_json(_people_key(folder) if findings.corrections else b"")
+    write_text(folder / "findings.json", json.dumps(finite(saved), indent=2) + "\n")
     write_report(folder, page)

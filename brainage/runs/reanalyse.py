@@ -19,7 +19,7 @@ from brainage.evaluation.gap import corrected_gaps
 from brainage.reporting.page import made_with
 from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
-from brainage.runs.analyse import about_run, settings_of, write_findings
+from brainage.runs.analyse import about_run, progress, settings_of, write_findings
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, read_run
 from brainage.runs.report import compared_ridge
@@ -44,9 +44,8 @@ def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]
     run = read_run(source, "run")
     phenotypes, ridge, notes = _cohort_data(run)
     settings = _settings(config, run.config, phenotypes)
-    findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes)
-    points = config.report.points or run.config.report.points
-    return findings, about_run(source, run.summary, run.config_text, points)
+    findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes, progress=progress)
+    return findings, about_run(source, run.summary, run.config_text, config.report.points)
 
 
 def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
@@ -70,9 +69,9 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
         runs[0].config_text,
         exclusions=None,
-        points=config.report.points or runs[0].config.report.points,
+        points=config.report.points,
     )
-    return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes), about
+    return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes, progress=progress), about
 
 
 def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:
@@ -112,8 +111,8 @@ def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]
     settings = replace(AnalysisSettings(strict=True), **_given(config))
     facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
     facts += made_with()[1:]
-    about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points or "all")
-    return analyse(predictions, read_phenotypes(path), settings, notes=notes), about
+    about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points)
+    return analyse(predictions, read_phenotypes(path), settings, notes=notes, progress=progress), about
 
 
 def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame) -> AnalysisSettings:

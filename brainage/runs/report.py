@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from brainage.data.participants import Participants
-from brainage.data.training_stats import aggregates_of
+from brainage.data.traits import traits_of
 from brainage.evaluation.findings import Findings, analyse
+from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_findings
-from brainage.runs.analyse import about_run, settings_of, write_findings
+from brainage.runs.analyse import about_run, progress, settings_of, write_findings
 from brainage.runs.folder import RunFolder
 from brainage.runs.record import Job, Results
 from brainage.system.failures import noted
@@ -31,7 +32,8 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             _write_statistics(job.folder, prepared.participants)
         with noted(notes, "The report was not written"):
             ridge, ridge_notes = compared_ridge(job.config.model_value("name"), prepared.participants, notes)
-            findings = analyse(predictions, phenotypes, settings_of(job.config), ridge, notes=ridge_notes)
+            settings = settings_of(job.config)
+            findings = analyse(predictions, phenotypes, settings, ridge, notes=ridge_notes, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
             write_findings(job.folder.path, findings, about)
     if not job.quiet:
@@ -54,7 +56,8 @@ def compared_ridge(
 
 def _write_statistics(folder: RunFolder, participants: Participants) -> None:
     training = participants.part("train")
-    statistics = aggregates_of(training.ages, training.store, training.rows, np.array(training.channels))
+    traits = traits_of(training.store, training.rows, np.array(training.channels))
+    statistics = Aggregates(spread_of(training.ages), {name: spread_of(values) for name, values in traits})
     folder.write_text("training.json", json.dumps(statistics.as_json(), indent=2) + "\n")
 
 

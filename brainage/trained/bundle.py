@@ -16,9 +16,10 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from brainage.data.training_stats import Spread
 from brainage.errors import BundleError, MissingPathError, OutputError
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import METHODS, Correction
+from brainage.evaluation.training_stats import Spread
 from brainage.system.files import ensure_writable, write_text, write_whole
 from brainage.trained.card import model_card
 from brainage.trained.network import Trained, checked_architecture
@@ -63,8 +64,8 @@ def _manifest(trained: Trained) -> dict[str, Any]:
         "gap_correction": trained.gap_correction,
         "correction": asdict(correction) if correction else None,
         "uncorrected": trained.uncorrected,
-        "ages": asdict(trained.ages) if trained.ages else None,
-        "series": {name: asdict(spread) for name, spread in trained.series.items()},
+        "ages": asdict(trained.ages) if trained.ages and may_describe(trained.ages.n) else None,
+        "series": {name: asdict(spread) for name, spread in trained.series.items() if may_describe(spread.n)},
         "facts": trained.facts,
     }
 

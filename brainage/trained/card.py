@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from brainage.config.saved import training_summary
+from brainage.evaluation.disclosure import may_describe
+from brainage.evaluation.training_stats import Spread
 from brainage.trained.network import Trained
 
 _UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": "r"}
@@ -35,20 +37,24 @@ def _data(trained: Trained, config: dict[str, Any]) -> str:
     cohort = (config.get("cohort") or {}).get("name", "not known")
     include = (config.get("cohort") or {}).get("include")
     lines = [f"- cohort: {cohort}{f', selected by `{include}`' if include else ''}"]
-    if (ages := trained.ages) is not None:
+    if (ages := trained.ages) is not None and may_describe(ages.n):
         lines.append(
-            f"- training participants: N = {ages.n:,}, age {ages.mean:.1f} ± {ages.sd:.1f} years, {ages.low:.1f} to "
-            f"{ages.high:.1f}"
+            f"- training participants: N = {ages.n:,}, age {ages.mean:.1f} ± {ages.sd:.1f} years{_range(ages)}"
         )
     else:
         lines.append("- training participants: not known")
     if config.get("optimizer"):
         lines.append(f"- training: {training_summary(config)}")
     lines += [
-        f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}, {spread.low:.3f} to {spread.high:.3f}"
+        f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}{_range(spread)}"
         for name, spread in trained.series.items()
+        if may_describe(spread.n)
     ]
     return "## Data\n\n" + "\n".join(lines) + "\n\nThis folder contains no participant's data or id."
+
+
+def _range(spread: Spread) -> str:
+    return f", 5th to 95th percentile {spread.range_text}" if spread.range_text else ""
 
 
 def _accuracy(trained: Trained) -> str:

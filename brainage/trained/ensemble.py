@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from brainage.config.schema import CohortConfig, ModalityConfig
 from brainage.data.cohorts.select import Selection, select_from
 from brainage.data.participants import Participants, stored_participants
-from brainage.data.training_stats import traits_of
+from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
+from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
 from brainage.trained.network import Trained
 
 # Input of a network: components in a file, and time points.
 _Shape = tuple[int, int]
+
+_NO_RANGE = f"fewer than {MIN_RANKED} training participants, or written by an earlier version"
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,13 @@ def _age_caveats(trained: Trained, which: str, ages: NDArray[np.float64]) -> lis
     known = trained.ages
     if known is None:
         return [f"The ages that {which} was trained on are unknown."]
+    if not known.range_text:
+        return [f"The range of ages that {which} was trained on is unknown: {_NO_RANGE}."]
     if not (n_outside := known.n_outside(ages)):
         return []
     return [
-        f"{n_outside:,} of {len(ages):,} known ages are outside the {known.low:.1f} to {known.high:.1f} years that "
-        f"{which} was trained on: predictions there are extrapolations."
+        f"{n_outside:,} of {len(ages):,} known ages are outside {known.range_text} years, the 5th to 95th percentile "
+        f"of those that {which} was trained on: predictions far outside are extrapolations."
     ]
 
 
@@ -138,12 +143,14 @@ def _series_caveats(trained: Trained, which: str, participants: Participants) ->
     if not trained.series:
         return [f"The series that {which} was trained on are unknown."]
     notes = []
+    if not any(known.range_text for known in trained.series.values()):
+        return [f"The range of series that {which} was trained on is unknown: {_NO_RANGE}."]
     for name, values in traits_of(participants.store, participants.rows, np.array(participants.channels)):
         known = trained.series.get(name)
         if known is not None and (n_outside := known.n_outside(values)):
             notes.append(
                 f"{n_outside:,} of {len(values):,} participants' series are outside what {which} was trained on: "
-                f"{name} {values.min():.3f} to {values.max():.3f} here, {known.low:.3f} to {known.high:.3f} there."
+                f"{name} {known.range_text}, the 5th to 95th percentile there."
             )
     return notes
 

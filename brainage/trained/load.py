@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from brainage import models
-from brainage.data.training_stats import Aggregates, spread_of
 from brainage.errors import EvaluationError
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import Correction, fit_correction
+from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
 from brainage.runs.read import read_run
 from brainage.trained.bundle import MANIFEST, read_bundle
@@ -68,9 +71,21 @@ def read_network_of_run(folder: Path, key: str) -> Trained:
         uncorrected=reason,
         ages=spread_of(training) if len(training) else None,
         series=aggregates.series if aggregates else {},
-        facts={name: run.summary.get(name) for name in _FACTS},
+        facts=_facts(run.summary),
         run=run,
     )
+
+
+def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a bundle says of the run; parts of fewer than ten participants are only counted."""
+    facts = {name: summary.get(name) for name in _FACTS}
+    counts = facts["n"] or {}
+    for name in ("metrics", "baseline"):
+        facts[name] = {
+            part: values if may_describe(counts.get(part) or 0) else dict.fromkeys(values)
+            for part, values in (facts[name] or {}).items()
+        }
+    return facts
 
 
 def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:

@@ -17,9 +17,9 @@ from brainage.config.saved import typed_parts
 from brainage.config.schema import ModalityConfig, ModelConfig
 from brainage.data.batches import series_batches
 from brainage.data.participants import Participants
-from brainage.data.training_stats import Spread
 from brainage.errors import BundleError, DivergedError, EvaluationError
 from brainage.evaluation.gap import Correction
+from brainage.evaluation.training_stats import Spread
 from brainage.models import geometry
 from brainage.runs.read import Run
 from brainage.training.predict import predict
@@ -67,7 +67,7 @@ class Trained:
         Fitted on the run's validation participants, or the reason why there is none.
     ages, series : Spread or None, dict of str to Spread
         Ages of the training participants, in years, and traits of their series
-        (`brainage.data.training_stats.traits_of`); None and empty if unknown.
+        (`brainage.data.traits.traits_of`); None and empty if unknown.
     facts : dict
         Metrics, versions and the like of the training; plain values.
     run : Run or None

@@ -110,9 +110,25 @@ def test_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> 
 def test_the_seed_decides_which_participants_are_explained(trained: Trained, invoke: Invoke) -> None:
     folders = [invoke(f"run={trained.network}", "rows=all", "participants=2", f"seed={seed}", *SMALL)[1]
                for seed in (1, 1, 2)]  # fmt: skip
-    first, same, other = ((folder / "participants.csv").read_bytes() for folder in folders)
+    first, same, other = (sorted(pd.read_csv(folder / "participants.csv")["predicted_age"]) for folder in folders)
     assert first == same
     assert first != other
+
+
+def test_rows_have_a_new_order_each_time_and_results_have_not(trained: Trained, invoke: Invoke) -> None:
+    """The seed is public and the ids are sorted: an order that follows from it tells whose row is whose."""
+    words = (f"run={trained.network}", "rows=all", "participants=12", *SMALL)
+    folders = [invoke(*words)[1] for _ in range(2)]
+    first, other = (pd.read_csv(folder / "participants.csv").drop(columns="row") for folder in folders)
+    assert not first.equals(other)  # by chance once in 12! times
+    by = "predicted_age"
+    pd.testing.assert_frame_equal(*(one.sort_values(by, ignore_index=True) for one in (first, other)))
+    for name in ("components.csv", "time.csv", "map.csv"):
+        assert len({(folder / name).read_bytes() for folder in folders}) == 1
+    for folder, table in zip(folders, (first, other), strict=True):
+        maps = np.load(folder / "maps.npz")["gradients"]
+        columns = [name for name in table if name.startswith("gradients_")]
+        np.testing.assert_allclose(maps.sum(axis=2), table[columns], atol=1e-4)
 
 
 def test_participants_of_another_cohort_are_explained(trained: Trained, invoke: Invoke) -> None:

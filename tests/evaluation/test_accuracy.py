@@ -43,10 +43,23 @@ def ends(estimate: Estimate) -> tuple[float, float]:
     return estimate.low, estimate.high
 
 
+def test_ages_have_percentiles_from_fifty_participants_on() -> None:
+    ages = np.linspace(40, 80, 50)
+    assert (measured(ages, ages).age_p5, measured(ages, ages).age_p95) == (42, 78)
+    assert measured(ages[1:], ages[1:]).age_p5 is None
+
+
+def test_fewer_than_ten_participants_are_only_counted() -> None:
+    assert measured(np.arange(10.0), np.ones(10)).described().estimates["mae"].value is not None
+    few = measured(np.arange(9.0), np.ones(9)).described()
+    assert (few.n, few.age_mean, few.age_sd, few.predicted_sd, few.mean_mae, few.skill) == (9, *[None] * 5)
+    assert set(few.estimates.values()) == {Estimate(None)}
+
+
 def test_accuracy_agrees_with_numbers_by_hand() -> None:
     # Errors 1, -1, 4; the mean predictor's -12, -2, 8; deviations of the predictions from 61 1/3: -31/3, -7/3, 38/3.
     found = measured([50, 60, 70], [51, 59, 74])
-    assert (found.n, found.age_mean, found.age_sd, found.age_min, found.age_max) == (3, 60, 10, 50, 70)
+    assert (found.n, found.age_mean, found.age_sd, found.age_p5, found.age_p95) == (3, 60, 10, None, None)
     assert found.predicted_sd == pytest.approx(math.sqrt((31**2 + 7**2 + 38**2) / 9 / 2), abs=1e-12)
     assert found.mean_mae == pytest.approx(22 / 3, abs=1e-12)
     assert found.skill == pytest.approx(1 - 2 / (22 / 3), abs=1e-12)

@@ -110,15 +110,17 @@ def test_what_cannot_be_used_is_named_and_what_is_rare_flagged(participants: pd.
         colour=np.resize(["red", "green", "blue"], N),
         yes_no=np.resize(["yes", "no"], N),
         rare=(participants.index < 3).astype(float),
+        level=np.where(participants.index < 3, 2.0, np.resize([0.0, 1.0], N)),
     )
-    found = associate(odd, ["few", "same", "colour", "yes_no", "rare"])
+    found = associate(odd, ["few", "same", "colour", "yes_no", "rare", "level"])
     assert found.left_out == {
-        "few": "19 participants have a value, and 20 are needed",
+        "few": "fewer than 20 participants have a value",
         "same": "it does not vary",
-        "colour": "it is text with 3 values, which have no order",
+        "colour": "it is text with more than two values, which have no order",
+        "rare": "fewer than 10 participants have another value than the most common one",
     }
-    assert found.flagged == {"rare": "3 cases in its rarest category"}
-    assert list(found.table["kind"]) == ["binary", "binary"]
+    assert found.flagged == {"level": "fewer than 10 cases in a category"}
+    assert list(found.table["kind"]) == ["binary", "ordinal"]
 
 
 @pytest.mark.parametrize(
@@ -229,12 +231,11 @@ def test_a_gap_that_is_linear_in_age_is_corrected_to_zero(participants: pd.DataF
     assert (gaps == 0).all()
 
 
-def test_bins_of_under_ten_participants_are_only_counted(participants: pd.DataFrame) -> None:
+def test_bins_of_under_ten_participants_are_merged(participants: pd.DataFrame) -> None:
     rows = participants.assign(age=[50.0] * 9 + [56.0] * (N - 9))
     table = gap_by_age(rows)
-    assert list(table["n"]) == [9, N - 9]
-    assert np.isnan(table["bag"].iloc[0])
-    assert table["bag"].iloc[1] == pytest.approx(rows["bag"].iloc[9:].mean())
+    assert table[["age_low", "age_high", "n"]].to_numpy().tolist() == [[50, 60, N]]
+    assert table["bag"].iloc[0] == pytest.approx(rows["bag"].mean())
 
 
 def test_ids_that_are_of_another_table_are_refused(participants: pd.DataFrame) -> None:

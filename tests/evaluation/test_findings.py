@@ -312,8 +312,8 @@ def test_a_variable_that_cannot_be_used_is_named_in_what_is_saved() -> None:
     tested = predictions.loc[predictions["split"] == "test", "participant_id"]
     table.loc[table["participant_id"].isin(tested.iloc[:3]), "rare"] = 1.0
     saved = analysed(predictions, table).as_json()
-    assert saved["left_out"] == {"constant": "it does not vary"}
-    assert saved["flagged"] == {"rare": "3 cases in its rarest category"}
+    rare = "fewer than 10 participants have another value than the most common one"
+    assert saved["left_out"] == {"constant": "it does not vary", "rare": rare}
 
 
 # Notes
@@ -323,11 +323,11 @@ def test_too_few_rows_give_notes_with_the_minimum() -> None:
     found = analysed(*tables(test=9))
     notes = "\n".join(found.notes)
     assert "No associations: 9 participants are analysed, and 20 are needed." in notes
-    assert "No intervals of accuracy: 9 participants are analysed, and 10 are needed." in notes
+    assert "No accuracy: 9 participants are analysed, and fewer than 10 are only counted." in notes
     assert re.search("Head motion .*20 participants", notes)
     assert found.associations.table.empty and found.motion is None and found.truth is None
-    assert found.accuracy.estimates["mae"].value is not None
-    assert found.accuracy.estimates["mae"].low is None
+    assert found.accuracy.n == 9
+    assert {estimate.value for estimate in found.accuracy.estimates.values()} == {None}
 
 
 def test_a_table_without_phenotypes_or_motion_gives_notes() -> None:
@@ -367,7 +367,7 @@ def test_ages_outside_the_training_range_are_counted() -> None:
     predictions.loc[predictions["split"] == "val", "age"] += 100
     (note,) = analysed(predictions, phenotypes, gap_correction="none").notes
     assert note.startswith("3 of 47 participants are younger or older")
-    assert "(45.0 to 80.0 years)" in note
+    assert "45" not in note and "80" not in note
 
 
 # Motion, ridge and truth
@@ -478,6 +478,21 @@ def test_saved_findings_contain_the_fit_of_the_correction() -> None:
     assert fit.keys() == {"method", "intercept", "slope", "n", "fitted_on", "people"}
     assert (fit["method"], fit["n"], fit["fitted_on"]) == ("linear", 35, "validation")
     assert saved["accuracy"]["n"] == 47 and saved["accuracy"]["estimates"]["mae"].keys() == {"value", "low", "high"}
+
+
+def test_fits_are_saved_with_a_keyed_hash_of_their_participants() -> None:
+    found = analysed()
+    own = found.corrections[0].people
+    first, again, other, none = (found.as_json(key)["gap_correction"][0] for key in (b"key", b"key", b"other", b""))
+    assert first == again != other and none["people"] is None
+    assert own not in json.dumps([first, other])
+
+
+def test_fits_that_lack_fewer_than_ten_participants_are_not_saved() -> None:
+    few, many = analysed(rows="val+test"), analysed(*tables(val=100), rows="val+test")
+    assert len(few.corrections) == len(many.corrections) == 11
+    assert [fit["n"] for fit in few.as_json()["gap_correction"]] == [35]
+    assert [fit["n"] for fit in many.as_json()["gap_correction"]] == [100, *[90] * 10]
 
 
 def test_the_same_options_give_the_same_findings() -> None:

@@ -292,13 +292,13 @@ def test_in_sample_gaps_have_neither_a_mean_nor_a_trend(seed: int, n: int) -> No
 
 
 def test_gaps_by_age_agree_with_numbers_by_hand() -> None:
-    # Ten participants in 45 to 50 with gaps 1, ..., 10; ten of exactly 50, who are of the next bin; nine in 60 to 65.
-    age = [*np.linspace(45, 49.99, 10), *[50.0] * 10, *[61.0] * 9]
-    gap = np.array([*range(1, 11), *[-3.0] * 10, *[99.0] * 9], dtype=float)
+    # Ten participants in 45 to 50 with gaps 1, ..., 10; ten of exactly 50, who are of the next bin; ten in 60 to 65.
+    age = [*np.linspace(45, 49.99, 10), *[50.0] * 10, *[61.0] * 10]
+    gap = np.array([*range(1, 11), *[-3.0] * 10, *[99.0] * 10], dtype=float)
     table = gap_by_age(pd.DataFrame({"age": age, "bag": gap, "bag_corrected": 2 * gap}))
     assert table["age_low"].tolist() == [45, 50, 60]
     assert table["age_high"].tolist() == [50, 55, 65]
-    assert table["n"].tolist() == [10, 10, 9]
+    assert table["n"].tolist() == [10, 10, 10]
     sd = math.sqrt(82.5 / 9)
     assert table["bag"].tolist()[:2] == pytest.approx([5.5, -3], abs=1e-12)
     assert table["bag_sd"].tolist()[:2] == pytest.approx([sd, 0], abs=1e-12)
@@ -306,7 +306,14 @@ def test_gaps_by_age_agree_with_numbers_by_hand() -> None:
     assert table["bag_corrected_sd"].tolist()[:2] == pytest.approx([2 * sd, 0], abs=1e-12)
 
 
-def test_a_bin_of_fewer_than_ten_participants_has_only_n() -> None:
+def test_bins_of_fewer_than_ten_participants_are_merged_with_a_neighbour() -> None:
+    rows = pd.DataFrame({"age": [46.0] * 9 + [57.0] * 11 + [61.0] * 10 + [78.0], "bag": [1.0] * 9 + [3.0] * 22})
+    table = gap_by_age(rows)
+    assert table[["age_low", "age_high", "n"]].to_numpy().tolist() == [[45, 60, 20], [60, 80, 11]]
+    assert table["bag"].tolist() == pytest.approx([(9 + 33) / 20, 3])
+
+
+def test_fewer_than_ten_participants_in_all_have_only_n() -> None:
     table = gap_by_age(pd.DataFrame({"age": [61.0] * 9, "bag": 99.0, "bag_corrected": 98.0}))
     assert table["n"].tolist() == [9]
     assert table[["bag", "bag_sd", "bag_corrected", "bag_corrected_sd"]].isna().all(axis=None)

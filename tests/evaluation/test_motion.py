@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,8 +82,19 @@ def test_participants_whose_motion_is_unknown_do_not_count() -> None:
     rows = participants(30)
     rows.loc[[0, 7, 8], "head_motion"] = np.nan
     training = participants(40, seed=1)
+    found, complete = measured(rows, training), measured(rows.dropna(), training)
+    # The error of three participants would follow from both halves and the MAE of all.
+    assert (found.still_mae, found.moving_mae) == (None, None)
+    assert found == replace(complete, still_mae=None, moving_mae=None)
+    assert found.n == 27
+
+
+def test_both_halves_are_described_where_ten_participants_are_in_neither() -> None:
+    rows = participants(40)
+    rows.loc[rows.index[:10], "head_motion"] = np.nan
+    training = participants(40, seed=1)
     assert measured(rows, training) == measured(rows.dropna(), training)
-    assert measured(rows).n == 27
+    assert measured(rows).n == 30
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def text(page: Page, section: str) -> str:
 
 def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findings, tmp_path: Path) -> None:
     curves = pd.DataFrame({"epoch": [0, 1], "train/loss": [90.0, 60.0], "val/loss": [95.0, 70.0]})
-    about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2})
+    about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2}, points="all")
     page = findings_page(findings, about)
     assert [section.title for section in page.sections] == [
         "Accuracy", "Participants and training", "Brain-age gap", "Associations", "Head motion", "Known truth",
@@ -40,6 +40,14 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert names == {"predicted", "ages", "training", "gap-age", "gap-by-age", "associations",
                      "phenotype-01-speed", "phenotype-02-hand"}  # fmt: skip
+
+
+@undrawn
+def test_densities_of_few_participants_are_not_drawn_and_the_page_says_what_to_do(findings: Findings) -> None:
+    page = findings_page(findings, About("Title", FACTS))
+    names = {figure.name for section in page.sections for figure in section.figures}
+    assert names == {"ages", "gap-by-age", "associations", "phenotype-02-hand"}  # 50 in training, 30 in the test set
+    assert "Densities need 50 participants; report.points=all" in text(page, "Accuracy")
 
 
 def test_the_lead_has_the_accuracy_the_ridge_and_the_associated_variables(findings: Findings) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, analyse
-from brainage.runs.analyse import about_run, write_findings
+from brainage.reporting.run_page import About
+from brainage.runs.analyse import PEOPLE_KEY, about_run, write_findings
 
 CONFIG = (
     "optimizer: {_target_: torch.optim.AdamW, lr: 0.001}\nbatch_size: 8\nrecipe: {circular_shift: false, cutmix: 1}\n"
@@ -76,3 +77,23 @@ def test_findings_are_tables_json_and_a_page(tmp_path: Path, undrawn: None) -> N
 
     write_findings(tmp_path, found, about, table[["participant_id"]])  # `predict` writes its own table
     assert list(pd.read_csv(tmp_path / "predictions.csv")) == ["participant_id"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_hashes_of_participants_can_be_compared_within_one_outputs_folder_only(tmp_path: Path) -> None:
+    table = predictions(90)
+    settings = AnalysisSettings(gap_correction="linear", n_resamples=50)
+    found = analyse(table, table[["participant_id"]], settings)
+
+    def written(place: str) -> str:
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        write_findings(folder, found, About("Title", [("seed", "1")]))
+        people: str = json.loads((folder / "findings.json").read_text())["gap_correction"][0]["people"]
+        return people
+
+    first, again, other = written("a/outputs/train/day/1"), written("a/outputs/report/day/2"), written("b/run")
+    assert first == again != other
+    assert found.corrections[0].people not in (first, other)
+    keys = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob(PEOPLE_KEY)]
+    assert sorted(keys) == [f"a/outputs/{PEOPLE_KEY}", f"b/{PEOPLE_KEY}"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from brainage.data.training_stats import Spread
 from brainage.evaluation.gap import Correction
+from brainage.evaluation.training_stats import Spread
 from brainage.trained.card import model_card
 from tests.trained.networks import constant
 
 METRICS = {"mae": 4.126, "rmse": 5.0, "r2": 0.5, "pearson_r": None}
 FACTS = {
     "metrics": {"test": METRICS},
-    "n": {"train": 30, "val": 8, "test": 12},
+    "n": {"train": 60, "val": 8, "test": 12},
     "baseline": {"test": {"mae": 6.789}},
     "versions": {"torch": "2.0"},
     "commit": "abc123",
@@ -23,10 +23,19 @@ def row(card: str, first: str) -> list[str]:
 
 
 def test_the_card_of_a_run_has_its_participants_accuracy_and_versions() -> None:
-    ages = Spread(30, 61.25, 7.0, 45.0, 80.0)
+    ages = Spread(60, 61.25, 7.0, 45.0, 80.0)
     config = {"cohort": {"name": "ukb", "include": "sex == 'F'"}}
     card = model_card(constant(60.0, ages=ages, facts=FACTS), config)
-    for fact in ("ukb", "sex == 'F'", "N = 30", "61.2 ± 7.0 years", "45.0 to 80.0", "6.79", "abc123", "torch 2.0"):
+    for fact in (
+        "ukb",
+        "sex == 'F'",
+        "N = 60",
+        "61.2 ± 7.0 years",
+        "5th to 95th percentile 45 to 80",
+        "6.79",
+        "abc123",
+        "torch 2.0",
+    ):
         assert fact in card, fact
     assert row(card, "test") == ["test", "12", "4.13", "5.00", "0.50", "-"]
     assert row(card, "val") == ["val", "8", "-", "-", "-", "-"]

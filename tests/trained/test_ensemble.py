@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.training_stats import Spread
 from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.gap import Correction
+from brainage.evaluation.training_stats import Spread
 from brainage.trained.ensemble import Ensemble, usable_device
 from tests.trained.networks import MODALITY, constant, ensemble, of_run, sample
 
@@ -69,15 +69,23 @@ def test_a_participant_is_training_data_if_any_network_was_trained_on_it() -> No
 
 
 def test_caveats_count_values_outside_the_training_range() -> None:
-    ages = Spread(3, 55.0, 5.0, 50.0, 60.0)
-    narrow = {"excess kurtosis": Spread(3, 9.0, 0.1, 8.9, 9.1)}  # of normal noise it is about 0
-    one = ensemble(constant(60.0, ages=ages, series=narrow), a=49.0, b=50.0, c=60.0, d=float("nan"))
+    ages = Spread(60, 55.0, 5.0, 50.0, 60.0)
+    narrow = {"excess kurtosis": Spread(60, 9.0, 0.1, 8.9, 9.1)}  # of normal noise it is about 0
+    one = ensemble(constant(60.0, ages=ages, series=narrow), a=44.0, b=50.0, c=60.0, d=float("nan"))
     age, series = one.caveats(one.participants())
     assert age.startswith("1 of 3 known ages")
-    assert "50.0 to 60.0 years that the network" in age
+    assert "50 to 60 years, the 5th to 95th percentile of those that the network" in age
     assert series.startswith("4 of 4 participants' series")
     assert "excess kurtosis" in series
-    assert "8.900 to 9.100" in series
+    assert "8.9 to 9.1" in series
+
+
+def test_a_range_that_is_not_known_is_a_caveat() -> None:
+    few = Spread(49, 55.0, 5.0)
+    one = ensemble(constant(60.0, ages=few, series={"excess kurtosis": few}), a=90.0)
+    notes = one.caveats(one.participants())
+    assert len(notes) == 2
+    assert all("range of" in note and "fewer than 50 training participants" in note for note in notes)
 
 
 def test_caveats_number_the_networks_of_unknown_training_data() -> None:

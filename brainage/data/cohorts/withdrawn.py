@@ -7,10 +7,7 @@ compared with a list of all possible ids.
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from brainage.data.cohorts.ids import read_ids
 from brainage.errors import CohortError, StoreError
 from brainage.system.console import log
 from brainage.system.files import OWN_CONFIGS, write_whole
+from brainage.system.keys import make_key, read_key
 
 MARKS = "withdrawn.txt"
 KEY = OWN_CONFIGS / "withdrawal.key"
@@ -85,7 +83,8 @@ def mark_withdrawn(root: Path, ids: Collection[str]) -> int:
     path = root / MARKS
     try:
         root.mkdir(parents=True, exist_ok=True)
-        key = _made_key()
+        if not (key := make_key(KEY)):
+            raise StoreError(f"`{KEY}` must contain a key, but is empty. Remove it, and run the command again.")
         new = {_mark(key, one) for one in ids}
         with FileLock(root / f".{MARKS}.lock"):
             known = _read(path)
@@ -112,7 +111,7 @@ def withdrawn_of(roots: Iterable[str | Path], ids: Iterable[str]) -> frozenset[s
     known = {root: marks for root in map(Path, roots) if (marks := _read(root / MARKS))}
     if not known:
         return frozenset()
-    key = _key()
+    key = read_key(KEY)
     own = _name(key) if key is not None else ""
     for root, marks in known.items():
         n_foreign = sum(not mark.startswith(f"{own} ") for mark in marks) if own else len(marks)
@@ -145,21 +144,3 @@ def _mark(key: bytes, participant: str) -> str:
 def _name(key: bytes) -> str:
     """Return a name of the key, by which marks of another key are recognised."""
     return hmac.digest(key, b"", "sha256").hex()[:8]
-
-
-def _key() -> bytes | None:
-    with suppress(FileNotFoundError):
-        return KEY.read_bytes()
-    return None
-
-
-def _made_key() -> bytes:
-    """Return the user's key; create it if there is none."""
-    KEY.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with suppress(FileExistsError), os.fdopen(os.open(KEY, flags, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-    key = _key()
-    if not key:
-        raise StoreError(f"`{KEY}` must contain a key, but is empty. Remove it, and run the command again.")
-    return key

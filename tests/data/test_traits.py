@@ -1,4 +1,4 @@
-"""Statistics of the training participants: numbers by hand and by independent formulas."""
+"""Traits of series: numbers by hand and by independent formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import kurtosis
 
 from brainage.data.store.layout import Store
-from brainage.data.training_stats import Aggregates, Spread, aggregates_of, spread_of, traits_of
+from brainage.data.traits import traits_of
 
 LAG, KURTOSIS = "lag-1 autocorrelation", "excess kurtosis"
 CORRELATION = "mean absolute correlation of components"
@@ -25,15 +25,6 @@ def z_scored(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     series = np.random.default_rng(4).gamma(2.0, size=shape).cumsum(axis=2)
     series -= series.mean(axis=2, keepdims=True)
     return (series / series.std(axis=2, keepdims=True)).astype(np.float32)
-
-
-def test_a_spread_has_the_sample_sd() -> None:
-    assert spread_of([50.0, 60.0, 70.0]) == Spread(3, 60.0, 10.0, 50.0, 70.0)
-    assert spread_of([50.0]) == Spread(1, 50.0, 0.0, 50.0, 50.0)
-
-
-def test_values_at_the_limits_are_not_outside() -> None:
-    assert Spread(3, 60.0, 10.0, 50.0, 70.0).n_outside(np.array([49.9, 50.0, 60.0, 70.0, 70.1])) == 2
 
 
 def test_the_traits_of_an_alternating_and_a_slow_series_are_those_by_hand() -> None:
@@ -63,29 +54,3 @@ def test_traits_of_more_participants_than_a_block_agree_with_scipy_and_numpy() -
 def test_a_single_component_has_no_correlation() -> None:
     traits = dict(traits_of(store_of(z_scored((3, 2, 20))), np.arange(3), np.array([1])))
     assert sorted(traits) == [KURTOSIS, LAG]
-
-
-def test_aggregates_are_the_same_after_json() -> None:
-    found = aggregates_of([50.0, 60.0], store_of(z_scored((2, 2, 20))), np.arange(2), np.arange(2))
-    assert found.ages == Spread(2, 55.0, pytest.approx(50**0.5), 50.0, 60.0)
-    assert Aggregates.from_json(found.as_json()) == found
-
-
-SPREAD = {"n": 2, "mean": 1.0, "sd": 1.0, "low": 0.0, "high": 2.0}
-
-
-@pytest.mark.parametrize(
-    "plain",
-    [
-        None,
-        [],
-        {"ages": SPREAD},
-        {"ages": SPREAD, "series": 3},
-        {"ages": {**SPREAD, "n": 2.0}, "series": {}},
-        {"ages": {**SPREAD, "mean": "1"}, "series": {}},
-        {"ages": SPREAD, "series": {KURTOSIS: {**SPREAD, "sd": float("nan")}}},
-    ],
-)
-def test_damaged_aggregates_raise_value_error(plain: object) -> None:
-    with pytest.raises(ValueError, match="for Aggregates"):
-        Aggregates.from_json(plain)

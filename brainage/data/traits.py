@@ -1,0 +1,44 @@
+"""Traits of participants' series, by which series from elsewhere are compared with those of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainage.data.store.layout import Store
+
+# Participants in memory at a time.
+_TOGETHER = 64
+
+_Array = NDArray[np.float64]
+
+
+def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
+    """Yield the name of each trait of z-scored series, and its values, one a participant.
+
+    They are the autocorrelation at one time point and the excess kurtosis, both means over components, and the mean
+    absolute correlation of two components. Few participants are in memory at a time.
+    """
+    blocks = []
+    for begin in range(0, len(rows), _TOGETHER):
+        blocks.append(_traits(store.series[rows[begin : begin + _TOGETHER][:, None], channels]))
+        store.release()
+    found = np.concatenate(blocks)
+    yield "lag-1 autocorrelation", found[:, 0]
+    yield "excess kurtosis", found[:, 1]
+    if len(channels) > 1:
+        yield "mean absolute correlation of components", found[:, 2]
+
+
+def _traits(series: NDArray[np.float32]) -> _Array:
+    """Return the traits of a block, of shape (n_participants, 3)."""
+    n_channels, n_times = series.shape[1:]
+    lagged = np.einsum("pct,pct->pc", series[:, :, :-1], series[:, :, 1:]) / n_times
+    squares = series**2
+    kurtosis = np.einsum("pct,pct->pc", squares, squares) / n_times - 3
+    correlations = np.abs(series @ series.transpose(0, 2, 1) / n_times)
+    total = correlations.sum(axis=(1, 2)) - np.trace(correlations, axis1=1, axis2=2)
+    n_pairs = max(1, n_channels * (n_channels - 1))
+    return np.stack([lagged.mean(axis=1), kurtosis.mean(axis=1), total / n_pairs], axis=1).astype(np.float64)

@@ -1,0 +1,72 @@
+"""What files and pages may show of few participants: one rule, so that no single one can be recomputed.
+
+Groups of fewer than ten are counted, but not described; nor are groups that differ from a described one by fewer than
+ten, because the difference would describe those. Extreme values are those of one participant: the 5th and 95th
+percentiles take their place, and need 50.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+# Groups of fewer participants are counted, but not described.
+MIN_SHOWN = 10
+
+# Participants that percentiles of theirs need.
+MIN_RANKED = 50
+
+# Digits of percentiles: exact ones could be a participant's value.
+_DIGITS = 3
+
+
+def may_describe(n: int, n_total: int | None = None) -> bool:
+    """Return whether `n` participants may be described, beside a description of all `n_total`."""
+    return n >= MIN_SHOWN and (n_total is None or n == n_total or n_total - n >= MIN_SHOWN)
+
+
+def withholds(values: ArrayLike) -> bool:
+    """Return whether a variable must not be correlated: fewer than ten values differ from the most common one."""
+    _, counts = np.unique(np.asarray(values), return_counts=True)
+    return bool(counts.sum() - counts.max() < MIN_SHOWN)
+
+
+def has_rare_level(values: ArrayLike) -> bool:
+    """Return whether one of the values is that of fewer than ten participants."""
+    _, counts = np.unique(np.asarray(values), return_counts=True)
+    return bool(counts.min() < MIN_SHOWN)
+
+
+def merged(counts: Sequence[int]) -> list[slice]:
+    """Return neighbouring groups merged until each has ten participants; the last takes what remains."""
+    ends, n = [], 0
+    for position, count in enumerate(counts, start=1):
+        n += count
+        if n >= MIN_SHOWN:
+            ends.append(position)
+            n = 0
+    ends = [*ends[:-1], len(counts)]
+    return [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def drawn_range(values: ArrayLike) -> tuple[float, float] | None:
+    """Return the 5th and 95th percentiles, for figures; None for fewer than 50 values."""
+    known = np.asarray(values, dtype=np.float64)
+    if known.size < MIN_RANKED:
+        return None
+    low, high = np.percentile(known, [5, 95])
+    return float(low), float(high)
+
+
+def middle_range(values: ArrayLike) -> tuple[float, float] | None:
+    """Return the 5th and 95th percentiles to three digits; None for fewer than 50 values."""
+    ends = drawn_range(values)
+    return None if ends is None else (float(f"{ends[0]:.{_DIGITS}g}"), float(f"{ends[1]:.{_DIGITS}g}"))
+
+
+def keyed_hash(text: str, key: bytes) -> str:
+    """Return a hash (HMAC) that only the key's owner can compare with a guess."""
+    return hmac.digest(key, text.encode(), "sha256").hex()[:16]

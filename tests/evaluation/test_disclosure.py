@@ -1,0 +1,66 @@
+"""What may be shown of few participants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainage.evaluation.disclosure import (
+    drawn_range,
+    has_rare_level,
+    keyed_hash,
+    may_describe,
+    merged,
+    middle_range,
+    withholds,
+)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_total", "may"),
+    [(9, None, False), (10, None, True), (10, 10, True), (20, 21, False), (20, 29, False), (20, 30, True)],
+)
+def test_a_group_is_described_from_ten_on_if_the_others_are_none_or_ten(n: int, n_total: int | None, may: bool) -> None:
+    assert may_describe(n, n_total) == may
+
+
+@given(st.lists(st.integers(1, 30), max_size=12))
+def test_merged_groups_have_ten_and_are_all_groups_in_their_order(counts: list[int]) -> None:
+    groups = merged(counts)
+    assert [count for group in groups for count in counts[group]] == counts
+    sizes = [sum(counts[group]) for group in groups]
+    assert all(size >= 10 for size in sizes) or len(sizes) == 1
+
+
+def test_groups_that_have_ten_are_merged_only_with_sparse_ones() -> None:
+    assert [(group.start, group.stop) for group in merged([3, 12, 20, 15, 2])] == [(0, 2), (2, 3), (3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("values", "withheld", "rare"),
+    [
+        ([0] * 30 + [1] * 9, True, True),
+        ([0] * 30 + [1] * 10, False, False),
+        ([0] * 30 + [*range(1, 10)], True, True),
+        ([0] * 30 + [1] * 20 + [2], False, True),
+    ],
+)
+def test_a_variable_is_withheld_by_how_many_differ_from_the_most_common_value(
+    values: list[int], withheld: bool, rare: bool
+) -> None:
+    assert (withholds(values), has_rare_level(values)) == (withheld, rare)
+
+
+def test_percentiles_need_fifty_values_and_are_exact_in_figures_only() -> None:
+    values = np.random.default_rng(0).uniform(45, 80, 61)
+    assert drawn_range(values[:49]) is middle_range(values[:49]) is None
+    drawn, shown = drawn_range(values), middle_range(values)
+    assert drawn == pytest.approx(tuple(np.sort(values)[[3, 57]]))
+    assert shown is not None and shown == pytest.approx(drawn, abs=0.05) and shown != drawn
+
+
+def test_a_keyed_hash_is_the_same_for_the_same_key_only() -> None:
+    assert keyed_hash("people", b"key") == keyed_hash("people", b"key")
+    assert len({keyed_hash("people", b"key"), keyed_hash("people", b"other"), keyed_hash("others", b"key")}) == 3

@@ -1,0 +1,105 @@
+"""Nothing about one participant can be recomputed from the files that are shared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainage.evaluation.findings import AnalysisSettings, analyse
+from brainage.evaluation.training_stats import spread_of
+from brainage.reporting.run_page import About
+from brainage.runs.analyse import write_findings
+from brainage.trained.bundle import write_bundle
+from tests.reidentification.attack import attack, mean_and_sd
+from tests.trained.networks import constant
+
+# The target is alone in an age bin, has the highest age, and is the only one with a rare diagnosis.
+AGE, PREDICTED, DIAGNOSIS = 88.123456, 71.654321, "neurosarcoidosis"
+GAP = PREDICTED - AGE
+SHARED = ("findings.json", "gap.csv", "associations.csv", "bundle.json", "report.html")
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def tables(n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    age = np.append(rng.uniform(45, 80, n), AGE)
+    ids = [f"p{number}" for number in range(n + 1)]
+    predicted = np.append(62 + 0.5 * (age[:-1] - 62) + rng.normal(0, 3, n), PREDICTED)
+    predictions = pd.DataFrame({"participant_id": ids, "split": None, "age": age, "predicted_age": predicted})
+    is_target = np.arange(n + 1) == n
+    phenotypes = pd.DataFrame(
+        {
+            "participant_id": ids,
+            "diagnosis": np.where(is_target, DIAGNOSIS, "absent"),
+            "case": is_target.astype(float),
+            "speed": rng.normal(size=n + 1),
+        }
+    )
+    return predictions, phenotypes
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    predictions, phenotypes = tables()
+    settings = AnalysisSettings(rows="all", gap_correction="in_sample", n_resamples=50)
+    write_findings(tmp_path, analyse(predictions, phenotypes, settings), About("Title", [("seed", "1")]))
+    trained = constant(60.0, ages=spread_of(predictions["age"]), series={"kurtosis": spread_of(predictions["age"])})
+    write_bundle(tmp_path / "bundle", trained, {"modality": {}, "model": {}})
+    (tmp_path / "bundle" / "bundle.json").rename(tmp_path / "bundle.json")
+    return tmp_path
+
+
+def numbers(plain: Any) -> Iterator[float]:
+    if isinstance(plain, dict | list):
+        for item in plain.values() if isinstance(plain, dict) else plain:
+            yield from numbers(item)
+    elif isinstance(plain, int | float):
+        yield float(plain)
+
+
+def test_the_attack_knows_mean_and_sd_of_the_gap(shared: Path) -> None:
+    """Otherwise it would prove nothing."""
+    predictions, _ = tables()
+    gap = predictions["predicted_age"] - predictions["age"]
+    saved = json.loads((shared / "findings.json").read_text())
+    assert mean_and_sd(saved) == pytest.approx((gap.mean(), gap.std(ddof=0)), abs=1e-9)
+
+
+def test_the_attack_finds_nothing(shared: Path) -> None:
+    assert attack(shared) == {}
+
+
+def test_the_targets_values_are_in_no_shared_file(shared: Path) -> None:
+    for name in ("findings.json", "bundle.json"):
+        values = np.array([*numbers(json.loads((shared / name).read_text()))])
+        assert not np.isclose(np.abs(values)[:, None], [AGE, PREDICTED, abs(GAP)], atol=1e-3, rtol=0).any()
+    for name in ("gap.csv", "associations.csv"):
+        values = pd.read_csv(shared / name).select_dtypes("number").abs().to_numpy(float)
+        assert not np.isclose(values[..., None], [AGE, PREDICTED, abs(GAP)], atol=1e-3, rtol=0).any()
+    for name in SHARED:
+        text = (shared / name).read_text()
+        assert DIAGNOSIS not in text
+        assert not any(f"{value:.1f}" in text for value in (AGE, PREDICTED))
+
+
+def test_the_totals_of_the_bins_leave_nobody(shared: Path) -> None:
+    bins = pd.read_csv(shared / "gap.csv")
+    assert bins["n"].min() >= 10 and bins["bag"].notna().all()
+    assert bins["n"].sum() == 201
+
+
+def test_a_rare_category_is_left_out_without_its_count(shared: Path) -> None:
+    saved = json.loads((shared / "findings.json").read_text())
+    assert saved["left_out"].keys() == {"diagnosis", "case"}
+    assert "diagnosis" not in saved["coding"]
+    assert pd.read_csv(shared / "associations.csv")["variable"].tolist() == ["speed"]
+    assert not any(
+        character.isdigit() for reason in saved["left_out"].values() for character in reason.replace("10", "")
+    )
