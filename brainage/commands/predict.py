@@ -16,6 +16,7 @@ from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
+from brainage.evaluation.caveats import implausible
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.reporting.page import made_with, write_report
@@ -134,7 +135,7 @@ def _analysed(
     """Analyse the participants of known age who were neither trained nor validated on."""
     measured = table["age"].notna() & ~table["split"].isin(["train", "val"])
     if not measured.any():
-        return _Predictions(table, notes, None)
+        return _Predictions(table, [*notes, *implausible(table["predicted_age"])], None)
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
     settings = AnalysisSettings(
         rows="all",

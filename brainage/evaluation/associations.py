@@ -24,6 +24,9 @@ MIN_ROWS = 20
 # Integers with at most this many distinct values are ordinal.
 _MOST_LEVELS = 10
 
+# Participants minus covariates that a partial correlation needs for p and interval.
+MIN_FREEDOM = 4
+
 # Columns that are not variables by default.
 STANDARD = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "site", "head_motion",
             "family_id", "true_gap", "table_row", "predicted_age_sd")  # fmt: skip
@@ -45,12 +48,15 @@ class Associations:
         Ordinal variables with a rare category.
     coding : dict of str to str
         Meaning of 0 and 1 for variables that are text with two values.
+    n_saturated : int
+        Variables without a partial correlation, because there are as many covariates as participants.
     """
 
     table: pd.DataFrame
     left_out: dict[str, str] = field(default_factory=dict)
     flagged: dict[str, str] = field(default_factory=dict)
     coding: dict[str, str] = field(default_factory=dict)
+    n_saturated: int = 0
 
 
 def variables_of(table: pd.DataFrame) -> list[str]:
@@ -85,7 +91,7 @@ def associate(
     ----------
     Benjamini & Hochberg (1995), doi 10.1111/j.2517-6161.1995.tb02031.x.
     """
-    found, left_out, flagged, coding = [], {}, {}, {}
+    found, left_out, flagged, coding, n_saturated = [], {}, {}, {}, 0
     participants = _Participants(rows)
     for name in progress(variables):
         values, reason, meaning = coded(rows[name])
@@ -100,12 +106,14 @@ def associate(
             coding[name] = meaning
         if kind != "continuous" and has_rare_level(numbers):
             flagged[name] = f"fewer than {MIN_SHOWN} cases in a category"
-        found.append({"variable": name, "kind": kind, "n": len(numbers), **participants.row(numbers, known, name)})
+        row, n_covariates = participants.row(numbers, known, name)
+        n_saturated += len(numbers) - n_covariates < MIN_FREEDOM
+        found.append({"variable": name, "kind": kind, "n": len(numbers), **row})
     table = pd.DataFrame(found, columns=list(COLUMNS))
     columns = [name for name in COLUMNS if name.startswith(("r", "p"))]
     table[columns] = table[columns].astype(float)  # a column of missing values too
     table["q_partial"] = adjusted(table["p_partial"])
-    return Associations(table, left_out, flagged, coding)
+    return Associations(table, left_out, flagged, coding, n_saturated)
 
 
 def _unusable(values: _Array) -> str:
@@ -173,8 +181,8 @@ class _Participants:
             self._site = np.unique(sites.to_numpy(str), return_inverse=True)[1]
         self.measured = ~(np.isnan(self._age) | np.isnan(self._gap))
 
-    def row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> dict[str, object]:
-        """Return the correlations of a variable with the gaps of the participants whose value is known."""
+    def row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> tuple[dict[str, object], int]:
+        """Return the correlations of a variable's known values with the gaps, and the number of covariates."""
         columns, names = self.covariates(known, without=name)
         gap, n = self._gap[known], len(variable)
         row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
@@ -182,7 +190,7 @@ class _Participants:
         if corrected is not None and not np.isnan(corrected).any():
             row |= _columns("_corrected", pearson(corrected, variable), n)
         r, n_covariates = partial_correlation(gap, variable, columns)
-        return row | _columns("_partial", r, n, n_covariates)
+        return row | _columns("_partial", r, n, n_covariates), n_covariates
 
     def covariates(self, known: NDArray[np.bool_], *, without: str) -> tuple[_Array, list[str]]:
         """See `covariates`."""

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from brainage.evaluation.associations import MIN_ROWS
+from brainage.evaluation.associations import MIN_ROWS, Associations
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.gap import has_labels
 from brainage.evaluation.motion import Motion
 
 # Predictions whose SD is less than this share of the SD of age carry almost no information.
 _MIN_SPREAD = 0.1
+
+# Oldest plausible age, in years.
+_MAX_AGE = 120
 
 
 def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, choice: str) -> list[str]:
@@ -38,14 +41,38 @@ def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, cho
             f"Predictions hardly vary (SD {predicted:.2f} years; SD of age {age:.2f} years): the gap is almost exactly "
             "minus age, so the corrected gap is noise."
         )
+    notes += implausible(rows["predicted_age"])
     if not may_describe(n):
         notes.append(f"No accuracy: {n} participants are analysed, and fewer than {MIN_SHOWN} are only counted.")
     return notes
 
 
-def missing(n: int, variables: Sequence[str], phenotypes: pd.DataFrame, motion: Motion | None) -> list[str]:
-    """Return why there are no associations of `n` participants with `variables`, or no results on head motion."""
-    notes = []
+def implausible(predicted: pd.Series) -> list[str]:
+    """Return a note on predicted ages that nobody has."""
+    n_odd = int(((predicted < 0) | (predicted > _MAX_AGE)).sum())
+    if not n_odd:
+        return []
+    return [
+        f"{n_odd:,} of {len(predicted):,} predicted ages are below 0 or above {_MAX_AGE} years: the network does not "
+        "fit these series. Check their processing, and whether the training converged."
+    ]
+
+
+def saturated(found: Associations, rows: pd.DataFrame) -> list[str]:
+    """Return a note on variables without a partial correlation for want of degrees of freedom."""
+    if not found.n_saturated:
+        return []
+    n_sites = rows["site"].nunique() if "site" in rows else 0
+    sites = f" (`site` has {n_sites} values)" if n_sites > 1 else ""
+    return [
+        f"No partial r, p or interval for {found.n_saturated} of {len(found.table)} variables: there are nearly as "
+        f"many covariates as participants{sites}. Merge small sites, or remove the column `site`."
+    ]
+
+
+def missing(rows: pd.DataFrame, variables: Sequence[str], phenotypes: pd.DataFrame, motion: Motion | None) -> list[str]:
+    """Return why there are no associations of `rows` with `variables`, or no results on head motion."""
+    n, notes = len(rows), []
     if not variables:
         notes.append("No associations: the cohort's table has no phenotypes.")
     elif n < MIN_ROWS:

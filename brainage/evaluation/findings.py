@@ -14,7 +14,7 @@ import pandas as pd
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import Associations, associate, variables_of
-from brainage.evaluation.caveats import caveats, missing
+from brainage.evaluation.caveats import caveats, missing, saturated
 from brainage.evaluation.disclosure import keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
 from brainage.evaluation.known_truth import Truth, measure_truth
@@ -169,6 +169,7 @@ def analyse(
     others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
     variables = _variables(known, settings)
     motion = measure_motion(rows, training.merge(known, on="participant_id"))
+    associations = associate(rows, variables, progress)
     return Findings(
         settings=settings,
         predictions=table,
@@ -178,7 +179,7 @@ def analyse(
         other_parts={str(part): measure(group, n_resamples=0) for part, group in others},
         corrections=fits,
         by_age=gap_by_age(rows),
-        associations=associate(rows, variables, progress),
+        associations=associations,
         motion=motion,
         against_ridge=None if ridge is None else _against(rows, ridge, settings),
         truth=measure_truth(rows, training, known),
@@ -186,7 +187,8 @@ def analyse(
             *notes,
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
-            *missing(len(rows), variables, known, motion),
+            *missing(rows, variables, known, motion),
+            *saturated(associations, rows),
         ),
     )
 

@@ -17,7 +17,7 @@ METHODS = ("linear", "cole", "in_sample", "none")
 # Participants needed for a fit.
 MIN_FITTED = 20
 
-# Dividing by a slope smaller than this amplifies noise.
+# Dividing by a smaller slope amplifies noise; by a negative one it turns the gap round.
 _MIN_SLOPE = 0.05
 
 # Corrected gaps smaller than this, in years, are rounding error.
@@ -91,7 +91,7 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
     Raises
     ------
     EvaluationError
-        Too few rows, all of the same age, or a slope too small for ``cole``.
+        Too few rows, all of the same age, or a slope too small or negative for ``cole``.
     """
     age, predicted = participants["age"].to_numpy(float), participants["predicted_age"].to_numpy(float)
     if len(participants) < MIN_FITTED or np.ptp(age) == 0:
@@ -102,11 +102,11 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
     target = predicted if method == "cole" else predicted - age
     centred = age - age.mean()
     slope = float(centred @ (target - target.mean()) / (centred @ centred))
-    if method == "cole" and abs(slope) < _MIN_SLOPE:
+    if method == "cole" and slope < _MIN_SLOPE:
+        fall = "fall with age" if slope <= -_MIN_SLOPE else "hardly depend on age"
         raise EvaluationError(
-            f"`gap_correction=cole` divides by the slope of predicted on true age, whose absolute value "
-            f"must be at least {_MIN_SLOPE}, but is {slope:.3f}: predictions hardly depend on age. Use "
-            "gap_correction=linear."
+            f"`gap_correction=cole` divides by the slope of predicted on true age, which must be at least "
+            f"{_MIN_SLOPE}, but is {slope:.3f}: predictions {fall}. Use gap_correction=linear."
         )
     intercept = float(target.mean() - slope * age.mean())
     digest = hashlib.sha256("\n".join(sorted(map(str, participants["participant_id"]))).encode()).hexdigest()

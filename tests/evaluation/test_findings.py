@@ -370,6 +370,25 @@ def test_ages_outside_the_training_range_are_counted() -> None:
     assert "45" not in note and "80" not in note
 
 
+@pytest.mark.parametrize(("n_sites", "said"), [(47, True), (3, False)])
+def test_as_many_sites_as_participants_are_a_note(n_sites: int, said: bool) -> None:
+    predictions, phenotypes = tables()
+    sites = {one: f"site {number % n_sites}" for number, one in enumerate(predictions["participant_id"].iloc[-47:])}
+    found = analysed(predictions, phenotypes.assign(site=phenotypes["participant_id"].map(sites).fillna("site 0")))
+    assert found.associations.table["p_partial"].isna().all() == said
+    notes = [note for note in found.notes if note.startswith("No partial r, p or interval for 3 of 3 variables")]
+    assert bool(notes) == said
+    assert not said or "`site` has 47 values" in notes[0]
+
+
+@pytest.mark.parametrize("ages", [(300.0, -20.0), (120.1, -0.1)])
+def test_predictions_of_ages_that_nobody_has_are_a_note(ages: tuple[float, float]) -> None:
+    predictions, phenotypes = tables()
+    predictions.loc[predictions.index[-2:], "predicted_age"] = ages
+    notes = [note for note in analysed(predictions, phenotypes).notes if "below 0 or above 120" in note]
+    assert len(notes) == 1 and notes[0].startswith("2 of 47 predicted ages")
+
+
 # Motion, ridge and truth
 
 

@@ -192,14 +192,17 @@ def test_the_hash_identifies_the_sample_but_no_participant() -> None:
 # What cannot be fitted
 
 
-@pytest.mark.parametrize("slope", [0.049, -0.049, 0.0])
-def test_cole_is_refused_where_predictions_hardly_follow_age(slope: float) -> None:
+@pytest.mark.parametrize("slope", [0.049, -0.049, 0.0, -0.051, -0.5])
+def test_cole_is_refused_where_predictions_do_not_rise_with_age(slope: float) -> None:
     validation = participants(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
-    with pytest.raises(EvaluationError, match=rf"`gap_correction=cole` divides .*, but is -?{abs(slope):.3f}"):
+    why = "hardly depend on age" if abs(slope) < 0.05 else "fall with age"
+    with pytest.raises(
+        EvaluationError, match=rf"`gap_correction=cole` divides .*, but is -?{abs(slope):.3f}: predictions {why}"
+    ):
         corrected_gaps(participants(30, "test"), validation, "cole")
 
 
-@pytest.mark.parametrize("slope", [0.051, -0.051])
+@pytest.mark.parametrize("slope", [0.051, 0.5])
 def test_cole_is_possible_from_a_slope_of_a_twentieth(slope: float) -> None:
     validation = participants(30, "val").assign(predicted_age=lambda table: 60 + slope * table["age"])
     _, (fit,) = corrected_gaps(participants(30, "test"), validation, "cole")
@@ -269,13 +272,11 @@ def test_linear_removes_any_linear_function_of_age_from_predictions(seed: int, y
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(0.5, 3), st.sampled_from([-1, 1]))
-def test_cole_does_not_depend_on_the_unit_of_the_predictions(seed: int, offset: float, scale: float, sign: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.floats(-30, 30), st.floats(0.5, 3))
+def test_cole_does_not_depend_on_the_unit_of_the_predictions(seed: int, offset: float, scale: float) -> None:
     validation, test = (participants(60, split, seed, slope=0.8) for split in ("val", "test"))
     usual, _ = corrected_gaps(test, validation, "cole")
-    bent = [
-        table.assign(predicted_age=lambda t: offset + sign * scale * t["predicted_age"]) for table in (test, validation)
-    ]
+    bent = [table.assign(predicted_age=lambda t: offset + scale * t["predicted_age"]) for table in (test, validation)]
     assert corrected_gaps(*bent, "cole")[0].to_numpy() == pytest.approx(usual.to_numpy(), abs=1e-8)
 
 
