@@ -15,7 +15,7 @@ from brainage.data.cohorts.columns import (
     phenotype,
     standard_table,
 )
-from brainage.data.cohorts.tables import read_columns, read_header
+from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.data.splits import PARTS
 from brainage.errors import EvaluationError
 
@@ -60,11 +60,7 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     header, label = read_header(path, "predictions"), f"`{path}`"
     id_column = _check_columns(header, label)
     standard = {"participant_id": id_column, **{name: name for name in STANDARD_COLUMNS[2:] if name in header}}
-    others = [
-        name
-        for name in header
-        if name and name not in (*standard.values(), *STANDARD_COLUMNS, *_PREDICTED) and header.count(name) == 1
-    ]
+    others = unique_names(header, {*standard.values(), *STANDARD_COLUMNS, *_PREDICTED}, label)
     text = read_columns(path, [*standard.values(), *others], "predictions")
     table = standard_table({name: text[source] for name, source in standard.items()}, label)
     return table.assign(**{name: phenotype(text[name]) for name in others}).drop_duplicates("participant_id")

@@ -14,7 +14,7 @@ import pandas as pd
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
 from brainage.data.cohorts.folders import file_names, look_into
 from brainage.data.cohorts.ids import bare_id
-from brainage.data.cohorts.tables import check_columns, read_header
+from brainage.data.cohorts.tables import check_columns, read_header, unique_names
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
 
@@ -79,8 +79,7 @@ class BidsCohort:
         """Return the columns that are phenotypes; see CohortReader."""
         if self._has_no_table():
             return []
-        header = read_header(self.table)
-        return [name for name in header if name and name not in STANDARD_COLUMNS and header.count(name) == 1]
+        return unique_names(read_header(self.table), STANDARD_COLUMNS, self.label)
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an id that would lead out of the root has none. See CohortReader."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from brainage.data.cells import kind_of
 from brainage.data.cohorts.ids import bare_id, is_rounded
 from brainage.data.cohorts.tables import read_columns, row_list
 from brainage.errors import CohortError
-from brainage.system.console import printable
 from brainage.system.redaction import register
 
 STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id")
@@ -69,6 +69,7 @@ def read_cohort_table(
 def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
     """Return a table of participants with known ids and unknown ages."""
     ids = sorted(ids)
+    register(ids)
     table = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str"), "age": math.nan})
     return table.set_index(pd.RangeIndex(1, len(ids) + 1))
 
@@ -80,6 +81,7 @@ def participant_ids(column: pd.Series, label: str) -> pd.Series:
     """
     ids = column.astype("str").str.strip().map(bare_id, na_action="ignore").astype("str")
     empty = ids.isna() | ids.str.casefold().isin(_MISSING)
+    register(ids[~empty])  # before anything can fail
     if empty.any():
         raise CohortError(
             f"{label}, column `{column.name}`: the id is empty in {row_list(column.index[empty])}. Every row must name "
@@ -91,7 +93,6 @@ def participant_ids(column: pd.Series, label: str) -> pd.Series:
             f"{label}, column `{column.name}`: a spreadsheet or R has made numbers with a point or an exponent of the "
             f"ids in {row_list(column.index[rounded])}. Export the table again with the ids as text."
         )
-    register(ids)
     return ids
 
 
@@ -135,8 +136,8 @@ def sex_codes(column: pd.Series, label: str) -> pd.Series:
     if unknown.size:
         raise CohortError(
             f"{label}, column `{column.name}`: sex must be 0 or 1, Female or Male, or F or M (female is 0), but "
-            f"{row_list(unknown.index)} {'has' if unknown.size == 1 else 'have'} {_values(unknown, 5)}. Recode the "
-            "column, and leave unknown values empty."
+            f"{row_list(unknown.index)} {'has' if unknown.size == 1 else 'have'} something else: {_kinds(unknown)}. "
+            "Recode the column, and leave unknown values empty."
         )
     return codes
 
@@ -162,12 +163,10 @@ def _refuse(column: pd.Series, wrong: pd.Series, label: str, rule: str) -> None:
     if wrong.any():
         raise CohortError(
             f"{label}, column `{column.name}`: {int(wrong.sum())} of {len(column)} values are not {rule}, in "
-            f"{row_list(column.index[wrong])}: {_values(column[wrong], 3)}. Write a number there, or leave it empty."
+            f"{row_list(column.index[wrong])}: {_kinds(column[wrong])}. Write a number there, or leave it empty."
         )
 
 
-def _values(column: pd.Series, limit: int) -> str:
-    # Digits are hidden: where columns are shifted, these values are ids.
-    distinct = list(dict.fromkeys(re.sub(r"\d\d+", "##", printable(str(value)[:30])) for value in column))
-    more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
-    return ", ".join(f"`{value}`" for value in distinct[:limit]) + more
+def _kinds(column: pd.Series) -> str:
+    """Return the kinds of a column's values; where columns are shifted, the values are ids."""
+    return ", ".join(kind for kind, _ in Counter(kind_of(str(value)) for value in column).most_common())

@@ -6,9 +6,11 @@ import csv
 import difflib
 import gzip
 import io
+import itertools
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,6 +18,7 @@ from typing import BinaryIO, cast
 import pandas as pd
 
 from brainage.errors import CohortError, MissingPathError, nearest
+from brainage.system.console import log, printable
 
 
 def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
@@ -53,19 +56,27 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     values: list[list[str]] = []
     with _open_table(path, key) as (header, rows):
         positions = [_position(header, name, path) for name in names]
-        for line, fields in rows:
-            if not any(fields):
-                continue
-            if len(fields) != len(header):
-                raise CohortError(
-                    f"Row {line} of `{path}` has {len(fields)} values, but the header has {len(header)} names. Every "
-                    "row must have one value a column: look for a missing or an extra separator in that row."
-                )
+        for line, fields in rows(len(header), max(positions, default=0)):
             lines.append(line)
             values.append([fields[position].strip() for position in positions])
     if not lines:
         raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
-    return pd.DataFrame(values, columns=names, index=lines, dtype="str")
+    table = pd.DataFrame(values, columns=names, index=lines, dtype="str")
+    _check_encoding(table, path)
+    return table
+
+
+def unique_names(header: Sequence[str], reserved: Collection[str], label: str) -> list[str]:
+    """Return the columns that are not reserved; a name that several columns have is logged and left out."""
+    counts = Counter(name for name in header if name and name not in reserved)
+    repeated = [f"`{name}`" for name, count in counts.items() if count > 1]
+    if repeated:
+        more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
+        log.warning(
+            "%s has several columns of the name %s%s: none of them is used. Rename or remove all but one.",
+            *(label, ", ".join(map(printable, repeated[:5])), more),
+        )
+    return [name for name, count in counts.items() if count == 1]
 
 
 def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> None:
@@ -92,15 +103,19 @@ def row_list(lines: Iterable[object], limit: int = 5) -> str:
     return f"row{'s' if len(lines) > 1 else ''} {', '.join(str(line) for line in lines[:limit])}{more}"
 
 
+# Yields rows of a number of values, of which those up to a position are needed, each with the number of its first line.
+_Rows = Callable[[int, int], Iterator[tuple[int, list[str]]]]
+
+
 @contextmanager
-def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
-    """Open a table; yield its header and its rows, each with the number of its first line."""
+def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], _Rows]]:
+    """Open a table; yield its header, and a function that reads its rows."""
     try:
         with path.open("rb") as file, _text(file) as text:
-            first = text.readline()
+            first = text.readline().removeprefix("\ufeff")
             delimiter = _delimiter(first, path)
             header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
-            yield header, _numbered(csv.reader(text, delimiter=delimiter, strict=True), path)
+            yield header, lambda width, last: _rows(text, delimiter, width, last, path)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise CohortError(f"`{path}` is not a whole gzip file. Copy it again.") from None
     except csv.Error as error:
@@ -116,7 +131,7 @@ def _text(file: BinaryIO) -> io.TextIOWrapper:
     file.seek(0)
     data = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file
     # A stray byte of another encoding must not matter in a column that is not read.
-    return io.TextIOWrapper(data, encoding="utf-8-sig", errors="replace", newline="")
+    return io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="")
 
 
 def _delimiter(header: str, path: Path) -> str:
@@ -127,21 +142,56 @@ def _delimiter(header: str, path: Path) -> str:
     for delimiter in "\t,":
         if delimiter in header:
             return delimiter
+    if re.fullmatch(r"[\w.-]+", header.strip().strip("\"'")):  # a list of ids is a table of one column
+        return ","
     raise CohortError(f"The header of `{path}` has neither tabs nor commas. Separate the columns by one of them.")
 
 
-def _numbered(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
-    line = 2
-    try:
-        for fields in reader:
-            yield line, fields
-            # A quoted value may contain line breaks, so a row may have several lines.
-            line = reader.line_num + 2  # type: ignore[attr-defined]
-    except csv.Error as error:
-        raise CohortError(
-            f"Row {line} of `{path}` cannot be parsed: {error}. A quoted value must end with a quote before the next "
-            "separator, and a quote inside one is doubled."
-        ) from None
+def _rows(text: Iterator[str], delimiter: str, width: int, last: int, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows that are not blank with the number of their first line; raise CohortError if one is not `width` wide.
+
+    Only lines with quotes are parsed by the csv module. Others are split up to position `last`, which is ten times as
+    fast where a table has thousands of columns.
+    """
+    number = 2
+    for line in text:
+        first, fields = number, [line]
+        number += 1
+        if '"' in line:
+            reader = csv.reader(itertools.chain([line], text), delimiter=delimiter, strict=True)
+            try:
+                fields = next(reader)
+            except csv.Error as error:
+                raise CohortError(
+                    f"Row {first} of `{path}` cannot be parsed: {error}. A quoted value must end with a quote before "
+                    "the next separator, and a quote inside one is doubled."
+                ) from None
+            number = first + reader.line_num  # a quoted value may contain line breaks
+            found, blank = len(fields), not any(fields)
+        else:
+            found, blank = line.count(delimiter) + 1, not line.strip(delimiter + "\r\n")
+            if found == width:
+                fields = line.rstrip("\r\n").split(delimiter, last + 1)
+        if blank:
+            continue
+        if found != width:
+            raise CohortError(
+                f"Row {first} of `{path}` has {found} values, but the header has {width} names. Every row must have "
+                "one value a column: look for a missing or an extra separator in that row."
+            )
+        yield first, fields
+
+
+def _check_encoding(table: pd.DataFrame, path: Path) -> None:
+    """Raise CohortError if a byte was replaced: two names that differ in it would be the same."""
+    for name in table:
+        wrong = table[name].str.contains("\ufffd", regex=False)
+        if wrong.any():
+            raise CohortError(
+                f"`{path}`, column `{printable(str(name))}`: {int(wrong.sum())} values are not UTF-8 text, in "
+                f"{row_list(table.index[wrong])}, so that different names could become the same. Save the table in "
+                f"UTF-8 (`iconv -f latin1 -t utf-8`, if it is in Latin-1), or remove the column."
+            )
 
 
 def _position(header: list[str], name: str, path: Path) -> int:

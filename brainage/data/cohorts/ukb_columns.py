@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
+from brainage.data.cohorts.tables import unique_names
 from brainage.errors import CohortError
 
 _AGE, _AGE_AT_RECRUITMENT = 21003, 21022
@@ -75,7 +76,7 @@ class UkbHeader:
     def phenotypes(self) -> list[str]:
         """Return all columns but ids, and age, sex, centre and head motion at any visit."""
         reserved = {*self.sources().values(), *STANDARD_COLUMNS, *self._style.names_of(_ALL_FIELDS, self.names)}
-        return [name for name in self.names if name and name not in reserved and self.names.count(name) == 1]
+        return unique_names(self.names, reserved, self.label)
 
     @cached_property
     def _style(self) -> _Style:

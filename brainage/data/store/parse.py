@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.cells import kind_of
 from brainage.errors import SeriesError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -17,9 +17,6 @@ FloatArray = NDArray[np.floating[Any]]
 # Numbers of one participant; 4,800 time points of 1,000 parcels take half of it as text.
 MAX_BYTES = 256 * 2**20
 _CHUNK = 2**20
-
-# Written for missing values. Other text is not repeated in messages.
-_MISSING = frozenset({"n/a", "na", "nan", "none", "null"})
 
 
 def read_bounded(stream: BinaryIO) -> bytes:
@@ -111,18 +108,6 @@ def _fault(lines: list[str], delimiter: str | None, n_header: int) -> SeriesErro
         for column, field in enumerate(fields, start=1):
             if not _is_number(field):
                 return SeriesError(
-                    "not a number where a number belongs", f"{_kind(field)} in line {number}, column {column}"
+                    "not a number where a number belongs", f"{kind_of(field)} in line {number}, column {column}"
                 )
     return SeriesError("not a number where a number belongs")
-
-
-def _kind(field: str) -> str:
-    """Return what a cell has, without repeating it."""
-    bare = field.strip("\"'").strip()
-    if not bare:
-        return "an empty cell"
-    if bare.casefold() in _MISSING:
-        return f"`{bare}`"
-    if bare != field and _is_number(bare):
-        return "a number in quotes"
-    return "a decimal comma" if re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", bare) else "text"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
-from brainage.data.cohorts.columns import ages, numbers, participant_ids, phenotype, sex_codes
+from brainage.data.cohorts.columns import ages, numbers, participant_ids, phenotype, sex_codes, table_without_ages
 from brainage.errors import CohortError
+from brainage.system.redaction import redacted
 from tests.data.cohorts.examples import check_no_id
 
 
@@ -25,9 +27,8 @@ def test_sex_has_one_code_in_all_spellings() -> None:
 
 
 def test_an_unknown_sex_is_listed() -> None:
-    with pytest.raises(
-        CohortError, match=r"`sex`: sex must be 0 or 1.*rows 3, 4, 5, 6, 7 and 2 more have `2`, .* 1 more"
-    ):
+    message = r"`sex`: sex must be 0 or 1.*rows 3, 4, 5, 6, 7 and 2 more have something else: a whole number, text\."
+    with pytest.raises(CohortError, match=message):
         sex_codes(column("1", "2", "2", "3", "4", "x", "other", "unsure", name="sex"), "t")
 
 
@@ -56,16 +57,32 @@ def test_ages_are_numbers_or_missing() -> None:
 
 
 def test_an_age_that_is_no_number_is_refused() -> None:
-    message = r"`age`: 4 of 5 values are not a number of years, in rows 3, 4, 5, 6: `##\+`, `sixty`, `6_0` and 1 more\."
+    kinds = "a number with a sign, text, text with digits, a decimal comma"
+    message = rf"`age`: 4 of 5 values are not a number of years, in rows 3, 4, 5, 6: {kinds}\."
     with pytest.raises(CohortError, match=message):
         ages(column("60", "90+", "sixty", "6_0", "1,5", name="age"), "t")
 
 
 def test_other_numbers_must_be_finite() -> None:
-    with pytest.raises(CohortError, match=r"1 of 2 values are not a finite number, in row 3: `inf`\."):
+    with pytest.raises(CohortError, match=r"1 of 2 values are not a finite number, in row 3: infinity\."):
         numbers(column("0.1", "inf"), "t")
 
 
 def test_a_phenotype_is_numeric_only_if_all_its_values_are() -> None:
     assert phenotype(column("1", "n/a", "2.5")).fillna(9).tolist() == [1.0, 9.0, 2.5]
     assert phenotype(column("1", "", "two")).fillna("-").tolist() == ["1", "-", "two"]
+
+
+@pytest.mark.parametrize("parse", [ages, numbers, sex_codes])
+def test_values_of_shifted_columns_are_never_quoted(parse: Callable[[pd.Series, str], pd.Series]) -> None:
+    with pytest.raises(CohortError) as caught:
+        parse(column("S1abcZZ", "1000011", "Ahn-Meier", "12.3.1999 ", name="age"), "t")
+    assert not [part for part in ("S1abc", "ZZ", "1000011", "Ahn", "Meier", "1999") if part in str(caught.value)]
+
+
+def test_ids_are_known_before_anything_about_them_is_refused() -> None:
+    with pytest.raises(CohortError, match="the id is empty"):
+        participant_ids(column("early7654", ""), "t")
+    assert redacted("a crash at early7654") == "a crash at <participant>"
+    table_without_ages({"early8765"})
+    assert redacted("/data/early8765_20227_2_0/fMRI") == "/data/<participant>_20227_2_0/fMRI"
