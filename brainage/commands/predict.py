@@ -26,7 +26,7 @@ from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.read import excluded_jobs, run_folders
 from brainage.system.console import log, show_table
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv, write_whole
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _check_excluded(config: PredictCommandConfig, folder: Path, samples: Sequenc
 def _write_exclusions(folder: Path, samples: Sequence[Sample]) -> None:
     tables = [exclusions_of(sample.participants.store) for sample in samples]
     exclusions = pd.concat(tables).drop_duplicates().sort_values("participant_id", kind="stable")
-    write_whole(folder / "exclusions.csv", lambda path: exclusions.to_csv(path, index=False))
+    write_csv(folder / "exclusions.csv", exclusions)
 
 
 def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) -> _Predictions:
@@ -161,7 +161,7 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
     facts = [(f"network {number}", f"{one.label}: {one.folder}") for number, one in enumerate(networks, start=1)]
     facts += [("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
     if found is None:
-        write_whole(folder / "predictions.csv", lambda path: table.to_csv(path, index=False))
+        write_csv(folder / "predictions.csv", table)
         write_report(
             folder,
             prediction_page(predictions.table, networks[0].ages, facts, predictions.notes, points=config.report.points),

@@ -174,7 +174,7 @@ class _Participants:
     def __init__(self, rows: pd.DataFrame) -> None:
         self._age, self._gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
         self._corrected = rows["bag_corrected"].to_numpy(float) if "bag_corrected" in rows else None
-        self._numbers = {name: rows[name].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
+        self._numbers = {name: coded(rows[name])[0].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
         self._site: NDArray[np.intp] | None = None
         if "site" in rows:
             sites = rows["site"].astype("string").fillna("")

@@ -137,7 +137,7 @@ def analyse(
     Parameters
     ----------
     predictions : DataFrame
-        ``participant_id, split, age, predicted_age``; `split` may be empty.
+        ``participant_id, split, age, predicted_age``; `split` may be empty or missing.
     phenotypes : DataFrame
         ``participant_id``, and the other columns of the cohort's table.
     settings : AnalysisSettings
@@ -156,6 +156,8 @@ def analyse(
     EvaluationError
         There are no rows to analyse, none of them is in the table of phenotypes, or a variable does not exist.
     """
+    if "split" not in predictions:
+        predictions = predictions.assign(split=None)
     table = predictions.assign(bag=predictions["predicted_age"] - predictions["age"])
     gaps, fits, correction_notes = _corrected(table, settings) if corrected is None else (*corrected, [])
     if gaps.notna().any():

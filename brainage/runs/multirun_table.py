@@ -14,7 +14,7 @@ from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
 from brainage.runs.folder import read_summary
 from brainage.runs.folds import finish_folds
-from brainage.system.console import cell, show_table
+from brainage.system.console import cell, show_table, terminal_text
 from brainage.system.files import write_csv
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
@@ -36,7 +36,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     show_table(f"{len(rows)} jobs", _SHOWN, [[cell(row[name]) for name in _SHOWN] for row in shown])
     for row in rows:
         if row["reason"]:
-            print(f"job {row['job']}: {row['reason']}")
+            print(terminal_text(f"job {row['job']}: {row['reason']}"))
     print(f"Table: {folder / 'summary.csv'}")
     finish_folds(folder, rows)
     jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]

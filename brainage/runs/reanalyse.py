@@ -21,7 +21,7 @@ from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
-from brainage.runs.read import Run, read_run
+from brainage.runs.read import Run, excluded_jobs, read_run
 from brainage.runs.report import compared_ridge
 from brainage.system.console import log
 
@@ -37,7 +37,21 @@ def _analysed(config: ReportCommandConfig) -> tuple[Findings, About]:
     if config.predictions is not None:
         return _of_table(config, Path(config.predictions))
     source = Path(str(config.run))
+    _check_folds(source)
     return (_of_folds if (source / "pooled_predictions.csv").is_file() else _of_run)(config, source)
+
+
+def _check_folds(source: Path) -> None:
+    """Raise if this is the folder of a multirun without pooled predictions."""
+    jobs = [path.parent for path in sorted(source.glob("*/config.yaml"))]
+    if (source / "config.yaml").is_file() or (source / "pooled_predictions.csv").is_file() or not jobs:
+        return
+    unfinished = excluded_jobs(str(source))
+    missing = f"not finished: {', '.join(unfinished)}" if unfinished else "its jobs are not all folds of one split"
+    raise EvaluationError(
+        f"`run={source}` must be a run, or a multirun over folds that all finished, but it is a multirun without "
+        f"`pooled_predictions.csv`; {missing}. Finish it, or report one of its jobs, such as run={jobs[0]}."
+    )
 
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:

@@ -16,7 +16,7 @@ from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
 from brainage.system.console import cell, show_table
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv
 from brainage.system.invocation import command_text
 
 # The smallest network within this fraction of the best error is named.
@@ -107,7 +107,7 @@ def write_trials(
         for trial in trials
     ]
     table = pd.DataFrame(rows).convert_dtypes()
-    write_whole(path, lambda partial: table.to_csv(partial, index=False))
+    write_csv(path, table)
 
 
 def reason(trial: FrozenTrial) -> str | None:

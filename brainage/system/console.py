@@ -54,6 +54,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def terminal_text(text: str) -> str:
+    """Return lines of text without control characters, which a terminal would obey."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def _without_control_characters(record: logging.LogRecord) -> bool:
+    record.msg, record.args = terminal_text(record.getMessage()), ()
+    return True
+
+
+# Names of sites, columns and tensors are written by others; every message passes here.
+log.addFilter(_without_control_characters)
+
+
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; lines are never wrapped, and columns after the first are right-aligned.
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -95,8 +95,19 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_csv(target: Path, table: pd.DataFrame) -> None:
-    """Write a table atomically, without its index."""
-    write_whole(target, lambda path: table.to_csv(path, index=False))
+    """Write a table atomically, without its index; no cell of text is a formula in a spreadsheet."""
+    texts = {name: table[name].map(cell_text) for name in table.columns if table[name].dtype.kind == "O"}
+    write_whole(target, lambda path: table.assign(**texts).to_csv(path, index=False))
+
+
+def cell_text(value: Any) -> Any:
+    """Return a cell; text that a spreadsheet would evaluate gets an apostrophe, numbers such as -0.5 do not."""
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    with suppress(ValueError):
+        float(value)
+        return value
+    return f"'{value}"
 
 
 def ensure_writable(path: Path) -> None:

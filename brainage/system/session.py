@@ -12,7 +12,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 
 from brainage.errors import BrainageError
-from brainage.system.console import log
+from brainage.system.console import log, terminal_text
 from brainage.system.redaction import redacted
 from brainage.system.signals import Interruption, interruptible
 
@@ -21,7 +21,7 @@ def say(error: BrainageError) -> None:
     """Print a user's mistake as one message, or as a traceback if ``HYDRA_FULL_ERROR=1``."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    print(f"error: {error}", file=sys.stderr)
+    print(terminal_text(f"error: {error}"), file=sys.stderr)
 
 
 def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
@@ -33,7 +33,7 @@ def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
         print(f"\n{stop}; {if_stopped}", file=sys.stderr)
         return stop.exit_code
     except BrainageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(terminal_text(f"error: {error}"), file=sys.stderr)
         return error.exit_code
 
 

@@ -148,7 +148,7 @@ def _correction(plain: Any) -> Correction | None:
     if not all(isinstance(text, str) for text in texts) or fit.method not in METHODS or type(fit.n) is not int:
         raise ValueError("correction")
     if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers) or (
-        fit.method == "cole" and fit.slope == 0
+        fit.method == "cole" and fit.slope <= 0
     ):
         raise ValueError("correction")
     return fit

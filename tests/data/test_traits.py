@@ -54,3 +54,7 @@ def test_traits_of_more_participants_than_a_block_agree_with_scipy_and_numpy() -
 def test_a_single_component_has_no_correlation() -> None:
     traits = dict(traits_of(store_of(z_scored((3, 2, 20))), np.arange(3), np.array([1])))
     assert sorted(traits) == [KURTOSIS, LAG]
+
+
+def test_a_store_is_shown_without_ids() -> None:
+    assert "p0" not in repr(store_of(z_scored((3, 2, 20))))

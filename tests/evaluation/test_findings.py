@@ -535,3 +535,12 @@ def test_predictions_that_hardly_vary_give_a_note(factor: float, said: bool) -> 
     flat = predictions.assign(predicted_age=62 + factor * (predictions["age"] - 62))
     notes = [note for note in analysed(flat, phenotypes).notes if note.startswith("Predictions hardly vary")]
     assert bool(notes) == said
+
+
+def test_a_table_without_split_and_sex_as_letters_are_analysed() -> None:
+    predictions, phenotypes = tables()
+    letters = phenotypes.assign(sex=phenotypes["sex"].map({0.0: "F", 1.0: "M"}))
+    usual = analysed(without_labels(predictions), phenotypes)
+    found = analysed(predictions.drop(columns="split"), letters)
+    pd.testing.assert_frame_equal(found.associations.table, usual.associations.table)
+    assert found.associations.coding == {"sex": "0 = F, 1 = M"}

@@ -98,3 +98,13 @@ def test_the_command_lines_settings_apply_to_a_table(tmp_path: Path) -> None:
     found = findings(tmp_path / "out", predictions=str(path), gap_correction="in_sample", seed=5)
     assert [(fit["method"], fit["n"]) for fit in found["gap_correction"]] == [("in_sample", N)]
     assert "made.csv" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_folds_that_have_not_finished_are_named(tmp_path: Path) -> None:
+    for fold in range(2):
+        (tmp_path / str(fold)).mkdir()
+        (tmp_path / str(fold) / "config.yaml").touch()
+    (tmp_path / "0" / "predictions.csv").touch()
+    config = ReportCommandConfig(run=str(tmp_path))
+    with pytest.raises(EvaluationError, match=r"`pooled_predictions.csv`; not finished: job 1, which has not ended\."):
+        report_on(config, tmp_path / "out")

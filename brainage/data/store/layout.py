@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,11 @@ class Store:
     """
 
     folder: Path
-    participant_ids: tuple[str, ...]
-    excluded: dict[str, tuple[str, str]]
+    participant_ids: tuple[str, ...] = field(repr=False)
+    excluded: dict[str, tuple[str, str]] = field(repr=False)
     series: NDArray[np.float32]
     checksums: NDArray[np.uint32]
-    unread: tuple[str, ...] = ()
+    unread: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def fingerprint(self) -> str:
