@@ -141,7 +141,8 @@ def _shared(members: Sequence[Member], tests: Sequence[pd.DataFrame]) -> set[str
         if len(common) < _SHARED * len(ids):
             raise EvaluationError(
                 f"`runs` must share {_SHARED:.0%} of their test participants, but all share {len(common)} of the "
-                f"{len(ids)} of {name}. Train them with the same cohort and split (split.seed)."
+                f"{len(ids)} of {name}. Folds test different participants by design: report them together with "
+                "report.py run=MULTIRUN, or compare one fold of each model. Else train with the same split.seed."
             )
     for name, other in itertools.product(tested, members):
         fitted = other.predictions.loc[other.predictions["split"].isin(["train", "val"]), "participant_id"]

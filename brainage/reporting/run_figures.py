@@ -85,7 +85,10 @@ def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = 
         axes.legend()
 
     alt = f"Training and validation loss over {len(curves)} epochs; the selected one is {best_epoch}."
-    caption = "Training loss is measured on augmented series and mixed ages, not on the original ones."
+    caption = (
+        "Training loss is that of augmented series (with CutMix also of mixed ages): it may be lower or higher than "
+        "that of the original ones, which the accuracy of the training participants shows."
+    )
     return draw("training", alt, plot, size=(6, 3.6), caption=caption if augmented else "")
 
 

@@ -1,11 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error
 
+from brainage.errors import EvaluationError
 from brainage.evaluation import intervals
+from brainage.evaluation.compare_runs import Member, compare_runs
 from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.paired import paired_difference
 
@@ -94,3 +97,13 @@ def test_fewer_than_ten_participants_have_neither_interval_nor_p(n: int, known: 
 def test_no_shared_participants_give_no_difference() -> None:
     found = paired_difference([], [], [], n_resamples=100, seed=0)
     assert (found.n, found.mae, found.p) == (0, Estimate(None), None)
+
+
+def test_folds_are_refused_with_the_reason() -> None:
+    ids = [f"p{number}" for number in range(40)]
+    table = pd.DataFrame(
+        {"participant_id": ids, "split": "test", "age": np.linspace(45, 80, 40), "predicted_age": 60.0}
+    )
+    folds = [Member("0", table.iloc[:20]), Member("1", table.iloc[20:])]
+    with pytest.raises(EvaluationError, match="all share 0 of the 20 .*Folds test different participants by design"):
+        compare_runs(folds, n_resamples=100, seed=0)
