@@ -345,6 +345,7 @@ class _TrainerConfig:
 _TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
     ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
+    ("strategy", ("auto",), "One run trains on one device, and a strategy distributes it over several."),
     ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
     ("fast_dev_run", (False, 0), "It leaves no checkpoint; use trainer.max_epochs=1 trainer.limit_train_batches=1."),
     ("default_root_dir", (None,), "Results go to hydra.run.dir."),

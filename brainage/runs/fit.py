@@ -54,13 +54,21 @@ class Network:
                 job.folder.path,
                 loggers=loggers,
                 data_fingerprint=data.fingerprint,
-                on_start=lambda: job.folder.begin(job.config_text),
+                on_epoch=lambda: job.folder.begin(job.config_text),
                 should_prune=should_prune if is_trial() else None,
             )
         self._network = trained.network
         encoder = getattr(trained.network, "encoder", None)
         n_parameters, n_encoder = _n_parameters(trained.network), None if encoder is None else _n_parameters(encoder)
-        return Fitted(n_parameters, n_encoder, trained.epochs, trained.best_epoch, trained.seconds, trained.pruned)
+        return Fitted(
+            n_parameters,
+            n_encoder,
+            trained.epochs,
+            trained.best_epoch,
+            trained.seconds,
+            trained.pruned,
+            trained.stopped_by,
+        )
 
     def predict(self, parts: Sequence[str]) -> pd.DataFrame:
         """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
@@ -80,11 +88,11 @@ class Baseline:
         config = self._job.config
         name = config.model_value("name")
         log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
-        self._job.folder.begin(self._job.config_text)
         started = time.perf_counter()
         fitted = fit_baseline(name, config.network_arguments, self._participants)
         self._table = self._participants.table.assign(predicted_age=fitted.predicted)
         seconds = time.perf_counter() - started
+        self._job.folder.begin(self._job.config_text)
         write_baseline(self._job.folder.path, fitted, self._table, seconds)
         return Fitted(fitted.n_parameters, None, 1, 0, seconds)
 

@@ -28,10 +28,14 @@ _TRACES = (*_NAMES, *(f"*/{name}" for name in _NAMES))
 
 
 class RunFolder:
-    """The folder of one run, created, and locked while it is open; a resumed run has an earlier part in it."""
+    """The folder of one run, created, and locked while it is open; a resumed run has an earlier part in it.
+
+    Nothing of that part changes before `begin`: tables that are written earlier are kept until then.
+    """
 
     def __init__(self, path: Path, *, resumed: bool = False) -> None:
         self.path, self.resumed, self.began = path, resumed, False
+        self._waiting: dict[str, pd.DataFrame] = {}
         ensure_writable(path)
         self._lock = lock_folder(path, str(path), "process")
         refuse_links(path / "checkpoints", path / "figures")
@@ -47,6 +51,9 @@ class RunFolder:
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""
+        if self.resumed and not self.began:
+            self._waiting[name] = table
+            return
         with as_output_error(self.path):
             write_csv(self.path / name, table)
 
@@ -60,15 +67,19 @@ class RunFolder:
         self.write_text("summary.json", json.dumps(finite(summary), indent=2) + "\n")
 
     def begin(self, config_text: str) -> None:
-        """Write ``config.yaml`` and delete an earlier ``summary.json``."""
+        """Write ``config.yaml`` and delete an earlier ``summary.json``, once."""
+        if self.began:
+            return
         self.began = True
+        self.write_text("config.yaml", config_text)
         with as_output_error(self.path):
             (self.path / "summary.json").unlink(missing_ok=True)
-        self.write_text("config.yaml", config_text)
+        for name, table in self._waiting.items():
+            self.write_csv(name, table)
 
     @property
     def keeps_summary(self) -> bool:
-        """Whether an earlier summary is still valid: a resumed run was refused before anything changed."""
+        """Whether an earlier summary is still valid: a resumed run has not begun."""
         return self.resumed and not self.began and (self.path / "summary.json").exists()
 
 

@@ -22,7 +22,7 @@ from brainage.runs.folder import RunFolder
 from brainage.runs.multirun import previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import Job, Results, summary_of
-from brainage.runs.resume import asked_max_epochs, finished_summary, given_words, resume_command, resumed_config
+from brainage.runs.resume import asked_changes, finished_summary, given_words, resume_command, resumed_config
 from brainage.system.console import log
 from brainage.system.failures import noted
 from brainage.system.invocation import command_text
@@ -39,12 +39,14 @@ def run_job(composed: DictConfig) -> float | None:
     try:
         if composed.resume is not None:
             words = given_words(hydra.overrides)
-            max_epochs = asked_max_epochs(composed, words)
-            if (summary := finished_summary(path, max_epochs)) is not None:
+            asked = asked_changes(composed, words)
+            if (summary := finished_summary(path, asked)) is not None:
                 log.info("This run is finished; nothing is left to do.")
+                if summary.get("stopped_by") == "max_time":
+                    log.info("trainer.max_time ended it: give another, or more trainer.max_epochs, to continue.")
                 show_summary(summary, path)
                 return float(summary["objective"]["value"])
-            composed = resumed_config(composed, words, max_epochs)
+            composed = resumed_config(composed, words, asked)
         elif multirun and not is_trial():
             previous = previous_job(path, composed)
             if previous.summary is not None:
@@ -91,9 +93,8 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
     except BrainageError as error:
         if isinstance(error, NamedParticipantError):  # Hydra has copied the config
             shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
-        if not folder.keeps_summary:
-            impossible = isinstance(error, ImpossibleArchitectureError)
-            _end(folder, results, "impossible" if impossible else "failed", error)
+        impossible = isinstance(error, ImpossibleArchitectureError)
+        _end(folder, results, "impossible" if impossible else "failed", error)
         say(error)
         return None if multirun else sys.exit(error.exit_code)
     except Exception as error:  # a bug here or in a library
@@ -104,7 +105,8 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
 
 def _end(folder: RunFolder, results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
     summary = summary_of(results, status, error)
-    folder.write_summary(summary)
+    if not folder.keeps_summary:
+        folder.write_summary(summary)
     return summary
 
 

@@ -28,6 +28,7 @@ from brainage.system.console import log
 from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
+from brainage.system.tasks import refuse_several_tasks
 
 # Config groups that may change when a grid is started again.
 _CHANGEABLE = ("resume", "logger")
@@ -40,6 +41,7 @@ class JobFolders(Callback):
         """Check the run's folder."""
         with _exit_on_mistake():
             _check_command(config, multirun=False)
+            refuse_several_tasks()
             folder = _folder(config, "run")
             if config.resume is None:
                 ensure_unused(folder)
@@ -52,6 +54,7 @@ class JobFolders(Callback):
             return
         with _exit_on_mistake():
             _check_command(config, multirun=True)
+            refuse_several_tasks()
             folder = _folder(config, "sweep")
             _refuse_other_grid(folder, config)
             ensure_writable(folder)

@@ -43,6 +43,7 @@ class Fitted:
     best_epoch: int
     seconds: float
     pruned: bool = False
+    stopped_by: str | None = None
 
 
 @dataclass
@@ -93,6 +94,7 @@ def summary_of(results: Results, status: str, error: BaseException | None = None
         "seed": None if config is None else config.seed,
         "epochs": None if fitted is None else fitted.epochs,
         "best_epoch": None if fitted is None else fitted.best_epoch,
+        "stopped_by": None if fitted is None else fitted.stopped_by,
         "seconds": {
             "ingest": None if prepared is None else round(prepared.seconds, 3),
             "fit": None if fitted is None else round(fitted.seconds, 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from brainage.runs.folder import read_summary
 from brainage.system.console import log
 from brainage.system.invocation import command_text
 
-# The one override that `resume` allows.
-_CHANGEABLE = "trainer.max_epochs"
+# The overrides that `resume` allows, besides those of this machine.
+_CHANGEABLE = ("trainer.max_epochs", "trainer.max_time")
 
 
 def given_words(overrides: Any) -> list[str]:
@@ -41,17 +41,17 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
             f"`resume={folder}` must be the folder of a run, with its `config.yaml`, but it {what}. "
             "An interrupted run's last line names its folder."
         )
-    allowed = ("resume=", "code=", f"{_CHANGEABLE}=", "hydra.mode=RUN")
+    allowed = ("resume=", "code=", *(f"{key}=" for key in _CHANGEABLE), "hydra.mode=RUN")
     others = [word for word in overrides if not (word.startswith(allowed) or of_this_machine(word))]
     if others:
+        got, may_change = ", ".join(f"`{word}`" for word in others), " and ".join(_CHANGEABLE)
         raise ResumeError(
-            f"`resume={folder}` resumes a run with its own config; only "
-            f"{_CHANGEABLE} may be changed, but got {', '.join(f'`{word}`' for word in others)}. Leave that out, or "
-            "start a new run."
+            f"`resume={folder}` resumes a run with its own config; only {may_change} may be changed, but got {got}. "
+            "Leave that out, or start a new run."
         )
 
 
-def resumed_config(composed: DictConfig, overrides: Sequence[str], max_epochs: int | None) -> DictConfig:
+def resumed_config(composed: DictConfig, overrides: Sequence[str], asked: Mapping[str, Any]) -> DictConfig:
     """Return the config of the run that ``resume`` names, with this machine's loggers, callbacks and store's place.
 
     Raises a `ConfigError` if it is not a config of this version, or decides what a folder may not decide.
@@ -61,11 +61,11 @@ def resumed_config(composed: DictConfig, overrides: Sequence[str], max_epochs: i
     config = without_strangers(read_config(path), composed, overrides, str(path))
     parse(config)
     config.resume = str(folder)
-    if max_epochs is not None and max_epochs != config.trainer.max_epochs:
-        config.trainer.max_epochs = max_epochs
-        t_max = (config.scheduler or {}).get("T_max")
-        if t_max is not None and t_max != max_epochs:
-            log.warning("scheduler.T_max stays %s, the value at the start of the run.", t_max)
+    t_max, max_epochs = (config.scheduler or {}).get("T_max"), asked.get("trainer.max_epochs")
+    if max_epochs not in (None, config.trainer.max_epochs) and t_max not in (None, max_epochs):
+        log.warning("scheduler.T_max stays %s, the value at the start of the run.", t_max)
+    for key, value in asked.items():
+        OmegaConf.update(config, key, value)
     return config
 
 
@@ -74,22 +74,26 @@ def resume_command(folder: Path) -> str:
     return command_text("train", f"resume={folder}", *(word for word in sys.argv[1:] if of_this_machine(word)))
 
 
-def finished_summary(folder: Path, max_epochs: int | None) -> dict[str, Any] | None:
-    """Return the summary of a finished run; None if it is not finished, or has fewer epochs than `max_epochs`."""
+def finished_summary(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the summary of a finished run; None if it is not finished, or the overrides ask for more training."""
     summary = read_summary(folder)
     if summary is None:
         if (folder / "summary.json").exists():
             log.warning("`%s` cannot be read; it will be rewritten.", folder / "summary.json")
         return None
-    done = summary["status"] == "finished" and (max_epochs is None or max_epochs <= (summary.get("epochs") or 0))
-    return summary if done else None
+    max_epochs, done = asked.get("trainer.max_epochs"), summary.get("epochs") or 0
+    more_epochs = max_epochs is not None and (max_epochs == -1 or max_epochs > done)
+    more_time = "trainer.max_time" in asked and summary.get("stopped_by") == "max_time"
+    return summary if summary["status"] == "finished" and not (more_epochs or more_time) else None
 
 
-def asked_max_epochs(composed: DictConfig, overrides: Sequence[str]) -> int | None:
-    """Return ``trainer.max_epochs`` if the command line sets it; raise a `ConfigError` if that is null."""
-    if not any(word.startswith(f"{_CHANGEABLE}=") for word in overrides):
-        return None
-    value = composed.trainer.max_epochs
-    if value is None:
-        raise ConfigError(f"`{_CHANGEABLE}` must be a number for a resumed run, but got None. Leave it out.")
-    return int(value)
+def asked_changes(composed: DictConfig, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the values of the run that the command line changes; raise a `ConfigError` if one cannot be."""
+    asked = {
+        key: OmegaConf.select(composed, key)
+        for key in _CHANGEABLE
+        if any(word.startswith(f"{key}=") for word in overrides)
+    }
+    if asked.get("trainer.max_epochs", 1) is None:
+        raise ConfigError("`trainer.max_epochs` must be a number for a resumed run, but got None. Leave it out.")
+    return asked

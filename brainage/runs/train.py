@@ -16,7 +16,7 @@ def train(job: Job, results: Results) -> None:
     Raises a `BrainageError` if a step cannot be done, and a `PrunedError` if a sweep's pruner ended the training.
     """
     config, folder = job.config, job.folder
-    if not folder.resumed:  # a resumed run keeps its config.yaml until training continues
+    if not folder.resumed:  # a resumed run begins with its first new epoch
         folder.begin(job.config_text)
     selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=config.evaluate)
     if config.evaluate and config.associations.variables:
@@ -35,6 +35,7 @@ def train(job: Job, results: Results) -> None:
         raise PrunedError(f"pruned after {fitted.epochs} epochs")
     predictions = model.predict(("train", "val", "test") if config.evaluate else ("train", "val"))
     results.scores = score(predictions, config.objective)
+    folder.begin(job.config_text)  # where no epoch was missing
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions)
         results.predictions, results.phenotypes = predictions, selection.phenotypes

@@ -9,8 +9,10 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint, Timer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
@@ -29,7 +31,7 @@ class EpochTable(Callback):
     def __init__(self, path: Path, n_epochs: int = 0) -> None:
         self._path = path
         self._started = 0.0
-        write_epochs(path, [row for row in _rows(path) if int(row[0]) < n_epochs])
+        self._kept: list[list[str]] | None = [row for row in _rows(path) if int(row[0]) < n_epochs]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time, and the learning rate before a scheduler changes it."""
@@ -43,6 +45,10 @@ class EpochTable(Callback):
         seconds = time.perf_counter() - self._started
         values = (train.mse, train.mae, val.mse, val.mae, self._lr)
         row = [trainer.current_epoch, *("" if v is None else repr(float(v)) for v in values), f"{seconds:.4f}"]
+        if self._kept is not None:  # nothing changes before the first epoch is finished
+            write_epochs(self._path, [*self._kept, row])
+            self._kept = None
+            return
         with open_file(self._path, "a", newline="") as file:
             csv.writer(file).writerow(row)
 
@@ -84,6 +90,24 @@ class PruningCallback(Callback):
         last = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
         if prune and not (last or trainer.should_stop):
             self.pruned = trainer.should_stop = True
+
+
+class TimeLimit(Checkpoint):
+    """End the training after the epoch in which `max_time` since this start is over; resuming can continue it.
+
+    A `Checkpoint`, so that it is called after ``last.ckpt`` was written, which therefore does not count as stopped.
+    """
+
+    def __init__(self, max_time: Any) -> None:
+        self._seconds = Timer(max_time).time_remaining()
+        self._started = time.monotonic()
+        self.reached = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare the time; a training that ends here anyway is not ended by it."""
+        last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        self.reached = not last and self._seconds is not None and time.monotonic() - self._started >= self._seconds
+        trainer.should_stop = trainer.should_stop or self.reached
 
 
 class EpochProgress(Callback):

@@ -81,11 +81,11 @@ class Checkpoints(Checkpoint):
     ``last.ckpt`` is written first: if the process is killed before ``best.ckpt`` follows, `restore` writes that.
     """
 
-    def __init__(self, folder: Path, data: str = "", on_start: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, folder: Path, data: str = "", on_epoch: Callable[[], object] = lambda: None) -> None:
         self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
         self.progress = Progress()
         self.began = False
-        self._on_start, self._data, self._clock = on_start, data, 0.0
+        self._on_epoch, self._data, self._clock = on_epoch, data, 0.0
 
     def restore(self) -> bool:
         """Read the progress of an earlier process; return whether it finished an epoch. Raises as `check_data`."""
@@ -106,7 +106,6 @@ class Checkpoints(Checkpoint):
             if not all(set(optimizer.defaults) <= set(group) for group in optimizer.param_groups):
                 raise ValueError("the checkpoint is of another optimizer")
         self.began = True
-        self._on_start()
         self._clock = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -123,6 +122,7 @@ class Checkpoints(Checkpoint):
         if improved:
             progress.best_epoch, progress.best_loss = trainer.current_epoch, float(loss or 0.0)
         trainer.save_checkpoint(self.last, weights_only=False)
+        self._on_epoch()
         if improved:
             self._keep_best()
 

@@ -18,12 +18,15 @@ from torch import nn
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
 from brainage.system.console import log
 from brainage.training.averaging import averaging
-from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback
+from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback, TimeLimit
 from brainage.training.checkpoint import Checkpoints, Progress
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.pruning import ShouldPrune
 from brainage.training.trainer import known_warnings, make_trainer
 from brainage.training.weights import check_fits, read_checkpoint
+
+# What Lightning's own callbacks would do; Lightning's timer ends a training within an epoch, which cannot be resumed.
+_OWN_ARGUMENTS: dict[str, Any] = {"enable_progress_bar": False, "max_time": None}
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,17 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """A network with the best epoch's weights, in evaluation mode; epochs count from 0, seconds are over all starts."""
+    """A network with the best epoch's weights, in evaluation mode; epochs count from 0, seconds are over all starts.
+
+    `stopped_by` is ``max_time`` if that ended the training, otherwise None.
+    """
 
     network: nn.Module
     epochs: int
     best_epoch: int
     seconds: float
     pruned: bool = False
+    stopped_by: str | None = None
 
 
 def fit(
@@ -63,12 +70,12 @@ def fit(
     *,
     loggers: Sequence[Logger] = (),
     data_fingerprint: str = "",
-    on_start: Callable[[], object] = lambda: None,
+    on_epoch: Callable[[], object] = lambda: None,
     should_prune: ShouldPrune | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
-    `build` is called after torch's generator is seeded, `on_start` when training starts or continues. Training
+    `build` is called after torch's generator is seeded, `on_epoch` after each epoch's ``last.ckpt``. Training
     continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted.
 
     Raises
@@ -81,11 +88,12 @@ def fit(
         The validation loss was never finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_start)
+    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_epoch)
     resumed = checkpoints.restore()
     progress = checkpoints.progress
     _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
     pruning = None if should_prune is None else PruningCallback(should_prune)
+    limit = TimeLimit(settings.trainer_arguments.get("max_time"))
     with _seeded(settings.seed), known_warnings():
         network = build()
         _start_output(network, settings.output_bias)
@@ -94,15 +102,16 @@ def fit(
             check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Resuming after epoch %d", progress.epochs - 1)
         trainer = make_trainer(
-            {"default_root_dir": str(folder), **settings.trainer_arguments, "enable_progress_bar": False},
+            {"default_root_dir": str(folder), **settings.trainer_arguments, **_OWN_ARGUMENTS},
             logger=list(loggers) or False,
-            callbacks=_callbacks(settings, folder, checkpoints, pruning),
+            callbacks=[*_callbacks(settings, folder, checkpoints, pruning), limit],
         )
         _train(trainer, module, data, checkpoints, resumed=resumed)
     _check_validated(progress)
     best_epoch = _load_best(module, checkpoints)
     pruned = pruning is not None and pruning.pruned
-    return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned)
+    stopped_by = "max_time" if limit.reached else None
+    return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned, stopped_by)
 
 
 def _train(
@@ -111,9 +120,10 @@ def _train(
     """Train; report what Lightning refuses as a `ConfigError`."""
     try:
         trainer.fit(module, data, ckpt_path=checkpoints.last if resumed else None, weights_only=True)
-    except MisconfigurationException as error:
-        raise ConfigError(f"`trainer`: Lightning refuses to train: {error}") from error
     except Exception as error:
+        misconfigured = isinstance(error, ValueError) and not (checkpoints.began or resumed)
+        if misconfigured or isinstance(error, MisconfigurationException):
+            raise ConfigError(f"`trainer`: Lightning refuses to train: {' '.join(str(error).split())}") from error
         if checkpoints.began or not resumed or isinstance(error, BrainageError):
             raise
         # Lightning and torch raise many kinds of errors for a checkpoint that lacks something.

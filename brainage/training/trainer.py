@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 from torch import nn
 
@@ -44,6 +47,10 @@ def make_trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
     """
     plugins = arguments.get("plugins") or []
     plugins = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
+    if not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+        plugins.append(LightningEnvironment())
+    # Lightning took it from SLURM_PROCID, RANK or LOCAL_RANK: loggers of another rank than 0 write nothing.
+    rank_zero_only.rank = 0  # type: ignore[attr-defined]
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_news)
     try:
         return Trainer(**{**arguments, "plugins": plugins}, **own)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from tests.conftest import FAST, ROOT, Command, Ended, run_command, wait_until
 
@@ -397,3 +398,41 @@ def test_a_model_a_modality_and_an_optimizer_are_added_with_one_file_each(tmp_pa
         check=False,
     )
     assert "A network of one's own." in helped.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trainer.strategy=ddp_spawn"], "`trainer.strategy` must be left at 'auto', but got 'ddp_spawn'"),
+        (
+            ["trainer.val_check_interval=100"],
+            "`trainer`: Lightning refuses to train: `val_check_interval` (100) must be less than or equal",
+        ),
+    ],
+    ids=["strategy", "val_check_interval"],
+)
+def test_a_trainer_argument_that_cannot_work_is_one_message(
+    words: list[str], message: str, run_job: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_job(*FAST, *words)
+    printed = capsys.readouterr()
+    assert message in printed.err and "Traceback" not in printed.out + printed.err
+
+
+def test_the_second_task_of_a_cluster_step_writes_its_loggers_too(
+    run_job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SLURM_PROCID", "RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning's import reads it from these
+    assert run_job(*FAST, "evaluate=false", "logger=tensorboard")["status"] == "finished"
+    assert list((tmp_path / "run0" / "tensorboard").glob("events*"))
+
+
+def test_several_tasks_of_one_run_are_refused(tmp_path: Path) -> None:
+    ended = run_command(tmp_path, "train.py", *FAST, SLURM_NTASKS="2", SLURM_PROCID="1")
+    assert ended.code == 2
+    assert ended.err.startswith("error: `SLURM_NTASKS` must be 1 for a run") and "but got 2" in ended.err
+    assert "sweep=NAME" in ended.err
+    assert not (tmp_path / "outputs").exists()

@@ -23,6 +23,7 @@ from brainage.config.saved import read_config
 from brainage.errors import ConfigError, ResumeError
 from brainage.runs.job import run_job
 from brainage.runs.resume import check_resume
+from brainage.system.signals import Interruption
 from brainage.training.callbacks import EpochTable
 from tests.conftest import ROOT, run_command, wait_until
 
@@ -436,7 +437,10 @@ def test_a_folder_that_cannot_be_resumed_is_refused_and_unchanged(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "seed=3", "model.depth=3"), "only trainer.max_epochs may be changed, but got `seed=3`, `model"),
+        (
+            ("run", "seed=3", "model.depth=3"),
+            "only trainer.max_epochs and trainer.max_time may be changed, but got `seed=3`, `model",
+        ),
         (("run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),
         (("nowhere",), "`resume=.*nowhere` must be the folder of a run.*but it does not exist"),
         ((".",), "must be the folder of a run.*but it has none"),
@@ -456,6 +460,58 @@ def test_the_command_reports_a_refused_resume_and_creates_no_folder(uninterrupte
     assert ended.code == 2
     assert "error: `resume=run`" in ended.err and "`seed=3`" in ended.err
     assert sorted(path.name for path in uninterrupted.iterdir()) == ["outputs", "run"]
+
+
+def test_nothing_of_a_finished_run_changes_before_its_first_new_epoch_is_done(
+    train_in: TrainIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=2")
+
+    def state() -> dict[Path, tuple[int, bytes]]:
+        files = (path for path in run.rglob("*") if path.is_file() and path.name not in (".lock", "train.log"))
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    before = state()
+    train_in(run, f"resume={run}", "trainer.max_epochs=4", die_after=0)  # SIGKILL
+    assert state() == before
+
+    def interrupted(*arguments: object) -> None:
+        raise Interruption(2)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match="130"):
+        patch.setattr(EpochTable, "on_train_epoch_start", interrupted)
+        train_in(run, f"resume={run}", "trainer.max_epochs=4")
+    assert state() == before
+    train_in(run, f"resume={run}", "trainer.max_epochs=4", die_after=1)
+    assert not (run / "summary.json").exists() and "max_epochs: 4" in (run / "config.yaml").read_text()
+    train_in(run, f"resume={run}")
+    assert same_bits(train_in(tmp_path / "plain", *WORDS, "trainer.max_epochs=4"), run)
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "stopped_by"),
+    [
+        (("trainer.max_time=00:00:00:00",), 2, "max_time"),
+        (("trainer.max_time=00:01:00:00", "trainer.max_epochs=3"), 3, None),
+        (("trainer.max_epochs=9",), 2, "max_time"),
+        (("trainer.max_epochs=1",), 1, "max_time"),
+        ((), 1, "max_time"),
+    ],
+)
+def test_a_run_that_max_time_ended_is_finished_and_continues_with_another_limit(
+    words: tuple[str, ...], epochs: int, stopped_by: str | None, train_in: TrainIn, tmp_path: Path
+) -> None:
+    run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=5", "trainer.max_time=00:00:00:00")
+
+    def summary() -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((run / "summary.json").read_text())
+        return values
+
+    first = summary()
+    assert (first["status"], first["epochs"], first["stopped_by"]) == ("finished", 1, "max_time")
+    assert (run / "predictions.csv").exists() and (run / "report.html").exists()
+    train_in(run, f"resume={run}", *words)
+    assert (summary()["status"], summary()["epochs"], summary()["stopped_by"]) == ("finished", epochs, stopped_by)
 
 
 def test_a_finished_run_has_nothing_left_for_fewer_epochs(
