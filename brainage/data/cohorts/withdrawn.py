@@ -129,7 +129,7 @@ def withdrawn_of(roots: Iterable[str | Path], ids: Iterable[str]) -> frozenset[s
 def _read(path: Path) -> frozenset[str]:
     try:
         return frozenset(path.read_text(encoding="utf-8").split("\n")) - {""}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return frozenset()
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
