@@ -166,7 +166,7 @@ def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_thos
     run = only_run(tmp_path)
     excluded = {row["participant_id"]: row["reason"] for row in read(run / "exclusions.csv")}
     assert excluded == {
-        ids[7]: "not a number where a number belongs",
+        ids[7]: "not a number where a number belongs: text in line 1, column 2",
         ids[8]: "too few time points: 489, expected at least 490",
     }
     assert {row["participant_id"] for row in read(run / "splits.csv")} == set(ids) - {ids[i] for i in (3, 4, 7, 8, 9)}
