@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from brainage.reporting.figure import Figure
-from brainage.system.files import write_whole
+from brainage.system.files import as_output_error, write_whole
 from brainage.system.provenance import commit, versions
 
 
@@ -72,7 +72,8 @@ def made_with() -> list[tuple[str, str]]:
 def write_report(folder: Path, page: Page) -> Path:
     """Write ``report.html`` and ``figures/`` into a folder, and return the path of the report."""
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    with as_output_error(figures, ""):
+        figures.mkdir(parents=True, exist_ok=True)
     for section in page.sections:
         for figure in section.figures:
             _write(figures / f"{figure.name}.png", figure.png)

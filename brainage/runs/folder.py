@@ -54,13 +54,11 @@ class RunFolder:
         if self.resumed and not self.began:
             self._waiting[name] = table
             return
-        with as_output_error(self.path):
-            write_csv(self.path / name, table)
+        write_csv(self.path / name, table)
 
     def write_text(self, name: str, text: str) -> None:
         """Write text under this name."""
-        with as_output_error(self.path):
-            write_text(self.path / name, text)
+        write_text(self.path / name, text)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write ``summary.json``, the last file of a run. Numbers that are not finite become null."""

@@ -25,6 +25,7 @@ from brainage.runs.record import Job, Results, summary_of
 from brainage.runs.resume import asked_changes, finished_summary, given_words, resume_command, resumed_config
 from brainage.system.console import log
 from brainage.system.failures import noted
+from brainage.system.files import full_disk_as_output_error
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 from brainage.system.session import say
@@ -70,7 +71,7 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
     """Train, and write a summary in all cases."""
     results, summary = Results(), None
     try:
-        with interruptible():
+        with interruptible(), full_disk_as_output_error():
             config = results.config = parse(composed)
             _check_model(config)
             # Imports pandas and scipy, after configuration errors have been reported.

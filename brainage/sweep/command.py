@@ -17,6 +17,7 @@ from brainage.sweep.processes import is_worker
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
 from brainage.sweep.sweeper import Sweep
+from brainage.system.files import full_disk_as_output_error
 from brainage.system.invocation import same_command
 from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
@@ -38,7 +39,7 @@ def run(
                 "`hydra/launcher` must be basic for a sweep, but got another one. For more processes or machines, "
                 "start the same command several times, or set hydra.sweeper.n_workers."
             )
-        with interruptible():
+        with interruptible(), full_disk_as_output_error():
             return Sweep(context, task, composed, settings, words).run(command)
     except Interruption as stop:
         if not is_worker():

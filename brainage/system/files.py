@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from brainage.errors import OutputError
+from brainage.errors import BrainageError, OutputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +80,17 @@ def remove_partials(folder: Path) -> None:
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file atomically: `write` receives a temporary path in the same folder, which is then renamed."""
-    partial = partial_of(target)
-    try:
-        write(partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a file atomically: `write` receives a temporary path in the same folder, which is then renamed.
+
+    Raises an `OutputError` if it cannot be written.
+    """
+    with as_output_error(target, ""):
+        partial = partial_of(target)
+        try:
+            write(partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -118,14 +122,31 @@ def ensure_writable(path: Path) -> None:
 
 
 @contextmanager
-def as_output_error(path: Path) -> Iterator[None]:
+def as_output_error(path: Path, name: str = "hydra.run.dir=") -> Iterator[None]:
     """Raise an `OSError` as an `OutputError` with one message."""
     try:
         yield
-    except OutputError:
+    except BrainageError:
         raise
     except OSError as error:
-        raise OutputError(
-            f"`hydra.run.dir={path}` cannot be written: {error.strerror or error}. Get permission or make room, or "
-            "choose another place with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun)."
-        ) from None
+        raise _output_error(f"{name}{path}", error) from None
+
+
+@contextmanager
+def full_disk_as_output_error() -> Iterator[None]:
+    """Raise an `OSError` of a full or read-only disk as an `OutputError`, whichever library met it."""
+    try:
+        yield
+    except BrainageError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+            raise
+        raise _output_error(str(error.filename or "the output folder"), error) from None
+
+
+def _output_error(name: str, error: OSError) -> OutputError:
+    return OutputError(
+        f"`{name}` cannot be written: {error.strerror or error}. Get permission or make room, or choose another place "
+        "with hydra.run.dir=DIR (hydra.sweep.dir=DIR with --multirun, or --out DIR)."
+    )

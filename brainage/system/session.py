@@ -8,11 +8,15 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
 from brainage.errors import BrainageError
 from brainage.system.console import log, terminal_text
+from brainage.system.files import ensure_writable, full_disk_as_output_error
 from brainage.system.redaction import redacted
 from brainage.system.signals import Interruption, interruptible
 
@@ -27,7 +31,7 @@ def say(error: BrainageError) -> None:
 def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
     """Run a command without Hydra and return its exit code; a mistake or a signal becomes one message."""
     try:
-        with interruptible():
+        with interruptible(), full_disk_as_output_error():
             return work()
     except Interruption as stop:
         print(f"\n{stop}; {if_stopped}", file=sys.stderr)
@@ -35,6 +39,18 @@ def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
     except BrainageError as error:
         print(terminal_text(f"error: {error}"), file=sys.stderr)
         return error.exit_code
+
+
+class OutputFolder(Callback):
+    """Creates a command's output folder, or says why it cannot be written, before Hydra does."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the folder; Hydra would turn what is raised here into a warning."""
+        try:
+            ensure_writable(Path(config.hydra.run.dir))
+        except BrainageError as error:
+            print(terminal_text(f"error: {error}"), file=sys.stderr)
+            sys.exit(error.exit_code)
 
 
 def carry_out(work: Callable[[Path], None]) -> None:
@@ -47,7 +63,7 @@ def carry_out(work: Callable[[Path], None]) -> None:
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        with interruptible():
+        with interruptible(), full_disk_as_output_error():
             work(folder)
         return
     except Interruption as stop:

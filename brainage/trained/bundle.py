@@ -20,7 +20,7 @@ from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import METHODS, Correction
 from brainage.evaluation.training_stats import Spread
-from brainage.system.files import ensure_writable, write_text, write_whole
+from brainage.system.files import as_output_error, remove_partials, write_text, write_whole
 from brainage.trained.card import model_card
 from brainage.trained.network import Trained, checked_architecture
 
@@ -44,17 +44,27 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
 
     Raises an `OutputError` if the folder is not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it is not. Choose another.")
+    _check_unused(folder)
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
     shown = yaml.safe_dump(_without_private(config), sort_keys=False)
     card = model_card(trained, config)
-    ensure_writable(folder)
+    with as_output_error(folder, "--out "):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_partials(folder)
     write_whole(folder / _WEIGHTS, lambda path: path.write_bytes(weights))
     write_text(folder / _CONFIG, shown)
     write_text(folder / _CARD, card)
     write_text(folder / MANIFEST, manifest)  # last: it makes the folder a bundle
+
+
+def _check_unused(folder: Path) -> None:
+    """Raise an `OutputError` unless a folder is new, empty, or what a killed export has left."""
+    unfinished = {_WEIGHTS, _CONFIG, _CARD}
+    with as_output_error(folder, "--out "):
+        names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    if any(name not in unfinished and not name.endswith(".partial") for name in names):
+        raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it is not. Choose another.")
 
 
 def _manifest(trained: Trained) -> dict[str, Any]:
