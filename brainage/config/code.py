@@ -109,5 +109,10 @@ def own_class(key: str, name: str, accept: Callable[[type], bool]) -> type | Non
 
 
 def is_own(target: str) -> bool:
-    """Return whether a ``_target_`` is defined in loaded code."""
-    return any(target.startswith(f"{module.__name__}.") for module in _LOADED)
+    """Return whether a ``_target_`` is defined in loaded code; what that code imports is not its own."""
+    place, _, name = target.rpartition(".")
+    for own in (module.__name__ for module in _LOADED):
+        if f"{place}.".startswith(f"{own}.") and place in sys.modules:
+            defined = getattr(vars(sys.modules[place]).get(name), "__module__", None)
+            return f"{defined}.".startswith(f"{own}.")
+    return False
