@@ -132,15 +132,6 @@ def open_loggers(entries: dict[str, Any], values: dict[str, Any]) -> Iterator[li
                 finish()
 
 
-def _refuse_links(save_dir: Path, name: Any) -> None:
-    """Refuse links in the folders of a logger; W&B links to its cache in a new folder of each start."""
-    wandb = save_dir / "wandb"
-    children = [wandb, *(wandb.iterdir() if wandb.is_dir() else ())]
-    refuse_links(*(path for path in children if path.is_symlink()))
-    if name:
-        refuse_links(Path(save_dir, *Path(str(name)).parts[:1]))
-
-
 def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> Logger:
     if entry.get("log_model"):
         raise ConfigError(
@@ -148,7 +139,8 @@ def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> 
             "folder. Upload them from there."
         )
     if entry.get("save_dir"):
-        _refuse_links(Path(entry["save_dir"]), entry.get("name"))
+        parts = [Path(str(value)).parts[:1] for value in (entry.get("name"), "wandb") if value]
+        refuse_links(*(Path(entry["save_dir"], *part) for part in parts))
     logger: Logger = instance(f"logger.{name}", entry)
     try:
         logger.log_hyperparams(values)

@@ -54,11 +54,16 @@ def open_file(path: Path, mode: str = "r", *, limit: int | None = None, **text: 
 
 
 def refuse_links(*places: Path) -> None:
-    """Raise an `OutputError` if one of these, or anything in it, is a link that leads out of its folder."""
+    """Raise an `OutputError` if one of these, or anything in it, is a link that leads out of its folder.
+
+    The folders in `wandb` are not searched: W&B makes one for each start, with links to its cache.
+    """
     for place in places:
         within = os.path.realpath(place.parent)
         for path in [place, *([] if place.is_symlink() else place.rglob("*"))]:
-            if path.is_symlink() and os.path.commonpath([within, os.path.realpath(path)]) != within:
+            if not path.is_symlink() or "wandb" in path.relative_to(place.parent).parts[:-2]:
+                continue
+            if os.path.commonpath([within, os.path.realpath(path)]) != within:
                 raise OutputError(
                     f"`{path}` must be in the run's folder, but is a link to `{os.path.realpath(path)}`, where nothing "
                     "is written. Remove the link, or choose another folder."
