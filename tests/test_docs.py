@@ -118,7 +118,7 @@ def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
     name, *words = composable()[text]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        parse_as(compose(name, words), COMMAND_SCHEMAS[name])
+        assert isinstance(parse_as(compose(name, words), COMMAND_SCHEMAS[name]), COMMAND_SCHEMAS[name])
 
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES], ids=lambda page: str(page.relative_to(ROOT)))

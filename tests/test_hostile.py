@@ -19,7 +19,7 @@ LIGHTNING = "pytorch_lightning"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of one epoch, in a folder that is the working directory of whoever made it."""
+    """A finished run of one epoch, in a folder that is the working directory of the command that made it."""
     folder = tmp_path_factory.mktemp("stranger")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -21,7 +21,7 @@ from brainage.errors import EvaluationError, StoreError
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
 from brainage.reporting.page import write_report
 from brainage.system.console import log, show_table
-from brainage.system.files import write_whole
+from brainage.system.files import write_csv, write_text, write_whole
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _write(
         ("time.csv", found.time_table()),
         ("participants.csv", found.participants_table()),
     ):
-        write_whole(folder / file_name, lambda path, table=table: table.to_csv(path, index=False))  # type: ignore[misc]
+        write_csv(folder / file_name, table)
 
     def write_arrays(path: Path) -> None:
         with path.open("wb") as file:
@@ -163,7 +163,7 @@ def _write(
 
     write_whole(folder / "maps.npz", write_arrays)
     record = {"network": str(trained.folder), "people": name, "n_available": n_available, **found.facts()}
-    write_whole(folder / "explanation.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    write_text(folder / "explanation.json", json.dumps(record, indent=2) + "\n")
     modality = trained.modality
     numbers = ", ".join(str(number) for number in found.components)
     facts = [

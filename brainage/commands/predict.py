@@ -26,7 +26,7 @@ from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.read import excluded_jobs, run_folders
 from brainage.system.console import log, show_table
-from brainage.system.files import write_csv, write_whole
+from brainage.system.files import write_csv, write_text
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
         "gap_correction": config.gap_correction or "as in the run",
         "notes": predictions.notes,
     }
-    write_whole(folder / "prediction.json", lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    write_text(folder / "prediction.json", json.dumps(record, indent=2) + "\n")
 
 
 def _show(predictions: _Predictions, folder: Path) -> None:

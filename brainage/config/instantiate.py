@@ -12,7 +12,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
 from brainage.config.code import is_own
-from brainage.config.saved import has_interpolation
+from brainage.config.saved import refuse_interpolation, targets_in
 from brainage.errors import ConfigError
 from brainage.system.console import log
 from brainage.system.files import CONFIGS, refuse_links
@@ -65,13 +65,9 @@ def check_targets(config: Any, source: Path) -> None:
         It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
         optimizers or schedulers or Lightning's classes; or it is not resolved.
     """
-    if has_interpolation(config):
-        raise ConfigError(
-            f"`{source}` must contain values, as a run writes them, but one refers to something else (`${{...}}`). "
-            "Restore it, or start a new run."
-        )
-    known = {target for path in CONFIGS.rglob("*.yaml") for target in _targets(_plain(OmegaConf.load(path)))}
-    for target in _targets(config):
+    refuse_interpolation(config, source)
+    known = {target for path in CONFIGS.rglob("*.yaml") for _, target in targets_in(_plain(OmegaConf.load(path)))}
+    for _, target in targets_in(config):
         trusted = any(is_class_of(package, target) for package in _TRUSTED)
         if target not in known and not is_own(target) and not trusted:
             raise ConfigError(
@@ -82,17 +78,6 @@ def check_targets(config: Any, source: Path) -> None:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False)
-
-
-def _targets(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from _targets(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _targets(value)
 
 
 def is_class_of(package: str, target: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydra import compose
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainage.config.code import is_own
 from brainage.config.instantiate import is_class_of
 from brainage.config.overrides import leaves, quoted
-from brainage.config.saved import has_interpolation
+from brainage.config.saved import refuse_interpolation, targets_in
 from brainage.errors import ConfigError
 from brainage.system.console import printable
 
@@ -53,11 +53,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
         something by ``_target_`` other than torch's optimizers and schedulers and the user's own code; or it is not
         resolved.
     """
-    if has_interpolation(OmegaConf.to_container(saved, resolve=False)):
-        raise ConfigError(
-            f"`{source}` must contain values, as a run writes them, but one refers to something else (`${{...}}`). "
-            "Restore it, or start a new run."
-        )
+    refuse_interpolation(OmegaConf.to_container(saved, resolve=False), source)
     given, kept = {_key(word) for word in words}, saved.copy()
     for key, unused in _KEYS.items():
         value, own = _plain(saved, key), _plain(composed, key)
@@ -71,7 +67,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
         OmegaConf.update(kept, key, value, merge=False)
     if isinstance(saved.logger, DictConfig):
         kept.logger = _loggers(_plain(saved, "logger"), composed, given, source)
-    for key, target in _targets(OmegaConf.to_container(saved, resolve=False)):
+    for key, target in targets_in(OmegaConf.to_container(saved, resolve=False)):
         group = key.partition(".")[0]
         allowed = group in ("optimizer", "scheduler") and (is_own(target) or is_class_of("torch.optim.", target))
         if not (allowed or group == "logger" or any(key.startswith(own) for own in _KEYS)):
@@ -145,16 +141,4 @@ def _plain(config: DictConfig, key: str) -> Any:
 
 def _target(value: Any) -> str:
     """Return the first ``_target_`` in a value, or nothing."""
-    return next((target for _, target in _targets(value)), "")
-
-
-def _targets(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield what a value names by ``_target_``, after the dotted key of where it does."""
-    if isinstance(value, dict):
-        if "_target_" in value:
-            yield prefix.rstrip("."), str(value["_target_"])
-        for name, inner in value.items():
-            yield from _targets(inner, f"{prefix}{name}.")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _targets(inner, prefix)
+    return next((target for _, target in targets_in(value)), "")

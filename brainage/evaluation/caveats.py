@@ -48,7 +48,7 @@ def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, cho
 
 
 def implausible(predicted: pd.Series) -> list[str]:
-    """Return a note on predicted ages that nobody has."""
+    """Return a note on impossible predicted ages."""
     n_odd = int(((predicted < 0) | (predicted > _MAX_AGE)).sum())
     if not n_odd:
         return []

@@ -61,48 +61,62 @@ class Results:
 
 def summary_of(results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
     """Return ``summary.json``, always with all keys; unknown values are None."""
-    config, prepared, fitted, scores = results.config, results.prepared, results.fitted, results.scores
-    counts: Mapping[Any, Any] = {}
-    if prepared is not None:
-        counts = prepared.participants.table["split"].value_counts().to_dict()
+    config, fitted, scores = results.config, results.fitted, results.scores
     metrics = {} if scores is None else scores.metrics
+    means = {} if scores is None else scores.mean_mae
     return {
         "status": status,
         "reason": None if error is None else reason_of(error),
         "error": None if error is None else type(error).__name__,
         "notes": [],
-        "objective": {
-            "name": None if config is None else config.objective,
-            "value": None if scores is None else scores.objective,
-        },
+        "objective": {"name": _known(config, "objective"), "value": _known(scores, "objective")},
         "metrics": {part: metrics.get(part, dict.fromkeys(METRICS)) for part in PARTS},
-        "baseline": {
-            part: {"mae": None if scores is None else scores.mean_mae.get(part)} for part in PARTS if part != "train"
-        },
-        "n": {part: None if prepared is None else int(counts.get(part, 0)) for part in PARTS},
+        "baseline": {part: {"mae": means.get(part)} for part in PARTS if part != "train"},
+        **_participants(results),
         "model": {
             "name": None if config is None else config.model_value("name"),
-            "parameters": None if fitted is None else fitted.parameters,
-            "encoder_parameters": None if fitted is None else fitted.encoder_parameters,
+            "parameters": _known(fitted, "parameters"),
+            "encoder_parameters": _known(fitted, "encoder_parameters"),
         },
-        "cohort": {
-            "name": None if config is None else config.cohort.name,
-            "fingerprint": None if prepared is None else prepared.participants.store.fingerprint,
-            "n_participants": None if prepared is None else len(prepared.participants),
-            "n_excluded": None if prepared is None else len(prepared.participants.store.excluded),
-        },
-        "seed": None if config is None else config.seed,
-        "epochs": None if fitted is None else fitted.epochs,
-        "best_epoch": None if fitted is None else fitted.best_epoch,
-        "stopped_by": None if fitted is None else fitted.stopped_by,
+        "seed": _known(config, "seed"),
+        "epochs": _known(fitted, "epochs"),
+        "best_epoch": _known(fitted, "best_epoch"),
+        "stopped_by": _known(fitted, "stopped_by"),
         "seconds": {
-            "ingest": None if prepared is None else round(prepared.seconds, 3),
-            "fit": None if fitted is None else round(fitted.seconds, 3),
+            "ingest": _seconds(results.prepared),
+            "fit": _seconds(fitted),
             "total": round(time.monotonic() - results.started, 3),
         },
         "versions": versions(),
         "commit": commit(),
     }
+
+
+def _participants(results: Results) -> dict[str, Any]:
+    """Return the participants' counts, in the parts of the split and in the cohort."""
+    name = None if results.config is None else results.config.cohort.name
+    if results.prepared is None:
+        unknown = dict.fromkeys(("fingerprint", "n_participants", "n_excluded"))
+        return {"n": dict.fromkeys(PARTS), "cohort": {"name": name, **unknown}}
+    participants = results.prepared.participants
+    counts = participants.table["split"].value_counts()
+    return {
+        "n": {part: int(counts.get(part, 0)) for part in PARTS},
+        "cohort": {
+            "name": name,
+            "fingerprint": participants.store.fingerprint,
+            "n_participants": len(participants),
+            "n_excluded": len(participants.store.excluded),
+        },
+    }
+
+
+def _known(step: object, name: str) -> Any:
+    return None if step is None else getattr(step, name)
+
+
+def _seconds(step: Prepared | Fitted | None) -> float | None:
+    return None if step is None else round(step.seconds, 3)
 
 
 def reason_of(error: BaseException) -> str:

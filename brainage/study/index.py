@@ -18,7 +18,7 @@ from brainage.reporting.text import number
 from brainage.study.plan import SIZES, Step
 from brainage.study.record import StudyRecord
 from brainage.system.console import bytes_text
-from brainage.system.files import write_whole
+from brainage.system.files import write_text
 
 
 def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
@@ -38,8 +38,8 @@ def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
         done = [step for step in of_stage if step.label in record.done]
         sections.append(Section(title, [question], [table(done)], links=links))
     page = Page("The study", lead, [*sections, Section("What was run", tables=[Table((), about, text=True)])])
-    target, html = out / "index.html", page.html()
-    write_whole(target, lambda path: path.write_text(html, encoding="utf-8"))
+    target = out / "index.html"
+    write_text(target, page.html())
     return target
 
 

@@ -15,7 +15,7 @@ import psutil
 
 from brainage.errors import StudyStepError
 from brainage.system.console import log
-from brainage.system.files import open_file, write_whole
+from brainage.system.files import open_file, write_text
 from brainage.system.signals import uninterrupted
 
 # Seconds that a command has to end after SIGTERM.
@@ -68,7 +68,7 @@ def step_error(label: str, words: Sequence[str], code: int, log_file: Path) -> S
 def _write_note(path: Path, pid: int) -> None:
     with suppress(psutil.Error):  # it has ended already
         text = json.dumps({"pid": pid, "begun": psutil.Process(pid).create_time()}) + "\n"
-        write_whole(path, lambda partial: partial.write_text(text))
+        write_text(path, text)
 
 
 def stop_leftover(note: Path) -> None:

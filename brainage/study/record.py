@@ -11,7 +11,7 @@ from pathlib import Path
 from brainage.errors import StudyError
 from brainage.study.plan import Step
 from brainage.system.console import log
-from brainage.system.files import write_whole
+from brainage.system.files import write_text
 
 
 @dataclass
@@ -25,8 +25,7 @@ class StudyRecord:
 
     def write(self, out: Path) -> None:
         """Write ``study.json``."""
-        text = json.dumps(vars(self), indent=2) + "\n"
-        write_whole(out / "study.json", lambda path: path.write_text(text))
+        write_text(out / "study.json", json.dumps(vars(self), indent=2) + "\n")
 
     def shown_overrides(self) -> str:
         """Return the overrides as text."""

@@ -13,7 +13,7 @@ from brainage.sweep.page import write_page
 from brainage.sweep.results import LOCK, sweep_result, write_trials
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import reports_objective, search_space
-from brainage.system.files import write_whole
+from brainage.system.files import write_text
 
 
 def finish_sweep(
@@ -28,7 +28,7 @@ def finish_sweep(
         if result.best:
             target, text = folder / "experiment" / "best.yaml", experiment(result.best[0])
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(target, lambda path: path.write_text(text))
+            write_text(target, text)
         result.show()
         print(f"Trials: {folder / 'trials.csv'}")
         print(f"Report: {write_page(study, settings, result, folder)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,10 @@ def test_what_cannot_be_made_is_one_line_with_key_target_and_cause(value: dict[s
     ["torch.optim.AdamW", "torch.optim.lr_scheduler.StepLR", "pytorch_lightning.callbacks.LearningRateMonitor"],
 )
 def test_a_saved_config_may_name_classes_of_torch_and_lightning(target: str) -> None:
-    check_targets({"trainer": {"callbacks": [{"_target_": target}]}}, SOURCE)
+    config = {"trainer": {"callbacks": [{"_target_": target}]}}
+    check_targets(config, SOURCE)
+    with pytest.raises(ConfigError, match=re.escape(f"{target}s")):
+        check_targets({"trainer": {"callbacks": [{"_target_": f"{target}s"}]}}, SOURCE)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from brainage.data.cohorts.ids import read_ids
-from brainage.errors import CohortError, StoreError
+from brainage.errors import BrainageError, CohortError, StoreError
 from brainage.system.console import log
-from brainage.system.files import OWN_CONFIGS, write_whole
+from brainage.system.files import OWN_CONFIGS, write_text
 from brainage.system.keys import make_key, read_key
 
 MARKS = "withdrawn.txt"
@@ -88,11 +88,10 @@ def mark_withdrawn(root: Path, ids: Collection[str]) -> int:
         new = {_mark(key, one) for one in ids}
         with FileLock(root / f".{MARKS}.lock"):
             known = _read(path)
-            text = "".join(f"{mark}\n" for mark in sorted(known | new))
-            write_whole(path, lambda partial: partial.write_text(text))
+            write_text(path, "".join(f"{mark}\n" for mark in sorted(known | new)))
+    except BrainageError:
+        raise
     except OSError as error:
-        if isinstance(error, StoreError):
-            raise
         raise StoreError(
             f"`{path}` or its key `{KEY}` cannot be written: {error.strerror or error}. Get permission or make room, "
             "and run the command again."
@@ -111,18 +110,15 @@ def withdrawn_of(roots: Iterable[str | Path], ids: Iterable[str]) -> frozenset[s
     known = {root: marks for root in map(Path, roots) if (marks := _read(root / MARKS))}
     if not known:
         return frozenset()
-    key = read_key(KEY)
-    own = _name(key) if key is not None else ""
+    key = read_key(KEY) or b""
     for root, marks in known.items():
-        n_foreign = sum(not mark.startswith(f"{own} ") for mark in marks) if own else len(marks)
-        if n_foreign:
+        if n_foreign := sum(not mark.startswith(f"{_name(key)} ") for mark in marks):
             raise StoreError(
                 f"`{root / MARKS}` marks {n_foreign} withdrawn participants with another key than `{KEY}`, so they "
                 "cannot be recognised. Copy the key of the user who ran `brainage store purge`, or remove that file "
                 "and run the purge again with the list of ids."
             )
     everything = frozenset().union(*known.values())
-    assert key is not None
     return frozenset(one for one in ids if _mark(key, one) in everything)
 
 

@@ -32,14 +32,14 @@ COMMANDS = [
     Case("stores that are not there", r"`--root nowhere` must be an existing folder", (*STORE, "verify", "--root", "nowhere")),
     Case("a file for stores", r"`--root ukb.csv` must be an existing folder", (*STORE, "list", "--root", "ukb.csv")),
     Case("a verb that is none", r"argument list\|verify\|purge: invalid choice: 'remove'", (*STORE, "remove")),
-    Case("a purge of nobody", r"the following arguments are required: --ids", (*STORE, "purge")),
+    Case("a purge without ids", r"the following arguments are required: --ids", (*STORE, "purge")),
     Case("a purge without its list", r"The list of ids `gone.txt` cannot be read: No such file", (*STORE, "purge", "--ids", "gone.txt")),
     Case("a purge of two ids a line", r"Line 1 of `gone.txt` is not one id", (*STORE, "purge", "--ids", "gone.txt"), put("gone.txt", f"{IDS[0]},{IDS[1]}\n")),
     Case("a purge by bytes", r"The list of ids `gone.txt` is not UTF-8 text", (*STORE, "purge", "--ids", "gone.txt"), put("gone.txt", bytes(range(128, 256)))),
     Case("a purge of runs that are not there", r"`--outputs nowhere` must be an existing folder", (*STORE, "purge", "--ids", "gone.txt", "--outputs", "nowhere"), put("gone.txt", "1\n")),
     Case("a file to simulate into", r"`--out ukb.csv` cannot be made into a folder: File exists", (*SIMULATED, "ukb.csv")),
     Case("a full folder to simulate into", r"`--out full` must be a new or an empty folder, but it has files", (*SIMULATED, "full"), put("full/notes.txt", "")),
-    Case("a simulation of nobody", r"`--participants` must be at least 1, but got 0", (*SIMULATED, "new", "--participants", "0")),
+    Case("a simulation without participants", r"`--participants` must be at least 1, but got 0", (*SIMULATED, "new", "--participants", "0")),
     Case("a simulation of no layout", r"the following arguments are required: --layout", ("-m", "brainage.data.simulated", "--out", "new", "--participants", "3")),
 ]  # fmt: skip
 
