@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from omegaconf import DictConfig, open_dict
 from brainage.commands import store
 from brainage.config.hydra import register
 from brainage.runs import job as jobs
-from tests.forked import run_python
+from tests.forked import FORKS, run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,7 +71,7 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
     commands = {path.name for path in ROOT.glob("*.py")}
     words = [str(ROOT / word) if word in commands else word for word in arguments]
     if not environment and (words[0] == "-m" or words[0].endswith(".py")):
-        return _run_in_fork(folder, words)
+        return Started(folder, *words).wait()
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -85,21 +84,27 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-# One server of forks for a whole test process: also for tests that start processes themselves.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.forked"])
+class Started:
+    """A command that runs, in a fork."""
 
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._outputs = tempfile.TemporaryDirectory()
+        self.out, self.err = (Path(self._outputs.name) / name for name in ("out", "err"))
+        self.process = FORKS.Process(target=run_python, args=([*words], folder, self.out, self.err))
+        self.process.start()
 
-def _run_in_fork(folder: Path, words: list[str]) -> Ended:
-    with tempfile.TemporaryDirectory() as outputs:
-        out, err = Path(outputs) / "out", Path(outputs) / "err"
-        process = FORKS.Process(target=run_python, args=(words, folder, out, err))
-        process.start()
-        process.join(240)
-        if process.exitcode is None:
-            process.kill()
-            raise TimeoutError(f"{words} did not end in 240 s")
-        return Ended(process.exitcode, out.read_text(), err.read_text())
+    def send_signal(self, signum: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signum)
+
+    def wait(self, seconds: float = 240) -> Ended:
+        """Return how it ended; kill it and raise a `TimeoutError` if it does not end in time."""
+        with self._outputs:
+            self.process.join(seconds)
+            if self.process.exitcode is None:
+                self.process.kill()
+                raise TimeoutError(f"a command did not end in {seconds} s")
+            return Ended(self.process.exitcode, self.out.read_text(), self.err.read_text())
 
 
 @pytest.fixture

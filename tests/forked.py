@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import runpy
 import sys
-from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
 import brainage
 
+# One server of forks for a whole test process: also for tests that start processes themselves.
+FORKS = multiprocessing.get_context("forkserver")
 # `__main__` is imported by each command.
-for module in walk_packages(brainage.__path__, "brainage."):
-    if not module.name.endswith("__main__"):
-        import_module(module.name)
+MODULES = [module.name for module in walk_packages(brainage.__path__, "brainage.")]
+FORKS.set_forkserver_preload([name for name in MODULES if not name.endswith("__main__")])
 
 
 def run_python(words: list[str], folder: Path, out: Path, err: Path) -> None:

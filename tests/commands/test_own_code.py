@@ -65,7 +65,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def brainage(folder: Path, *words: str) -> Ended:
-    return run_command(folder, "-m", "brainage", *words, PYTHONWARNINGS="default")
+    return run_command(folder, "-m", "brainage", *words)
 
 
 def test_own_code_trains_and_predicts_and_resumes(study: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-from tests.conftest import FAST, ROOT, Command, Ended, run_command, wait_until
+from tests.conftest import FAST, ROOT, Command, Ended, Started, run_command, wait_until
 
 METRICS = {"mae", "mse", "rmse", "r2", "pearson_r"}
 
@@ -330,15 +330,13 @@ def test_a_gpu_that_is_not_here_is_refused_before_anything_is_read(command: Comm
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so(signum: int, code: int, tmp_path: Path) -> None:
     words = [*FAST, "trainer.max_epochs=100000", "patience=100000"]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    started = Started(tmp_path, str(ROOT / "train.py"), *words)
     wait_until(lambda: list(tmp_path.glob("outputs/train/*/*/checkpoints/last.ckpt")))
     assert not list(tmp_path.glob("outputs/train/*/*/summary.json"))  # never while it runs
-    process.send_signal(signum)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert b"Traceback" not in err
+    started.send_signal(signum)
+    ended = started.wait(60)
+    assert ended.code == code
+    assert "Traceback" not in ended.err
     run = only_run(tmp_path)
     assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
     torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainage.errors import ResumeError
 from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import collect, varied_overrides
-from tests.conftest import FAST, ROOT, Ended, run_command
+from tests.conftest import FAST, ROOT, Ended, Started, run_command, wait_until
 
 SMALL = (*FAST, "evaluate=false")
 GRID = ("train.py", "--multirun", "model.depth=1,2,9", *SMALL, "hydra.sweep.dir=grid")
@@ -62,17 +61,14 @@ def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path,
 
 
 def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_path: Path) -> None:
-    words = ("--multirun", "seed=1,2,3", *SMALL, "trainer.max_epochs=25", "patience=25", "hydra.sweep.dir=grid")
-    command = [sys.executable, str(ROOT / "train.py"), *words]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:  # until the second job trains
-        if line.startswith("epoch 2:") and (tmp_path / "grid" / "1").exists():
-            break
-    process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=120)[1]
-    assert process.returncode == 130
-    assert f"python train.py {' '.join(words)}" in err
+    words = ("--multirun", "seed=1,2,3", *SMALL, "trainer.max_epochs=12", "patience=12", "hydra.sweep.dir=grid")
+    started = Started(tmp_path, str(ROOT / "train.py"), *words)
+    # Until the second job trains.
+    wait_until(lambda: (tmp_path / "grid" / "1" / "checkpoints" / "last.ckpt").exists())
+    started.send_signal(signal.SIGINT)
+    stopped = started.wait(120)
+    assert stopped.code == 130
+    assert f"python train.py {' '.join(words)}" in stopped.err
     first, interrupted = tmp_path / "grid" / "0", tmp_path / "grid" / "1"
     assert json.loads((interrupted / "summary.json").read_text())["status"] == "interrupted"
     before = results(first)
@@ -82,10 +78,10 @@ def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_pat
     assert results(first) == before
     table = read_table(tmp_path / "grid")
     assert [(row["job"], row["status"], row["epochs"]) for row in table] == [
-        (str(job), "finished", "25") for job in range(3)
+        (str(job), "finished", "12") for job in range(3)
     ]
     epochs = [row.split(",")[0] for row in (interrupted / "metrics.csv").read_text().splitlines()[1:]]
-    assert epochs == [str(epoch) for epoch in range(25)]
+    assert epochs == [str(epoch) for epoch in range(12)]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import pytest
 
 from brainage.runs import report
 from brainage.system.signals import Interruption
-from tests.conftest import FAST, FORKS, ROOT
-from tests.forked import run_python
+from tests.conftest import FAST, ROOT
+from tests.forked import FORKS, run_python
 
 RunJob = Callable[..., dict[str, Any]]
 

@@ -25,7 +25,7 @@ from brainage.runs.job import run_job
 from brainage.runs.resume import check_resume
 from brainage.system.signals import Interruption
 from brainage.training.callbacks import EpochTable
-from tests.conftest import ROOT, run_command, wait_until
+from tests.conftest import ROOT, Started, run_command, wait_until
 
 # Dropout of both kinds, batch normalisation and a scheduler with a state: all that a checkpoint must contain.
 WORDS = (
@@ -119,16 +119,16 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "signum", [signal.SIGKILL, *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGINT, signal.SIGTERM))]
 )
 def test_a_run_that_was_stopped_ends_with_the_same_bits(signum: int, uninterrupted: Path, tmp_path: Path) -> None:
-    process = started(tmp_path, *WORDS, "trainer.max_epochs=30", "hydra.run.dir=run")
-    wait_for_epochs(tmp_path / "run", 3, process)
-    process.send_signal(signum)
-    err = process.communicate(timeout=60)[1].decode()
+    command = Started(tmp_path, str(ROOT / "train.py"), *WORDS, "trainer.max_epochs=30", "hydra.run.dir=run")
+    wait_until(lambda: count_lines(tmp_path / "run" / "metrics.csv") > 3)
+    command.send_signal(signum)
+    stopped = command.wait(60)
     if signum == signal.SIGKILL:
         assert not (tmp_path / "run" / "summary.json").exists()
     else:
-        assert process.returncode == 128 + signum
+        assert stopped.code == 128 + signum
         assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "interrupted"
-        assert f"python train.py resume={tmp_path / 'run'}" in err
+        assert f"python train.py resume={tmp_path / 'run'}" in stopped.err
     assert len(metrics(tmp_path / "run")) < 30
     ended = run_command(tmp_path, "train.py", "resume=run")
     assert ended.code == 0, ended.text
@@ -213,12 +213,12 @@ def scheduler(name: str, **arguments: float) -> list[str]:
     "words",
     [
         ("scheduler=cosine",),
-        ("scheduler=none", "optimizer=adam"),
-        (*scheduler("StepLR", step_size=2, gamma=0.5),),
+        pytest.param(("scheduler=none", "optimizer=adam"), marks=pytest.mark.slow),
+        pytest.param((*scheduler("StepLR", step_size=2, gamma=0.5),), marks=pytest.mark.slow),
         (*scheduler("CosineAnnealingWarmRestarts", T_0=2), "optimizer._target_=torch.optim.RMSprop"),
         ("trainer.check_val_every_n_epoch=2", "trainer.accumulate_grad_batches=2"),
         ("trainer.val_check_interval=0.5", "trainer.precision=bf16-mixed"),
-        ("model=simple1dcnn", "modality=ica100", "optimizer=adam"),
+        pytest.param(("model=simple1dcnn", "modality=ica100", "optimizer=adam"), marks=pytest.mark.slow),
     ],
     ids=lambda words: words[0].split(",")[0].rsplit(".", 1)[-1],
 )
