@@ -117,6 +117,15 @@ def positive(key: str, value: object) -> None:
     require(is_number(value) and value > 0, key, "a number above 0", value)  # type: ignore[operator]
 
 
+def paths(key: str, value: object) -> list[str]:
+    """Return the paths that a value names, with ``~`` as the home folder: one, a list, or None."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    named = [expanded(path) for path in listed if isinstance(path, str) and path]
+    holds = len(named) == len(listed) and (named or value is None)
+    require(bool(holds), key, "a file or a list of files", value, f"Use {key}=FILE or {key}=[FILE,FILE].")
+    return named
+
+
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

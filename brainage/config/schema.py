@@ -14,7 +14,19 @@ from typing import Annotated, Any
 from omegaconf import MISSING
 from pydantic import Field
 
-from brainage.config.rules import Count, Dropout, PathText, Seed, Share, checked, choice, is_number, positive, require
+from brainage.config.rules import (
+    Count,
+    Dropout,
+    PathText,
+    Seed,
+    Share,
+    checked,
+    choice,
+    is_number,
+    paths,
+    positive,
+    require,
+)
 from brainage.errors import NamedParticipantError
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
@@ -134,24 +146,42 @@ class SimulatedCohortConfig(CohortConfig):
 
 @checked("cohort")
 @dataclass
-class UkbCohortConfig(CohortConfig):
+class FilesCohortConfig(CohortConfig):
+    """A cohort in files, with a table or several."""
+
+    root: PathText = MISSING
+    phenotypes: Any = None  # OmegaConf has no unions of text and lists
+
+    def __post_init__(self) -> None:
+        """Check the tables."""
+        super().__post_init__()
+        _ = self.tables
+
+    @property
+    def tables(self) -> list[str]:
+        """The paths of the tables."""
+        return paths("cohort.phenotypes", self.phenotypes)
+
+
+@checked("cohort")
+@dataclass
+class UkbCohortConfig(FilesCohortConfig):
     """UK Biobank bulk files and a table.
 
     Parameters
     ----------
     root : str
         Folder of ``<eid>_20227_<instance>_0.zip`` files, or of the same extracted.
-    phenotypes : str or None
-        The table, comma or tab separated, in any of UK Biobank's three column styles; None is for prediction only,
-        where ages may be unknown.
+    phenotypes : str, list of str, or None
+        The table, comma or tab separated, in any of UK Biobank's three column styles, or several that are joined by
+        id; None is for prediction only, where ages may be unknown.
     instance : int
         2: first imaging visit; 3: repeat.
     member : str
         The series' path inside a zip or an extracted folder.
     """
 
-    root: PathText = MISSING
-    phenotypes: PathText | None = MISSING
+    phenotypes: Any = MISSING
     instance: int = 2
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
 
@@ -165,21 +195,19 @@ class UkbCohortConfig(CohortConfig):
 
 @checked("cohort")
 @dataclass
-class BidsCohortConfig(CohortConfig):
+class BidsCohortConfig(FilesCohortConfig):
     """A BIDS-like tree.
 
     Parameters
     ----------
     root : str
         The folder.
-    phenotypes : str or None
-        The table; ``participants.tsv`` of the root by default.
+    phenotypes : str, list of str, or None
+        The table, or several that are joined by id; ``participants.tsv`` of the root by default.
     pattern : str
         Path of a participant's series below the root.
     """
 
-    root: PathText = MISSING
-    phenotypes: PathText | None = None
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
 
 

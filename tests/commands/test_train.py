@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
@@ -148,6 +149,25 @@ def test_uk_biobank_files_train(ukb: Path, style: str, modality: str, query: str
     summary = json.loads((only_run(tmp_path) / "summary.json").read_text())
     assert 15 < summary["cohort"]["n_participants"] < 60
     assert summary["metrics"]["test"]["mae"] > 0
+
+
+def test_phenotypes_may_be_in_several_tables(ukb: Path, tmp_path: Path) -> None:
+    whole = pd.read_csv(ukb / "rap" / "phenotypes.csv", dtype="str")
+    half = ["eid", *whole.columns.drop("eid")[: len(whole.columns) // 2]]
+    whole[half].to_csv(tmp_path / "a.csv", index=False)
+    others = whole[["eid", *whole.columns.difference(half)]]
+    others.sample(frac=1, random_state=1).to_csv(tmp_path / "b.csv", index=False)
+    words = ("train.py", "cohort=ukb", f"cohort.root={ukb / 'rap' / 'bulk'}", *FAST[1:])
+    for table, name in ((ukb / "rap" / "phenotypes.csv", "one"), ("[a.csv,b.csv]", "two")):
+        ended = run_command(tmp_path, *words, f"cohort.phenotypes={table}", f"hydra.run.dir={name}")
+        assert ended.code == 0, ended.text
+    one, two = (pd.read_csv(tmp_path / name / "associations.csv").set_index("variable") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two.loc[one.index], check_exact=True)
+    assert (tmp_path / "one" / "predictions.csv").read_bytes() == (tmp_path / "two" / "predictions.csv").read_bytes()
+    ended = run_command(tmp_path, "report.py", "run=two", "hydra.run.dir=again")
+    assert ended.code == 0, ended.text
+    again = (tmp_path / "again" / "associations.csv").read_bytes()
+    assert again == (tmp_path / "two" / "associations.csv").read_bytes()
 
 
 def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_those_it_excludes(tmp_path: Path) -> None:

@@ -190,6 +190,18 @@ def test_a_value_that_breaks_a_rule_is_refused(override: str, match: str, compos
         parse(composed(override))
 
 
+@pytest.mark.parametrize("value", ["[]", "[a,null]", "{a: b}", "3", "''"])
+def test_tables_are_a_path_or_a_list_of_paths(value: str, composed: Compose) -> None:
+    message = r"`cohort.phenotypes` must be a file or a list of files, but got .*cohort.phenotypes=\[FILE,FILE\]"
+    with pytest.raises(ConfigError, match=message):
+        parse(composed("cohort=bids", "cohort.root=x", f"cohort.phenotypes={value}"))
+
+
+def test_several_tables_may_be_in_the_home_folder(composed: Compose) -> None:
+    config = parse(composed("cohort=bids", "cohort.root=x", "cohort.phenotypes=['~/a.csv',b.csv]"))
+    assert config.cohort.tables == [str(Path.home() / "a.csv"), "b.csv"]
+
+
 def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         run_job("cohort.version=99", *FAST)

@@ -7,14 +7,16 @@ import re
 import string
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, table_without_ages
 from brainage.data.cohorts.folders import file_names, look_into
 from brainage.data.cohorts.ids import bare_id
-from brainage.data.cohorts.tables import check_columns, read_header, unique_names
+from brainage.data.cohorts.joined import CohortTable
+from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
 
@@ -29,8 +31,9 @@ class BidsCohort:
     ----------
     root : Path
         The folder.
-    phenotypes : Path or None, default=None
-        The table, tab or comma separated; by default ``participants.tsv`` in the root.
+    phenotypes : tuple of Path, default=()
+        The table, tab or comma separated, or several that are joined by id. By default ``participants.tsv`` in the
+        root.
     pattern : str
         Path of a participant's series below the root. If that file does not exist, one of the same name that ends in
         ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy`` is used.
@@ -40,7 +43,7 @@ class BidsCohort:
     """
 
     root: Path
-    phenotypes: Path | None = None
+    phenotypes: tuple[Path, ...] = ()
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
     need_ages: bool = True
 
@@ -54,14 +57,9 @@ class BidsCohort:
             )
 
     @property
-    def table(self) -> Path:
-        """The table's path."""
-        return self.phenotypes if self.phenotypes is not None else self.root / "participants.tsv"
-
-    @property
     def label(self) -> str:
         """The table's name in messages."""
-        return f"`{self.table}`"
+        return self._table.label
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Read the table; ``n/a`` and empty cells are missing. See CohortReader."""
@@ -69,17 +67,17 @@ class BidsCohort:
         if self._has_no_table():
             check_columns(asked, [], f"`{self.root}` has no participants.tsv, which")
             return table_without_ages(self._ids_of_files())
-        header = read_header(self.table)
+        header = self._table.names
         needed = ["participant_id", "age"] if self.need_ages else ["participant_id"]
         check_columns([*needed, *asked], header, self.label)
         standard = {name: name for name in STANDARD_COLUMNS if name in header}
-        return read_cohort_table(self.table, standard, asked, self.label, phenotype)
+        return self._table.read(standard, asked, phenotype)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""
         if self._has_no_table():
             return []
-        return unique_names(read_header(self.table), STANDARD_COLUMNS, self.label)
+        return unique_names(self._table.names, STANDARD_COLUMNS, self.label)
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an id that would lead out of the root has none. See CohortReader."""
@@ -101,11 +99,15 @@ class BidsCohort:
                     break
         return scans
 
+    @cached_property
+    def _table(self) -> CohortTable:
+        return CohortTable(self.phenotypes or (self.root / "participants.tsv",))
+
     def _has_no_table(self) -> bool:
-        if self.phenotypes is not None:
+        if self.phenotypes:
             return False
         self._check_root()
-        return not self.need_ages and not self.table.exists()
+        return not self.need_ages and not self._table.paths[0].exists()
 
     def _ids_of_files(self) -> set[str]:
         """Return the ids of all files, of any dimensionality, from the first level of the pattern that has an id."""

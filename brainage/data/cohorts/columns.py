@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brainage.data.cells import kind_of
 from brainage.data.cohorts.ids import bare_id, is_rounded
-from brainage.data.cohorts.tables import read_columns, row_list
+from brainage.data.cohorts.tables import row_list
 from brainage.errors import CohortError
 from brainage.system.redaction import register
 
@@ -50,20 +49,6 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
             # pandas writes the code 11025 as 11025.0 where a cell of the column is empty.
             table[name] = labels(columns[name]).str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     return pd.DataFrame({name: table[name] for name in STANDARD_COLUMNS if name in table})
-
-
-def read_cohort_table(
-    path: Path,
-    sources: Mapping[str, str],
-    phenotypes: Sequence[str],
-    label: str,
-    parse: Callable[[pd.Series], pd.Series],
-) -> pd.DataFrame:
-    """Read the standard columns, given each one's name in the file, and phenotypes; without ages, these are NaN."""
-    text = read_columns(path, [*sources.values(), *phenotypes])
-    table = standard_table({standard: text[name] for standard, name in sources.items()}, label)
-    table = table.assign(**{name: parse(text[name]) for name in phenotypes})
-    return table if "age" in table else table.assign(age=math.nan)
 
 
 def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:

@@ -82,10 +82,10 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
     if isinstance(cohort, SimulatedCohortConfig):
         return _simulated(cohort, modality)
     if isinstance(cohort, UkbCohortConfig | BidsCohortConfig):
-        root, phenotypes = Path(cohort.root), Path(cohort.phenotypes) if cohort.phenotypes is not None else None
+        root, phenotypes = Path(cohort.root), tuple(map(Path, cohort.tables))
         if isinstance(cohort, BidsCohortConfig):
             return BidsCohort(root=root, phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
-        if phenotypes is None and need_ages:
+        if need_ages and not phenotypes:
             raise ConfigError(
                 "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
                 "cohort.phenotypes=FILE; without ages, participants can only be predicted (predict.py)."

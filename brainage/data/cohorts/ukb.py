@@ -9,13 +9,15 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, read_cohort_table, table_without_ages
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, table_without_ages
 from brainage.data.cohorts.folders import is_kind, look_into
-from brainage.data.cohorts.tables import check_columns, read_header
+from brainage.data.cohorts.joined import CohortTable
+from brainage.data.cohorts.tables import check_columns
 from brainage.data.cohorts.ukb_columns import UkbHeader
 from brainage.data.store.series import FileScan, Scan, ZipScan
 from brainage.errors import MissingPathError
@@ -36,9 +38,9 @@ class UkbCohort:
     root : Path
         Folder of ``<eid>_20227_<instance>_0.zip`` files or folders of that name (at instance 2 also ``<eid>``),
         directly or in two-digit folders as on the Research Analysis Platform.
-    phenotypes : Path or None
-        The table, comma or tab separated, gzipped or not, in any of the column styles. None where ages are not
-        needed: every participant with a scan is read.
+    phenotypes : tuple of Path
+        The table, comma or tab separated, gzipped or not, in any of the column styles, or several that are joined by
+        id. Without one, where ages are not needed, every participant with a scan is read.
     instance : int, default=2
         2 is the first imaging visit, 3 the repeat.
     member : str
@@ -49,7 +51,7 @@ class UkbCohort:
     """
 
     root: Path
-    phenotypes: Path | None
+    phenotypes: tuple[Path, ...]
     instance: int = 2
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
     need_ages: bool = True
@@ -57,7 +59,7 @@ class UkbCohort:
     @property
     def label(self) -> str:
         """The table's name in messages."""
-        return f"`{self.root if self.phenotypes is None else self.phenotypes}`"
+        return self._table.label if self.phenotypes else f"`{self.root}`"
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Read the table; participants who were not imaged have no age. See CohortReader.
@@ -68,17 +70,17 @@ class UkbCohort:
         the negative ones are among UK Biobank's special codes (-1, -2, -3, -7, -10).
         """
         asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
-        if self.phenotypes is None:
+        if not self.phenotypes:
             check_columns(asked, [], "`cohort.phenotypes` names no table, which")
             return table_without_ages(self._ids_of_scans())
-        header = self._header(self.phenotypes)
+        header = self._header
         sources = header.sources()
         check_columns(asked, {*header.names, *STANDARD_COLUMNS}, self.label)
-        return read_cohort_table(self.phenotypes, sources, asked, self.label, _without_unknown)
+        return self._table.read(sources, asked, _without_unknown)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""
-        return [] if self.phenotypes is None else self._header(self.phenotypes).phenotypes()
+        return self._header.phenotypes() if self.phenotypes else []
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an extracted folder comes before a zip. See CohortReader.
@@ -96,8 +98,13 @@ class UkbCohort:
         scans = ((participant, self._scan(places.get(participant, []), paths, members)) for participant in ids)
         return {participant: scan for participant, scan in scans if scan is not None}
 
-    def _header(self, table: Path) -> UkbHeader:
-        return UkbHeader(tuple(read_header(table)), self.instance, self.need_ages, self.label)
+    @cached_property
+    def _table(self) -> CohortTable:
+        return CohortTable(self.phenotypes)
+
+    @property
+    def _header(self) -> UkbHeader:
+        return UkbHeader(tuple(self._table.names), self.instance, self.need_ages, self.label)
 
     @property
     def _name_pattern(self) -> re.Pattern[str]:

@@ -47,7 +47,7 @@ def test_the_table_is_read_with_the_columns_asked_for(tmp_path: Path, separator:
 
 def test_the_table_may_be_in_another_folder(tmp_path: Path) -> None:
     path = put(tmp_path / "table.csv.gz", gzip.compress(b"age,participant_id\n30,sub-01\n"))
-    found = BidsCohort(root=tmp_path / "tree", phenotypes=path).read_table()
+    found = BidsCohort(root=tmp_path / "tree", phenotypes=(path,)).read_table()
     assert found.to_dict("list") == {"participant_id": ["01"], "age": [30.0]}
 
 

@@ -29,7 +29,7 @@ def test_the_simulated_cohort_takes_its_series_from_the_modality() -> None:
 
 def test_cohorts_of_files_take_their_paths() -> None:
     ukb = UkbCohortConfig("ukb", root="bulk", phenotypes="t.csv", instance=3)
-    assert reader_of(ukb, MODALITY) == UkbCohort(root=Path("bulk"), phenotypes=Path("t.csv"), instance=3)
+    assert reader_of(ukb, MODALITY) == UkbCohort(root=Path("bulk"), phenotypes=(Path("t.csv"),), instance=3)
     bids = BidsCohortConfig("bids", root="tree")
     assert reader_of(bids, MODALITY, need_ages=False) == BidsCohort(root=Path("tree"), need_ages=False)
 

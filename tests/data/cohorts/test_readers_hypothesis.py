@@ -279,7 +279,7 @@ def has_participants(table: pd.DataFrame) -> bool:
 @given(content=table_files(*COLUMNS))
 def test_a_table_of_participants_is_read_or_refused(content: bytes) -> None:
     def read(path: Path) -> Any:
-        cohort = BidsCohort(root=path.parent, phenotypes=path)
+        cohort = BidsCohort(root=path.parent, phenotypes=(path,))
         return read_or_refused(cohort.read_table, CohortError)
 
     table = in_a_file("participants.tsv", content, read)
@@ -290,7 +290,7 @@ def test_a_table_of_participants_is_read_or_refused(content: bytes) -> None:
 @given(content=table_files(*UKB_COLUMNS))
 def test_a_table_of_uk_biobank_is_read_or_refused(content: bytes) -> None:
     def read(path: Path) -> Any:
-        return read_or_refused(UkbCohort(root=path.parent, phenotypes=path).read_table, CohortError)
+        return read_or_refused(UkbCohort(root=path.parent, phenotypes=(path,)).read_table, CohortError)
 
     table = in_a_file("ukb.csv", content, read)
     assert table is None or has_participants(table)

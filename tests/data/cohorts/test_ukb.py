@@ -44,7 +44,7 @@ def cohort(folder: Path, table: str | bytes = DASH, *, instance: int = 2, name: 
     content = table if isinstance(table, bytes) else table.encode()
     (folder / name).write_bytes(content)
     (folder / "bulk").mkdir(exist_ok=True)
-    return UkbCohort(root=folder / "bulk", phenotypes=folder / name, instance=instance)
+    return UkbCohort(root=folder / "bulk", phenotypes=(folder / name,), instance=instance)
 
 
 def put_zip(path: Path, *members: str) -> Path:
@@ -181,7 +181,7 @@ def test_a_column_that_is_not_there_is_named_beside_the_nearest(tmp_path: Path) 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingPathError, match=r"`.*no\.csv` cannot be read: .*cohort\.phenotypes"):
-        UkbCohort(root=tmp_path, phenotypes=tmp_path / "no.csv").read_table()
+        UkbCohort(root=tmp_path, phenotypes=(tmp_path / "no.csv",)).read_table()
 
 
 # --- Scans ---
@@ -250,7 +250,7 @@ def test_a_folder_comes_before_a_zip_unless_it_lacks_the_file(tmp_path: Path) ->
 
 
 def test_the_path_inside_a_scan_can_be_another(tmp_path: Path) -> None:
-    reader = UkbCohort(root=tmp_path, phenotypes=tmp_path / "t.csv", member="{dimension}/ts.txt")
+    reader = UkbCohort(root=tmp_path, phenotypes=(tmp_path / "t.csv",), member="{dimension}/ts.txt")
     path = put_file(tmp_path / "1000011_20227_2_0" / "25" / "ts.txt")
     other = put_file(tmp_path / "1000022" / "fMRI" / "25" / "ts.txt")
     assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, tmp_path), "1000022": FileScan(other, tmp_path)}
@@ -260,7 +260,7 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("nothing", "file"):
         with pytest.raises(MissingPathError, match=rf"`cohort\.root` must be a folder .*{name}` cannot"):
-            UkbCohort(root=tmp_path / name, phenotypes=tmp_path / "t.csv").find_scans(IDS, 25)
+            UkbCohort(root=tmp_path / name, phenotypes=(tmp_path / "t.csv",)).find_scans(IDS, 25)
 
 
 def test_the_three_written_column_styles_have_the_same_participants(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_the_three_written_column_styles_have_the_same_participants(tmp_path: Pa
         out = tmp_path / style
         more = ["--extracted"] if style == "dot" else []
         main(["--layout", "ukb", "--out", str(out), "--participants", "2", "--columns", style, *more])
-        cohort = UkbCohort(root=out / "bulk", phenotypes=out / "phenotypes.csv")
+        cohort = UkbCohort(root=out / "bulk", phenotypes=(out / "phenotypes.csv",))
         table = cohort.read_table()
         tables.append(table[["participant_id", "age", "sex", "head_motion"]])
         scan = cohort.find_scans(table["participant_id"], 100)[table["participant_id"].iloc[1]]
