@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, BaseFileLock
 
 from brainage.errors import OutputError
 from brainage.system.files import (
@@ -18,6 +18,7 @@ from brainage.system.files import (
     write_csv,
     write_text,
 )
+from brainage.system.locks import acquire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,26 +29,26 @@ _TRACES = (*_NAMES, *(f"*/{name}" for name in _NAMES))
 
 
 class RunFolder:
-    """The folder of one run, created, and locked while it is open; a resumed run has an earlier part in it.
+    """The folder of one run, created, and locked while it is open."""
 
-    Nothing of that part changes before `begin`: tables that are written earlier are kept until then.
-    """
-
-    def __init__(self, path: Path, *, resumed: bool = False) -> None:
-        self.path, self.resumed, self.began = path, resumed, False
+    def __init__(self, path: Path) -> None:
+        self.path, self.resumed, self.began = path, False, False
         self._waiting: dict[str, pd.DataFrame] = {}
         ensure_writable(path)
-        self._lock = lock_folder(path, str(path), "process")
+        self._lock = lock_folder(path, str(path))
         refuse_links(path / "checkpoints", path / "figures")
-        if resumed:
-            remove_partials(path)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Release the lock."""
-        self._lock.release()
+        self._lock.lock.release()
+
+    def resume(self) -> None:
+        """Continue the run of this folder. Nothing of it changes before `begin`; tables wait until then."""
+        self.resumed = True
+        remove_partials(self.path)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table under this name."""
@@ -81,18 +82,21 @@ class RunFolder:
         return self.resumed and not self.began and (self.path / "summary.json").exists()
 
 
-def lock_folder(path: Path, name: str, writer: str) -> FileLock:
-    """Lock a folder until the lock is released or the process ends; `name` and `writer` are for the error's message."""
-    lock = FileLock(path / ".lock")
+# Locks of folders where this process will run, until the run's `RunFolder` takes them.
+_reserved: dict[Path, AcquireReturnProxy[BaseFileLock]] = {}
+
+
+def reserve(path: Path) -> None:
+    """Lock a run's folder for this process, before Hydra writes there."""
+    _reserved[path.resolve()] = lock_folder(path, f"hydra.run.dir={path}")
+
+
+def lock_folder(path: Path, name: str) -> AcquireReturnProxy[BaseFileLock]:
+    """Lock a folder, unless this process has reserved it, until the lock is released or the process ends."""
     with as_output_error(path):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise OutputError(
-                f"`{name}` must belong to one process at a time, but another {writer} is training there. Wait until it "
-                "ends, or stop it."
-            ) from None
-    return lock
+        return _reserved.pop(path.resolve(), None) or acquire(
+            path / ".lock", f"`{name}`", OutputError, doing="training there"
+        )
 
 
 def ensure_unused(path: Path) -> None:

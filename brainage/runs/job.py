@@ -19,7 +19,7 @@ from brainage.errors import BrainageError, ImpossibleArchitectureError, NamedPar
 from brainage.models import geometry
 from brainage.reporting.run_summary import show_summary
 from brainage.runs.folder import RunFolder
-from brainage.runs.multirun import previous_job, repeat_command
+from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import Job, Results, summary_of
 from brainage.runs.resume import asked_changes, finished_summary, given_words, resume_command, resumed_config
@@ -38,33 +38,47 @@ def run_job(composed: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     path, multirun = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     try:
-        if composed.resume is not None:
-            words = given_words(hydra.overrides)
-            asked = asked_changes(composed, words)
-            if (summary := finished_summary(path, asked)) is not None:
-                log.info("This run is finished; nothing is left to do.")
-                if summary.get("stopped_by") == "max_time":
-                    log.info("trainer.max_time ended it: give another, or more trainer.max_epochs, to continue.")
-                show_summary(summary, path)
-                return float(summary["objective"]["value"])
-            composed = resumed_config(composed, words, asked)
-        elif multirun and not is_trial():
-            previous = previous_job(path, composed)
-            if previous.summary is not None:
-                print(f"Job {hydra.job.num} has ended before; it is kept.")
-                return previous.objective
-            if previous.resumable:
-                composed = composed.copy()
-                composed.resume = str(path)
-        with RunFolder(path, resumed=composed.resume is not None) as folder:
-            objective = _run(composed, folder, multirun=multirun)
+        with RunFolder(path) as folder:  # locked before its earlier state is read
+            earlier = None
+            if composed.resume is not None:
+                composed, earlier = _resumed(composed, hydra, folder)
+            elif multirun and not is_trial():
+                composed, earlier = _continued(composed, hydra, folder)
+            objective = _run(composed, folder, multirun=multirun) if earlier is None else earlier.objective
     except BrainageError as error:  # raised before training
         say(error)
         other_config = isinstance(error, ResumeError)  # the other jobs of this grid would only repeat it
         return None if multirun and not other_config else sys.exit(error.exit_code)
-    if not multirun and composed.resume is not None and (path.parent / "multirun.yaml").is_file():
+    if earlier is None and not multirun and composed.resume is not None and (path.parent / "multirun.yaml").is_file():
         finish_multirun(path.parent)
     return objective
+
+
+def _resumed(composed: DictConfig, hydra: Any, folder: RunFolder) -> tuple[DictConfig, PreviousJob | None]:
+    """Return the config of a resumed run, and the run if it is finished already."""
+    words = given_words(hydra.overrides)
+    asked = asked_changes(composed, words)
+    if (summary := finished_summary(folder.path, asked)) is None:
+        folder.resume()
+        return resumed_config(composed, words, asked), None
+    log.info("This run is finished; nothing is left to do.")
+    if summary.get("stopped_by") == "max_time":
+        log.info("trainer.max_time ended it: give another, or more trainer.max_epochs, to continue.")
+    show_summary(summary, folder.path)
+    return composed, PreviousJob(summary)
+
+
+def _continued(composed: DictConfig, hydra: Any, folder: RunFolder) -> tuple[DictConfig, PreviousJob | None]:
+    """Return the config of a multirun's job, and the job if an earlier start of the multirun has ended it."""
+    previous = previous_job(folder.path, composed)
+    if previous.summary is not None:
+        print(f"Job {hydra.job.num} has ended before; it is kept.")
+        return composed, previous
+    if previous.resumable:
+        folder.resume()
+        composed = composed.copy()
+        composed.resume = str(folder.path)
+    return composed, None
 
 
 def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | None:

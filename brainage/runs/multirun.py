@@ -20,7 +20,7 @@ from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
 from brainage.config.schema import refuse_ids, refuse_ids_in
 from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
-from brainage.runs.folder import ensure_unused, lock_folder, read_summary
+from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reserve
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
@@ -38,28 +38,29 @@ class JobFolders(Callback):
     """Checks output folders before Hydra creates them; ends a multirun with its table and page."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the run's folder."""
+        """Lock the run's folder, and check it."""
         with _exit_on_mistake():
             _check_command(config, multirun=False)
             refuse_several_tasks()
             folder = _folder(config, "run")
+            ensure_writable(folder)
+            reserve(folder)
             if config.resume is None:
                 ensure_unused(folder)
-            ensure_writable(folder)
             _refuse_strange_files(folder, config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the grid's folder, and lock it until this process ends; a sweep checks its own."""
+        """Lock the grid's folder until this process ends, and check it; a sweep checks its own."""
         if _is_sweep(config):
             return
         with _exit_on_mistake():
             _check_command(config, multirun=True)
             refuse_several_tasks()
             folder = _folder(config, "sweep")
-            _refuse_other_grid(folder, config)
             ensure_writable(folder)
+            self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
+            _refuse_other_grid(folder, config)
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
-            self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}", "multirun")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""

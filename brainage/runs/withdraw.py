@@ -158,7 +158,7 @@ def purge_table(path: Path, ids: Collection[str]) -> list[str]:
 def _remove_unfinished_table(path: Path) -> None:
     lock = path.parent / ".lock"
     if lock.is_file():
-        with lock_folder(path.parent, str(path.parent), "process"):
+        with lock_folder(path.parent, str(path.parent)):
             path.unlink()
     elif time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
         path.unlink()

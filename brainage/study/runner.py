@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from brainage.errors import StudyError
 from brainage.runs.folder import read_summary
 from brainage.runs.multirun import has_ended
@@ -19,6 +17,7 @@ from brainage.study.plan import Step, study_steps
 from brainage.study.processes import run_command, step_error, stop_leftover
 from brainage.study.record import StudyRecord, open_record
 from brainage.system.console import log
+from brainage.system.locks import acquire
 from brainage.system.provenance import commit
 
 # In the study's folder: the process of the step that is running.
@@ -72,13 +71,13 @@ def run_step(step: Step, out: Path) -> None:
         raise step_error(step.label, words, code, log_file)
 
 
-def _locked(out: Path) -> AbstractContextManager[FileLock]:
+def _locked(out: Path) -> AbstractContextManager[object]:
     """Create a study's folder and lock it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return FileLock(out / ".lock").acquire(timeout=0)
-    except Timeout:
-        raise StudyError(f"`--out {out}` is in use by another process. Wait for it, or use another folder.") from None
+        return acquire(out / ".lock", f"`--out {out}`", StudyError)
+    except StudyError:
+        raise
     except OSError as error:
         raise StudyError(
             f"`--out {out}` must be a writable folder, but: {error.strerror or error}. Use another folder."

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from brainage.sweep.page import write_page
-from brainage.sweep.results import LOCK, sweep_result, write_trials
+from brainage.sweep.results import locked, sweep_result, write_trials
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import reports_objective, search_space
 from brainage.system.files import write_text
@@ -20,7 +19,7 @@ def finish_sweep(
     study: Study, settings: SweepSettings, folder: Path, dashboard: str, experiment: Callable[[FrozenTrial], str]
 ) -> None:
     """Write and print the result; `dashboard` is a command, `experiment` returns a trial's YAML."""
-    with FileLock(folder / LOCK):  # several commands may end at the same moment
+    with locked(folder):  # several commands may end at the same moment
         trials, keys = study.get_trials(deepcopy=False), list(search_space(study))
         n_objectives = len(settings.objectives)
         write_trials(folder / "trials.csv", trials, keys, n_objectives, reported=reports_objective(study))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,22 @@ import pandas as pd
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from brainage.errors import SweepError
 from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
 from brainage.system.invocation import command_text
+from brainage.system.locks import acquire
 
 # The smallest network within this fraction of the best error is named.
 _CLOSE = 0.02
 
 _N_SHOWN = 10
 
-# A file of the sweep's folder: a process that writes into the folder locks it.
-LOCK = ".lock"
+# How long to wait, in seconds, for another process that opens the study or writes the results: it takes moments.
+_PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class Result:
             show_table(self.title, self.header, self.rows)
         for sentence in self.sentences:
             print(sentence)
+
+
+def locked(folder: Path) -> AbstractContextManager[object]:
+    """Return the acquired lock of a sweep's folder, for what its processes may not do at the same time."""
+    return acquire(folder / ".lock", f"`hydra.sweep.dir={folder}`", SweepError, wait=_PATIENCE)
 
 
 def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from hydra.core.utils import run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -26,7 +25,7 @@ from brainage.sweep.configs import TrialConfigs
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
-from brainage.sweep.results import LOCK
+from brainage.sweep.results import locked
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space
@@ -84,7 +83,7 @@ class Sweep:
         pruner: BasePruner = _made("pruner", BasePruner, settings.pruner) if settings.pruner else NopPruner()
         ensure_writable(self._folder)
         refuse_links(*(path for path in self._folder.iterdir() if path.name.startswith((*_WRITTEN,))))
-        with FileLock(self._folder / LOCK):  # several commands may start at the same moment
+        with locked(self._folder):  # several commands may start at the same moment
             storage = open_storage(self._url)
             study = open_study(storage, settings.study_name, self._configs.terms(settings))
             retry_orphans(study)

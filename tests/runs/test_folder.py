@@ -55,7 +55,8 @@ def test_a_summary_that_is_none_is_read_as_none(text: str | None, tmp_path: Path
 
 def test_an_earlier_summary_holds_until_a_resumed_run_begins(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text('{"status": "interrupted"}')
-    with RunFolder(tmp_path, resumed=True) as folder:
+    with RunFolder(tmp_path) as folder:
+        folder.resume()
         assert folder.keeps_summary
         folder.begin("seed: 1\n")
         assert not folder.keeps_summary

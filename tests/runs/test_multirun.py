@@ -11,11 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from brainage.errors import ResumeError
-from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
+from brainage.runs import job as jobs
+from brainage.runs import multirun
+from brainage.runs.multirun import JobFolders, PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import collect, varied_overrides
 from tests.conftest import FAST, ROOT, Ended, Started, run_command, wait_until
 
@@ -110,6 +114,59 @@ def test_a_grids_folder_belongs_to_one_process_at_a_time(copied: Path) -> None:
         ended = run_command(copied, *GRID)
     assert ended.code == 2
     assert "`hydra.sweep.dir=grid` must belong to one process at a time" in ended.err
+
+
+# --- Another process in the same folder ---
+
+
+def test_a_process_that_finds_a_folder_locked_writes_nothing_there(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run" / ".lock"):
+        ended = run_command(tmp_path, "train.py", *SMALL, "hydra.run.dir=run")
+    assert ended.code == 2, ended.text
+    assert "`hydra.run.dir=run` must belong to one process at a time" in ended.err
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock"}
+
+
+def finished_meanwhile(folder: Path, config: DictConfig, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """Start a command whose folder gets a finished run after the folder was created and before it is locked."""
+    locked = multirun.lock_folder if mode == "sweep" else multirun.reserve
+
+    def held_up(path: Path, *name: str) -> object:
+        (folder / "0" if mode == "sweep" else folder).joinpath("metrics.csv").write_text("of the other process")
+        return locked(path, *name)
+
+    (folder / "0").mkdir(parents=True)
+    monkeypatch.setattr(multirun, locked.__name__, held_up)
+    with pytest.raises(SystemExit, match="2"):
+        getattr(JobFolders(), "on_multirun_start" if mode == "sweep" else "on_run_start")(config)
+
+
+@pytest.mark.parametrize("mode", ["run", "sweep"])
+def test_a_process_held_up_before_it_locks_a_folder_looks_again(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        config = compose("train", [f"hydra.{mode}.dir={folder}"], return_hydra_config=True)
+        finished_meanwhile(folder, config, monkeypatch, mode)
+    assert "must be a folder without a run, but it contains `" in capsys.readouterr().err
+
+
+def test_a_resumed_run_is_read_after_its_folder_is_locked(
+    composed: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed(f"resume={tmp_path / 'run0'}")
+
+    def look(folder: Path, asked: object) -> dict[str, object]:
+        with pytest.raises(Timeout):
+            FileLock(folder / ".lock").acquire(timeout=0)
+        return {"status": "finished", "objective": {"value": 7.5}}
+
+    monkeypatch.setattr(jobs, "finished_summary", look)
+    monkeypatch.setattr(jobs, "show_summary", lambda summary, folder: None)
+    assert jobs.run_job(config) == 7.5
 
 
 # --- One job ---

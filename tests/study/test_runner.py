@@ -125,7 +125,7 @@ def test_a_study_in_use_by_another_process_is_refused(
     monkeypatch.setattr(runner, "check_composes", lambda steps: None)
     with FileLock(tmp_path / ".lock"):
         assert main(["--out", str(tmp_path)]) == 2
-    assert f"`--out {tmp_path}` is in use by another process" in capsys.readouterr().err
+    assert f"`--out {tmp_path}` must belong to one process at a time" in capsys.readouterr().err
 
 
 def stop_at(checkpoint: Path, process: subprocess.Popen[str], signum: int) -> tuple[str, str]:

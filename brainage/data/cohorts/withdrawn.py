@@ -11,16 +11,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from brainage.data.cohorts.ids import read_ids
 from brainage.errors import BrainageError, CohortError, StoreError
 from brainage.system.console import log
 from brainage.system.files import OWN_CONFIGS, write_text
 from brainage.system.keys import make_key, read_key
+from brainage.system.locks import acquire
 
 MARKS = "withdrawn.txt"
 KEY = OWN_CONFIGS / "withdrawal.key"
+# How long to wait, in seconds, for another process that writes the marks.
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def mark_withdrawn(root: Path, ids: Collection[str]) -> int:
         if not (key := make_key(KEY)):
             raise StoreError(f"`{KEY}` must contain a key, but is empty. Remove it, and run the command again.")
         new = {_mark(key, one) for one in ids}
-        with FileLock(root / f".{MARKS}.lock"):
+        with acquire(root / f".{MARKS}.lock", f"`{path}`", StoreError, wait=_PATIENCE):
             known = _read(path)
             write_text(path, "".join(f"{mark}\n" for mark in sorted(known | new)))
     except BrainageError:

@@ -6,36 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from brainage.errors import StoreError
-from brainage.system.console import log
+from brainage.system.locks import acquire
+
+# How long to wait, in seconds, for another process that writes the same store.
+_PATIENCE = 6 * 3600.0
 
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of a store; the system releases it when a process is killed.
+    """Hold the lock of a store.
 
-    Raises StoreError if the folder of all stores cannot be written or, unless `wait`, if another process has the lock.
+    Raises StoreError if the folder of all stores cannot be written, or if another process has the lock, at once unless
+    `wait`.
     """
     root = folder.parent
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / f".{folder.name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if not wait:
-                raise StoreError(
-                    f"Another process is writing the store {folder}, and it may have participants who withdrew. Purge "
-                    "again when that is done."
-                ) from None
-            log.info("Another process is writing the store %s; waiting for it.", folder)
-            lock.acquire()
-    try:
+        lock = acquire(
+            root / f".{folder.name}.lock",
+            f"The store {folder}" if wait else f"The store {folder}, which may have participants who withdrew,",
+            StoreError,
+            wait=_PATIENCE if wait else 0.0,
+            doing="writing it",
+        )
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
