@@ -26,7 +26,7 @@ register()
 with initialize_config_dir(sys.argv[1] + "/configs", version_base="1.3"):
     parsed = parse(compose("train", sys.argv[3:]))
 started = time.perf_counter()
-selection = select_from(parsed.cohort, parsed.modality, phenotypes=True)
+selection = select_from(parsed.cohort, parsed.modality, stores=[parsed.store.root], phenotypes=list)
 table = time.perf_counter()
 split = choose_split(parsed.split, selection.table)
 prepare(parsed, selection, split, RunFolder(Path(sys.argv[2])))

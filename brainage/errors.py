@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Largest number of choices that a message lists: tables of UK Biobank have thousands of columns.
+_MOST_LISTED = 50
+
 
 class BrainageError(Exception):
     """A mistake that the user can correct; the commands print its message and exit with `exit_code`."""
@@ -110,7 +113,7 @@ class SeriesError(BrainageError, ValueError):
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """Return a sentence that lists the choices and the closest match, if one is close.
+    """Return a sentence that lists the choices, or of many the closest ones, and the closest match.
 
     Parameters
     ----------
@@ -125,6 +128,8 @@ def nearest(value: str, choices: Iterable[str]) -> str:
         For example ``Choose one of a, b. Did you mean b?``.
     """
     known = sorted(choices)
-    matches = difflib.get_close_matches(value, known, n=1)
+    matches = difflib.get_close_matches(value, known, n=5)
     hint = f" Did you mean `{matches[0]}`?" if matches else ""
+    if len(known) > _MOST_LISTED:
+        return f"There are {len(known)} choices; the closest: {', '.join(matches) or 'none is close'}.{hint}"
     return f"Choose one of {', '.join(known)}.{hint}"

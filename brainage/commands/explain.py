@@ -95,7 +95,7 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
         )
     own = trained.run.config
     stores = [own.store.root, config.store.root or DEFAULT_STORE]
-    selection = select_from(own.cohort, own.modality, stores=stores, phenotypes=False)
+    selection = select_from(own.cohort, own.modality, stores=stores)
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from brainage.errors import CohortError
 from brainage.evaluation.caveats import implausible
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.page import made_with, write_report
 from brainage.reporting.prediction_page import predicted_rows, prediction_page
 from brainage.reporting.run_page import About
@@ -55,7 +57,8 @@ def _predict(config: PredictCommandConfig, folder: Path) -> None:
 
     device = usable_device(config.device)
     networks = [read_trained(path, key) for key, path in _sources(config)]
-    samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE)
+    phenotypes = partial(columns_to_read, config.associations.variables)
+    samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
     _check_excluded(config, folder, list(samples.values()))
     ensemble = Ensemble(networks, samples)
     predictions = _predictions(config, ensemble, device)

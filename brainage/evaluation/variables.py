@@ -10,6 +10,14 @@ from brainage.errors import EvaluationError, nearest
 _NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
 
 
+def columns_to_read(variables: Sequence[str] | None, columns: Sequence[str]) -> list[str]:
+    """Return the columns that an analysis of `variables` needs, all if None; see `check_variables`."""
+    if variables is None:
+        return list(columns)
+    check_variables(variables, columns)
+    return [*dict.fromkeys(variables), *(name for name in columns if name == "true_gap")]
+
+
 def check_variables(variables: Sequence[str], columns: Iterable[str]) -> None:
     """Raise unless all ``associations.variables`` are columns of the cohort's table that identify no one."""
     choices = [name for name in columns if name not in _NO_VARIABLES]

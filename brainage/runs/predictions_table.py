@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from brainage.data.cohorts.columns import (
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.data.splits import PARTS
 from brainage.errors import EvaluationError
+from brainage.evaluation.variables import columns_to_read
 
 _ID_COLUMNS = ("participant_id", "eid", "f.eid")
 
@@ -55,12 +57,14 @@ def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
     return complete, notes if n_excluded else []
 
 
-def read_phenotypes(path: Path) -> pd.DataFrame:
-    """Read the other columns of a table of predictions: sex, site, head motion, and phenotypes."""
+def read_phenotypes(path: Path, variables: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the other columns of a table of predictions: sex, site, head motion, and these or all phenotypes."""
     header, label = read_header(path, "predictions"), f"`{path}`"
     id_column = _check_columns(header, label)
     standard = {"participant_id": id_column, **{name: name for name in STANDARD_COLUMNS[2:] if name in header}}
     others = unique_names(header, {*standard.values(), *STANDARD_COLUMNS, *_PREDICTED}, label)
+    asked = set(columns_to_read(variables, [*standard, *others]))
+    others = [name for name in others if name in asked]
     text = read_columns(path, [*standard.values(), *others], "predictions")
     table = standard_table({name: text[source] for name, source in standard.items()}, label)
     return table.assign(**{name: phenotype(text[name]) for name in others}).drop_duplicates("participant_id")

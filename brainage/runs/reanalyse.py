@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
 from brainage.evaluation.gap import corrected_gaps
+from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.page import made_with
 from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
@@ -56,7 +58,7 @@ def _check_folds(source: Path) -> None:
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
     run = read_run(source, "run")
-    phenotypes, ridge, notes = _cohort_data(run)
+    phenotypes, ridge, notes = _cohort_data(run, config)
     settings = _settings(config, run.config, phenotypes)
     findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes, progress=progress)
     return findings, about_run(source, run.summary, run.config_text, config.report.points)
@@ -66,7 +68,7 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     """Pool test participants; each fold's gaps are corrected by a fit on that fold's validation participants."""
     runs = [read_run(path.parent, "run") for path in sorted(source.glob("*/predictions.csv"))]
     pooled = _pooled(runs, source)
-    phenotypes, _, notes = _cohort_data(runs[0], with_ridge=False)
+    phenotypes, _, notes = _cohort_data(runs[0], config, with_ridge=False)
     settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole"):
@@ -126,13 +128,14 @@ def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]
     facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
     facts += made_with()[1:]
     about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points)
-    return analyse(predictions, read_phenotypes(path), settings, notes=notes, progress=progress), about
+    phenotypes = read_phenotypes(path, settings.variables)
+    return analyse(predictions, phenotypes, settings, notes=notes, progress=progress), about
 
 
-def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame) -> AnalysisSettings:
+def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame | None = None) -> AnalysisSettings:
     """Return the run's own settings, overridden by the command line; no variables where there are no phenotypes."""
     settings = replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
-    return settings if len(phenotypes.columns) > 1 else replace(settings, variables=None)
+    return settings if phenotypes is None or len(phenotypes.columns) > 1 else replace(settings, variables=None)
 
 
 def _given(config: ReportCommandConfig) -> dict[str, Any]:
@@ -147,11 +150,16 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _cohort_data(run: Run, *, with_ridge: bool = True) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
+def _cohort_data(
+    run: Run, given: ReportCommandConfig, *, with_ridge: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
     """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available."""
     config = run.config
+    phenotypes = partial(columns_to_read, _settings(given, config).variables)
     try:
-        selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=True)
+        selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
+    except EvaluationError:  # a variable that the table lacks
+        raise
     except BrainageError as error:
         log.warning("%s", error)
         note = "The cohort cannot be read any more: no associations, and no comparison with the ridge."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
-from brainage.evaluation.variables import check_variables
+from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.training.pruning import PrunedError
@@ -18,9 +20,8 @@ def train(job: Job, results: Results) -> None:
     config, folder = job.config, job.folder
     if not folder.resumed:  # a resumed run begins with its first new epoch
         folder.begin(job.config_text)
-    selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=config.evaluate)
-    if config.evaluate and config.associations.variables:
-        check_variables(config.associations.variables, map(str, selection.phenotypes.columns))
+    phenotypes = partial(columns_to_read, config.associations.variables) if config.evaluate else None
+    selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
     split = choose_split(config.split, selection.table)
 
     # Imports torch and Lightning, after the errors above have been reported.

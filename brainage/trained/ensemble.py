@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from brainage.config.schema import CohortConfig, ModalityConfig
-from brainage.data.cohorts.select import Selection, select_from
+from brainage.data.cohorts.select import Choice, Selection, select_from
 from brainage.data.participants import Participants, stored_participants
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
@@ -41,18 +41,22 @@ class CorrectedGaps:
     corrections: list[Correction]
 
 
-def read_sample(cohort: CohortConfig, modality: ModalityConfig, store_root: str) -> Sample:
-    """Read a cohort, with all phenotypes and unknown ages; its store is written if there is none."""
-    selection = select_from(cohort, modality, stores=[store_root], phenotypes=True, need_ages=False)
+def read_sample(
+    cohort: CohortConfig, modality: ModalityConfig, store_root: str, phenotypes: Choice | None = None
+) -> Sample:
+    """Read a cohort whose ages may be unknown; its store is written if there is none. See `select_participants`."""
+    selection = select_from(cohort, modality, stores=[store_root], phenotypes=phenotypes, need_ages=False)
     return Sample(selection, stored_participants(selection, modality, store_root))
 
 
-def read_samples(networks: Sequence[Trained], cohort: CohortConfig, store_root: str) -> dict[_Shape, Sample]:
+def read_samples(
+    networks: Sequence[Trained], cohort: CohortConfig, store_root: str, phenotypes: Choice | None = None
+) -> dict[_Shape, Sample]:
     """Read a cohort once for every input shape of the networks."""
     samples: dict[_Shape, Sample] = {}
     for trained in networks:
         if _shape(trained) not in samples:
-            samples[_shape(trained)] = read_sample(cohort, trained.modality, store_root)
+            samples[_shape(trained)] = read_sample(cohort, trained.modality, store_root, phenotypes)
     return samples
 
 

@@ -32,6 +32,13 @@ def test_other_columns_are_phenotypes(tmp_path: Path) -> None:
     assert table["bmi"].tolist() == [22.5, 30.0]
 
 
+def test_only_the_variables_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "participant_id,age,predicted_age,bmi,steps,sex\na,50,51,22.5,9,0\nb,60,58,30,8,1\n")
+    assert list(read_phenotypes(path, ["steps"])) == ["participant_id", "sex", "steps"]
+    with pytest.raises(EvaluationError, match="'stepps'.*Did you mean `steps`"):
+        read_phenotypes(path, ["stepps"])
+
+
 @pytest.mark.parametrize(
     ("text", "fact"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from brainage.config.schema import CohortConfig, ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
+from brainage.data.cohorts.columns import STANDARD_COLUMNS
 from brainage.data.cohorts.query import columns_of_query
 from brainage.data.cohorts.readers import CohortReader, reader_of
 from brainage.data.cohorts.withdrawn import Withdrawn
@@ -18,6 +19,9 @@ from brainage.data.store.series import Scan
 from brainage.errors import CohortError
 from brainage.system.console import log
 from brainage.system.redaction import register
+
+Choice = Callable[[Sequence[str]], Iterable[str]]
+"""Returns the phenotypes to read, given the columns of a cohort's table; raises if it lacks one."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,12 @@ class Selection:
 
 
 def select_from(
-    cohort: CohortConfig, modality: ModalityConfig, *, stores: Sequence[str], phenotypes: bool, need_ages: bool = True
+    cohort: CohortConfig,
+    modality: ModalityConfig,
+    *,
+    stores: Sequence[str],
+    phenotypes: Choice | None = None,
+    need_ages: bool = True,
 ) -> Selection:
     """Return the participants that a config selects, without those marked in the folders `stores`.
 
@@ -60,13 +69,13 @@ def select_participants(
     dimension: int,
     include: str | None = None,
     withdrawn: Withdrawn | None = None,
-    phenotypes: bool = False,
+    phenotypes: Choice | None = None,
     need_ages: bool = True,
 ) -> Selection:
     """Read a cohort's table, find the scans, and apply the query `include` and the lists of `withdrawn`.
 
-    Every phenotype is read, or only the columns in `include`. With `need_ages`, participants without an age are
-    dropped, and a scan without an age is an error.
+    Of the columns that are not standard, only those in `include` and those that `phenotypes` chooses are read. With
+    `need_ages`, participants without an age are dropped, and a scan without an age is an error.
     """
     table = _read(reader, include, phenotypes)
     excluded = withdrawn.among(table["participant_id"]) if withdrawn else frozenset()
@@ -88,9 +97,15 @@ def select_participants(
     return Selection(table, scans)
 
 
-def _read(reader: CohortReader, include: str | None, phenotypes: bool) -> pd.DataFrame:
-    """Return the rows that a query selects, with the columns that it names and, if wanted, all phenotypes."""
-    columns = columns_of_query(include) if include is not None else set()
-    table = reader.read_table([*sorted(columns), *(reader.phenotype_names() if phenotypes else ())])
+def _read(reader: CohortReader, include: str | None, phenotypes: Choice | None) -> pd.DataFrame:
+    """Return the rows that a query selects, with the columns that it names and the chosen phenotypes."""
+    columns = sorted(columns_of_query(include)) if include is not None else []
+    if phenotypes is None:
+        table = reader.read_table(columns)
+    else:
+        known = [name for name in (*columns, *reader.phenotype_names()) if name not in RESERVED_COLUMNS]
+        chosen = phenotypes([*STANDARD_COLUMNS, *known])
+        table = reader.read_table([*columns, *(name for name in chosen if name not in STANDARD_COLUMNS)])
+        phenotypes([*(name for name in STANDARD_COLUMNS if name in table), *known])  # raises if one is missing
     register(table["participant_id"])
     return usable_rows(table, include=include, label=reader.label)

@@ -6,15 +6,20 @@ import logging
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.select import select_participants
+from brainage.data.cohorts.tables import read_columns
 from brainage.data.cohorts.withdrawn import Withdrawn
-from brainage.errors import CohortError
+from brainage.errors import CohortError, EvaluationError
+from brainage.evaluation.variables import columns_to_read
 from brainage.system.redaction import redacted
+from tests.conftest import run_command
 from tests.data.store.scans import FakeScan
 
 
@@ -44,11 +49,79 @@ def test_the_table_has_all_participants_with_an_age_and_scans_are_of_those_who_h
     assert "steps" not in found.table
 
 
-def test_phenotypes_are_read_on_request_and_columns_of_the_query_always() -> None:
-    assert {"steps", "sleep"} <= set(select_participants(FakeCohort(), dimension=25, phenotypes=True).table)
+def test_phenotypes_are_read_as_chosen_and_columns_of_the_query_always() -> None:
+    def phenotypes(variables: list[str] | None, include: str | None = None) -> set[str]:
+        chosen = partial(columns_to_read, variables)
+        found = select_participants(FakeCohort(), dimension=25, phenotypes=chosen, include=include)
+        return {"steps", "sleep"} & set(found.table)
+
+    assert phenotypes(None) == {"steps", "sleep"}
+    assert phenotypes(["sleep"]) == {"sleep"}
+    assert phenotypes(["sleep"], "steps < 2") == {"steps", "sleep"}
     found = select_participants(FakeCohort(), dimension=25, include="steps < 2")
     assert found.table["participant_id"].tolist() == ["id-a", "id-c"]
     assert "sleep" not in found.table
+
+
+@pytest.mark.parametrize(("variable", "message"), [("slep", "Did you mean `sleep`"), ("sex", "got 'sex'")])
+def test_a_variable_that_the_table_lacks_is_refused_before_scans_are_looked_for(variable: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=f"`associations.variables` .*{message}"):
+        select_participants(FakeCohort(scanned=()), dimension=25, phenotypes=partial(columns_to_read, [variable]))
+
+
+def test_only_the_variables_of_a_table_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header, *rows = "participant_id age steps sex sleep", "id-a 50 3 F 8", "id-b 60 x M 7"
+    (tmp_path / "participants.tsv").write_text("\n".join([header, *rows]).replace(" ", "\t"))
+    for one in ("id-a", "id-b"):
+        (tmp_path / f"{one}.txt").write_text("1 2\n")
+    kept: list[str] = []
+
+    def read(path: Path, names: Iterable[str]) -> pd.DataFrame:
+        kept.extend(table := read_columns(path, names))
+        return table
+
+    monkeypatch.setattr("brainage.data.cohorts.columns.read_columns", read)
+    cohort = BidsCohort(root=tmp_path, pattern="{participant_id}.txt")
+    found = select_participants(cohort, dimension=2, phenotypes=partial(columns_to_read, ["sleep"]))
+    assert kept == ["participant_id", "age", "sex", "sleep"]
+    assert list(found.phenotypes) == ["participant_id", "sex", "sleep"]
+
+
+_READS = """
+import resource, sys, time
+from functools import partial
+from pathlib import Path
+from brainage.data.cohorts.select import select_participants
+from brainage.data.cohorts.ukb import UkbCohort
+from brainage.evaluation.variables import columns_to_read
+cohort = UkbCohort(root=Path("bulk"), phenotypes=Path("ukb.csv"))
+started = time.monotonic()
+found = select_participants(cohort, dimension=25, phenotypes=partial(columns_to_read, sys.argv[1:]))
+print(*found.table.shape, time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
+def test_five_of_5000_columns_of_50000_participants_take_seconds_and_little_memory(quote: str, tmp_path: Path) -> None:
+    def line(*values: object) -> str:
+        return ",".join(f"{quote}{value}{quote}" for value in values)
+
+    names = [f"{field}-2.0" for field in range(30_000, 35_000)]
+    tails = [line(*((number * column) % 997 / 8 for column in range(5000))) for number in range(1, 50)]
+    with (tmp_path / "ukb.csv").open("w") as file:
+        file.write(line("eid", "21003-2.0", "31-0.0", *names) + "\n")
+        for number in range(50_000):
+            file.write(f"{line(1_000_000 + number, 45 + number % 35, number % 2)},{tails[number % 49]}\n")
+    scan = tmp_path / "bulk" / "1000000_20227_2_0" / "fMRI" / "rfMRI_25.dr" / "dr_stage1.txt"
+    scan.parent.mkdir(parents=True)
+    scan.write_text("1 2\n")
+    done = run_command(tmp_path, "-c", _READS, *names[::1000], names[-1])
+    (tmp_path / "ukb.csv").unlink()
+    n_rows, n_columns, seconds, peak_kb = done.out.split()
+    assert (int(n_rows), int(n_columns)) == (50_000, 3 + 6 + 1)
+    assert float(seconds) < 20
+    assert int(peak_kb) < 1e6
 
 
 def test_withdrawn_participants_stay_in_the_table_and_lose_their_scan(
