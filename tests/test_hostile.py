@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +222,9 @@ def test_a_logger_of_one_s_own_is_found_where_the_command_line_says(run: Path, t
     words = ("train.py", "resume=run", "trainer.max_epochs=2")
     refused = run_command(tmp_path, *words)
     assert refused.code == 2 and "`logger.csv`" in refused.err
-    resumed = run_command(tmp_path, *words, "--config-dir", "mine")
+    refused = run_command(tmp_path, *words, "--config-dir", "mine")
+    assert refused.code == 2 and "`logger.csv` names" in refused.err and "code=pytorch_lightning" in refused.err
+    resumed = run_command(tmp_path, *words, "code=pytorch_lightning", "--config-dir", "mine")
     assert resumed.code == 0, resumed.text
     assert list((run / "theirs").rglob("hparams.yaml"))
 
@@ -304,3 +308,225 @@ def test_a_lock_is_not_opened_through_a_link(run: Path, profile: Path, capsys: p
     assert resume(run) == 2
     assert "cannot be written" in capsys.readouterr().err
     assert profile.read_text() == "umask 022\n"
+
+
+SWEEP = ("--multirun", "sweep=variable1dcnn", "hydra.sweeper.n_trials=1", "hydra.sweep.dir=sweep", "trainer=cpu")
+FREE = ("cohort.n_participants=40", "batch_size=8", "trainer.max_epochs=1")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working directory of a finished sweep of one trial."""
+    folder = tmp_path_factory.mktemp("swept")
+    ended = run_command(folder, "train.py", *SWEEP, *FREE)
+    assert ended.code == 0, ended.text
+    return folder
+
+
+def theirs(value: str) -> str:
+    return json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [value]}})
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (
+            f"INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
+            f"VALUES (1, 'optimizer._target_', 0, '{theirs('torch.load')}')",
+            "`optimizer._target_=torch.load`",
+        ),
+        ("UPDATE trial_params SET param_value=1e8 WHERE param_name='model.depth'", "`model.depth=100000000`"),
+        (
+            "UPDATE trial_params SET param_value='nan' WHERE param_name='model.conv_dropout'",
+            "trials that cannot be read",
+        ),
+        (
+            f"UPDATE trial_params SET param_value=0, distribution_json='{theirs('${oc.env:HOME}')}' "
+            "WHERE param_name='model.depth'",
+            "`model.depth=${oc.env:HOME}`",
+        ),
+        ("UPDATE trial_params SET distribution_json='{}'", "trials that cannot be read"),
+        ("UPDATE study_user_attributes SET value_json='[]'", "was created by another program"),
+    ],
+    ids=["another name", "outside", "nan", "another distribution", "no distribution", "no terms"],
+)
+def test_a_study_gives_values_of_the_search_space_only(change: str, fact: str, swept: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(swept, tmp_path / "theirs"))
+    before = content(folder / "sweep")
+    with sqlite3.connect(folder / "sweep" / "study.db") as study:
+        assert study.execute(change).rowcount > 0
+    ended = run_command(folder, "train.py", *SWEEP, *FREE)
+    assert ended.code == 2 and fact in ended.err and "hydra.sweeper.study_name=NAME" in ended.err, ended.text
+    assert ended.err.count("error: ") == 1 and "Traceback" not in ended.text
+    after = content(folder / "sweep")
+    assert {path.name for path in after if after[path] != before[path]} <= {"study.db"}
+
+
+def test_a_point_that_a_study_asks_to_repeat_is_of_the_search_space(swept: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(swept, tmp_path / "theirs"))
+    with sqlite3.connect(folder / "sweep" / "study.db") as study:
+        study.execute("INSERT INTO trials (trial_id, number, study_id, state) VALUES (2, 1, 1, 'WAITING')")
+        values = json.dumps({"model.depth": 100})
+        study.execute(
+            "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (2, 'fixed_params', ?)", (values,)
+        )
+    ended = run_command(folder, "train.py", *SWEEP, *FREE, "hydra.sweeper.n_trials=2")
+    assert ended.code == 2 and "`model.depth=100`" in ended.err, ended.text
+    assert not (folder / "sweep" / "trials" / "1").exists()
+
+
+EVIL = "{_target_: os.mkdir, path: executed}"
+GLOBAL = "# @package _global_\n"
+MULTIRUN = ("--multirun", "experiment=x")
+HANDLER = "hydra: {job_logging: {handlers: {a: {(): os.mkdir, path: executed}}}}"
+
+FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
+    "an optimizer": ({"experiment/x": f"optimizer: {EVIL}"}, (), ("`optimizer` names 'os.mkdir'", "code=", "theirs")),
+    "a default": ({"local/default": f"optimizer: {EVIL}", "experiment/x": "seed: 1"}, (), ("`optimizer`", "os.mkdir")),
+    "a callback": (
+        {"experiment/x": f"trainer: {{callbacks: [{EVIL}]}}"},
+        (),
+        ("`trainer.callbacks.0` names 'os.mkdir'",),
+    ),
+    "a logger": (
+        {"experiment/x": f"logger: {{a: {{_target_: {LIGHTNING}.loggers.CSVLogger, save_dir: executed}}}}"},
+        (),
+        ("`logger.a`", "CSVLogger", "code=pytorch_lightning"),
+    ),
+    "a function of this project": (
+        {"experiment/x": "optimizer: {_target_: brainage.config.instantiate.instance, key: a, value: {}}"},
+        (),
+        ("`optimizer`", "brainage.config.instantiate.instance"),
+    ),
+    "a reference": (
+        {"experiment/x": "optimizer: {_target_: '${objective}', path: executed}\nobjective: os.mkdir"},
+        (),
+        ("`optimizer` names 'os.mkdir'",),
+    ),
+    "a text that becomes a target": (
+        {"experiment/x": "scheduler: \"${oc.create:'{_target_: os.mkdir, path: executed}'}\""},
+        (),
+        ("`scheduler` names 'os.mkdir'",),
+    ),
+    "a text that becomes one when a job runs": (
+        {"experiment/x": "logger: {a: \"${oc.create:'{_target_: os.mkdir, path: ${hydra:job.name}}'}\"}"},
+        (),
+        ("`logger.a` names 'os.mkdir'",),
+    ),
+    "code": ({"experiment/x": "code: x.py"}, (), ("`code` must be given on the command line", "x.py")),
+    "code of jobs": (
+        {"experiment/x": "hydra: {sweeper: {params: {code: x.py}}}"},
+        MULTIRUN,
+        ("`code` must be given on the command line", "x.py"),
+    ),
+    "targets of jobs": (
+        {"experiment/x": "hydra: {sweeper: {params: {optimizer._target_: 'os.mkdir,os.rmdir'}}}"},
+        MULTIRUN,
+        ("`optimizer` names 'os.mkdir'",),
+    ),
+    "Hydra's callbacks": (
+        {"experiment/x": f"hydra: {{callbacks: {{a: {EVIL}}}}}"},
+        (),
+        ("`hydra.callbacks.a` names 'os.mkdir'",),
+    ),
+    "Hydra's callbacks as text": (
+        {"experiment/x": "hydra: {callbacks: {a: \"${oc.create:'{_target_: os.mkdir, path: ${hydra:job.name}}'}\"}}"},
+        (),
+        ("`hydra.callbacks.a` names", "oc.create"),
+    ),
+    "Hydra's callbacks by a list of defaults": (
+        {"experiment/x": "defaults: [/a@hydra.callbacks: b]", "a/b": f"c: {EVIL}"},
+        (),
+        ("`hydra.callbacks.c` names 'os.mkdir'",),
+    ),
+    "Hydra's callbacks of the second job": (
+        {"experiment/x": "seed: 1", "experiment/y": f"hydra: {{callbacks: {{a: {EVIL}}}}}"},
+        ("--multirun", "experiment=x,y"),
+        ("`hydra.callbacks.a` names 'os.mkdir'",),
+    ),
+    "handlers": ({"experiment/x": HANDLER}, (), ("`hydra.job_logging.handlers.a.()` must not be set", "'os.mkdir'")),
+    "handlers of Hydra's own": (
+        {"experiment/x": HANDLER.replace("job_", "hydra_")},
+        (),
+        ("`hydra.hydra_logging.handlers.a.()` must not be set", "'os.mkdir'"),
+    ),
+    "the environment": (
+        {"experiment/x": "hydra: {job: {env_set: {LD_PRELOAD: b}}}"},
+        (),
+        ("`hydra.job.env_set.LD_PRELOAD` must not be set", "LD_PRELOAD"),
+    ),
+    "the name of the log": ({"experiment/x": "hydra: {job: {name: ../x}}"}, (), ("`hydra.job.name`", "../x")),
+    "a sampler": (
+        {"experiment/x": f"defaults: [override /sweep: variable1dcnn]\nhydra: {{sweeper: {{sampler: {EVIL}}}}}"},
+        MULTIRUN,
+        ("`hydra.sweeper.sampler` names 'os.mkdir'",),
+    ),
+    "a primary config": (
+        {"mine": "defaults: [train, _self_]\nhydra: {searchpath: ['pkg://theirs']}"},
+        ("--config-name=mine",),
+        ("`hydra.searchpath` must be given on the command line",),
+    ),
+    "what is no YAML": ({"experiment/x": "a: b: c"}, (), ("experiment/x.yaml", "line 2", "cannot be read")),
+    "what refers to itself": (
+        {"experiment/x": "scheduler: {a: {b: '${scheduler.c}'}, c: {d: '${scheduler.a}'}}"},
+        (),
+        ("`scheduler.", "at most 50 levels", "refers to itself"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_of_configs_loads_no_code(name: str, tmp_path: Path) -> None:
+    files, words, facts = FOLDERS[name]
+    for file, text in files.items():
+        path = tmp_path / "theirs" / f"{file}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text if "/b" in file or file == "mine" else f"{GLOBAL}{text}\n")
+    (tmp_path / "x.py").write_text("import os\nos.mkdir('executed')\n")
+    chosen = words or ("experiment=x",)
+    for given in (("--config-dir=theirs",), (f"hydra.searchpath=[file://{tmp_path}/theirs]",)):
+        if name != "a primary config" or given[0].startswith("--"):
+            ended = run_command(tmp_path, "train.py", *chosen[:-1], *given, chosen[-1], "trainer=cpu", *WORDS)
+            assert not (tmp_path / "executed").exists()
+            assert ended.code == 2, ended.text
+            assert all(fact in ended.err for fact in facts), ended.text
+            assert ended.err.count("\n") == 1 and ended.err.startswith("error: "), ended.text
+            assert not list(tmp_path.glob("outputs/train/*/*/config.yaml"))
+
+
+def test_values_and_this_project_s_and_torch_s_classes_in_a_folder_of_configs_work_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine" / "experiment" / "x.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"{GLOBAL}batch_size: 8\noptimizer: {{_target_: torch.optim.SGD, momentum: 0.5}}\n"
+        "hydra: {run: {dir: new}, callbacks: {own: {_target_: brainage.system.session.OutputFolder}}}\n"
+    )
+    monitor = "trainer.callbacks=[{_target_: pytorch_lightning.callbacks.Timer}]"  # the user's, who types it
+    words = ("--config-dir", "mine", "experiment=x", "trainer=cpu", "evaluate=false", monitor, "logger=tensorboard")
+    ended = run_command(tmp_path, "train.py", *words, "optimizer.weight_decay=0", *WORDS)
+    assert ended.code == 0, ended.text
+    config = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
+    assert (config["optimizer"]["_target_"], config["batch_size"]) == ("torch.optim.SGD", 8)
+
+
+def test_a_folder_s_classes_are_loaded_with_code_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine" / "experiment" / "x.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"{GLOBAL}trainer: {{callbacks: [{{_target_: mine_of_test_hostile.Mine}}]}}\n"
+        "hydra: {callbacks: {own: {_target_: mine_of_test_hostile.Started}}}\n"
+    )
+    (tmp_path / "mine" / "mine_of_test_hostile.py").write_text(
+        "from pathlib import Path\nfrom hydra.experimental.callback import Callback\nimport pytorch_lightning\n"
+        "class Mine(pytorch_lightning.Callback):\n"
+        "    def on_fit_end(self, trainer, module):\n        Path('fitted').touch()\n"
+        "class Started(Callback):\n"
+        "    def on_run_start(self, config, **kwargs):\n        Path('started').touch()\n"
+    )
+    words = ("train.py", "--config-dir", "mine", "experiment=x", "trainer=cpu", "evaluate=false", *WORDS)
+    refused = run_command(tmp_path, *words)
+    assert refused.code == 2 and "code=mine_of_test_hostile" in refused.err, refused.text
+    assert not (tmp_path / "started").exists()
+    ended = run_command(tmp_path, *words, "code=mine/mine_of_test_hostile.py")
+    assert ended.code == 0, ended.text
+    assert (tmp_path / "started").exists() and (tmp_path / "fitted").exists()

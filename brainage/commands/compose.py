@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import hydra
+import hydra._internal.hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from brainage.config.code import check_code_files, load_code
+from brainage.config.folders import CheckedLoader, check_job, foreign_folders
 from brainage.config.hydra import register
 from brainage.config.overrides import quote_words
-from brainage.errors import BrainageError
+from brainage.errors import BrainageError, ConfigError
 from brainage.system.files import CONFIGS
 from brainage.system.session import say
 
@@ -24,14 +26,20 @@ def run(name: str, words: Sequence[str]) -> int:
     words = quote_words(words)
     try:
         check_code_files(words)
+        if any(word.startswith("--exp") for word in words):
+            raise ConfigError("`--experimental-rerun` must not be given, because Hydra would unpickle the file.")
     except BrainageError as error:
         say(error)
         return error.exit_code
     register()
+    # Hydra offers no other place between composing a config and acting on it.
+    vars(hydra._internal.hydra)["ConfigLoaderImpl"] = CheckedLoader
 
     def task(composed: DictConfig) -> Any:
         try:
-            load_code(composed.code, HydraConfig.get().overrides.task)
+            load_code(composed.code, words)
+            if folders := foreign_folders(HydraConfig.get().runtime):
+                check_job(composed, folders)
         except BrainageError as error:
             say(error)
             sys.exit(error.exit_code)

@@ -5,26 +5,25 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from brainage.errors import ConfigError, MissingPathError
 
 _LOADED: list[ModuleType] = []
 
 
-def load_code(value: Any, overrides: Iterable[str]) -> None:
+def load_code(value: Any, words: Iterable[str]) -> None:
     """Import what ``code=`` names.
 
     Parameters
     ----------
     value : str, list of str, or None
         The composed value: files, or names of importable modules.
-    overrides : iterable of str
-        The command line's overrides, which must have set it.
+    words : iterable of str
+        The command line, which must have set it.
 
     Raises
     ------
@@ -33,8 +32,7 @@ def load_code(value: Any, overrides: Iterable[str]) -> None:
     """
     if value is None:
         return
-    keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))]
-    if "code" not in keys:
+    if not any(word.lstrip("+").startswith("code=") for word in words):
         raise ConfigError(
             f"`code` must be given on the command line, but a config sets it to {value!r}. Remove it there, and add "
             "code=... to the command if you trust that code."
@@ -112,7 +110,9 @@ def is_own(target: str) -> bool:
     """Return whether a ``_target_`` is defined in loaded code; what that code imports is not its own."""
     place, _, name = target.rpartition(".")
     for own in (module.__name__ for module in _LOADED):
-        if f"{place}.".startswith(f"{own}.") and place in sys.modules:
-            defined = getattr(vars(sys.modules[place]).get(name), "__module__", None)
+        if f"{place}.".startswith(f"{own}."):
+            with suppress(Exception):  # a submodule
+                importlib.import_module(place)
+            defined = getattr(getattr(sys.modules.get(place), name, None), "__module__", None)
             return f"{defined}.".startswith(f"{own}.")
     return False

@@ -8,21 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
-from omegaconf import OmegaConf
+from hydra.utils import instantiate
 
-from brainage.config.code import is_own
-from brainage.config.saved import refuse_interpolation, targets_in
 from brainage.errors import ConfigError
 from brainage.system.console import log
-from brainage.system.files import CONFIGS, refuse_links
+from brainage.system.files import refuse_links
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
-
-
-# Classes that are defined below these may be named by a config that was found in a run's folder.
-_TRUSTED = ("torch.optim.", "pytorch_lightning.")
 
 
 def instance(key: str, value: Any) -> Any:
@@ -47,47 +40,6 @@ def instance(key: str, value: Any) -> Any:
             f"`{key}` names {value['_target_']!r}, which cannot be made: {' '.join(str(cause).split())}. Check its "
             "name, its arguments, and whether its package is installed."
         ) from error
-
-
-def check_targets(config: Any, source: Path) -> None:
-    """Raise if a config from a folder names classes that are not on the allow-list.
-
-    Parameters
-    ----------
-    config : Any
-        Plain dicts, lists and values.
-    source : Path
-        Where it was found.
-
-    Raises
-    ------
-    ConfigError
-        It names something by ``_target_`` that is neither in this project's own configs nor one of torch's
-        optimizers or schedulers or Lightning's classes; or it is not resolved.
-    """
-    refuse_interpolation(config, source)
-    known = {target for path in CONFIGS.rglob("*.yaml") for _, target in targets_in(_plain(OmegaConf.load(path)))}
-    for _, target in targets_in(config):
-        trusted = any(is_class_of(package, target) for package in _TRUSTED)
-        if target not in known and not is_own(target) and not trusted:
-            raise ConfigError(
-                f"`{source}` must name nothing but this project's own choices, torch's optimizers and schedulers, and "
-                f"Lightning's classes, but it names {target!r}. If it is yours, load it with code=FILE."
-            )
-
-
-def _plain(config: Any) -> Any:
-    return OmegaConf.to_container(config, resolve=False)
-
-
-def is_class_of(package: str, target: str) -> bool:
-    """Return whether a name is a class that is defined in a package (``torch.optim.``), not only imported there."""
-    if not target.startswith(package):
-        return False
-    try:
-        return f"{get_class(target).__module__}.".startswith(package)
-    except Exception:
-        return False
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config.allowed import TORCH, is_class_of, targets_in
 from brainage.config.code import is_own
-from brainage.config.instantiate import is_class_of
 from brainage.config.overrides import leaves, quoted
-from brainage.config.saved import refuse_interpolation, targets_in
+from brainage.config.saved import refuse_interpolation
 from brainage.errors import ConfigError
 from brainage.system.console import printable
 
@@ -69,7 +69,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
         kept.logger = _loggers(_plain(saved, "logger"), composed, given, source)
     for key, target in targets_in(OmegaConf.to_container(saved, resolve=False)):
         group = key.partition(".")[0]
-        allowed = group in ("optimizer", "scheduler") and (is_own(target) or is_class_of("torch.optim.", target))
+        allowed = group in ("optimizer", "scheduler") and (is_own(target) or is_class_of(TORCH, target))
         if not (allowed or group == "logger" or any(key.startswith(own) for own in _KEYS)):
             raise ConfigError(
                 f"`{key}` in `{source}` must name nothing but torch's optimizers and schedulers, but it names "

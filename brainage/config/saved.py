@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,18 +84,6 @@ def refuse_interpolation(config: Any, source: object) -> None:
             f"`{source}` must contain values, as a run writes them, but one refers to something else (`${{...}}`). "
             "Restore it, or start a new run."
         )
-
-
-def targets_in(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield what plain values name by ``_target_``, after the dotted key of where they do."""
-    if isinstance(value, dict):
-        if "_target_" in value:
-            yield prefix.rstrip("."), str(value["_target_"])
-        for name, inner in value.items():
-            yield from targets_in(inner, f"{prefix}{name}.")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from targets_in(inner, prefix)
 
 
 def training_summary(config: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
+from brainage.config.allowed import check_targets
 from brainage.config.hydra import parse
-from brainage.config.instantiate import check_targets
 from brainage.config.saved import read_config
 from brainage.config.schema import Config
 from brainage.errors import EvaluationError, MissingPathError

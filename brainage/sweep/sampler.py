@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from brainage.sweep.feasible import FeasibleSpace, drawn
 from brainage.sweep.recovery import is_retry, saved_point
-from brainage.sweep.space import Point
+from brainage.sweep.space import Point, refuse_other_values
 
 # Infeasible proposals of the other sampler before a feasible point is drawn at random.
 _PROPOSALS = 50
@@ -50,6 +50,7 @@ class FeasibleSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Return a feasible point; for a retry, the point of the trial that it repeats."""
         if (point := saved_point(trial)) is not None:
+            refuse_other_values(trial.number, point | dict.fromkeys(search_space.keys() - point.keys()), search_space)
             return point
         whole = self._all_trials() if self._all_trials is not None else study
         if (place := _place(whole, trial)) < len(self._first):

@@ -20,6 +20,7 @@ from optuna.distributions import (
 
 from brainage.config.overrides import quote_words
 from brainage.errors import SweepError
+from brainage.system.console import printable
 
 Point = dict[str, Any]
 
@@ -34,6 +35,25 @@ class Space:
     def described(self) -> dict[str, str]:
         """Return the distributions as JSON, the same for equal spaces."""
         return {key: distribution_to_json(value) for key, value in sorted(self.distributions.items())}
+
+
+def refuse_other_values(trial: int, values: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> None:
+    """Raise a `SweepError` if a trial, as the storage has it, has a parameter or a value that is not searched."""
+    for key, value in values.items():
+        if key not in space or not _has(space[key], value):
+            what = "a value" if key in space else "nothing but keys"
+            raise SweepError(
+                f"Trial {trial} in `hydra.sweeper.storage` must have {what} of the search space, but has "
+                f"`{printable(key)[:100]}={printable(str(value))[:100]}`: another program changed the study. Restore "
+                "the storage, or choose another hydra.sweeper.study_name=NAME."
+            )
+
+
+def _has(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return any(type(value) is type(choice) and value == choice for choice in distribution.choices)
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    return isinstance(value, int | float) and bool(low <= value <= high)
 
 
 def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:

@@ -123,6 +123,8 @@ def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
             raise _other_study(name, "was created by another program")
         study.set_user_attr(_KEY, now)
         return study
+    if not isinstance(former, dict) or not all(isinstance(former.get(part), dict) for part in now):
+        raise _other_study(name, "was created by another program")
     for part, verb in (("space", "searches"), ("fixed", "has")):
         for key in sorted({*former[part], *now[part]}):
             before, value = former[part].get(key, "nothing"), now[part].get(key, "nothing")

@@ -28,7 +28,7 @@ from brainage.sweep.recovery import n_counted, retry_orphans
 from brainage.sweep.results import locked
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
-from brainage.sweep.space import Point, parse_space
+from brainage.sweep.space import Point, parse_space, refuse_other_values
 from brainage.sweep.storage import dashboard_command, open_storage, open_study, shown_url
 from brainage.sweep.worker import Worker
 from brainage.system.console import log
@@ -68,7 +68,7 @@ class Sweep:
             worker.settle()
             return code
         finally:
-            if study.get_trials(deepcopy=False):
+            if self._check_trials(study):
                 from brainage.sweep.finish import finish_sweep  # matplotlib
 
                 finish_sweep(study, self._settings, self._folder, dashboard_command(self._url), self._experiment)
@@ -86,6 +86,7 @@ class Sweep:
         with locked(self._folder):  # several commands may start at the same moment
             storage = open_storage(self._url)
             study = open_study(storage, settings.study_name, self._configs.terms(settings))
+            self._check_trials(study)
             retry_orphans(study)
             if not is_worker():
                 write_whole(self._folder / "multirun.yaml", lambda path: OmegaConf.save(self._composed, path))
@@ -99,6 +100,20 @@ class Sweep:
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),
         )
         return Worker(study, storage, self._space, settings, self._launch), study
+
+    def _check_trials(self, study: Study) -> int:
+        """Return the number of trials; raise a `SweepError` if one was not written by this sweep."""
+        try:
+            trials = study.get_trials(deepcopy=False)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SweepError(
+                f"`hydra.sweeper.study_name={self._settings.study_name}` has trials that cannot be read "
+                f"({type(error).__name__}): another program changed the study. Restore the storage, or choose another "
+                "hydra.sweeper.study_name=NAME."
+            ) from None
+        for trial in trials:
+            refuse_other_values(trial.number, trial.params, self._space.distributions)
+        return len(trials)
 
     def _work(self, worker: Worker, study: Study, command: list[str]) -> int:
         n_done, n_asked = n_counted(study), self._settings.n_trials

@@ -10,7 +10,8 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
-from brainage.config.instantiate import check_targets, instance, open_loggers
+from brainage.config.allowed import check_targets
+from brainage.config.instantiate import instance, open_loggers
 from brainage.errors import ConfigError
 
 SOURCE = Path("run/config.yaml")

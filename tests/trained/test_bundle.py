@@ -69,6 +69,12 @@ def test_a_users_own_network_is_exported_with_its_code(
     network = read_trained(tmp_path / "bundle", "bundle").network()
     assert type(network).__name__ == "OwnNetworkOfATest"
 
+    words = ("-m", "brainage", "predict", "bundle=bundle", "cohort=simulated", "cohort.n_participants=12")
+    refused = run_command(tmp_path, *words, "match_ids=false")
+    assert refused.code == 2 and "OwnNetworkOfATest" in refused.err and "code=FILE" in refused.err, refused.text
+    predicted = run_command(tmp_path, *words, "match_ids=false", f"code={file}")
+    assert predicted.code == 0, predicted.text
+
 
 def test_a_word_that_is_not_code_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

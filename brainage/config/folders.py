@@ -1,0 +1,155 @@
+"""Folders of configs that the command line names (``--config-dir``): their values are used, and they load no code."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from brainage.config.allowed import is_allowed
+from brainage.config.code import load_code
+from brainage.config.overrides import leaves
+from brainage.errors import BrainageError, ConfigError
+from brainage.system.console import printable
+from brainage.system.files import CONFIGS, OWN_CONFIGS
+from brainage.system.session import say
+
+# Settings of Hydra that load code, or decide where it writes, otherwise than by `_target_`.
+_GUARDED = tuple(
+    f"hydra.{key}" for key in ("job_logging", "hydra_logging", "output_subdir", "job.name", "job.chdir", "job.env_")
+)
+# Settings of Hydra that it instantiates.
+_MADE = ("callbacks", "launcher", "sweeper")
+# Levels of a config; more are a config that refers to itself.
+_DEPTH = 50
+
+
+class CheckedLoader(ConfigLoaderImpl):
+    """Hydra's composing of configs, with a check before Hydra acts on what was composed."""
+
+    def load_configuration(
+        self, config_name: str | None, overrides: list[str], run_mode: RunMode, *args: Any, **kwargs: Any
+    ) -> DictConfig:
+        """Compose a config; end the process with a message if a folder may not decide what it does."""
+        try:
+            self._check_primary(config_name)
+            config = super().load_configuration(config_name, overrides, run_mode, *args, **kwargs)
+            if folders := foreign_folders(config.hydra.runtime):
+                load_code(config.get("code"), sys.argv[1:])
+                _check_hydra(config, _usual(overrides, run_mode), folders)
+                check_job(config, folders)
+        except YAMLError as error:
+            say(ConfigError(f"A config cannot be read: {' '.join(str(error).split())[:500]}. Correct it."))
+            sys.exit(ConfigError.exit_code)
+        except BrainageError as error:
+            say(error)
+            sys.exit(error.exit_code)
+        return config
+
+    def _check_primary(self, config_name: str | None) -> None:
+        """Raise a `ConfigError` if a primary config of a folder imports packages, which is what ``pkg://`` does."""
+        primary = self.repository.load_config(config_name) if config_name else None
+        if primary and not _is_trusted(primary.path) and OmegaConf.select(primary.config, "hydra.searchpath"):
+            raise ConfigError(
+                f"`hydra.searchpath` must be given on the command line, but `{primary.path}` sets it. Remove it there."
+            )
+
+
+def foreign_folders(runtime: Any) -> list[str]:
+    """Return the folders of the search path (``hydra.runtime``) that the command line names."""
+    return [
+        source.path
+        for source in runtime.config_sources
+        if source.provider.startswith(("main", "command-line", "hydra.searchpath")) and not _is_trusted(source.path)
+    ]
+
+
+def _is_trusted(path: str) -> bool:
+    """Return whether configs are this project's, or the user's own in ``~/.config/brainage``."""
+    found = os.path.realpath(path.removeprefix("file://"))
+    return found in (os.path.realpath(CONFIGS), os.path.realpath(OWN_CONFIGS))
+
+
+def _usual(overrides: Sequence[str], run_mode: RunMode) -> DictConfig:
+    """Return the command's config without folders, with what the command line says of Hydra's settings."""
+    loader = ConfigLoaderImpl(create_config_search_path(str(CONFIGS)))
+    given = [word for word in overrides if word in sys.argv and re.match(r"[+~]*hydra\b(?!\.searchpath)", word)]
+    name = JobRuntime().get("name")
+    try:
+        return loader.load_configuration(name, given, run_mode, validate_sweep_overrides=False)
+    except HydraException:  # a choice of the folder's
+        return loader.load_configuration(name, [], run_mode)
+
+
+def _check_hydra(config: DictConfig, usual: DictConfig, folders: Sequence[str]) -> None:
+    plain, expected = (leaves(OmegaConf.to_container(one.hydra, resolve=False), "hydra.") for one in (config, usual))
+    for key, value in plain.items():
+        if key.startswith(_GUARDED) and (key not in expected or expected[key] != value):
+            raise ConfigError(
+                f"`{printable(key)[:100]}` must not be set by {_shown(folders)}, because it may load code or write "
+                f"elsewhere, but is {printable(repr(value))[:200]}. Give it on the command line if it is yours."
+            )
+    made, usually = (
+        [pair for key in _MADE for pair in _named(one.hydra[key], f"hydra.{key}", strict=True)]
+        for one in (config, usual)
+    )
+    _refuse((pair for pair in made if pair not in usually), folders)
+
+
+def check_job(config: DictConfig, folders: Sequence[str]) -> None:
+    """Raise a `ConfigError` if a composed config, without ``hydra``, names what is not on the allow-list.
+
+    What the command line itself names is the user's.
+    """
+    named = ((key.removeprefix("."), target) for key, target in _named(config, ""))
+    _refuse((pair for pair in named if not pair[0].startswith("hydra.")), folders)
+
+
+def _named(node: Any, key: str, *, strict: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield what a config names by ``_target_``, after the key of where it does.
+
+    What does not resolve yet could become a ``_target_`` later: it is yielded as one if `strict`.
+    """
+    if key.count(".") > _DEPTH:
+        raise ConfigError(
+            f"`{key[:100].removeprefix('.')}...` must have at most {_DEPTH} levels, but refers to itself, or is deeper."
+        )
+    names = range(len(node)) if OmegaConf.is_list(node) else list(node) if OmegaConf.is_dict(node) else ()
+    for name in names:
+        try:
+            value = node[name]
+        except OmegaConfBaseException:
+            if strict and OmegaConf.is_interpolation(node, name):
+                yield f"{key}.{name}", str(node._get_node(name)._value())
+            continue
+        if name == "_target_":
+            yield key, str(value)
+        else:
+            yield from _named(value, f"{key}.{name}", strict=strict)
+
+
+def _refuse(named: Iterator[tuple[str, str]], folders: Sequence[str]) -> None:
+    for key, target in named:
+        typed = any(re.search(rf"(?<![\w.]){re.escape(target)}(?![\w.])", word) for word in sys.argv[1:])
+        if not (typed or is_allowed(target)):
+            raise ConfigError(
+                f"`{key}` names {printable(repr(target))[:200]}, which {_shown(folders)} may not load: it is "
+                "neither this project's nor one of torch's optimizers and schedulers. If you trust it, add "
+                "code=FILE.py or code=MODULE that defines it, for example "
+                f"code={printable(target.partition('.')[0])[:50]}."
+            )
+
+
+def _shown(folders: Sequence[str]) -> str:
+    return f"configs in {', '.join(f'`{printable(folder)}`' for folder in folders)}"
