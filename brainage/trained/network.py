@@ -126,7 +126,10 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> Architectur
     items = described if isinstance(described, dict) else vars(described)
     name = str(items.get("name"))
     if models.is_baseline(name) or name not in models.names():
-        raise BundleError(f"`{source}` must describe a network of this project, but its model is called {name!r}.")
+        raise BundleError(
+            f"`{source}` must describe a network of this project, but its model is called {name!r}. If it is yours, "
+            "load it with code=FILE."
+        )
     geometry.check(name, described)
     arguments = {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
     for key, expected in (("in_channels", seen.n_channels), ("n_times", seen.n_times)):
