@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from brainage.config.schema import refuse_ids_in
@@ -16,6 +17,7 @@ from brainage.errors import BrainageError, SweepError
 from brainage.sweep.processes import is_worker
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
+from brainage.sweep.storage_errors import unreachable
 from brainage.sweep.sweeper import Sweep
 from brainage.system.files import full_disk_as_output_error
 from brainage.system.invocation import same_command
@@ -39,22 +41,26 @@ def run(
                 "`hydra/launcher` must be basic for a sweep, but got another one. For more processes or machines, "
                 "start the same command several times, or set hydra.sweeper.n_workers."
             )
+        sweep = Sweep(context, task, composed, settings, words)
         with interruptible(), full_disk_as_output_error():
-            return Sweep(context, task, composed, settings, words).run(command)
+            return _carried_out(sweep, command)
     except Interruption as stop:
         if not is_worker():
             print(f"\n{stop}; the same command continues the study.", file=sys.stderr)
         return stop.exit_code
-    except SQLAlchemyError as error:  # its text may contain values
-        print(
-            f"error: `hydra.sweeper.storage={shown_url(str(given.get('storage')))}` does not answer any more "
-            f"({type(error).__name__}). Finished trials are saved; the same command continues the study.",
-            file=sys.stderr,
-        )
-        return 1
     except BrainageError as error:
         say(error)
         return error.exit_code
+
+
+def _carried_out(sweep: Sweep, command: list[str]) -> int:
+    """Run a sweep; a storage that stops answering is a message and exit code 1."""
+    try:
+        return sweep.run(command)
+    except (SQLAlchemyError, StorageInternalError) as error:  # their text may contain values
+        server = "does not answer any more ({}). Finished trials are saved; the same command continues the study."
+        print(f"error: {unreachable(shown_url(sweep.url), error, server)}", file=sys.stderr)
+        return 1
 
 
 def _settings(given: Mapping[str, Any]) -> SweepSettings:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from brainage.errors import SweepError
 from brainage.sweep.recovery import GRACE, HEARTBEAT, experimental, retry
+from brainage.sweep.storage_errors import unreachable
 
 # The study's user attribute with its terms.
 _KEY = "brainage"
@@ -81,10 +82,10 @@ def open_storage(url: str) -> RDBStorage:
             'pip install "brainage[postgresql]".'
         ) from None
     except Exception as error:  # databases and drivers have their own errors, whose text may contain the password
-        raise SweepError(
-            f"`hydra.sweeper.storage={shown}` cannot be reached ({type(error).__name__}). Check that the server runs, "
-            "the database exists, and user and password are right."
-        ) from None
+        server = (
+            "cannot be reached ({}). Check that the server runs, the database exists, and user and password are right."
+        )
+        raise SweepError(unreachable(shown, error, server)) from None
 
 
 def _connected(address: URL) -> RDBStorage:

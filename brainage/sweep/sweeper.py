@@ -51,7 +51,7 @@ class Sweep:
     ) -> None:
         self._context, self._train, self._composed, self._settings = context, task, composed, settings
         self._folder = Path(composed.hydra.sweep.dir)
-        self._url = settings.storage or f"sqlite:///{self._folder.resolve() / 'study.db'}"
+        self.url = settings.storage or f"sqlite:///{self._folder.resolve() / 'study.db'}"
         self._space = parse_space(settings.params, words)
         self._configs = TrialConfigs(context.config_loader, composed, self._space)
 
@@ -62,7 +62,7 @@ class Sweep:
             worker.work()
             return 0
         searched = ", ".join(self._space.distributions)
-        log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self._url), searched)
+        log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self.url), searched)
         try:
             code = self._work(worker, study, command)
             worker.settle()
@@ -71,7 +71,7 @@ class Sweep:
             if self._check_trials(study):
                 from brainage.sweep.finish import finish_sweep  # matplotlib
 
-                finish_sweep(study, self._settings, self._folder, dashboard_command(self._url), self._experiment)
+                finish_sweep(study, self._settings, self._folder, dashboard_command(self.url), self._experiment)
 
     def _open(self) -> tuple[Worker, Study]:
         """Check everything, open the study, and return this process's worker."""
@@ -84,7 +84,7 @@ class Sweep:
         ensure_writable(self._folder)
         refuse_links(*(path for path in self._folder.iterdir() if path.name.startswith((*_WRITTEN,))))
         with locked(self._folder):  # several commands may start at the same moment
-            storage = open_storage(self._url)
+            storage = open_storage(self.url)
             study = open_study(storage, settings.study_name, self._configs.terms(settings))
             self._check_trials(study)
             retry_orphans(study)

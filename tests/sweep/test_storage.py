@@ -74,7 +74,10 @@ def test_a_study_created_by_another_program_is_refused(url: str) -> None:
         ("oracle://u:sesame@h/d", r"`hydra.sweeper.storage=oracle://u:\*\*\*@h/d` needs a driver that is not inst"),
         ("nosuch://u:sesame@h/d", r"`hydra.sweeper.storage=nosuch://u:\*\*\*@h/d` cannot be reached \(NoSuchModule"),
         ("postgresql://u:sesame@127.0.0.1:1/d", r"//u:\*\*\*@127.0.0.1:1/d` cannot be reached \(Operational"),
-        ("sqlite:////proc/nowhere/study.db", r"`hydra.sweeper.storage=sqlite:////proc/nowhere/study.db` cannot be re"),
+        (
+            "sqlite:////proc/nowhere/study.db",
+            r"`hydra.sweeper.storage=sqlite:////proc/nowhere/study.db` cannot be used .No such file",
+        ),
     ],
 )
 def test_a_storage_that_cannot_be_reached_is_one_message_without_the_password(url: str, message: str) -> None:
