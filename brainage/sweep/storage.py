@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -25,6 +26,9 @@ _KEY = "brainage"
 
 # Among the keys of the config, the terms have this one.
 OBJECTIVES = "hydra.sweeper.objectives"
+
+# Names of passwords in the query of an address: libpq has `password` and `sslpassword`.
+_PASSWORDS = re.compile(r"pass(word|wd)?$|pwd$|secret|token", re.IGNORECASE)
 
 # To connect: processes that start at the same moment create the tables at the same moment.
 _ATTEMPTS = 8
@@ -45,16 +49,21 @@ class StudyTerms:
 
 
 def shown_url(url: str) -> str:
-    """Return a storage's address without its password."""
+    """Return a storage's address without its password, also one in its query (``?password=``)."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return _shown(make_url(url))
     except ArgumentError:
         return "an address that cannot be read"
 
 
+def _shown(address: URL) -> str:
+    query = {name: "***" if _PASSWORDS.search(name) else value for name, value in address.query.items()}
+    return address.set(query=query).render_as_string(hide_password=True).replace(quote_plus("***"), "***")
+
+
 def dashboard_command(url: str) -> str:
     """Return the command that opens a study in the browser, with ``***`` for a password."""
-    shown = _with_driver(make_url(url)).render_as_string(hide_password=True)
+    shown = _shown(_with_driver(make_url(url)))
     hint = " (your password in place of ***)" if "***" in shown else ""
     return f'optuna-dashboard {shlex.quote(shown)}{hint} (pip install "brainage[dashboard]")'
 

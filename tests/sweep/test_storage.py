@@ -78,6 +78,7 @@ def test_a_study_created_by_another_program_is_refused(url: str) -> None:
             "sqlite:////proc/nowhere/study.db",
             r"`hydra.sweeper.storage=sqlite:////proc/nowhere/study.db` cannot be used .No such file",
         ),
+        ("postgresql://127.0.0.1:1/d?user=u&password=sesame", r"1/d\?password=\*\*\*&user=u` cannot be reached \(Op"),
     ],
 )
 def test_a_storage_that_cannot_be_reached_is_one_message_without_the_password(url: str, message: str) -> None:
@@ -91,6 +92,9 @@ def test_a_storage_that_cannot_be_reached_is_one_message_without_the_password(ur
 def test_the_dashboard_command_names_the_driver_and_hides_the_password() -> None:
     command = dashboard_command("postgresql://u:sesame@h/d")
     assert "postgresql+psycopg://u:***@h/d" in command and "sesame" not in command
+    command = dashboard_command("postgresql://h/d?sslpassword=open&password=sesame&passfile=.pgpass")
+    assert "sesame" not in command and "=open" not in command
+    assert "password=***" in command and "passfile=.pgpass" in command and "(your password in place of ***)" in command
     assert dashboard_command("sqlite:////x/study.db").startswith("optuna-dashboard sqlite:////x/study.db (pip")
 
 
