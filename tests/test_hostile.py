@@ -141,6 +141,7 @@ def test_what_the_command_line_gives_is_taken_from_there(run: Path, tmp_path: Pa
     change(run, "trainer.callbacks", [{"_target_": "os.mkdir", "path": "executed"}])
     change(run, "trainer.profiler", {"_target_": "os.mkdir", "path": "executed"})
     change(run, "store.root", "elsewhere")
+    change(run, "outputs", {"mode": "group"})
     change(run, "logger", {"mine": {"_target_": "os.mkdir", "path": "executed"}})
     monitor = "trainer.callbacks=[{_target_: pytorch_lightning.callbacks.Timer}]"
     words = (monitor, "trainer.profiler=null", "store.root=own", "logger=tensorboard", "logger.tensorboard.name=mine")
@@ -151,6 +152,7 @@ def test_what_the_command_line_gives_is_taken_from_there(run: Path, tmp_path: Pa
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["trainer"]["callbacks"] == [{"_target_": f"{LIGHTNING}.callbacks.Timer"}]
     assert list(config["logger"]) == ["tensorboard"]
+    assert config["outputs"] == {"mode": "private"}  # of this machine, without a word
 
 
 def test_this_project_s_own_callbacks_are_no_reason_to_refuse(run: Path, tmp_path: Path) -> None:

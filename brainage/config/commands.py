@@ -9,7 +9,7 @@ from omegaconf import MISSING
 from pydantic import Field
 
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
-from brainage.config.schema import GAP_CORRECTIONS, ROWS, CohortConfig, ReportConfig, own_cohort
+from brainage.config.schema import GAP_CORRECTIONS, ROWS, CohortConfig, OutputsConfig, ReportConfig, own_cohort
 from brainage.errors import ConfigError
 
 DEFAULT_STORE = "outputs/store"
@@ -45,7 +45,7 @@ class ReportCommandConfig:
         A finished run's folder, or that of a multirun over folds.
     predictions : str or None
         A table made elsewhere.
-    gap_correction, associations, report, seed, code
+    gap_correction, associations, report, outputs, seed, code
         See `Config`.
     """
 
@@ -54,6 +54,7 @@ class ReportCommandConfig:
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Annotated[int | None, Field(ge=0)] = None
     code: Any = None
 
@@ -84,13 +85,14 @@ class CompareCommandConfig:
         Folders of finished runs, or one multirun's folder.
     ensemble : bool
         Compare the mean of the runs' predictions too, and write it.
-    report, seed, code
+    report, outputs, seed, code
         See `Config`.
     """
 
     runs: Any = MISSING
     ensemble: bool = False
     report: ReportConfig = field(default_factory=ReportConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Seed = 43
     code: Any = None
 
@@ -140,7 +142,7 @@ class PredictCommandConfig:
         Of torch; ``auto`` uses an accelerator if there is one.
     batch_size : int
         Participants a batch.
-    associations, store, report, seed, code
+    associations, store, report, outputs, seed, code
         See `Config`.
     """
 
@@ -157,6 +159,7 @@ class PredictCommandConfig:
     batch_size: Count = 250
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Seed = 43
     code: Any = None
 
@@ -188,7 +191,7 @@ class ExplainCommandConfig:
         Windows of time.
     n_steps : int
         Steps of the integration of gradients.
-    store, report, seed, code
+    store, report, outputs, seed, code
         See `Config`.
     """
 
@@ -201,6 +204,7 @@ class ExplainCommandConfig:
     n_steps: Annotated[int, Field(ge=2)] = 64
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Seed = 43
     code: Any = None
 

@@ -33,11 +33,11 @@ _LABELS = ("project", "name", "group", "job_type", "tags", "notes", "id", "versi
 def of_this_machine(word: str) -> bool:
     """Return whether an override sets what a resumed run takes from this machine."""
     key = _key(word)
-    return any(key == own or key.startswith(f"{own}.") for own in ("logger", *_KEYS))
+    return any(key == own or key.startswith(f"{own}.") for own in ("logger", "outputs", *_KEYS))
 
 
 def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[str], source: str) -> DictConfig:
-    """Return a saved config whose loggers, callbacks, plugins, profiler and store's place are this machine's.
+    """Return a saved config with this machine's loggers, callbacks, plugins, profiler, store's place and outputs' mode.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
     """
     refuse_interpolation(OmegaConf.to_container(saved, resolve=False), source)
     given, kept = {_key(word) for word in words}, saved.copy()
+    kept.outputs = composed.outputs
     for key, unused in _KEYS.items():
         value, own = _plain(saved, key), _plain(composed, key)
         if key == "trainer.callbacks" and isinstance(value, list):

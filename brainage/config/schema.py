@@ -450,6 +450,20 @@ class StoreConfig:
     residency: Annotated[str, choice("auto", "memory", "memmap")] = "auto"
 
 
+@checked("outputs")
+@dataclass
+class OutputsConfig:
+    """Who may read what a command writes.
+
+    Parameters
+    ----------
+    mode : {"private", "group"}
+        Files and folders are readable by their owner only (0600, 0700), or by the owner's group too (0640, 0750).
+    """
+
+    mode: Annotated[str, choice("private", "group")] = "private"
+
+
 @checked("associations")
 @dataclass
 class AssociationsConfig:
@@ -506,8 +520,8 @@ class Config:
         Whether the test set is predicted and reported. A trial of a sweep does not.
     gap_correction : {"linear", "cole", "in_sample", "none"}
         How the brain-age gap is corrected for age; see `brainage.evaluation.gap.Correction`.
-    associations, report
-        See `AssociationsConfig` and `ReportConfig`.
+    outputs, associations, report
+        See `OutputsConfig`, `AssociationsConfig` and `ReportConfig`.
     resume : str or None
         The folder of a run to resume.
     code : str, list of str, or None
@@ -524,6 +538,7 @@ class Config:
     logger: Any = MISSING
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 43
     batch_size: Annotated[int, Field(ge=2)] = 128
     patience: Count = 15

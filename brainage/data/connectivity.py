@@ -57,6 +57,7 @@ def _computed(store: Store, channels: Sequence[int], kind: str) -> NDArray[np.fl
 def _write(path: Path, values: NDArray[np.float32]) -> None:
     with path.open("wb") as file:
         np.savez(file, values=values, digest=np.array(_digest(values)))
+    path.chmod(0o666 & path.parent.stat().st_mode)  # an existing store may be shared
 
 
 def _cached(path: Path, n_rows: int, n_channels: int) -> NDArray[np.float32] | None:

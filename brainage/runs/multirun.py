@@ -25,13 +25,13 @@ from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.system.console import log
-from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links
+from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links, use_mode
 from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 from brainage.system.tasks import refuse_several_tasks
 
 # Config groups that may change when a grid is started again.
-_CHANGEABLE = ("resume", "logger")
+_CHANGEABLE = ("resume", "logger", "outputs")
 
 
 class JobFolders(Callback):
@@ -51,12 +51,12 @@ class JobFolders(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Lock the grid's folder until this process ends, and check it; a sweep checks its own."""
-        if _is_sweep(config):
-            return
         with _exit_on_mistake():
+            folder = _folder(config, "sweep")
+            if _is_sweep(config):
+                return
             _check_command(config, multirun=True)
             refuse_several_tasks()
-            folder = _folder(config, "sweep")
             ensure_writable(folder)
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
             _refuse_other_grid(folder, config)
@@ -98,7 +98,9 @@ def _refuse_strange_files(folder: Path, config: DictConfig) -> None:
 
 
 def _folder(config: DictConfig, mode: str) -> Path:
+    """Return the folder of the outputs, which get their permissions from now on."""
     with resolved():
+        use_mode(str(config.outputs.mode))
         return Path(config.hydra[mode].dir)
 
 

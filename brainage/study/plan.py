@@ -115,4 +115,5 @@ def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
             words = ("train", *flags, f"experiment={stage}/{name}", *own, *shared, *overrides)
             steps.append(Step(stage, name, out / stage / name, words))
     runs = ",".join(quoted(str(step.folder)) for step in steps if step.stage == "final_models")
-    return [*steps, Step("comparison", "ica25_ica100", out / "comparison", ("compare", f"runs=[{runs}]"))]
+    modes = [word for word in overrides if word.startswith("outputs.")]
+    return [*steps, Step("comparison", "ica25_ica100", out / "comparison", ("compare", f"runs=[{runs}]", *modes))]

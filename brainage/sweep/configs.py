@@ -22,7 +22,9 @@ from brainage.sweep.space import Space, corners
 from brainage.sweep.storage import OBJECTIVES, StudyTerms
 
 # Keys that may differ between commands of one study: folders, loggers, hardware.
-_FREE = re.compile(r"(logger|store|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)")
+_FREE = re.compile(
+    r"(logger|store|outputs|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)"
+)
 
 
 class TrialConfigs:

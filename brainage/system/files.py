@@ -25,8 +25,36 @@ CONFIGS = _PACKAGED if _PACKAGED.is_dir() else ROOT / "configs"
 OWN_CONFIGS = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "brainage"
 
 
+# Permissions of new folders by `outputs.mode`; files have the same without those to enter.
+MODES = {"private": 0o700, "group": 0o750}
+# What `use_mode` has set, and the user's own umask.
+_state: dict[str, int] = {}
+
 # To read, to append, and to create what must not exist.
 _FLAGS = {"r": os.O_RDONLY, "a": os.O_WRONLY | os.O_APPEND | os.O_CREAT, "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL}
+
+
+def use_mode(name: str) -> None:
+    """Create files and folders with the permissions of an `outputs.mode` from now on, whatever the user's umask."""
+    _state["mode"] = MODES.get(name, MODES["private"])  # another name is an error once the config is checked
+    umask = os.umask(0o777 & ~_state["mode"])
+    _state.setdefault("umask", umask)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder of outputs, unless it exists; folders above it get the user's own permissions."""
+    make_parents(path)
+    path.mkdir(mode=_state.get("mode", 0o777), exist_ok=True)
+
+
+def make_parents(path: Path) -> None:
+    """Create the folders above a path, with the user's own permissions."""
+    umask = os.umask(0o077)
+    try:
+        os.umask(_state.get("umask", umask))
+        path.parent.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(umask)
 
 
 def open_file(path: Path, mode: str = "r", *, limit: int | None = None, **text: Any) -> IO[Any]:
@@ -36,7 +64,7 @@ def open_file(path: Path, mode: str = "r", *, limit: int | None = None, **text: 
     """
     flags = _FLAGS[mode[0]] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o666)
+        descriptor = os.open(path, flags, 0o666 & _state.get("mode", 0o666))
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, f"{path.name} is a link to another file") from None
@@ -122,7 +150,7 @@ def cell_text(value: Any) -> Any:
 def ensure_writable(path: Path) -> None:
     """Create a folder; raise an `OutputError` if no file can be written there."""
     with as_output_error(path):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         partial_of(path / "writable").unlink()
 
 

@@ -7,6 +7,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from brainage.system.files import make_parents
+
 
 def read_key(path: Path) -> bytes | None:
     """Return a key; None if there is none. May raise OSError."""
@@ -17,7 +19,7 @@ def read_key(path: Path) -> bytes | None:
 
 def make_key(path: Path) -> bytes:
     """Return a key, made with mode 0600 if there is none; empty if its file is empty. May raise OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with suppress(FileExistsError), os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(secrets.token_bytes(32))

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from brainage.errors import BrainageError
 from brainage.system.console import log, terminal_text
-from brainage.system.files import ensure_writable, full_disk_as_output_error
+from brainage.system.files import ensure_writable, full_disk_as_output_error, use_mode
 from brainage.system.redaction import redacted
 from brainage.system.signals import Interruption, interruptible
 
@@ -47,6 +47,7 @@ class OutputFolder(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the folder; Hydra would turn what is raised here into a warning."""
         try:
+            use_mode(str(config.outputs.mode))
             ensure_writable(Path(config.hydra.run.dir))
         except BrainageError as error:
             print(terminal_text(f"error: {error}"), file=sys.stderr)

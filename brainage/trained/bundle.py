@@ -36,7 +36,7 @@ _PRIVATE = {
     "split": ("file",),
     "trainer": ("default_root_dir", "callbacks", "plugins"),
 }
-_DROPPED = ("store", "logger", "resume", "sweep", "experiment")
+_DROPPED = ("store", "outputs", "logger", "resume", "sweep", "experiment")
 
 
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:

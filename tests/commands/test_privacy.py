@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -280,6 +281,16 @@ def test_the_search_finds_an_id_in_a_picture(tmp_path: Path) -> None:
     assert any(_people_in(data, frozenset({"planted07"})) for data in _contents(path))
     canvas.savefig(path)
     assert not any(_people_in(data, frozenset({"planted07"})) for data in _contents(path))
+
+
+def test_only_their_owner_may_read_files_with_ids_and_enter_their_folders(planted: Planted) -> None:
+    files = [path for path in planted.out.rglob("*") if path.is_file() and path.name in (*ALLOWED, "index.txt")]
+    assert {path.name for path in files} == {*ALLOWED, "index.txt"}
+    open_to_others = [path for file in files for path in (file, file.parent) if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (planted.out / "outputs" / "store").stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_ids_are_nowhere_else(planted: Planted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import sys
@@ -21,6 +22,8 @@ from brainage.runs import job as jobs
 from brainage.runs import multirun
 from brainage.runs.multirun import JobFolders, PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import collect, varied_overrides
+from brainage.system import files
+from brainage.system.session import OutputFolder
 from tests.conftest import FAST, ROOT, Ended, Started, run_command, wait_until
 
 SMALL = (*FAST, "evaluate=false")
@@ -152,6 +155,32 @@ def test_a_process_held_up_before_it_locks_a_folder_looks_again(
         config = compose("train", [f"hydra.{mode}.dir={folder}"], return_hydra_config=True)
         finished_meanwhile(folder, config, monkeypatch, mode)
     assert "must be a folder without a run, but it contains `" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "words", "start"),
+    [
+        ("train", (), JobFolders().on_run_start),
+        ("train", (), JobFolders().on_multirun_start),
+        ("compare", ("runs=[a,b]",), OutputFolder().on_run_start),
+    ],
+    ids=["run", "multirun", "compare"],
+)
+def test_a_group_may_read_outputs_that_are_made_for_it(
+    verb: str, words: tuple[str, ...], start: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "outputs" / "folder"
+    places = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}"]
+    monkeypatch.setattr(files, "_state", {})
+    umask = os.umask(0o077)
+    try:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+            start(compose(verb, [*words, *places, "outputs.mode=group"], return_hydra_config=True))
+        (folder / "0").mkdir()
+    finally:
+        os.umask(umask)
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "0", folder.parent)] == [0o750, 0o750, 0o700]
 
 
 def test_a_resumed_run_is_read_after_its_folder_is_locked(

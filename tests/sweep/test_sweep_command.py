@@ -16,9 +16,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from omegaconf import OmegaConf
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
+from brainage.sweep.command import without_password
 from tests.conftest import ROOT, Ended, run_command, train_here, wait_until
 
 TINY = ("cohort.n_participants=40", "batch_size=8", "trainer=cpu", "model.depth=1", "model.start_out=8")
@@ -240,6 +242,16 @@ def test_several_workers_are_started_here(tmp_path: Path) -> None:
     assert ended.out.count("Trials: ") == 1
     if (os.cpu_count() or 1) < 3:
         assert "`hydra.sweeper.n_workers=3` is more than the 2 cores" in ended.out
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:sesame@h/d", "postgresql://h/d?user=u&password=sesame"])
+def test_a_password_is_in_no_config_and_no_word_that_is_written(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = f"hydra.sweeper.storage='{url}'"
+    monkeypatch.setattr(sys, "argv", ["train.py", word])
+    overrides = {"overrides": {"hydra": [word]}, "sweeper": {"storage": url}}
+    hidden = without_password(OmegaConf.create({"hydra": overrides}), url)
+    written = f"{OmegaConf.to_yaml(hidden)} {sys.argv}"
+    assert "sesame" not in written and written.count("***") == 3
 
 
 @pytest.mark.slow

@@ -186,5 +186,6 @@ def _reading(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"`store.root={folder.parent}`: the store {folder.name} cannot be read: {error.strerror or error}. Get "
-            "permission or check the disk, or choose another place with store.root=DIR."
+            "permission (its owner can share it with chmod, and new ones with outputs.mode=group), check the disk, or "
+            "choose another place with store.root=DIR."
         ) from None

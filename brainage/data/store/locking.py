@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brainage.errors import StoreError
+from brainage.system.files import make_parents
 from brainage.system.locks import acquire
 
 # How long to wait, in seconds, for another process that writes the same store.
@@ -22,7 +23,7 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """
     root = folder.parent
     with writing(root):
-        root.mkdir(parents=True, exist_ok=True)
+        make_parents(folder)
         lock = acquire(
             root / f".{folder.name}.lock",
             f"The store {folder}" if wait else f"The store {folder}, which may have participants who withdrew,",

@@ -80,7 +80,7 @@ def _replace(store: Store, index: Mapping[str, Any], gone: Collection[str]) -> N
             try:
                 load_store(folder)
             except (FileNotFoundError, DamagedStoreError):
-                write_store(folder, stamps, _kept(store, gone), (n_components, n_times))
+                write_store(folder, stamps, _kept(store, gone), (n_components, n_times), former=store.folder)
     remove_store(store.folder)
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from brainage.data.store.locking import locked, writing
 from brainage.data.store.series import UnreadableNowError
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
+from brainage.system.files import make_folder
 
 
 def discard(store: Store) -> None:
@@ -59,25 +61,38 @@ def write_store(
     results: Iterable[Result],
     shape: tuple[int, int],
     is_current: Callable[[], bool] = lambda: True,
+    *,
+    former: Path | None = None,
 ) -> bool:
     """Replace a store atomically, from one result a stamp, in the same order; the caller holds the lock.
+
+    The permissions of the store that it replaces, which is `former` if it has another folder, stay.
 
     `is_current` is called at the end and returns whether the files still have these stamps. It is returned; if false,
     nothing is kept. Nothing is left behind after a StoreError either.
     """
+    modes = _modes(former or folder)
     remove_store(folder)
     unfinished = unfinished_folder(folder)
     with writing(folder.parent):
         try:
-            unfinished.mkdir(parents=True)
+            make_folder(unfinished)
             _check_space(unfinished, 4 * len(stamps) * math.prod(shape))
             _write(unfinished, stamps, results, rows_of(folder, len(stamps), *shape))
             if not is_current():
                 return False
+            for name, mode in modes.items():
+                (unfinished / name).chmod(mode)
             unfinished.rename(folder)
             return True
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    """Return the permissions of a store's folder and files; nothing if there is none."""
+    paths = {name: folder / name for name in ("", "index.txt", "series.npy")}
+    return {name: stat.S_IMODE(path.stat().st_mode) for name, path in paths.items() if path.exists()}
 
 
 def _check_space(folder: Path, needed: int) -> None:
