@@ -158,7 +158,8 @@ def test_participants_of_unknown_age_are_predicted(place: Place, predict: Predic
     everything.drop(columns="age").to_csv(tmp_path / "ageless.tsv", sep="\t", index=False)
     some = everything.assign(age=everything["age"].where(everything.index < 30, "n/a"))
     some.to_csv(tmp_path / "some.tsv", sep="\t", index=False)
-    for name, n_aged in (("ageless.tsv", 0), ("some.tsv", 30)):
+    everything[["participant_id"]].to_csv(tmp_path / "ids.tsv", sep="\t", index=False)
+    for name, n_aged in (("ageless.tsv", 0), ("ids.tsv", 0), ("some.tsv", 30)):
         folder = predict(f"run={place['runs/0']}", *bids(place), f"cohort.phenotypes={tmp_path / name}")
         people = table(folder).set_index("participant_id")
         assert people["age"].notna().sum() == people["bag"].notna().sum() == n_aged

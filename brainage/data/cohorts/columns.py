@@ -19,7 +19,8 @@ STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "fami
 """Names that mean the same in every cohort; every other column is a phenotype."""
 
 _MISSING = frozenset({"", "n/a", "na", "nan"})
-_SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "male": 1.0, "m": 1.0}
+SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "male": 1.0, "m": 1.0}
+"""Codes of sex, by its text in any case."""
 
 
 def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame:
@@ -116,7 +117,7 @@ def sex_codes(column: pd.Series, label: str) -> pd.Series:
     Accepted are 0 and 1 as numbers or text, Female and Male, F and M, in any case.
     """
     text = labels(column)
-    codes = text.str.casefold().map(_SEXES).astype("float64")
+    codes = text.str.casefold().map(SEXES).astype("float64")
     unknown = text[text.notna() & codes.isna()]
     if unknown.size:
         raise CohortError(

@@ -9,6 +9,7 @@ from typing import NoReturn
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from brainage.data.cohorts.columns import SEXES
 from brainage.data.cohorts.tables import check_columns
 from brainage.errors import CohortError
 
@@ -73,6 +74,7 @@ def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
     check_columns(sorted(names), [str(name) for name in table.columns], f"`cohort.include` is `{query}`, but {label}")
     # Backticked columns are renamed, so that pandas evaluates exactly the tree that was checked.
     frame = table[sorted(names)].assign(**{identifier: table[name] for identifier, name in quoted.items()})
+    _code_sexes(tree, quoted)
     _check_kinds(tree, frame, quoted, query)
     try:
         result = frame.eval(ast.unparse(tree), engine="python", parser="pandas")
@@ -90,6 +92,24 @@ def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
     return result
 
 
+def _operands(node: ast.AST) -> list[ast.expr]:
+    """Return what a node compares with each other."""
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return [node.func.value, *node.args]
+    return []
+
+
+def _code_sexes(tree: ast.AST, quoted: dict[str, str]) -> None:
+    """Replace text that the column `sex` is compared with, such as F, by its code: tables may have either."""
+    for operands in map(_operands, ast.walk(tree)):
+        if any(isinstance(operand, ast.Name) and quoted.get(operand.id, operand.id) == "sex" for operand in operands):
+            for node in (inner for operand in operands for inner in ast.walk(operand)):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    node.value = SEXES.get(node.value.casefold(), node.value)
+
+
 def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], query: str) -> None:
     """Refuse comparisons of text with numbers, which pandas finds unequal, so that ``site != 11025`` keeps all rows."""
 
@@ -102,18 +122,15 @@ def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], que
         return {kind for element in elements for kind in kinds(element)}
 
     for node in ast.walk(tree):
-        operands: list[ast.expr] = []
-        if isinstance(node, ast.Compare):
-            operands = [node.left, *node.comparators]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            operands = [node.func.value, *node.args]
+        operands = _operands(node)
         mixed = len({kind for operand in operands for kind in kinds(operand)}) > 1
         for operand in operands:
             if isinstance(operand, ast.Name) and mixed:
                 name, kind = quoted.get(operand.id, operand.id), _kind(frame[operand.id])
+                step = f"write the value {'in' if kind == 'text' else 'without'} quotes"
                 raise CohortError(
                     f"`cohort.include` compares text with numbers, which is never equal: `{query}`. Column `{name}` "
-                    f"has {kind}: write the value {'in' if kind == 'text' else 'without'} quotes."
+                    f"has {kind}: {step if name != 'sex' else 'compare it with F or M, or 0 (female) or 1 (male)'}."
                 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,9 @@ def select_participants(
     table = _read(reader, include, phenotypes)
     excluded = withdrawn.among(table["participant_id"]) if withdrawn else frozenset()
     # Not those of excluded participants, whose folders need not be readable.
-    scans = dict(reader.find_scans((one for one in table["participant_id"] if one not in excluded), dimension))
+    staying = [one for one in table["participant_id"] if one not in excluded]
+    scans = dict(reader.find_scans(staying, dimension))
+    _warn_of_lost_zeros(reader, staying, scans, dimension)
     n_aged = int(table["age"].notna().sum())
     counts = f"{len(table)} participants, {n_aged} of them with an age, {len(scans)} with a scan"
     log.info("%s: %s", reader.label, counts)
@@ -92,9 +94,22 @@ def select_participants(
         raise CohortError(
             f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
             f"none has (got {counts}, {len(excluded)} withdrawn). Check that ids in the table and in the file names "
-            "are the same, and that cohort.root is the right folder."
+            "are the same (spreadsheets and R remove leading zeros), and that cohort.root is the right folder."
         )
     return Selection(table, scans)
+
+
+def _warn_of_lost_zeros(reader: CohortReader, ids: Sequence[str], scans: Collection[str], dimension: int) -> None:
+    """Warn of ids without a scan that would have one if they were as long as the longest id."""
+    width = max((len(one) for one in ids if one.isdigit()), default=0)
+    padded = {one.zfill(width) for one in ids if one.isdigit() and one not in scans}.difference(ids)
+    found = reader.find_scans(sorted(padded), dimension) if padded else {}
+    if found:
+        log.warning(
+            "%s: %d participants have no file under their id, but under the id with leading zeros, which spreadsheets "
+            "and R remove: they do not take part. Export the table again with the ids as text, all of %d digits.",
+            *(reader.label, len(found), width),
+        )
 
 
 def _read(reader: CohortReader, include: str | None, phenotypes: Choice | None) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def test_only_the_variables_of_a_table_are_parsed(tmp_path: Path, monkeypatch: p
         kept.extend(table := read_columns(path, names))
         return table
 
-    monkeypatch.setattr("brainage.data.cohorts.columns.read_columns", read)
+    monkeypatch.setattr("brainage.data.cohorts.joined.read_columns", read)
     cohort = BidsCohort(root=tmp_path, pattern="{participant_id}.txt")
     found = select_participants(cohort, dimension=2, phenotypes=partial(columns_to_read, ["sleep"]))
     assert kept == ["participant_id", "age", "sex", "sleep"]
@@ -148,6 +148,23 @@ def test_no_scan_at_all_is_an_error_with_the_counts() -> None:
     counts = r"25 components.*5 participants, 4 of them with an age, 0 with a scan, 0 withdrawn"
     with pytest.raises(CohortError, match=counts):
         select_participants(FakeCohort(scanned=()), dimension=25)
+
+
+def test_ids_that_partly_lost_their_leading_zeros_are_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (8, 9, 10, 11):
+        (tmp_path / f"{number:03d}.txt").write_text("1 2\n")
+    (tmp_path / "100.txt").write_text("1 2\n")
+    cohort = BidsCohort(root=tmp_path, pattern="{participant_id}.txt")
+    rows = ["8\t50", "9\t50", "12\t60", "011\t60", "100\t70"]  # 8 and 9 lost zeros, 12 has no file, 10 no row
+    (tmp_path / "participants.tsv").write_text("\n".join(["participant_id\tage", *rows]))
+    assert sorted(select_participants(cohort, dimension=2).scans) == ["011", "100"]
+    assert "2 participants have no file" in caplog.text and "as text, all of 3 digits" in caplog.text
+    caplog.clear()
+    (tmp_path / "participants.tsv").write_text("\n".join(["participant_id\tage", *rows[2:]]))
+    select_participants(cohort, dimension=2)
+    assert not caplog.text
 
 
 def test_ids_are_registered_for_redaction() -> None:
