@@ -12,6 +12,7 @@ import hydra._internal.hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from brainage.config.again import with_pluses
 from brainage.config.code import check_code_files, load_code
 from brainage.config.folders import CheckedLoader, check_job, foreign_folders
 from brainage.config.hydra import register
@@ -23,7 +24,7 @@ from brainage.system.session import say
 
 def run(name: str, words: Sequence[str]) -> int:
     """Compose the config of a command from its words, and run it."""
-    words = quote_words(words)
+    words = with_pluses(name, quote_words(words))
     try:
         check_code_files(words)
         if any(word.startswith("--exp") for word in words):

@@ -13,13 +13,14 @@ from omegaconf import DictConfig
 
 from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
 from brainage.config.hydra import parse_as
-from brainage.config.schema import Config
+from brainage.config.schema import CohortConfig, Config
 from brainage.data.cohorts.select import Selection, select_from
 from brainage.data.participants import Participants, participants_of, stored_participants
 from brainage.data.store.layout import Store, verify
 from brainage.errors import EvaluationError, StoreError
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
 from brainage.reporting.page import write_report
+from brainage.runs.trained_on import check_same
 from brainage.system.console import log, show_table
 from brainage.system.files import write_csv, write_text, write_whole
 from brainage.system.session import carry_out
@@ -48,7 +49,7 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
     from brainage.trained.load import read_trained
 
     key = "run" if config.run is not None else "bundle"
-    trained = read_trained(Path(str(getattr(config, key))), key)
+    trained = read_trained(Path(str(getattr(config, key))), key, config.again)
     name, available = _available(config, trained)
     explained = _drawn(available, config)
     notes = []
@@ -67,7 +68,7 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         n_resamples=config.report.n_resamples,
         seed=config.seed,
     )
-    if config.cohort is None and trained.run is not None:
+    if not isinstance(config.cohort, CohortConfig) and trained.run is not None:
         notes += _differing(trained.run, explained, found)
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))
@@ -80,7 +81,7 @@ def _available(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Par
     """Return the participants of the given cohort, or else of the run, and what they are called."""
     from brainage.trained.ensemble import read_sample
 
-    if config.cohort is None:
+    if not isinstance(config.cohort, CohortConfig):
         return _of_run(config, trained)
     sample = read_sample(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
     return f"participants of cohort {config.cohort.name}", sample.participants
@@ -99,7 +100,10 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"
-    found = participants_of(selection.table, store, own.modality.channel_indices, split).part(*_PARTS[asked])
+    everyone = participants_of(selection.table, store, own.modality.channel_indices, split)
+    if config.again:
+        check_same(trained.run, selection.table, everyone)
+    found = everyone.part(*_PARTS[asked])
     name = f"{asked} participants of the run" if asked != "all" else "participants of the run"
     if not len(found):
         raise EvaluationError(

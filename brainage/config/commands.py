@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from omegaconf import MISSING
 from pydantic import Field
 
+from brainage.config.again import given_again
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
 from brainage.config.schema import GAP_CORRECTIONS, ROWS, CohortConfig, OutputsConfig, ReportConfig, own_cohort
 from brainage.errors import ConfigError
@@ -45,12 +46,15 @@ class ReportCommandConfig:
         A finished run's folder, or that of a multirun over folds.
     predictions : str or None
         A table made elsewhere.
+    cohort : dict or None
+        What is given again for the run's cohort; see `brainage.config.again`.
     gap_correction, associations, report, outputs, seed, code
         See `Config`.
     """
 
     run: PathText | None = None
     predictions: PathText | None = None
+    cohort: Any = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
@@ -59,8 +63,15 @@ class ReportCommandConfig:
     code: Any = None
 
     def __post_init__(self) -> None:
-        """Check that there is one source."""
+        """Check that there is one source, and what is given again for its cohort."""
         _require_one(self, {"run": "run=FOLDER for a finished run", "predictions": "predictions=FILE for a table"})
+        step = "A table of predictions has no cohort: leave it out."
+        require(self.run is not None or not self.again, "cohort", "left out with predictions=...", self.cohort, step)
+
+    @property
+    def again(self) -> dict[str, Any]:
+        """What is given again for the run's cohort, by dotted key."""
+        return given_again(self.cohort)
 
 
 def _require_one(config: object, steps: dict[str, str]) -> None:
@@ -181,8 +192,9 @@ class ExplainCommandConfig:
     ----------
     run, bundle : str or None
         A finished run's folder, or a bundle's.
-    cohort : CohortConfig or None
-        The participants whose predictions are explained; None is the run's own.
+    cohort : CohortConfig, dict or None
+        The participants whose predictions are explained; None is the run's own, and a dict what is given again for
+        that, see `brainage.config.again`.
     participants : int
         How many of them, drawn at random.
     rows : {"test", "val+test", "all"} or None
@@ -211,12 +223,19 @@ class ExplainCommandConfig:
     def __post_init__(self) -> None:
         """Check that there is one network, and participants."""
         _require_one(self, {"run": "run=FOLDER for a finished run", "bundle": "bundle=FOLDER for an exported one"})
-        self.cohort = own_cohort(self.cohort)
+        if isinstance(self.cohort, dict) and "name" in self.cohort:
+            self.cohort = own_cohort(self.cohort)
         given = isinstance(self.cohort, CohortConfig)
         rule = "given with a bundle, which contains no participants"
-        require(given or (self.cohort is None and self.run is not None), "cohort", rule, self.cohort, _COHORT_STEP)
+        require(given or self.run is not None, "cohort", rule, self.cohort, _COHORT_STEP)
+        _ = self.again
         step = "Leave cohort out to explain the run's own participants."
         require(not (given and self.rows), "rows", "left out with cohort=..., which has no parts", self.rows, step)
+
+    @property
+    def again(self) -> dict[str, Any]:
+        """What is given again for the run's own cohort, by dotted key."""
+        return {} if isinstance(self.cohort, CohortConfig) else given_again(self.cohort)
 
 
 # Name of the command, and its schema.

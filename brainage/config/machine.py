@@ -10,6 +10,7 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config.again import key_of
 from brainage.config.allowed import TORCH, is_class_of, targets_in
 from brainage.config.code import is_own
 from brainage.config.overrides import leaves, quoted
@@ -32,7 +33,7 @@ _LABELS = ("project", "name", "group", "job_type", "tags", "notes", "id", "versi
 
 def of_this_machine(word: str) -> bool:
     """Return whether an override sets what a resumed run takes from this machine."""
-    key = _key(word)
+    key = key_of(word)
     return any(key == own or key.startswith(f"{own}.") for own in ("logger", "outputs", *_KEYS))
 
 
@@ -54,7 +55,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
         resolved.
     """
     refuse_interpolation(OmegaConf.to_container(saved, resolve=False), source)
-    given, kept = {_key(word) for word in words}, saved.copy()
+    given, kept = {key_of(word) for word in words}, saved.copy()
     kept.outputs = composed.outputs
     for key, unused in _KEYS.items():
         value, own = _plain(saved, key), _plain(composed, key)
@@ -129,10 +130,6 @@ def _refusal(source: str, key: str, value: Any, step: str) -> ConfigError:
         f"`{key}` in `{source}` must be what this machine's configs have, because a run's folder may not decide what "
         f"loads code, writes elsewhere or sends data, but it is {shown[:200]}. Give {step}."
     )
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
 
 
 def _plain(config: DictConfig, key: str) -> Any:

@@ -125,7 +125,7 @@ class Findings:
 
 def analyse(
     predictions: pd.DataFrame,
-    phenotypes: pd.DataFrame,
+    phenotypes: pd.DataFrame | None,
     settings: AnalysisSettings,
     ridge: pd.DataFrame | None = None,
     corrected: Corrected | None = None,
@@ -138,8 +138,9 @@ def analyse(
     ----------
     predictions : DataFrame
         ``participant_id, split, age, predicted_age``; `split` may be empty or missing.
-    phenotypes : DataFrame
-        ``participant_id``, and the other columns of the cohort's table.
+    phenotypes : DataFrame or None
+        ``participant_id``, and the other columns of the cohort's table; None if that cannot be read, of which `notes`
+        say what is missing.
     settings : AnalysisSettings
         How.
     ridge : DataFrame or None
@@ -156,6 +157,8 @@ def analyse(
     EvaluationError
         There are no rows to analyse, none of them is in the table of phenotypes, or a variable does not exist.
     """
+    unreadable = phenotypes is None
+    phenotypes = predictions[["participant_id"]] if phenotypes is None else phenotypes
     if "split" not in predictions:
         predictions = predictions.assign(split=None)
     table = predictions.assign(bag=predictions["predicted_age"] - predictions["age"])
@@ -189,7 +192,7 @@ def analyse(
             *notes,
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
-            *missing(rows, variables, known, motion),
+            *([] if unreadable else missing(rows, variables, known, motion)),
             *saturated(associations, rows),
         ),
     )

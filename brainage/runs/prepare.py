@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainage.config.schema import Config
 from brainage.data.augmentation import Augmentation
-from brainage.data.cohorts.select import Selection
+from brainage.data.cohorts.select import Selection, withdrawn_from
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants, stored_participants
 from brainage.data.splits import PARTS
@@ -18,8 +19,9 @@ from brainage.data.store.layout import DamagedStoreError
 from brainage.data.store.write import discard
 from brainage.errors import ConfigError
 from brainage.runs.folder import RunFolder
+from brainage.runs.trained_on import FINGERPRINTS, differences, fingerprints, trained_on
 from brainage.system.console import log
-from brainage.training.checkpoint import check_data
+from brainage.training.checkpoint import other_data, read_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Participants with their split, their batches, and the time to open or write the store."""
+    """Participants with their split, their batches, and the time to open or write the store.
+
+    `earlier_data` is the fingerprint in the checkpoint of a resumed run.
+    """
 
     participants: Participants
     data: AgeDataModule
     seconds: float
+    earlier_data: str = ""
 
 
 def prepare(
@@ -45,7 +51,9 @@ def prepare(
     participants = stored_participants(selection, config.modality, config.store.root, split)
     seconds = time.monotonic() - started
     try:
-        return Prepared(participants, _checked(config, selection, folder, participants), seconds)
+        # Before any file of a resumed run is rewritten.
+        earlier_data = _same_data(config, folder.path, participants)
+        return Prepared(participants, _checked(config, selection, folder, participants), seconds, earlier_data)
     except DamagedStoreError as error:
         if not retry:
             raise
@@ -57,12 +65,11 @@ def prepare(
 
 def _checked(config: Config, selection: Selection, folder: RunFolder, participants: Participants) -> AgeDataModule:
     store = participants.store
-    # Before any file of a resumed run is rewritten.
-    check_data(folder.path / "checkpoints" / "last.ckpt", participants.data_fingerprint())
     folder.write_csv("exclusions.csv", exclusions_of(store))
     check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
     _check_split(participants, config.objective)
     folder.write_csv("splits.csv", participants.table[["participant_id", "split"]])
+    folder.write_csv(FINGERPRINTS, fingerprints(participants))
     return AgeDataModule(
         participants,
         batch_size=config.batch_size,
@@ -70,6 +77,24 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
         residency=config.store.residency,
         augmentation=Augmentation(config.recipe.circular_shift, config.recipe.cutmix),
     )
+
+
+def _same_data(config: Config, folder: Path, participants: Participants) -> str:
+    """Return the fingerprint in a run's checkpoint, or nothing without one.
+
+    Raises a CheckpointError unless it was trained on the data of these participants and of those who withdrew since.
+    """
+    path = folder / "checkpoints" / "last.ckpt"
+    if not path.exists():
+        return ""
+    _, earlier = read_progress(path)
+    if earlier != participants.data_fingerprint():
+        if (known := trained_on(folder)) is None:
+            raise other_data(path)
+        if differing := differences(known, participants, withdrawn_from(config.cohort, [config.store.root])):
+            raise other_data(path, ", ".join(differing))
+        log.info("Participants withdrew since this run began: it is continued with the other %d", len(participants))
+    return earlier
 
 
 def _check_split(participants: Participants, objective: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
+from brainage.config.again import give_again
 from brainage.config.allowed import check_targets
 from brainage.config.hydra import parse
 from brainage.config.saved import read_config
@@ -35,8 +37,8 @@ class Run:
         return f"{self.config.model_value('name')}, {self.config.modality.name}"
 
 
-def read_run(folder: Path, key: str) -> Run:
-    """Read a finished run.
+def read_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> Run:
+    """Read a finished run; `again` are values that replace those of its config, see `brainage.config.again`.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def read_run(folder: Path, key: str) -> Run:
         )
     composed = read_config(path)
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
+    give_again(composed, again or {})
     config = parse(composed)
     predictions, _ = read_predictions(folder / "predictions.csv", key)
     return Run(folder, config, path.read_text(encoding="utf-8"), summary, predictions)

@@ -13,6 +13,7 @@ import pandas as pd
 from brainage.config.commands import ReportCommandConfig
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import select_from
+from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
@@ -25,6 +26,7 @@ from brainage.runs.analyse import about_run, progress, settings_of, write_findin
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, excluded_jobs, read_run
 from brainage.runs.report import compared_ridge
+from brainage.runs.trained_on import check_same
 from brainage.system.console import log
 
 
@@ -57,7 +59,7 @@ def _check_folds(source: Path) -> None:
 
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
-    run = read_run(source, "run")
+    run = _without_withdrawn(read_run(source, "run", config.again), config)
     phenotypes, ridge, notes = _cohort_data(run, config)
     settings = _settings(config, run.config, phenotypes)
     findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes, progress=progress)
@@ -66,7 +68,8 @@ def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]
 
 def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
     """Pool test participants; each fold's gaps are corrected by a fit on that fold's validation participants."""
-    runs = [read_run(path.parent, "run") for path in sorted(source.glob("*/predictions.csv"))]
+    folders = [path.parent for path in sorted(source.glob("*/predictions.csv"))]
+    runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
     pooled = _pooled(runs, source)
     phenotypes, _, notes = _cohort_data(runs[0], config, with_ridge=False)
     settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
@@ -132,10 +135,15 @@ def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]
     return analyse(predictions, phenotypes, settings, notes=notes, progress=progress), about
 
 
-def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame | None = None) -> AnalysisSettings:
+def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame | None) -> AnalysisSettings:
     """Return the run's own settings, overridden by the command line; no variables where there are no phenotypes."""
-    settings = replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
-    return settings if phenotypes is None or len(phenotypes.columns) > 1 else replace(settings, variables=None)
+    settings = _own_settings(config, own)
+    known = phenotypes is not None and len(phenotypes.columns) > 1
+    return settings if known else replace(settings, variables=None)
+
+
+def _own_settings(config: ReportCommandConfig, own: Config) -> AnalysisSettings:
+    return replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
 
 
 def _given(config: ReportCommandConfig) -> dict[str, Any]:
@@ -150,20 +158,42 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
+def _without_withdrawn(run: Run, config: ReportCommandConfig) -> Run:
+    """Return a run without the predictions of participants who are marked, or listed for this report."""
+    given = config.again.get("cohort.exclude_ids")
+    withdrawn = Withdrawn(None if given is None else Path(given), marked_in=(run.config.store.root,))
+    gone = withdrawn.of(run.predictions["participant_id"])
+    if not gone:
+        return run
+    log.info("%d participants of the run withdrew and are excluded", len(gone))
+    kept = run.predictions[~run.predictions["participant_id"].isin(gone)]
+    return replace(run, predictions=kept.reset_index(drop=True))
+
+
 def _cohort_data(
     run: Run, given: ReportCommandConfig, *, with_ridge: bool = True
-) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
-    """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available."""
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None, list[str]]:
+    """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available.
+
+    Where the data were given again, it is an error if they cannot be read, or are not those of the run.
+    """
     config = run.config
-    phenotypes = partial(columns_to_read, _settings(given, config).variables)
+    phenotypes = partial(columns_to_read, _own_settings(given, config).variables)
     try:
         selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
     except EvaluationError:  # a variable that the table lacks
         raise
     except BrainageError as error:
+        if given.again:
+            raise
         log.warning("%s", error)
-        note = "The cohort cannot be read any more: no associations, and no comparison with the ridge."
-        return run.predictions[["participant_id"]], None, [note]
+        note = (
+            "The cohort cannot be read any more: no associations, and no comparison with the ridge. Name where its "
+            "files are now with cohort.root=DIR and cohort.phenotypes=FILE."
+        )
+        return None, None, [note]
+    if given.again:
+        check_same(run, selection.table, None)
     if not with_ridge:
         return selection.phenotypes, None, []
     split = run.predictions.set_index("participant_id")["split"]
@@ -171,4 +201,6 @@ def _cohort_data(
         participants = stored_participants(selection, config.modality, config.store.root, split, write=False)
     except BrainageError as error:
         return selection.phenotypes, None, [f"No comparison with the ridge on connectivity: {error}"]
+    if given.again:
+        check_same(run, selection.table, participants)
     return selection.phenotypes, *compared_ridge(config.model_value("name"), participants, [])

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from brainage.config.again import AGAIN, give_again, key_of
 from brainage.config.hydra import parse
 from brainage.config.machine import of_this_machine, without_strangers
 from brainage.config.saved import read_config
@@ -18,7 +19,7 @@ from brainage.system.console import log
 from brainage.system.invocation import command_text
 
 # The overrides that `resume` allows, besides those of this machine.
-_CHANGEABLE = ("trainer.max_epochs", "trainer.max_time")
+_CHANGEABLE = ("trainer.max_epochs", "trainer.max_time", *AGAIN)
 
 
 def given_words(overrides: Any) -> list[str]:
@@ -41,10 +42,14 @@ def check_resume(folder: Path, overrides: Sequence[str], *, multirun: bool) -> N
             f"`resume={folder}` must be the folder of a run, with its `config.yaml`, but it {what}. "
             "An interrupted run's last line names its folder."
         )
-    allowed = ("resume=", "code=", *(f"{key}=" for key in _CHANGEABLE), "hydra.mode=RUN")
-    others = [word for word in overrides if not (word.startswith(allowed) or of_this_machine(word))]
+    allowed = ("resume", "code", *_CHANGEABLE)
+    others = [
+        word
+        for word in overrides
+        if not ((key_of(word) in allowed and word[0] != "~") or word == "hydra.mode=RUN" or of_this_machine(word))
+    ]
     if others:
-        got, may_change = ", ".join(f"`{word}`" for word in others), " and ".join(_CHANGEABLE)
+        got, may_change = ", ".join(f"`{word}`" for word in others), ", ".join(_CHANGEABLE)
         raise ResumeError(
             f"`resume={folder}` resumes a run with its own config; only {may_change} may be changed, but got {got}. "
             "Leave that out, or start a new run."
@@ -64,14 +69,16 @@ def resumed_config(composed: DictConfig, overrides: Sequence[str], asked: Mappin
     t_max, max_epochs = (config.scheduler or {}).get("T_max"), asked.get("trainer.max_epochs")
     if max_epochs not in (None, config.trainer.max_epochs) and t_max not in (None, max_epochs):
         log.warning("scheduler.T_max stays %s, the value at the start of the run.", t_max)
-    for key, value in asked.items():
-        OmegaConf.update(config, key, value)
+    give_again(config, asked)
     return config
 
 
 def resume_command(folder: Path) -> str:
     """Return the command that resumes this process's run, with what it was given and the folder does not decide."""
-    return command_text("train", f"resume={folder}", *(word for word in sys.argv[1:] if of_this_machine(word)))
+    words = sys.argv[1:]
+    again = _CHANGEABLE if any(key_of(word) == "resume" for word in words) else ()
+    kept = (word.lstrip("+") for word in words if of_this_machine(word) or key_of(word) in again)
+    return command_text("train", f"resume={folder}", *kept)
 
 
 def finished_summary(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -89,11 +96,8 @@ def finished_summary(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] |
 
 def asked_changes(composed: DictConfig, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the values of the run that the command line changes; raise a `ConfigError` if one cannot be."""
-    asked = {
-        key: OmegaConf.select(composed, key)
-        for key in _CHANGEABLE
-        if any(word.startswith(f"{key}=") for word in overrides)
-    }
+    given = {key_of(word) for word in overrides}
+    asked = {key: OmegaConf.select(composed, key) for key in _CHANGEABLE if key in given}
     if asked.get("trainer.max_epochs", 1) is None:
         raise ConfigError("`trainer.max_epochs` must be a number for a resumed run, but got None. Leave it out.")
     return asked

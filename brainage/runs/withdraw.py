@@ -19,12 +19,13 @@ from brainage.data.store.layout import list_stores, list_unfinished
 from brainage.data.store.purge import purge_store, remove_unfinished
 from brainage.errors import BrainageError, CohortError, OutputError
 from brainage.runs.folder import lock_folder
+from brainage.runs.trained_on import FINGERPRINTS
 from brainage.system.files import write_whole
 
 T = TypeVar("T")
 
 # The files of a run, or of a multirun, that contain participant ids.
-TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
+TABLES = ("splits.csv", FINGERPRINTS, "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
 
 # Names of tables that are being written, or were when the process was killed.
 _UNFINISHED = re.compile(rf"\.({'|'.join(map(re.escape, TABLES))})\.(.*\.)?partial")

@@ -24,7 +24,7 @@ _PREFIX = "network."
 _FACTS = ("metrics", "baseline", "n", "seed", "epochs", "versions", "commit")
 
 
-def read_trained(folder: Path, key: str) -> Trained:
+def read_trained(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> Trained:
     """Read a network from a finished run or a bundle; nothing in the folder is executed.
 
     Parameters
@@ -33,6 +33,8 @@ def read_trained(folder: Path, key: str) -> Trained:
         The run's or the bundle's folder.
     key : str
         Its key on the command line; ``bundle`` accepts bundles only.
+    again : mapping or None
+        Values that replace those of a run's config, see `brainage.config.again`.
 
     Raises
     ------
@@ -41,12 +43,12 @@ def read_trained(folder: Path, key: str) -> Trained:
     """
     if key == "bundle" or (folder / MANIFEST).exists():
         return read_bundle(folder, key)
-    return read_network_of_run(folder, key)
+    return read_network_of_run(folder, key, again)
 
 
-def read_network_of_run(folder: Path, key: str) -> Trained:
+def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> Trained:
     """Read the network of a finished run; raise as `read_trained`."""
-    run = read_run(folder, key)
+    run = read_run(folder, key, again)
     model = str(run.config.model_value("name"))
     if models.is_baseline(model):
         raise EvaluationError(

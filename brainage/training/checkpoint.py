@@ -81,18 +81,23 @@ class Checkpoints(Checkpoint):
     ``last.ckpt`` is written first: if the process is killed before ``best.ckpt`` follows, `restore` writes that.
     """
 
-    def __init__(self, folder: Path, data: str = "", on_epoch: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, folder: Path, data: str = "", on_epoch: Callable[[], object] = lambda: None, *, earlier_data: str = ""
+    ) -> None:
         self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
         self.progress = Progress()
         self.began = False
         self._on_epoch, self._data, self._clock = on_epoch, data, 0.0
+        self._accepted = {data, earlier_data or data}
 
     def restore(self) -> bool:
-        """Read the progress of an earlier process; return whether it finished an epoch. Raises as `check_data`."""
+        """Read the progress of an earlier process; return whether it finished an epoch. Raises a `CheckpointError`."""
         remove_partials(self.last.parent)
         if not self.last.exists():
             return False
-        self.progress = check_data(self.last, self._data)
+        self.progress, data = read_progress(self.last)
+        if data not in self._accepted:
+            raise other_data(self.last)
         if self.progress.best_epoch == self.progress.epochs - 1:
             if not _is_of_epoch(self.best, self.progress.best_epoch):
                 self._keep_best()
@@ -146,25 +151,28 @@ class Checkpoints(Checkpoint):
         partial.unlink(missing_ok=True)  # renaming one name of a file to its other one does nothing
 
 
-def check_data(path: Path, data: str) -> Progress:
-    """Return the progress of a checkpoint, which need not exist.
+def read_progress(path: Path) -> tuple[Progress, str]:
+    """Return the progress of a checkpoint, and the fingerprint of the data that it was trained on.
 
-    Raises a `CheckpointError` if it cannot be read, or was trained on data with another fingerprint.
+    Raises a `CheckpointError` if it cannot be read.
     """
-    if not path.exists():
-        return Progress()
     noted = read_checkpoint(path).get(_KEY)
     names = [field.name for field in fields(Progress)]
     if not isinstance(noted, dict) or not {*names, "data"} <= set(noted) or not _is_progress(noted):
         raise CheckpointError(
             f"`{path}` must be a checkpoint of this version of brainage, but is another one. Start a new run."
         )
-    if noted["data"] != data:
-        raise CheckpointError(
-            f"`{path}` must be resumed with the data that it was trained on, but participants, their ages or their "
-            "series have changed since. Restore them, or start a new run."
-        )
-    return Progress(**{name: noted[name] for name in names})
+    return Progress(**{name: noted[name] for name in names}), str(noted["data"])
+
+
+def other_data(path: Path, what: str = "") -> CheckpointError:
+    """Return the error that a checkpoint was trained on other data; `what` differs, if that is known."""
+    what = what or "participants, their ages or their series have changed since"
+    return CheckpointError(
+        f"`{path}` must be resumed with the data that it was trained on, but {what}. Name the place of the same data "
+        "with cohort.root=DIR and cohort.phenotypes=FILE, list participants who withdrew in a file for "
+        "cohort.exclude_ids=FILE, or start a new run."
+    )
 
 
 def _is_of_epoch(path: Path, epoch: int) -> bool:

@@ -70,13 +70,15 @@ def fit(
     *,
     loggers: Sequence[Logger] = (),
     data_fingerprint: str = "",
+    earlier_data: str = "",
     on_epoch: Callable[[], object] = lambda: None,
     should_prune: ShouldPrune | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
     `build` is called after torch's generator is seeded, `on_epoch` after each epoch's ``last.ckpt``. Training
-    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted.
+    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted. That
+    may have been trained on data with the fingerprint `earlier_data`, with participants who withdrew since.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def fit(
         The validation loss was never finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_epoch)
+    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_epoch, earlier_data=earlier_data)
     resumed = checkpoints.restore()
     progress = checkpoints.progress
     _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)

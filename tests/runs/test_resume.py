@@ -322,7 +322,7 @@ def test_a_running_run_is_not_resumed(
 
 def other_participants(run: Path) -> None:
     path = run / "config.yaml"
-    path.write_text(path.read_text().replace("n_participants: 40", "n_participants: 41"))
+    path.write_text(path.read_text().replace("n_participants: 40", "n_participants: 39"))
 
 
 def spoil(run: Path) -> None:
@@ -389,7 +389,10 @@ def a_wrong_type(run: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (other_participants, "last.ckpt` must be resumed with the data that it was trained on"),
+        (
+            other_participants,
+            "last.ckpt` must be resumed with the data that it was trained on, but 1 of 40 participants are missing",
+        ),
         (spoil, "must be a checkpoint that contains tensors and plain values only, but cannot be read as one"),
         (of_lightning_alone, "must be a checkpoint of this version of brainage, but is another one"),
         (a_list, "must be a checkpoint, but has no `state_dict` and `epoch`"),
@@ -439,8 +442,9 @@ def test_a_folder_that_cannot_be_resumed_is_refused_and_unchanged(
     [
         (
             ("run", "seed=3", "model.depth=3"),
-            "only trainer.max_epochs and trainer.max_time may be changed, but got `seed=3`, `model",
+            "only trainer.max_epochs, trainer.max_time, cohort.root, .*may be changed, but got `seed=3`, `model",
         ),
+        (("run", "cohort.instance=3", "~cohort.root"), "but got `cohort.instance=3`, `~cohort.root`"),
         (("run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),
         (("nowhere",), "`resume=.*nowhere` must be the folder of a run.*but it does not exist"),
         ((".",), "must be the folder of a run.*but it has none"),

@@ -52,15 +52,20 @@ def select_from(
 
     See `select_participants`.
     """
-    ids_file = None if cohort.exclude_ids is None else Path(cohort.exclude_ids)
     return select_participants(
         reader_of(cohort, modality, need_ages=need_ages),
         dimension=modality.dimension,
         include=cohort.include,
-        withdrawn=Withdrawn(ids_file, cohort.allow_unmatched_ids, tuple(stores)),
+        withdrawn=withdrawn_from(cohort, stores),
         phenotypes=phenotypes,
         need_ages=need_ages,
     )
+
+
+def withdrawn_from(cohort: CohortConfig, stores: Sequence[str]) -> Withdrawn:
+    """Return who withdrew from a cohort, by its config and the marks in the folders `stores`."""
+    ids_file = None if cohort.exclude_ids is None else Path(cohort.exclude_ids)
+    return Withdrawn(ids_file, cohort.allow_unmatched_ids, tuple(stores))
 
 
 def select_participants(

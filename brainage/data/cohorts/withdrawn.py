@@ -59,6 +59,12 @@ class Withdrawn:
             log.info("%d participants of the table withdrew (brainage store purge) and are excluded", len(marked))
         return listed | marked
 
+    def of(self, participant_ids: Iterable[str]) -> frozenset[str]:
+        """Return those who are listed or marked, who need not be in the cohort; raises as `among`."""
+        ids = frozenset(participant_ids)
+        listed = read_ids(self.ids_file) if ids and self.ids_file is not None else frozenset()
+        return (ids & listed) | withdrawn_of(self.marked_in, ids)
+
     def _listed(self, known: frozenset[str]) -> frozenset[str]:
         if self.ids_file is None:
             return frozenset()
