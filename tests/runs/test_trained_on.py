@@ -143,7 +143,7 @@ def test_the_commands_take_what_is_given_again(place: Path) -> None:
     Path("withdrawn").write_text(first["participant_id"][0])
     Path("data").rename("moved")
     for words in (
-        ("train.py", "resume=run", "trainer.max_epochs=3"),
+        ("train.py", "resume=run", "trainer.max_epochs=3", "store.root=store"),
         ("report.py", "run=run", "report.n_resamples=100"),
         ("explain.py", "run=run", "rows=all", "n_windows=1", "n_steps=2", "report.n_resamples=100"),
     ):
