@@ -9,15 +9,13 @@ from typing import Any
 import optuna
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
 
 from brainage.config.schema import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
-from brainage.sweep.processes import is_worker
+from brainage.sweep.processes import LOST, end_with_parent, is_worker
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
-from brainage.sweep.storage_errors import unreachable
+from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, unreachable
 from brainage.sweep.sweeper import Sweep
 from brainage.system.files import full_disk_as_output_error
 from brainage.system.invocation import same_command
@@ -32,6 +30,8 @@ def run(
     # Optuna's own log would repeat each trial, and quote errors.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     command = same_command("train", sys.argv[1:])
+    if is_worker():
+        end_with_parent()
     try:
         refuse_ids_in(words)
         settings = _settings(given)
@@ -54,10 +54,15 @@ def run(
 
 
 def _carried_out(sweep: Sweep, command: list[str]) -> int:
-    """Run a sweep; a storage that stops answering is a message and exit code 1."""
+    """Run a sweep; a storage that stops answering is one message, of the command that started workers, and code 1."""
     try:
         return sweep.run(command)
-    except (SQLAlchemyError, StorageInternalError) as error:  # their text may contain values
+    except (*STORAGE_ERRORS, StorageLost) as lost:  # the text of the former may contain values
+        if is_worker():
+            return LOST
+        error = lost.error if isinstance(lost, StorageLost) else lost
+        if error is None:
+            raise
         server = "does not answer any more ({}). Finished trials are saved; the same command continues the study."
         print(f"error: {unreachable(shown_url(sweep.url), error, server)}", file=sys.stderr)
         return 1

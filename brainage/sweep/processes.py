@@ -6,17 +6,38 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
+from brainage.sweep.storage_errors import StorageLost
 from brainage.system.console import log
 from brainage.system.signals import Interruption
 
-# The environment variable of processes that `run_workers` started.
+# The exit code of a worker whose storage did not answer: the command that started it says so.
+LOST = 75
+
+# The environment variable of processes that `run_workers` started: the process that started them.
 _MARK = "BRAINAGE_SWEEP_WORKER"
+
+# Seconds between two looks of a worker at the process that started it.
+_PAUSE = 0.5
 
 
 def is_worker() -> bool:
     """Return whether this process was started by `run_workers`."""
     return _MARK in os.environ
+
+
+def end_with_parent() -> None:
+    """Send this worker SIGTERM once the process that started it has died, even by SIGKILL."""
+    parent = int(os.environ[_MARK])
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PAUSE)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_workers(n_workers: int, command: list[str]) -> int:
@@ -29,7 +50,7 @@ def run_workers(n_workers: int, command: list[str]) -> int:
         warning = "`hydra.sweeper.n_workers=%d` is more than the %d cores here: workers wait for each other."
         log.warning(warning, n_workers, n_cores)
     threads = str(max(1, n_cores // n_workers))
-    environment = {**os.environ, _MARK: "1", "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment = {**os.environ, _MARK: str(os.getpid()), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     processes = [subprocess.Popen([sys.executable, *command], env=environment) for _ in range(n_workers)]
     try:
         codes = [process.wait() for process in processes]
@@ -40,5 +61,7 @@ def run_workers(n_workers: int, command: list[str]) -> int:
         for process in processes:
             process.wait()
         raise
+    if LOST in codes:
+        raise StorageLost
     # The code of a killed worker is negative.
     return next((max(code, 1) for code in codes if code), 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text
 
 # In seconds. A trial without a heartbeat for the grace period is stale.
 HEARTBEAT, GRACE = 4, 20
@@ -76,34 +76,56 @@ def retry(study: Study, trial: FrozenTrial) -> None:
 
 def retry_orphans(study: Study) -> None:
     """Re-enqueue trials failed by a process that died before re-enqueueing them."""
-    before = datetime.now() - timedelta(seconds=GRACE)  # later ones are being re-enqueued
+    now = datetime.now()
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if REASON not in trial.user_attrs and trial.datetime_complete and trial.datetime_complete < before:
+        if REASON in trial.user_attrs or trial.datetime_complete is None:
+            continue
+        age = now - trial.datetime_complete
+        if not timedelta(0) <= age < timedelta(seconds=GRACE):  # these are being re-enqueued
             retry(study, trial)
 
 
 class StaleTrials:
-    """Fails and re-enqueues the trials of processes that died.
+    """Fails and re-enqueues the trials of processes that died: those whose heartbeat does not change any more.
 
-    Optuna compares the last heartbeats of trials. A process that died before the first one leaves none, so this
-    process records one for every trial that it has seen running for the grace period: without another one, the trial
-    becomes stale like any other.
+    Optuna compares the last heartbeat with the time of day, so it keeps a dead trial if the clock was set back, or if
+    its process died before the first heartbeat. Here the time since a heartbeat was first seen is measured.
     """
 
     def __init__(self, study: Study, storage: RDBStorage) -> None:
         self._study, self._storage = study, storage
-        self._since: dict[int, float] = {}
+        self._seen: dict[int, tuple[Any, float]] = {}
 
     def check(self) -> None:
         """Fail and re-enqueue trials that are stale now."""
         with experimental():
             fail_stale_trials(self._study)
         now, grace = time.monotonic(), self._storage.grace_period or GRACE
-        self._since = {trial.number: self._since.get(trial.number, now) for trial in running(self._study)}
-        for number, since in self._since.items():
+        beats = heartbeats(self._study, self._storage)
+        former, self._seen = self._seen, {}
+        for number, beat in beats.items():
+            known = former.get(number)
+            since = known[1] if known is not None and known[0] == beat else now
+            self._seen[number] = beat, since
             if now - since > grace:
-                self._storage.record_heartbeat(trial_id(self._study, self._storage, number))
-                self._since[number] = math.inf
+                self._fail(number)
+
+    def _fail(self, number: int) -> None:
+        key = trial_id(self._study, self._storage, number)
+        with suppress(UpdateFinishedTrialError):  # it, or another process, has ended it
+            if self._storage.set_trial_state_values(key, state=TrialState.FAIL):
+                retry(self._study, self._storage.get_trial(key))
+
+
+def heartbeats(study: Study, storage: RDBStorage) -> dict[int, Any]:
+    """Return the last heartbeat of each running trial, by number; None before the first one."""
+    query = text(
+        "SELECT trials.number, trial_heartbeats.heartbeat FROM trials LEFT JOIN trial_heartbeats "
+        "ON trial_heartbeats.trial_id = trials.trial_id WHERE trials.study_id = :study AND trials.state = 'RUNNING'"
+    )
+    with storage.engine.connect() as connection:
+        found = connection.execute(query, {"study": storage.get_study_id_from_name(study.study_name)})
+        return {number: beat for number, beat in found}
 
 
 def trial_id(study: Study, storage: RDBStorage, number: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from brainage.errors import SweepError
 from brainage.sweep.recovery import GRACE, HEARTBEAT, experimental, retry
-from brainage.sweep.storage_errors import unreachable
+from brainage.sweep.storage_errors import STORAGE_ERRORS, unreachable
 
 # The study's user attribute with its terms.
 _KEY = "brainage"
@@ -97,6 +98,15 @@ def open_storage(url: str) -> RDBStorage:
         raise SweepError(unreachable(shown, error, server)) from None
 
 
+class _Storage(RDBStorage):
+    """A storage whose heartbeats go on after a time without an answer, which a trial's next report notices."""
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Record that a trial is running, if the storage answers."""
+        with suppress(*STORAGE_ERRORS):
+            super().record_heartbeat(trial_id)
+
+
 def _connected(address: URL) -> RDBStorage:
     if address.get_backend_name() == "sqlite" and address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +114,7 @@ def _connected(address: URL) -> RDBStorage:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with experimental():
-                return RDBStorage(
+                return _Storage(
                     address.render_as_string(hide_password=False),
                     engine_kwargs=options,
                     heartbeat_interval=HEARTBEAT,

@@ -4,6 +4,34 @@ from __future__ import annotations
 
 import sqlite3
 
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
+
+from brainage.system.signals import Interruption
+
+# What a storage that does not answer raises.
+STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError)
+
+
+class StorageLost(Interruption):
+    """The storage of a study did not answer during a trial, which cannot go on; `error` is what it raised, if known."""
+
+    exit_code = 1
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        BaseException.__init__(self, "the study's storage did not answer")
+        self.error = error
+
+
+def is_of_storage(error: BaseException | None) -> bool:
+    """Return whether a storage's error is among those that led to an error: Optuna fails over it in its own ways."""
+    while error is not None:
+        if isinstance(error, STORAGE_ERRORS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 # What SQLite found, by the beginning of its error's name, and what to do.
 _SQLITE = {
     "SQLITE_BUSY": "is locked by another program. Close what has it open, and give the same command again",

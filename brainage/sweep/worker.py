@@ -17,6 +17,7 @@ from brainage.errors import SweepError
 from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_counted, retry, running
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, Space
+from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, is_of_storage
 from brainage.system.console import log
 from brainage.system.signals import Interruption, interruptible, uninterrupted
 from brainage.training import pruning
@@ -65,6 +66,10 @@ class Worker:
             log.warning("Another process failed this trial as stale, so it does not count: was this process paused?")
         except KeyboardInterrupt:
             raise self._stopped or KeyboardInterrupt from None
+        except Exception as error:
+            if is_of_storage(error):
+                raise StorageLost(error) from None
+            raise
 
     def settle(self) -> None:
         """Wait until no trial is running, and fail those that wait for a retry once the budget is used."""
@@ -117,9 +122,12 @@ class Worker:
 
     def _launched(self, trial: optuna.Trial, point: Point) -> Mapping[str, Any]:
         def report(epoch: int, loss: float) -> bool:
-            # Pruners follow the study's direction: when it is maximised, a low loss must be the higher value.
-            trial.report(-loss if self._study.direction == StudyDirection.MAXIMIZE else loss, epoch)
-            return trial.should_prune()
+            try:
+                # Pruners follow the study's direction: when it is maximised, a low loss must be the higher value.
+                trial.report(-loss if self._study.direction == StudyDirection.MAXIMIZE else loss, epoch)
+                return trial.should_prune()
+            except STORAGE_ERRORS as error:
+                raise StorageLost(error) from None
 
         prunes = len(self._settings.objectives) == 1  # Optuna prunes no others
         with interruptible(), pruning.trial(report if prunes else None):

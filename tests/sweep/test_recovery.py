@@ -12,6 +12,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
+from sqlalchemy import text
 
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.recovery import (
@@ -204,3 +205,36 @@ def test_waiting_trials_are_dropped_with_a_reason(study: tuple[optuna.Study, RDB
     drop_waiting(sweep, storage)
     assert states(sweep) == ["FAIL"]
     assert "the study has its trials" in sweep.trials[0].user_attrs[REASON]
+
+
+def test_a_clock_that_was_set_back_does_not_keep_a_dead_trial_alive(study: tuple[optuna.Study, RDBStorage]) -> None:
+    sweep, storage = study
+    died = suggested(sweep)
+    storage.grace_period = 1
+    stale, end = StaleTrials(sweep, storage), time.monotonic() + 1.5
+
+    def is_still_alive() -> bool:
+        beat(sweep, storage, died)
+        stale.check()
+        return time.monotonic() > end
+
+    wait_until(is_still_alive)
+    with storage.engine.begin() as connection:
+        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = '2099-01-01 00:00:00.000000'"))
+
+    def is_failed() -> bool:
+        stale.check()
+        return not running(sweep)
+
+    wait_until(is_failed, seconds=10)
+    assert states(sweep) == ["FAIL", "WAITING"]
+    assert suggested(sweep).params == died.params
+
+
+def test_an_orphan_of_the_time_before_a_clock_was_set_back_is_retried(study: tuple[optuna.Study, RDBStorage]) -> None:
+    sweep, _ = study
+    orphan = create_trial(state=TrialState.FAIL, user_attrs={POINT: {"a": 1, "b": 0.5}})
+    orphan.datetime_complete = datetime.now() + timedelta(hours=1)
+    sweep.add_trial(orphan)
+    retry_orphans(sweep)
+    assert states(sweep) == ["FAIL", "WAITING"]

@@ -13,11 +13,12 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 
 from brainage.sweep.feasible import FeasibleSpace
-from brainage.sweep.recovery import REASON
+from brainage.sweep.recovery import REASON, trial_id
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space
 from brainage.sweep.storage import StudyTerms, open_storage, open_study
+from brainage.sweep.storage_errors import StorageLost, is_of_storage
 from brainage.sweep.worker import TooManyFailuresError, Worker
 from brainage.system.signals import Interruption
 from brainage.training.pruning import should_prune
@@ -93,3 +94,38 @@ def test_a_trial_interrupted_by_a_signal_is_failed_and_re_enqueued(signum: signa
     worker.settle()
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
     assert study.trials[0].params == study.trials[1].params
+
+
+@pytest.mark.parametrize("ends", ["with an epoch", "with a summary"])
+def test_a_storage_that_is_lost_during_a_trial_ends_the_worker_without_a_traceback(
+    ends: str, start: Start, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def launch(number: int, point: Point) -> Mapping[str, Any]:
+        (tmp_path / "study.db").write_bytes(b"nonsense" * 10_000)
+        if ends == "with an epoch":
+            should_prune(0, 1.0)
+        return {"status": "finished", "objective": {"value": 1.0}}
+
+    _, worker = start(launch, 1)
+    with pytest.raises(StorageLost, match="the study's storage did not answer") as raised:
+        worker.work()
+    assert is_of_storage(raised.value.error)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_heartbeats_go_on_after_a_time_without_the_storage(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+
+    def launch(number: int, point: Point) -> Mapping[str, Any]:
+        storage, whole = worker._storage, path.read_bytes()
+        key = trial_id(study, storage, number)
+        path.write_bytes(b"nonsense" * 10_000)
+        storage.engine.dispose()
+        storage.record_heartbeat(key)
+        path.write_bytes(whole)
+        storage.record_heartbeat(key)
+        return {"status": "finished", "objective": {"value": 1.0}}
+
+    study, worker = start(launch, 1)
+    worker.work()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
