@@ -104,7 +104,8 @@ def _incomplete(
 ) -> str | None:
     """Return why the folds do not predict every participant once; None if they do."""
     if missing := [fold for fold in folds.jobs if fold not in finished]:
-        return f"{folds.key}={','.join(missing)} did not finish. Continue its job with resume=FOLDER."
+        own = f"{folds.key}={','.join(missing)}"
+        return f"{own} did not finish. The multirun's command with hydra.sweep.dir={folder} continues it."
     if len(tested) < len(finished):
         return "with evaluate=false, there are no test predictions."
     if folds.key == "split.fold":

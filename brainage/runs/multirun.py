@@ -61,6 +61,7 @@ class JobFolders(Callback):
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
             _refuse_other_grid(folder, config)
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
+            log.info("If this is killed, continue with: %s", repeat_command(folder))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
@@ -173,9 +174,14 @@ def previous_job(folder: Path, composed: DictConfig) -> PreviousJob:
                 "with the same config only: restore it, or choose another folder with hydra.sweep.dir=DIR."
             )
     summary = read_summary(folder)
-    if summary is not None and has_ended(summary):
+    if summary is not None and has_ended(summary) and not _lacks_report(folder, summary, composed):
         return PreviousJob(summary)
     return PreviousJob(resumable=(folder / "checkpoints" / "last.ckpt").is_file())
+
+
+def _lacks_report(folder: Path, summary: dict[str, Any], composed: DictConfig) -> bool:
+    """Return whether a finished job was killed before its report: its last checkpoint is predicted again."""
+    return bool(composed.evaluate) and summary["status"] == "finished" and not (folder / "report.html").is_file()
 
 
 def has_ended(summary: dict[str, Any]) -> bool:

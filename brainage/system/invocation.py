@@ -13,7 +13,7 @@ def command_text(name: str, *words: str) -> str:
 
     With words, the user's own code (``code=...``) is among them: what needed it once needs it again.
     """
-    code = [word for word in sys.argv if word.startswith("code=")] if words else []
+    code = [word for word in sys.argv if word.startswith("code=") and word not in words] if words else []
     words = (*words, *code)
     return shlex.join(["brainage", name, *words] if _is_installed_command() else ["python", f"{name}.py", *words])
 

@@ -86,7 +86,10 @@ def test_a_fold_that_failed_is_named(
     folder = copied(folds, tmp_path)
     (folder / "1" / "summary.json").unlink()
     finish_multirun(folder)
-    assert "split.fold=1 did not finish. Continue its job with resume=FOLDER" in capsys.readouterr().out
+    assert (
+        f"split.fold=1 did not finish. The multirun's command with hydra.sweep.dir={tmp_path}"
+        in capsys.readouterr().out
+    )
     assert not (folder / "pooled_predictions.csv").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -65,6 +66,25 @@ def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path,
         row.pop("seconds")
     assert again == table
     assert [row["status"] for row in table] == ["finished", "finished", "impossible"]
+
+
+def test_a_job_that_was_killed_before_its_report_gets_it(tmp_path: Path) -> None:
+    words = ("train.py", "--multirun", "seed=1,2", *FAST, "hydra.sweep.dir=a grid")
+    first = run_command(tmp_path, *words)
+    assert f"If this is killed, continue with: {shlex.join(['python', *words])}\n" in first.text
+    job, other = tmp_path / "a grid" / "0", results(tmp_path / "a grid" / "1")
+    saved, epochs = json.loads((job / "summary.json").read_text()), (job / "metrics.csv").read_text()
+    for name in ("report.html", "findings.json", "training.json"):
+        (job / name).unlink()
+    ended = run_command(tmp_path, *words)
+    assert ended.code == 0, ended.text
+    assert all((job / name).is_file() for name in ("report.html", "findings.json", "training.json"))
+    again = json.loads((job / "summary.json").read_text())
+    assert [again[key] for key in ("metrics", "epochs", "best_epoch")] == [
+        saved[key] for key in ("metrics", "epochs", "best_epoch")
+    ]
+    assert (job / "metrics.csv").read_text() == epochs
+    assert results(tmp_path / "a grid" / "1") == other
 
 
 def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_path: Path) -> None:
@@ -207,6 +227,7 @@ def job(composed: Callable[..., DictConfig], tmp_path: Path) -> tuple[Path, Dict
     folder = tmp_path / "job"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    (folder / "report.html").touch()
     return folder, config
 
 
@@ -269,6 +290,9 @@ def test_the_command_that_continues_names_its_folder_once(monkeypatch: pytest.Mo
     assert repeat_command(Path("out/grid")) == "python train.py --multirun seed=1,2 hydra.sweep.dir=out/grid"
     monkeypatch.setattr(sys, "argv", ["train.py", "-m", "hydra.sweep.dir=mine", "seed=1,2"])
     assert repeat_command(Path("mine")) == "python train.py -m hydra.sweep.dir=mine seed=1,2"
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "code=my nets.py", "seed=1,2"])
+    words = ["-m", "code=my nets.py", "seed=1,2", "hydra.sweep.dir='my out'"]
+    assert shlex.split(repeat_command(Path("my out"))) == ["python", "train.py", *words]
 
 
 # --- The table ---
