@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
 
@@ -48,13 +46,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _export(options: argparse.Namespace) -> int:
     from brainage.config.code import load_code
+    from brainage.system.reading import yaml_values
     from brainage.trained import bundle, load
 
     if options.code is not None:
         load_code(options.code.removeprefix("code=").strip("[]").split(","), [options.code])
     trained = load.read_network_of_run(options.run, "--run")
     assert trained.run is not None
-    bundle.write_bundle(options.out, trained, yaml.safe_load(trained.run.config_text))
+    bundle.write_bundle(options.out, trained, yaml_values(trained.run.config_text))
     return _show(options.out)
 
 

@@ -32,7 +32,7 @@ class ReportPageConfig:
     """As `ReportConfig`; None is the value of the run's config. Points are drawn only if this command asks for them."""
 
     points: Annotated[str, choice("all", "none")] = "none"
-    n_resamples: Annotated[int | None, Field(ge=100)] = None
+    n_resamples: Annotated[int | None, Field(ge=100, le=1_000_000)] = None
 
 
 @checked()

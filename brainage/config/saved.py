@@ -13,6 +13,7 @@ from yaml import YAMLError
 from brainage.config.hydra import to_object
 from brainage.config.schema import SCHEMAS, Config, ModalityConfig
 from brainage.errors import ConfigError
+from brainage.system.reading import read_yaml, reason_of
 
 
 def read_config(path: Path) -> DictConfig:
@@ -24,7 +25,7 @@ def read_config(path: Path) -> DictConfig:
         It is not a config of this version.
     """
     try:
-        loaded = OmegaConf.load(path)
+        loaded = OmegaConf.create(read_yaml(path))
         if not isinstance(loaded, DictConfig):
             raise ValueError("it has no keys")
         typed = OmegaConf.structured(Config)
@@ -35,7 +36,7 @@ def read_config(path: Path) -> DictConfig:
         return OmegaConf.merge(typed, loaded)  # type: ignore[return-value]
     except (OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(
-            f"`{path}` must be the config of a run of this version, but cannot be read as one: {_reason(error)} "
+            f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason_of(error)} "
             "Restore it, or start a new run."
         ) from None
 
@@ -59,13 +60,9 @@ def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig
         raise
     except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"`{source}` must describe a modality and a model of this version, but cannot be read so: {_reason(error)} "
-            "Restore it, or export it again."
+            f"`{source}` must describe a modality and a model of this version, but cannot be read so: "
+            f"{reason_of(error)} Restore it, or export it again."
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def has_interpolation(value: Any) -> bool:

@@ -58,11 +58,11 @@ class ModalityConfig:
     """
 
     name: str = MISSING
-    dimension: Count = MISSING
+    dimension: Annotated[int, Field(ge=1, le=100_000)] = MISSING
     components: Annotated[str, choice("good", "all")] = "good"
     good_components: list[int] = MISSING
     n_channels: int = MISSING
-    n_times: Annotated[int, Field(ge=2)] = 490
+    n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
 
     def __post_init__(self) -> None:
@@ -333,7 +333,7 @@ class Variable1DCNNConfig(ModelConfig):
     double_conv: bool = False
     batch_norm: bool = False
     n_times: Count = 490
-    max_parameters: Count = 5_000_000
+    max_parameters: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
 
 
 @checked("model")
@@ -495,7 +495,7 @@ class ReportConfig:
     """
 
     points: Annotated[str, choice("all", "none")] = "none"
-    n_resamples: Annotated[int, Field(ge=100)] = 2000
+    n_resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
 
 
 @checked()

@@ -93,5 +93,6 @@ def _packaged(module_name: str, kind: type) -> type:
 def _built(kind: type, arguments: dict[str, Any]) -> Any:
     try:
         return kind(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"`model`: {kind.__name__} cannot be built: {error}. Compare its config.") from error
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"`model`: {kind.__name__} cannot be built: {reason}. Compare its config.") from error

@@ -18,6 +18,7 @@ from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, dr
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
 from brainage.system.console import cell
+from brainage.system.reading import read_csv
 
 # One colour per job, repeated with another dash: the colours of the other figures, black, and more of Okabe and Ito.
 _COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#000000", "#56b4e9", GREY)
@@ -103,7 +104,7 @@ def read_curves(path: Path) -> pd.DataFrame:
     """Return the columns ``train`` and ``val`` of a ``metrics.csv``: losses by epoch, NaN where not drawn."""
     table = pd.DataFrame()
     with suppress(OSError, ValueError):
-        table = pd.read_csv(path, on_bad_lines="skip")
+        table = read_csv(path, on_bad_lines="skip")
     columns = {"epoch": "epoch", "train/loss": "train", "val/loss": "val"}
     losses: pd.DataFrame = (
         table.reindex(columns=list(columns)).rename(columns=columns).apply(pd.to_numeric, errors="coerce")

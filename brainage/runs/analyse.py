@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from brainage.config.saved import training_summary
 from brainage.config.schema import Config
@@ -23,6 +22,7 @@ from brainage.runs.folder import finite
 from brainage.system.console import track
 from brainage.system.files import write_csv, write_text
 from brainage.system.keys import make_key
+from brainage.system.reading import read_csv, yaml_values
 
 # Do not share it: with it, the hashes of participants in ``findings.json`` can be compared with guesses.
 PEOPLE_KEY = ".people.key"
@@ -44,7 +44,7 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
 
 def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str) -> About:
     """Return everything in a run's report besides the findings."""
-    curves, excluded, values = _read(folder / "metrics.csv"), _read(folder / "exclusions.csv"), yaml.safe_load(config)
+    curves, excluded, values = _read(folder / "metrics.csv"), _read(folder / "exclusions.csv"), yaml_values(config)
     recipe = values.get("recipe") or {}
     kinds = [] if excluded is None else [str(reason).partition(":")[0] for reason in excluded["reason"]]
     return About(
@@ -79,7 +79,7 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[
 
 
 def _read(path: Path) -> pd.DataFrame | None:
-    return pd.read_csv(path) if path.exists() else None
+    return read_csv(path) if path.exists() else None
 
 
 def progress(variables: Sequence[str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from brainage.system.files import (
     write_text,
 )
 from brainage.system.locks import acquire
+from brainage.system.reading import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ def ensure_unused(path: Path) -> None:
 def read_summary(folder: Path) -> dict[str, Any] | None:
     """Return a run's ``summary.json``; None if it is missing or cannot be read."""
     try:
-        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        summary: dict[str, Any] = read_json(folder / "summary.json")
         return summary if isinstance(summary["status"], str) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
+from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
+from brainage.system.reading import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +93,7 @@ def _close(folds: Folds, folder: Path, place: Path) -> None:
 
 def _tested(path: Path) -> pd.DataFrame:
     """Return the test rows of predictions, as text."""
-    import pandas as pd
-
-    predictions = pd.read_csv(path, dtype=str, keep_default_na=False)
+    predictions = read_csv(path, dtype=str, keep_default_na=False)
     return predictions[predictions["split"] == "test"]
 
 
@@ -110,7 +108,7 @@ def _incomplete(
         return "with evaluate=false, there are no test predictions."
     if folds.key == "split.fold":
         job = next(iter(finished.values()))["job"]
-        n_folds = int(OmegaConf.load(folder / job / "config.yaml").split.n_folds)
+        n_folds = int(read_config(folder / job / "config.yaml").split.n_folds)
         if missing := [str(fold) for fold in range(n_folds) if str(fold) not in finished]:
             return f"{folds.key}={','.join(missing)} is missing of {n_folds} folds. Give split.fold all of them."
     ids = [one for table in tested.values() for one in table["participant_id"]]

@@ -27,6 +27,7 @@ from brainage.runs.resume import check_resume, given_words
 from brainage.system.console import log
 from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links, use_mode
 from brainage.system.invocation import command_text
+from brainage.system.reading import read_yaml
 from brainage.system.redaction import redacted
 from brainage.system.tasks import refuse_several_tasks
 
@@ -137,7 +138,7 @@ def _refuse_other_grid(folder: Path, config: DictConfig) -> None:
     except OutputError:
         former = None
         with suppress(OSError, ValueError, AttributeError, YAMLError, OmegaConfBaseException):
-            former = _grid(OmegaConf.load(folder / "multirun.yaml"))
+            former = _grid(OmegaConf.create(read_yaml(folder / "multirun.yaml")))
         if former is None:
             raise
         if former != _grid(config):

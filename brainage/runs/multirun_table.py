@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from brainage.data.splits import PARTS
@@ -16,6 +14,7 @@ from brainage.runs.folder import read_summary
 from brainage.runs.folds import finish_folds
 from brainage.system.console import cell, show_table, terminal_text
 from brainage.system.files import write_csv
+from brainage.system.reading import read_yaml
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
 
@@ -55,8 +54,8 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 def _row(job: Path, name: str) -> dict[str, Any]:
     summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
     overrides: list[str] = []
-    with suppress(OSError, ValueError, YAMLError, OmegaConfBaseException):  # a process may be killed while it writes
-        overrides = [str(word) for word in OmegaConf.load(job / ".hydra" / "overrides.yaml")]
+    with suppress(OSError, ValueError, TypeError, YAMLError):  # a process may be killed while it writes
+        overrides = [str(word) for word in read_yaml(job / ".hydra" / "overrides.yaml") or ()]
     metrics = summary.get("metrics", {})
     return {
         "job": name,

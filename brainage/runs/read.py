@@ -19,6 +19,7 @@ from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.folder import read_summary
 from brainage.runs.predictions_table import read_predictions
 from brainage.system.invocation import command_text
+from brainage.system.reading import check_table, read_text
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,13 @@ def read_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> 
             f"`{key}={folder}` has no `predictions.csv`: it ran with evaluate=false, as a sweep's trials do. Train it "
             "again with evaluate=true."
         )
-    composed = read_config(path)
+    composed, text = read_config(path), read_text(path)
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
     give_again(composed, again or {})
     config = parse(composed)
+    check_table(folder / "predictions.csv")
     predictions, _ = read_predictions(folder / "predictions.csv", key)
-    return Run(folder, config, path.read_text(encoding="utf-8"), summary, predictions)
+    return Run(folder, config, text, summary, predictions)
 
 
 def run_folders(given: list[str] | str) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from brainage.sweep.storage import dashboard_command, open_storage, open_study, 
 from brainage.sweep.worker import Worker
 from brainage.system.console import log
 from brainage.system.files import ensure_writable, refuse_links, write_whole
+from brainage.system.reading import read_json
 
 # The beginning of the names of what a sweep and SQLite write otherwise than by renaming.
 _WRITTEN = ("study.db", "trials", "experiment", "figures")
@@ -143,7 +143,7 @@ class Sweep:
         )
         _ = done.return_value  # raises what the job raised
         path = self._folder / "trials" / str(number) / "summary.json"
-        summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "failed"}
+        summary: dict[str, Any] = read_json(path) if path.exists() else {"status": "failed"}
         return summary
 
     def _make_sampler(self, seed: int) -> BaseSampler:

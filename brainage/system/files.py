@@ -57,12 +57,14 @@ def make_parents(path: Path) -> None:
         os.umask(umask)
 
 
-def open_file(path: Path, mode: str = "r", *, limit: int | None = None, **text: Any) -> IO[Any]:
+def open_file(path: Path, mode: str = "r", *, limit: int | None = None, follow: bool = False, **text: Any) -> IO[Any]:
     """Open a file of a run, whose folder others may write to: no link is followed, and no pipe is waited for.
+
+    With `follow`, links are followed: the file is the user's own.
 
     Raises an `OSError` if it is no regular file, or has more bytes than `limit`.
     """
-    flags = _FLAGS[mode[0]] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = _FLAGS[mode[0]] | (0 if follow else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o666 & _state.get("mode", 0o666))
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import METHODS, Correction
 from brainage.evaluation.training_stats import Spread
-from brainage.system.files import as_output_error, remove_partials, write_text, write_whole
+from brainage.system.files import as_output_error, open_file, remove_partials, write_text, write_whole
+from brainage.system.reading import read_json, read_yaml, reason_of
 from brainage.trained.card import model_card
-from brainage.trained.network import Trained, checked_architecture
+from brainage.trained.network import Architecture, Trained, checked_architecture
 
 MANIFEST = "bundle.json"
 _WEIGHTS, _CONFIG, _CARD = "weights.safetensors", "config.yaml", "README.md"
 
 # Increase it when the contents of a bundle change.
 _FORMAT = 1
+
+# Bytes of the part of the weights' file that lists them.
+_HEADER = 2**20
 
 # Paths and account names are private.
 _PRIVATE = {
@@ -100,17 +105,15 @@ def read_bundle(folder: Path, key: str) -> Trained:
                 f"{'contains none' if folder.is_dir() else 'does not exist'}. Make one with: brainage bundle export "
                 "--run DIR --out DIR"
             )
-        if path.is_symlink():
-            raise BundleError(f"`{path}` must be a file, but is a link to another one. Copy that file there.")
-    manifest = _parsed(folder / MANIFEST, json.loads)
+    manifest = _parsed(folder / MANIFEST, read_json)
     if manifest.get("format") != _FORMAT:
         raise BundleError(
             f"`{folder / MANIFEST}` must be of format {_FORMAT}, but is of {manifest.get('format')!r}. Export the run "
             "again with this version."
         )
-    config = _parsed(folder / _CONFIG, yaml.safe_load)
+    config = _parsed(folder / _CONFIG, read_yaml)
     architecture = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
-    weights = _weights(folder / _WEIGHTS)
+    weights = _weights(folder / _WEIGHTS, architecture)
     architecture.check_weights(weights, folder / _WEIGHTS)
     try:
         facts = manifest["facts"]
@@ -128,24 +131,34 @@ def read_bundle(folder: Path, key: str) -> Trained:
     return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts)
 
 
-def _parsed(path: Path, parse: Any) -> dict[str, Any]:
+def _parsed(path: Path, parse: Callable[[Path], Any]) -> dict[str, Any]:
     try:
-        found = parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise BundleError(f"`{path}` cannot be read ({type(error).__name__}). Copy the bundle again.") from None
+        found = parse(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BundleError(
+            f"`{path}` cannot be read ({type(error).__name__}: {reason_of(error)}). Copy the bundle again."
+        ) from None
     if not isinstance(found, dict):
         raise BundleError(f"`{path}` must contain keys and values, but contains something else. Copy the bundle again.")
     return found
 
 
-def _weights(path: Path) -> dict[str, Any]:
+def _weights(path: Path, architecture: Architecture) -> dict[str, Any]:
+    """Read the weights of an architecture; their names and shapes are compared before memory is allocated."""
     try:
+        with open_file(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length <= _HEADER else {}
+        shapes = {name: tuple(value["shape"]) for name, value in header.items() if name != "__metadata__"}
+        architecture.check_shapes(shapes, path)
         # Copied, because mapped tensors are not aligned, which changes the last bits of predictions.
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except BundleError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(
-            f"`{path}` must contain tensors in the safetensors format, but cannot be read ({type(error).__name__}). "
-            "Copy the bundle again."
+            f"`{path}` must contain tensors in the safetensors format, but cannot be read ({type(error).__name__}: "
+            f"{reason_of(error)}). Copy the bundle again."
         ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from brainage.evaluation.gap import Correction, fit_correction
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
 from brainage.runs.read import read_run
+from brainage.system.reading import read_json
 from brainage.trained.bundle import MANIFEST, read_bundle
 from brainage.trained.network import Architecture, Trained
-from brainage.training.weights import check_fits, read_checkpoint
+from brainage.training.weights import read_checkpoint
 
 _PREFIX = "network."
 _FACTS = ("metrics", "baseline", "n", "seed", "epochs", "versions", "commit")
@@ -58,9 +58,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
     geometry.check(model, run.config.model)
     architecture = Architecture(run.config.modality, model, run.config.network_arguments)
     path = folder / "checkpoints" / "best.ckpt"
-    state = read_checkpoint(path)["state_dict"]
-    weights = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
-    check_fits(architecture.outline(), {"state_dict": weights}, path)
+    weights = read_checkpoint(path, architecture.outline(), _PREFIX)["state_dict"]
     correction, reason = _correction_of(run.config.gap_correction, run.predictions)
     training = run.predictions.loc[run.predictions["split"] == "train", "age"]
     aggregates = _aggregates(folder)
@@ -103,6 +101,6 @@ def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction |
 def _aggregates(folder: Path) -> Aggregates | None:
     """Return the statistics of the training participants; runs of the first version have none."""
     try:
-        return Aggregates.from_json(json.loads((folder / "training.json").read_text()))
+        return Aggregates.from_json(read_json(folder / "training.json"))
     except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,17 @@ class Architecture:
         with torch.device("meta"):
             return models.build(self.model, self.arguments)
 
-    def check_weights(self, weights: dict[str, Tensor], source: Path) -> None:
-        """Raise `BundleError` unless the weights of a file have the network's names and shapes, and are finite."""
-        if (difference := first_difference(self.outline(), weights)) is not None:
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]], source: Path) -> None:
+        """Raise `BundleError` unless the weights of a file have the network's names and shapes."""
+        if (difference := first_difference(self.outline(), shapes)) is not None:
             raise BundleError(
                 f"`{source}` must contain the weights of the architecture that it describes, but {difference}. Use the "
                 "file that belongs to it."
             )
+
+    def check_weights(self, weights: dict[str, Tensor], source: Path) -> None:
+        """Raise `BundleError` unless the weights of a file have the network's names and shapes, and are finite."""
+        self.check_shapes({key: tuple(tensor.shape) for key, tensor in weights.items()}, source)
         for key, tensor in weights.items():
             if not torch.isfinite(tensor).all():
                 raise BundleError(f"`{source}` must contain finite weights, but `{key}` has NaN or infinite ones.")

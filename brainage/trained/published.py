@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from brainage.errors import BundleError, MissingPathError, nearest
+from brainage.errors import BrainageError, BundleError, MissingPathError, nearest
 from brainage.system.files import CONFIGS
-from brainage.trained.network import Trained, checked_architecture
+from brainage.trained.network import Architecture, Trained, checked_architecture
+from brainage.training.archive import read_archive
+from brainage.training.weights import check_size
 
 # Arguments of the network in a checkpoint's `hyper_parameters`, with their types.
 _ARGUMENTS: dict[str, tuple[type, ...]] = {
@@ -40,7 +43,30 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
         It cannot be read, contains other objects than tensors, plain values and `TRUSTED_CLASSES`, or its weights do
         not fit its architecture.
     """
-    checkpoint = _unpickled(path)
+    checkpoint = _unpickled(path, lambda described, size: _architecture(described, modality, path, size))
+    seen, model, architecture, weights = _architecture(checkpoint, modality, path)
+    architecture.check_weights(weights, path)
+    given = checkpoint["hyper_parameters"]
+    trained = Trained(
+        folder=path.parent,
+        architecture=architecture,
+        weights=weights,
+        gap_correction="none",
+        correction=None,
+        uncorrected="It was imported from a checkpoint without predictions to fit a correction on.",
+        ages=None,
+        series={},
+        facts={"imported_from": path.name, **_facts(path, checkpoint, given)},
+    )
+    return trained, {"modality": seen, "model": model}
+
+
+def _architecture(
+    checkpoint: Any, modality: str, path: Path, size: int = 0
+) -> tuple[dict[str, Any], dict[str, Any], Architecture, dict[str, Tensor]]:
+    """Return the modality, the model, what it is built from, and weights of its shapes; raise as `read_published`."""
+    if not isinstance(checkpoint, dict):
+        raise BundleError(f"`{path}` must contain a Lightning checkpoint, but contains a {type(checkpoint).__name__}.")
     parts = {name: checkpoint.get(name) for name in ("state_dict", "hyper_parameters")}
     lacking = [f"`{name}`" for name, value in parts.items() if not isinstance(value, dict)]
     if lacking:
@@ -58,29 +84,21 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
     model = {"name": "variable1dcnn", "output_bias": "zero", **_arguments(given, seen, path)}
     architecture = checked_architecture(seen, model, path)
     weights = _weights(state, path)
-    architecture.check_weights(weights, path)
-    trained = Trained(
-        folder=path.parent,
-        architecture=architecture,
-        weights=weights,
-        gap_correction="none",
-        correction=None,
-        uncorrected="It was imported from a checkpoint without predictions to fit a correction on.",
-        ages=None,
-        series={},
-        facts={"imported_from": path.name, **_facts(path, checkpoint, given)},
-    )
-    return trained, {"modality": seen, "model": model}
+    architecture.check_shapes({key: tuple(tensor.shape) for key, tensor in weights.items()}, path)
+    check_size(architecture.outline(), size, path)
+    return seen, model, architecture, weights
 
 
-def _unpickled(path: Path) -> dict[str, Any]:
+def _unpickled(path: Path, check: Callable[[Any, int], object]) -> dict[str, Any]:
     """Unpickle a checkpoint of tensors, plain values and `TRUSTED_CLASSES` only."""
     if not path.is_file():
         raise MissingPathError(f"`--checkpoint {path}` must be a file, but there is none. Name an existing one.")
     try:
         with torch.serialization.safe_globals(TRUSTED_CLASSES), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the pickle's protocol; an unreadable file is an error
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = read_archive(path, check, follow=True)
+    except BrainageError:
+        raise
     except pickle.UnpicklingError as error:
         names = _refused(path, str(error))
         raise BundleError(
@@ -93,9 +111,7 @@ def _unpickled(path: Path) -> dict[str, Any]:
             f"`{path}` must be a checkpoint that torch has written, but cannot be read as one "
             f"({type(error).__name__}). Download it again."
         ) from None
-    if not isinstance(checkpoint, dict):
-        raise BundleError(f"`{path}` must contain a Lightning checkpoint, but contains a {type(checkpoint).__name__}.")
-    return checkpoint
+    return dict(checkpoint)
 
 
 def _refused(path: Path, message: str) -> str:

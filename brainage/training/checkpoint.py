@@ -15,6 +15,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from torch import nn
 
 from brainage.errors import CheckpointError
 from brainage.system.console import log
@@ -90,19 +91,22 @@ class Checkpoints(Checkpoint):
         self._on_epoch, self._data, self._clock = on_epoch, data, 0.0
         self._accepted = {data, earlier_data or data}
 
-    def restore(self) -> bool:
-        """Read the progress of an earlier process; return whether it finished an epoch. Raises a `CheckpointError`."""
+    def restore(self, network: nn.Module | None = None) -> bool:
+        """Read the progress of an earlier process; return whether it finished an epoch. Raises a `CheckpointError`.
+
+        The checkpoints must be of this network.
+        """
         remove_partials(self.last.parent)
         if not self.last.exists():
             return False
-        self.progress, data = read_progress(self.last)
+        self.progress, data = read_progress(self.last, network)
         if data not in self._accepted:
             raise other_data(self.last)
         if self.progress.best_epoch == self.progress.epochs - 1:
             if not _is_of_epoch(self.best, self.progress.best_epoch):
                 self._keep_best()
         elif self.progress.best_epoch is not None:
-            read_checkpoint(self.best)
+            read_checkpoint(self.best, network)
         return True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -151,12 +155,12 @@ class Checkpoints(Checkpoint):
         partial.unlink(missing_ok=True)  # renaming one name of a file to its other one does nothing
 
 
-def read_progress(path: Path) -> tuple[Progress, str]:
+def read_progress(path: Path, network: nn.Module | None = None) -> tuple[Progress, str]:
     """Return the progress of a checkpoint, and the fingerprint of the data that it was trained on.
 
-    Raises a `CheckpointError` if it cannot be read.
+    Raises a `CheckpointError` if it cannot be read, or is of another network.
     """
-    noted = read_checkpoint(path).get(_KEY)
+    noted = read_checkpoint(path, network).get(_KEY)
     names = [field.name for field in fields(Progress)]
     if not isinstance(noted, dict) or not {*names, "data"} <= set(noted) or not _is_progress(noted):
         raise CheckpointError(

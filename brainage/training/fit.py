@@ -23,7 +23,7 @@ from brainage.training.checkpoint import Checkpoints, Progress
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.pruning import ShouldPrune
 from brainage.training.trainer import known_warnings, make_trainer
-from brainage.training.weights import check_fits, read_checkpoint
+from brainage.training.weights import read_checkpoint
 
 # What Lightning's own callbacks would do; Lightning's timer ends a training within an epoch, which cannot be resumed.
 _OWN_ARGUMENTS: dict[str, Any] = {"enable_progress_bar": False, "max_time": None}
@@ -91,17 +91,15 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_epoch, earlier_data=earlier_data)
-    resumed = checkpoints.restore()
-    progress = checkpoints.progress
-    _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
     pruning = None if should_prune is None else PruningCallback(should_prune)
     limit = TimeLimit(settings.trainer_arguments.get("max_time"))
     with _seeded(settings.seed), known_warnings():
         network = build()
         _start_output(network, settings.output_bias)
         module = AgeRegressor(network, optimizer=settings.optimizer, scheduler=settings.scheduler, seed=settings.seed)
+        resumed, progress = checkpoints.restore(module), checkpoints.progress
+        _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
         if resumed:
-            check_fits(module, read_checkpoint(checkpoints.last), checkpoints.last)
             log.info("Resuming after epoch %d", progress.epochs - 1)
         trainer = make_trainer(
             {"default_root_dir": str(folder), **settings.trainer_arguments, **_OWN_ARGUMENTS},
@@ -138,8 +136,7 @@ def _train(
 
 def _load_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
     """Load the best epoch's weights into the network; return that epoch."""
-    best = read_checkpoint(checkpoints.best)
-    check_fits(module, best, checkpoints.best)
+    best = read_checkpoint(checkpoints.best, module)
     module.load_state_dict(best["state_dict"])
     return int(best["epoch"])
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from brainage.errors import CohortError, MissingPathError
+from brainage.system.files import open_file
 
 
 def bare_id(text: str) -> str:
@@ -23,7 +24,8 @@ def is_rounded(text: str) -> bool:
 def read_ids(path: Path) -> frozenset[str]:
     """Read a list of ids, one a line; a header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with open_file(path, limit=100 * 2**20, follow=True, encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
     except OSError as error:
         raise MissingPathError(
             f"The list of ids `{path}` cannot be read: {error.strerror}. Name an existing file with one id a line."

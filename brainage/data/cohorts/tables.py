@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import pandas as pd
 
 from brainage.errors import CohortError, MissingPathError, nearest
 from brainage.system.console import log, printable
+from brainage.system.files import open_file
 
 
 def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
@@ -111,7 +112,7 @@ _Rows = Callable[[int, int], Iterator[tuple[int, list[str]]]]
 def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], _Rows]]:
     """Open a table; yield its header, and a function that reads its rows."""
     try:
-        with path.open("rb") as file, _text(file) as text:
+        with open_file(path, "rb", follow=True) as file, _text(file) as text:
             first = text.readline().removeprefix("\ufeff")
             delimiter = _delimiter(first, path)
             header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
@@ -126,10 +127,10 @@ def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], _Rows]]:
         ) from None
 
 
-def _text(file: BinaryIO) -> io.TextIOWrapper:
+def _text(file: IO[bytes]) -> io.TextIOWrapper:
     gzipped = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    data = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file
+    data = cast(BinaryIO, gzip.GzipFile(fileobj=file) if gzipped else file)
     # A stray byte of another encoding must not matter in a column that is not read.
     return io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="")
 

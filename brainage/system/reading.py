@@ -1,0 +1,110 @@
+"""Reading files of folders that may come from strangers: bounded in size and depth, and no links or pipes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from omegaconf._utils import get_yaml_loader  # numbers as OmegaConf reads them, and no repeated keys
+
+from brainage.errors import EvaluationError
+from brainage.system.files import open_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Bytes of YAML and JSON, and of tables that runs write: hundreds of times what they have.
+_TEXT, _TABLE = 2**20, 100 * 2**20
+# Values of a YAML document, counted as often as its aliases repeat them, and levels of YAML and JSON.
+_VALUES, _LEVELS = 20_000, 50
+_TOO_DEEP = f"it has more than {_LEVELS} levels, or refers to itself"
+
+
+def read_text(path: Path, limit: int = _TEXT) -> str:
+    """Read a text; raise an `OSError` if it is a link, no regular file, or too long, a `ValueError` if not UTF-8."""
+    with open_file(path, limit=limit, encoding="utf-8") as file:
+        return str(file.read())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raise as `read_text`, and a `ValueError` if it is none, or nested too deeply."""
+    try:
+        value = json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level = [value]
+    for _ in range(_LEVELS):
+        level = [part for item in level for part in _parts(item)]
+    if level:
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML as plain values; raise as `read_json`, and a `YAMLError`."""
+    return yaml_values(read_text(path))
+
+
+def yaml_values(text: str) -> Any:
+    """Return the plain values of YAML; raise a `ValueError` if aliases make them too many, or too deep."""
+    loader = get_yaml_loader()(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count(node, {}, 1)
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    finally:
+        loader.dispose()
+
+
+def _count(node: yaml.Node, known: dict[int, int], level: int) -> int:
+    """Return the number of values of a node, with what aliases repeat; raise a `ValueError` if it is too large."""
+    if level > _LEVELS:
+        raise ValueError(_TOO_DEEP)
+    if id(node) not in known:
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        parts = [] if isinstance(node, yaml.ScalarNode) else parts
+        known[id(node)] = 1 + sum(_count(part, known, level + 1) for part in parts)
+    if known[id(node)] > _VALUES:
+        raise ValueError(f"it has more than {_VALUES:,} values")
+    return known[id(node)]
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a table that a run has written; raise an `EvaluationError` if it cannot be read."""
+    import pandas as pd
+
+    with _as_evaluation_error(path), open_file(path, "rb", limit=_TABLE) as file:
+        table: pd.DataFrame = pd.read_csv(file, **options)
+        return table
+
+
+def check_table(path: Path) -> None:
+    """Raise an `EvaluationError` if a table that a run has written is a link, no regular file, or too large."""
+    with _as_evaluation_error(path):
+        open_file(path, limit=_TABLE).close()
+
+
+@contextmanager
+def _as_evaluation_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"`{path}` cannot be read: {reason_of(error)}. Restore it.") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Return in one line why a file could not be read."""
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return " ".join(text.splitlines()[0].split()) if text.strip() else type(error).__name__
