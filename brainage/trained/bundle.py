@@ -105,6 +105,8 @@ def read_bundle(folder: Path, key: str) -> Trained:
                 f"{'contains none' if folder.is_dir() else 'does not exist'}. Make one with: brainage bundle export "
                 "--run DIR --out DIR"
             )
+        if path.is_symlink():
+            raise BundleError(f"`{path}` must be a file, but is a link to another one. Copy that file there.")
     manifest = _parsed(folder / MANIFEST, read_json)
     if manifest.get("format") != _FORMAT:
         raise BundleError(
@@ -148,7 +150,9 @@ def _weights(path: Path, architecture: Architecture) -> dict[str, Any]:
     try:
         with open_file(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= _HEADER else {}
+            if length > _HEADER:
+                raise ValueError(f"its header has {length:,} bytes; at most {_HEADER:,} are read")
+            header = json.loads(file.read(length))
         shapes = {name: tuple(value["shape"]) for name, value in header.items() if name != "__metadata__"}
         architecture.check_shapes(shapes, path)
         # Copied, because mapped tensors are not aligned, which changes the last bits of predictions.

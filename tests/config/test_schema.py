@@ -170,7 +170,7 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
         ("cohort.name=ukb", "`cohort.name` must be 'simulated', but got 'ukb'. Use cohort=NAME"),
         ("split.name=kfold", "`split.name` must be 'random', but got 'kfold'. Use split=NAME"),
         ("model.name=simple1dcnn", "`model.name` must be 'variable1dcnn', but got 'simple1dcnn'. Use model=NAME"),
-        ("modality.n_times=1", "`modality.n_times` must be 2 or more"),
+        ("modality.n_times=1", "`modality.n_times` must be from 2 to 1000000"),
         ("cohort.n_participants=0", "`cohort.n_participants` must be from 1 to 999999"),
         ("cohort.signal=-1", "`cohort.signal` must be 0 or more"),
         ("cohort.max_excluded_fraction=2", "`cohort.max_excluded_fraction` must be from 0 to 1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,23 @@ def link_weights(folder: Path) -> None:
     (folder / "weights.safetensors").symlink_to(secret)
 
 
+LAUGHS = "\n".join(f"{after}: &{after} [{', '.join([f'*{name}'] * 20)}]" for name, after in pairwise("abcdefghi"))
+
+
+def pipe(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+
+
+def huge_weights(folder: Path, n: int) -> None:
+    """Let the first weight have many numbers, in a sparse file that has all its bytes."""
+    path = folder / "weights.safetensors"
+    header = {name: {"dtype": "F32", "shape": [n], "data_offsets": [0, 4 * n]} for name in ["encoder.0.weight"]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(path, 8 + len(text) + 4 * n)
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
@@ -245,6 +263,19 @@ def link_weights(folder: Path) -> None:
         ),
         (lambda folder: change_config(folder, "model", "name", "${oc.env:HOME}"), "a value refers to another one"),
         (lambda folder: change_config(folder, "model", "depth", 30), "exceeded"),
+        (lambda folder: change_config(folder, "model", "depth", 10**8), "exceeded"),
+        (lambda folder: change_config(folder, "model", "start_out", 10**9), "exceeded"),
+        (lambda folder: change_config(folder, "model", "max_parameters", 10**30), "from 1 to 1000000000"),
+        (lambda folder: change_config(folder, "model", "kernel_size", 10**18), "exceeded"),
+        (lambda folder: change_config(folder, "model", "dilation", 10**30), "impossible"),
+        (lambda folder: change_config(folder, "modality", "n_times", 10**9), "from 2 to 1000000"),
+        (lambda folder: change_config(folder, "modality", "dimension", 10**9), "from 1 to 100000"),
+        (lambda folder: (folder / "config.yaml").write_text(f"a: &a [1]\n{LAUGHS}"), "more than 20,000 values"),
+        (lambda folder: (folder / "bundle.json").write_text("[" * 10**5), "more than 50 levels"),
+        (lambda folder: pipe(folder, "bundle.json"), "contains none"),
+        (lambda folder: os.truncate(folder / "bundle.json", 3 * 2**30), "3,221,225,472 bytes"),
+        (lambda folder: huge_weights(folder, 2**29), "has the shape (536870912,)"),
+        (lambda folder: os.truncate(folder / "weights.safetensors", 3 * 2**30), "safetensors format"),
         (lambda folder: change_config(folder, "modality", "dimension", "many"), "cannot be read so"),
         (lambda folder: change_config(folder, "model", "in_channels", 22), "must be 21"),
     ],
