@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.conftest import run_command, run_here
 
 WORDS = ("cohort.n_participants=40", "batch_size=8", "model.depth=2", "model.start_out=4", "trainer.max_epochs=1")
 LIGHTNING = "pytorch_lightning"
+# Aliases that stand for 9**39 values.
+LAUGHS = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 40))
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +313,64 @@ def test_a_lock_is_not_opened_through_a_link(run: Path, profile: Path, capsys: p
     assert resume(run) == 2
     assert "cannot be written" in capsys.readouterr().err
     assert profile.read_text() == "umask 022\n"
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def numbers_without_bytes(path: Path) -> None:
+    content = torch.load(path, weights_only=True)
+    content["other"] = torch.zeros(1).expand(2**29)
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "fact"),
+    [
+        ("config.yaml", lambda path: path.write_text(f"l0: &l0 [1]\n{LAUGHS}"), "20,000 values"),
+        ("config.yaml", lambda path: path.write_text("[" * 10**5), "more than 50 levels"),
+        ("config.yaml", lambda path: os.truncate(path, 3 * 2**30), "3,221,225,472 bytes"),
+        ("config.yaml", pipe, "no regular file"),
+        ("checkpoints/last.ckpt", numbers_without_bytes, "more numbers than the file"),
+        ("checkpoints/last.ckpt", lambda path: os.truncate(path, 3 * 2**30), "BadZipFile"),
+        ("checkpoints/last.ckpt", pipe, "no regular file"),
+        ("metrics.csv", pipe, "metrics.csv"),
+        ("metrics.csv", lambda path: os.truncate(path, 3 * 2**30), "metrics.csv"),
+    ],
+    ids=["aliases", "deep", "sparse", "pipe", "numbers", "sparse weights", "pipe of weights", "pipe of rows", "rows"],
+)
+def test_a_resumed_run_reads_no_more_than_a_run_has(
+    name: str, harm: Any, fact: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm(run / name)
+    assert resume(run) == 2
+    error = capsys.readouterr().err
+    assert fact in error and error.startswith("error: ") and error.count("\n") == 1, error
+
+
+@pytest.mark.parametrize("size", [("depth", 10**8), ("start_out", 10**9), ("max_parameters", 10**30)])
+def test_a_resumed_run_builds_no_network_beyond_all_limits(
+    size: tuple[str, int], run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(run, f"model.{size[0]}", size[1])
+    assert resume(run) == 2
+    assert f"{size[0]}={size[1]}" in capsys.readouterr().err or size[0] == "max_parameters"
+
+
+def test_a_continued_grid_reads_no_more_than_it_has(tmp_path: Path) -> None:
+    words = ("train.py", "--multirun", "seed=1", "trainer=cpu", *WORDS, "evaluate=false", "hydra.sweep.dir=grid")
+    ended = run_command(tmp_path, *words)
+    assert ended.code == 0, ended.text
+    for name in ("multirun.yaml", "0/.hydra/overrides.yaml"):
+        path = tmp_path / "grid" / name
+        text = path.read_text()
+        path.write_text(f"l0: &l0 [1]\n{LAUGHS}")
+        ended = run_command(tmp_path, *words)
+        assert "Traceback" not in ended.text
+        assert ended.code == (2 if name == "multirun.yaml" else 0), ended.text
+        path.write_text(text)
 
 
 SWEEP = ("--multirun", "sweep=variable1dcnn", "hydra.sweeper.n_trials=1", "hydra.sweep.dir=sweep", "trainer=cpu")

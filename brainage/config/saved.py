@@ -36,7 +36,7 @@ def read_config(path: Path) -> DictConfig:
         return OmegaConf.merge(typed, loaded)  # type: ignore[return-value]
     except (OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(
-            f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason_of(error)} "
+            f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason_of(error)}. "
             "Restore it, or start a new run."
         ) from None
 
@@ -61,7 +61,7 @@ def typed_parts(modality: Any, model: Any, source: Path) -> tuple[ModalityConfig
     except (OmegaConfBaseException, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
             f"`{source}` must describe a modality and a model of this version, but cannot be read so: "
-            f"{reason_of(error)} Restore it, or export it again."
+            f"{reason_of(error)}. Restore it, or export it again."
         ) from None
 
 

@@ -19,7 +19,7 @@ from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.folder import read_summary
 from brainage.runs.predictions_table import read_predictions
 from brainage.system.invocation import command_text
-from brainage.system.reading import check_table, read_text
+from brainage.system.reading import open_table, read_text
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def read_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> 
     check_targets(OmegaConf.to_container(composed, resolve=False), path)
     give_again(composed, again or {})
     config = parse(composed)
-    check_table(folder / "predictions.csv")
+    with open_table(folder / "predictions.csv"):
+        pass  # it may be opened
     predictions, _ = read_predictions(folder / "predictions.csv", key)
     return Run(folder, config, text, summary, predictions)
 

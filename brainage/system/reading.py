@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 from omegaconf._utils import get_yaml_loader  # numbers as OmegaConf reads them, and no repeated keys
@@ -81,30 +81,26 @@ def _count(node: yaml.Node, known: dict[int, int], level: int) -> int:
     return known[id(node)]
 
 
-def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a table that a run has written; raise an `EvaluationError` if it cannot be read."""
-    import pandas as pd
-
-    with _as_evaluation_error(path), open_file(path, "rb", limit=_TABLE) as file:
-        table: pd.DataFrame = pd.read_csv(file, **options)
-        return table
-
-
-def check_table(path: Path) -> None:
-    """Raise an `EvaluationError` if a table that a run has written is a link, no regular file, or too large."""
-    with _as_evaluation_error(path):
-        open_file(path, limit=_TABLE).close()
-
-
 @contextmanager
-def _as_evaluation_error(path: Path) -> Iterator[None]:
+def open_table(path: Path, mode: str = "r", **text: Any) -> Iterator[IO[Any]]:
+    """Open a table that a run has written; raise an `EvaluationError` if it, or what is done with it, fails."""
     try:
-        yield
+        with open_file(path, mode, limit=_TABLE, **text) as file:
+            yield file
     except (OSError, ValueError) as error:
         raise EvaluationError(f"`{path}` cannot be read: {reason_of(error)}. Restore it.") from None
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a table that a run has written; raise as `open_table`."""
+    import pandas as pd
+
+    with open_table(path, "rb") as file:
+        table: pd.DataFrame = pd.read_csv(file, **options)
+        return table
 
 
 def reason_of(error: Exception) -> str:
     """Return in one line why a file could not be read."""
     text = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    return " ".join(text.splitlines()[0].split()) if text.strip() else type(error).__name__
+    return " ".join(text.splitlines()[0].split()).rstrip(".") if text.strip() else type(error).__name__

@@ -18,6 +18,7 @@ from rich.progress import TaskID
 
 from brainage.system.console import bar, log
 from brainage.system.files import open_file, write_whole
+from brainage.system.reading import open_table
 from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
 from brainage.training.pruning import ShouldPrune
@@ -67,7 +68,7 @@ def _rows(path: Path) -> list[list[str]]:
     """Return the complete rows of ``metrics.csv``, one per epoch; a killed process may have left half a row."""
     if not path.exists():
         return []
-    with open_file(path, limit=100 * 2**20, newline="") as file:
+    with open_table(path, newline="") as file:
         whole = (line for line in file if line.endswith("\n"))
         rows = [row for row in csv.reader(whole) if len(row) == len(_COLUMNS) and row[0].isdigit()]
     return sorted({int(row[0]): row for row in rows}.values(), key=lambda row: int(row[0]))

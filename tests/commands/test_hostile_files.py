@@ -9,8 +9,10 @@ import json
 import os
 import pickle
 import re
+import resource
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +244,99 @@ def test_aggregates_that_are_none_are_done_without(
     (run / "training.json").write_bytes(content)
     assert invoke("predict", *told("predict", run, trained)) == 0
     assert "The series that the network was trained on are unknown" in capsys.readouterr().out
+
+
+LAUGHS = "\n".join(f"{after}: &{after} [{', '.join([f'*{name}'] * 20)}]" for name, after in pairwise("abcdefghi"))
+
+
+def replaced(path: Path, content: str | None) -> None:
+    """Put a text, a pipe (None) or a sparse file of 3 GB ("") in place of a file."""
+    path.unlink()
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content)
+        if not content:
+            os.truncate(path, 3 * 2**30)
+
+
+def linked(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def changed(name: str, *keys: str, value: Any) -> Callable[[Path], None]:
+    return lambda run: change(run / name, *keys, value=value)
+
+
+GROWING: dict[str, tuple[tuple[str, ...], Callable[[Path], object], str]] = {
+    "aliases": ((*COMMANDS,), lambda run: replaced(run / "config.yaml", f"a: &a [1]\n{LAUGHS}"), "20,000 values"),
+    "deep YAML": ((*COMMANDS,), lambda run: replaced(run / "config.yaml", "[" * 10**5), "more than 50 levels"),
+    "a sparse config": ((*COMMANDS,), lambda run: replaced(run / "config.yaml", ""), "3,221,225,472 bytes"),
+    "a linked config": ((*COMMANDS,), lambda run: linked(run / "config.yaml"), "is a link"),
+    "a pipe for a config": ((*COMMANDS,), lambda run: replaced(run / "config.yaml", None), "contains none"),
+    "nested JSON": ((*COMMANDS,), lambda run: replaced(run / "summary.json", "[" * 10**5), "cannot be read"),
+    "a pipe for a summary": ((*COMMANDS,), lambda run: replaced(run / "summary.json", None), "cannot be read"),
+    "a sparse table": ((*COMMANDS,), lambda run: replaced(run / "predictions.csv", ""), "3,221,225,472 bytes"),
+    "a linked table": ((*COMMANDS,), lambda run: linked(run / "predictions.csv"), "is a link"),
+    "a pipe for the epochs": (("report",), lambda run: replaced(run / "metrics.csv", None), "no regular file"),
+    "no table of exclusions": (("report",), lambda run: replaced(run / "exclusions.csv", ""), "3,221,225,472 bytes"),
+    "depth": (("predict", "explain"), changed("config.yaml", "model", "depth", value=10**8), "exceeded"),
+    "width": (("predict", "explain"), changed("config.yaml", "model", "start_out", value=10**9), "exceeded"),
+    "resamples": (("report",), changed("config.yaml", "report", "n_resamples", value=10**12), "n_resamples"),
+    "a sparse checkpoint": (
+        ("predict", "explain"),
+        lambda run: replaced(run / "checkpoints" / "best.ckpt", ""),
+        "BadZipFile",
+    ),
+    "a checkpoint of numbers without bytes": (
+        ("predict", "explain"),
+        lambda run: torch.save(
+            {"state_dict": {"a": torch.zeros(1).expand(2**29)}, "epoch": 1}, run / "checkpoints" / "best.ckpt"
+        ),
+        "more numbers than the file",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_would_need_memory_or_time_is_one_message(
+    name: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verbs, harm, fact = GROWING[name]
+    harm(run)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for verb in verbs:
+        assert invoke(verb, *told(verb, run, trained)) == 2
+        error = capsys.readouterr().err
+        assert fact in error and error.startswith("error: ") and error.count("\n") == 1, error
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
+
+
+def test_an_export_of_what_would_need_memory_is_one_message(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("aliases", "nested JSON", "width", "a sparse checkpoint", "a checkpoint of numbers without bytes"):
+        copy = Path(shutil.copytree(run, tmp_path / name))
+        GROWING[name][1](copy)
+        assert bundle(["export", "--run", str(copy), "--out", str(tmp_path / "bundle")]) == 2
+        assert GROWING[name][2] in capsys.readouterr().err
+        assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("key", ["phenotypes", "exclude_ids"])
+def test_a_table_that_a_run_names_is_a_file(
+    key: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = {"name": "bids", "root": str(run), "phenotypes": str(run / "predictions.csv"), key: "/dev/zero"}
+    path = run / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    kept = ("instance", "include", "exclude_ids", "max_excluded_fraction")
+    config["cohort"] = {**{name: config["cohort"][name] for name in kept if name in config["cohort"]}, **cohort}
+    path.write_text(yaml.safe_dump(config))
+    assert invoke("explain", *told("explain", run, trained)) == 2
+    assert "/dev/zero` cannot be read: zero is no regular file" in capsys.readouterr().err
 
 
 def test_names_are_text_wherever_they_are_shown(

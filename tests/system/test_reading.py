@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from brainage.errors import EvaluationError
-from brainage.system.reading import check_table, read_csv, read_json, read_text, read_yaml, reason_of
+from brainage.system.reading import read_csv, read_json, read_text, read_yaml, reason_of
 
 LAUGHS = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 40))
 
@@ -84,9 +84,8 @@ def test_what_is_no_file_of_a_run_is_refused(make: Any, reason: str, path: Path)
     for read in (read_text, read_json, read_yaml):
         with pytest.raises(OSError, match=reason):
             read(path)
-    for read in (read_csv, check_table):
-        with pytest.raises(EvaluationError, match=rf"`{path}` cannot be read: .*{reason}.*Restore it"):
-            read(path)
+    with pytest.raises(EvaluationError, match=rf"`{path}` cannot be read: .*{reason}.*Restore it"):
+        read_csv(path)
 
 
 def test_a_reason_is_one_line() -> None:
