@@ -27,7 +27,7 @@ _CALLED = frozenset(
 _PICKLE = 16 * 2**20
 
 
-def read_archive(path: Path, check: Callable[[Any, int], object] = lambda *_: None, *, follow: bool = False) -> Any:
+def read_archive(path: Path, check: Callable[[Any, int], object], *, tensors: bool = True, follow: bool = False) -> Any:
     """Read a checkpoint: tensors and plain values only, and no more bytes than the file has.
 
     Parameters
@@ -37,13 +37,15 @@ def read_archive(path: Path, check: Callable[[Any, int], object] = lambda *_: No
     check : callable
         Called before the tensors are read, with the content, whose tensors are on the meta device, and with the
         file's size in bytes.
+    tensors : bool, default=True
+        Whether the tensors are read; otherwise they stay on the meta device.
     follow : bool, default=False
         Whether the file may be a link.
 
     Raises
     ------
     OSError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError, ...
-        It is none, or a link; torch's reader raises many kinds.
+        It is none; torch's reader raises many kinds.
     """
     with open_file(path, "rb", follow=follow) as file, zipfile.ZipFile(file) as archive:
         size = file.seek(0, io.SEEK_END)
@@ -55,8 +57,9 @@ def read_archive(path: Path, check: Callable[[Any, int], object] = lambda *_: No
         if records[name] > _PICKLE:
             raise ValueError(f"its pickle has {records[name]:,} bytes; at most {_PICKLE:,} are read")
         data = archive.read(name)
-    check(_outline(data, records, name.removesuffix("data.pkl")), size)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    outline = _outline(data, records, name.removesuffix("data.pkl"))
+    check(outline, size)
+    return torch.load(path, map_location="cpu", weights_only=True) if tensors else outline
 
 
 def _outline(data: bytes, records: dict[str, int], prefix: str) -> Any:

@@ -103,7 +103,7 @@ class Checkpoints(Checkpoint):
         if data not in self._accepted:
             raise other_data(self.last)
         if self.progress.best_epoch == self.progress.epochs - 1:
-            if not _is_of_epoch(self.best, self.progress.best_epoch):
+            if not _is_of_epoch(self.best, self.progress.best_epoch, network):
                 self._keep_best()
         elif self.progress.best_epoch is not None:
             read_checkpoint(self.best, network)
@@ -160,7 +160,7 @@ def read_progress(path: Path, network: nn.Module | None = None) -> tuple[Progres
 
     Raises a `CheckpointError` if it cannot be read, or is of another network.
     """
-    noted = read_checkpoint(path, network).get(_KEY)
+    noted = read_checkpoint(path, network, tensors=False).get(_KEY)
     names = [field.name for field in fields(Progress)]
     if not isinstance(noted, dict) or not {*names, "data"} <= set(noted) or not _is_progress(noted):
         raise CheckpointError(
@@ -179,9 +179,9 @@ def other_data(path: Path, what: str = "") -> CheckpointError:
     )
 
 
-def _is_of_epoch(path: Path, epoch: int) -> bool:
+def _is_of_epoch(path: Path, epoch: int, network: nn.Module | None) -> bool:
     try:
-        return bool(read_checkpoint(path)["epoch"] == epoch)
+        return bool(read_checkpoint(path, network)["epoch"] == epoch)
     except CheckpointError:
         return False
 

@@ -16,7 +16,9 @@ from brainage.training.archive import read_archive
 _TIMES, _MORE = 20, 64 * 2**20
 
 
-def read_checkpoint(path: Path, network: nn.Module | None = None, prefix: str = "") -> dict[str, Any]:
+def read_checkpoint(
+    path: Path, network: nn.Module | None = None, prefix: str = "", *, tensors: bool = True
+) -> dict[str, Any]:
     """Read a checkpoint: tensors and plain values only.
 
     Parameters
@@ -27,6 +29,8 @@ def read_checkpoint(path: Path, network: nn.Module | None = None, prefix: str = 
         Its weights are compared with those of this network, before memory is allocated for them.
     prefix : str, default=""
         Removed from the names of the weights.
+    tensors : bool, default=True
+        Whether tensors are read; otherwise they have shapes only.
 
     Raises
     ------
@@ -41,7 +45,7 @@ def read_checkpoint(path: Path, network: nn.Module | None = None, prefix: str = 
             check_size(network, size, path)
 
     try:
-        checkpoint: dict[str, Any] = read_archive(path, check)
+        checkpoint: dict[str, Any] = read_archive(path, check, tensors=tensors)
     except CheckpointError:
         raise
     except FileNotFoundError:
