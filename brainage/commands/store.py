@@ -21,7 +21,8 @@ from brainage.data.store.layout import (
     unfinished_folder,
 )
 from brainage.errors import MissingPathError
-from brainage.runs.withdraw import TABLES, Withdrawal, withdraw
+from brainage.runs.purge_tables import TABLES
+from brainage.runs.withdraw import Withdrawal, withdraw
 from brainage.system.console import bytes_text, show_table, track
 from brainage.system.session import exit_code_of
 
@@ -143,7 +144,8 @@ def _show_purge(done: Withdrawal, root: Path, outputs: Path, ids_file: Path) -> 
         print(f"error: {error}", file=sys.stderr)
     for link in done.links:
         print(
-            f"warning: `{link}` leads out of `{outputs}` and is not followed; purge it with --outputs", file=sys.stderr
+            f"warning: `{link}` leads elsewhere and is not followed; purge what is there with --root and --outputs",
+            file=sys.stderr,
         )
     print(f"Participants: {len(done.participants)} of the {done.n_listed} in `{ids_file}` found.")
     if done.n_marked_before:

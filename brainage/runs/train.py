@@ -9,7 +9,7 @@ from brainage.data.splits.choose import choose_split
 from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
-from brainage.runs.trained_on import trained_on
+from brainage.runs.trained_on import trained_split
 from brainage.training.pruning import PrunedError
 
 
@@ -24,8 +24,9 @@ def train(job: Job, results: Results) -> None:
     phenotypes = partial(columns_to_read, config.associations.variables) if config.evaluate else None
     selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
     # Drawn over another table, a split would differ: participants of a resumed run keep their part.
-    known = trained_on(folder.path) if folder.resumed else None
-    split = choose_split(config.split, selection.table) if known is None else known.set_index("participant_id")["split"]
+    split = trained_split(folder.path) if folder.resumed else None
+    if split is None:
+        split = choose_split(config.split, selection.table)
 
     # Imports torch and Lightning, after the errors above have been reported.
     from brainage.runs.fit import build, check_settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,10 +33,21 @@ def fingerprints(participants: Participants) -> pd.DataFrame:
 
 def trained_on(folder: Path) -> pd.DataFrame | None:
     """Return the fingerprints of a run that finished an epoch; None without, or of an earlier version."""
-    path = folder / FINGERPRINTS
-    if not (path.is_file() and (folder / "checkpoints" / "last.ckpt").exists()):
+    return _read(folder / FINGERPRINTS, ("split", "age", "series"))
+
+
+def trained_split(folder: Path) -> pd.Series[str] | None:
+    """Return the split of a run that finished an epoch, by id, without participants who were purged since."""
+    for name in (FINGERPRINTS, "splits.csv"):
+        if (known := _read(folder / name, ("split",))) is not None:
+            return known.set_index("participant_id")["split"]
+    return None
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    if not (path.is_file() and (path.parent / "checkpoints" / "last.ckpt").exists()):
         return None
-    table = read_columns(path, ("participant_id", "split", "age", "series"), "resume").reset_index(drop=True)
+    table = read_columns(path, ("participant_id", *columns), "resume").reset_index(drop=True)
     return table.assign(participant_id=participant_ids(table["participant_id"], f"`{path}`"))
 
 

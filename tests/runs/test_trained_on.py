@@ -145,11 +145,13 @@ def test_the_commands_take_what_is_given_again(place: Path) -> None:
     for words in (
         ("train.py", "resume=run", "trainer.max_epochs=3", "store.root=store"),
         ("report.py", "run=run", "report.n_resamples=100"),
+        ("predict.py", "run=run", "cohort=ukb", "report.n_resamples=100", "hydra.run.dir=predicted"),
         ("explain.py", "run=run", "rows=all", "n_windows=1", "n_steps=2", "report.n_resamples=100"),
     ):
         ended = run_command(place, *words, *at("moved"), "cohort.exclude_ids=withdrawn")
         assert ended.code == 0, ended.text
-    assert len(pd.read_csv("run/predictions.csv")) == len(first) - 1
+    for name in ("run", "predicted"):
+        assert len(pd.read_csv(f"{name}/predictions.csv")) == len(first) - 1
 
 
 def test_a_report_on_other_data_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from brainage.data.cohorts.withdrawn import withdrawn_of
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import load_store
 from brainage.data.store.locking import locked
+from brainage.runs import purge_tables
 from brainage.runs.folder import lock_folder
 from tests.conftest import FAST, Command
 from tests.data.store.scans import (
@@ -187,7 +188,7 @@ def test_tables_of_runs_lose_the_rows_and_nothing_else(tmp_path: Path, store_com
     assert {name: (run / name).read_bytes().decode() for name in TABLES} == PURGED
     # A link out of the folder is named, and what is there stays as it is.
     assert {name: (elsewhere / name).read_bytes().decode() for name in TABLES} == TABLES
-    assert ended.err.count("leads out of `outputs`") == 1
+    assert ended.err.count("leads elsewhere and is not followed") == 1
     assert "outputs/multirun" in ended.err
     assert (run / "predictions.csv").stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in run.iterdir()) == sorted([*TABLES, "notes.csv"])
@@ -221,22 +222,61 @@ def test_a_table_that_cannot_be_parsed_is_named_and_the_rest_is_purged(
 
 
 @pytest.mark.parametrize("name", [".splits.csv.partial", ".splits.csv.0123abcd.partial"])
-def test_an_unfinished_table_is_deleted_unless_a_process_is_writing_it(
-    name: str, root: Path, tmp_path: Path, store_command: Command
+def test_an_unfinished_table_is_deleted_once_no_process_can_be_writing_it(
+    name: str, root: Path, tmp_path: Path, store_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(purge_tables, "ABANDONED_AFTER", 0.3)
     make(root, PEOPLE)
-    folders = {folder: tmp_path / "outputs" / folder for folder in ("old", "new", "killed", "running")}
+    folders = {folder: tmp_path / "outputs" / folder for folder in ("old", "new", "ahead", "killed", "running")}
     for folder in folders.values():
         folder.mkdir()
         (folder / name).write_text("participant_id,split\nsecret-p1,tr")
     os.utime(folders["old"] / name, (0, 0))
+    os.utime(folders["ahead"] / name, (2**32, 2**32))  # by the clock of another machine
     (folders["killed"] / ".lock").touch()
     with lock_folder(folders["running"], ""):
         ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
-    assert {key for key, folder in folders.items() if (folder / name).exists()} == {"new", "running"}
+    assert {key for key, folder in folders.items() if (folder / name).exists()} == {"running"}
     assert ended.code == 1
-    assert "2 stores or tables could not be purged" in ended.err
+    assert "1 stores or tables could not be purged" in ended.err
     assert "1 purged of 1 rows" in ended.out
+    assert "4 files purged of 4 rows" in ended.out
+
+
+@pytest.mark.parametrize("text", ["participant_id,split\nsecret-p1,train\n", 'participant_id,split\n"secret-p1'])
+def test_participants_who_are_in_an_unfinished_table_only_are_marked(
+    text: str, tmp_path: Path, store_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge_tables, "ABANDONED_AFTER", 0.0)
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / ".predictions.csv.0123.partial").write_text(text)
+    assert store_command("purge", "--ids", withdraw(tmp_path, 1)).code == 0
+    assert withdrawn_of(["outputs/store"], ["secret-p1", "secret-p2"]) == {"secret-p1"}
+    assert list((tmp_path / "outputs").glob(".*.partial")) == []
+
+
+def test_a_table_that_is_completed_meanwhile_is_purged(
+    tmp_path: Path, store_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = tmp_path / "outputs" / ".splits.csv.0123.partial"
+    unfinished.parent.mkdir()
+    unfinished.write_text(TABLES["splits.csv"])
+    monkeypatch.setattr(purge_tables.time, "sleep", lambda seconds: unfinished.rename(tmp_path / "outputs/splits.csv"))
+    assert store_command("purge", "--ids", withdraw(tmp_path, 1)).code == 0
+    assert (tmp_path / "outputs" / "splits.csv").read_text() == PURGED["splits.csv"]
+
+
+def test_stores_behind_links_are_named_and_stay(root: Path, tmp_path: Path, store_command: Command) -> None:
+    store = make(tmp_path / "elsewhere", PEOPLE)
+    make(root, without(5))
+    (root / store.fingerprint).symlink_to(store.folder)
+    (root / ".0123456789abcdef.partial").symlink_to(tmp_path / "elsewhere")
+    before = {path: path.read_bytes() for path in store.folder.iterdir()}
+    ended = store_command("purge", "--ids", withdraw(tmp_path, 1))
+    assert ended.code == 0, ended.text
+    assert ended.err.count("leads elsewhere and is not followed") == 2
+    assert "1 purged of 1 rows" in ended.out
+    assert {path: path.read_bytes() for path in store.folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
