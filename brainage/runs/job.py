@@ -85,7 +85,7 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
     """Train, and write a summary in all cases."""
     results, summary = Results(), None
     try:
-        with interruptible(), full_disk_as_output_error():
+        with interruptible(), full_disk_as_output_error(folder.path):
             config = results.config = parse(composed)
             _check_model(config)
             # Imports pandas and scipy, after configuration errors have been reported.

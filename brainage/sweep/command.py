@@ -42,7 +42,7 @@ def run(
                 "start the same command several times, or set hydra.sweeper.n_workers."
             )
         sweep = Sweep(context, task, composed, settings, words)
-        with interruptible(), full_disk_as_output_error():
+        with interruptible(), full_disk_as_output_error(composed.hydra.sweep.dir):
             return _carried_out(sweep, command)
     except Interruption as stop:
         if not is_worker():

@@ -27,6 +27,8 @@ OWN_CONFIGS = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 # Permissions of new folders by `outputs.mode`; files have the same without those to enter.
 MODES = {"private": 0o700, "group": 0o750}
+# Bytes that must fit into a new output folder.
+_PROBE = 65_536
 # What `use_mode` has set, and the user's own umask.
 _state: dict[str, int] = {}
 
@@ -150,10 +152,14 @@ def cell_text(value: Any) -> Any:
 
 
 def ensure_writable(path: Path) -> None:
-    """Create a folder; raise an `OutputError` if no file can be written there."""
+    """Create a folder; raise an `OutputError` if no file can be written there, as Hydra's configs will be."""
     with as_output_error(path):
         make_folder(path)
-        partial_of(path / "writable").unlink()
+        probe = partial_of(path / "writable")
+        try:
+            probe.write_bytes(bytes(_PROBE))
+        finally:
+            probe.unlink()
 
 
 @contextmanager
@@ -168,8 +174,11 @@ def as_output_error(path: Path, name: str = "hydra.run.dir=") -> Iterator[None]:
 
 
 @contextmanager
-def full_disk_as_output_error() -> Iterator[None]:
-    """Raise an `OSError` of a full or read-only disk as an `OutputError`, whichever library met it."""
+def full_disk_as_output_error(place: Path | str = "the output folder") -> Iterator[None]:
+    """Raise an `OSError` of a full or read-only disk as an `OutputError`, whichever library met it.
+
+    `place` is named where the error does not name its file.
+    """
     try:
         yield
     except BrainageError:
@@ -177,7 +186,7 @@ def full_disk_as_output_error() -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             raise
-        raise _output_error(str(error.filename or "the output folder"), error) from None
+        raise _output_error(str(error.filename or place), error) from None
 
 
 def _output_error(name: str, error: OSError) -> OutputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import subprocess
 
 from brainage.system.files import ROOT
@@ -28,8 +29,9 @@ def commit() -> str | None:
     if not (ROOT / ".git").exists():
         return None
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        # `git describe --dirty` would write to the clone's index, and leave its lock there on a full disk.
+        status = subprocess.run(
+            ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -38,4 +40,6 @@ def commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip() or None
+    lines = status.stdout.splitlines()
+    name = next((line.split()[-1] for line in lines if re.match("# branch.oid [0-9a-f]", line)), None)
+    return f"{name}-dirty" if name and any(not line.startswith("#") for line in lines) else name

@@ -64,7 +64,7 @@ def carry_out(work: Callable[[Path], None]) -> None:
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        with interruptible(), full_disk_as_output_error():
+        with interruptible(), full_disk_as_output_error(folder):
             work(folder)
         return
     except Interruption as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import shutil
@@ -51,13 +52,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
         Signals are delayed until then: an exception inside torch's writer ends the process.
         """
-        target = Path(path)
+        target, content = Path(path), io.BytesIO()
         target.parent.mkdir(parents=True, exist_ok=True)
         with uninterrupted():
+            torch.save(checkpoint, content)  # into a file on a full disk, it would hide the system's error
             partial = partial_of(target)
             try:
                 with partial.open("wb") as file:
-                    torch.save(checkpoint, file)
+                    file.write(content.getbuffer())
                     file.flush()
                     os.fsync(file.fileno())
                 partial.replace(target)

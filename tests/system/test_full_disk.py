@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from optuna.trial import create_trial
 
+from brainage.commands import compare, explain, predict, report
 from brainage.commands.bundle import main as bundle
 from brainage.commands.simulate import main as simulate
 from brainage.errors import OutputError
 from brainage.reporting.page import Page, write_report
+from brainage.runs.job import run_job
 from brainage.sweep.results import write_trials
-from brainage.system.files import write_csv, write_text
+from brainage.system.files import ensure_writable, write_csv, write_text
+from brainage.system.log_file import LogFile
 from brainage.system.session import exit_code_of
-from tests.conftest import FAST, run_command, train_here
+from brainage.training.checkpoint import AtomicCheckpointIO
+from tests.conftest import FAST, run_command, run_here, train_here
 
 
 @contextmanager
@@ -101,3 +108,77 @@ def test_reports_predictions_and_exports_on_a_full_disk_are_one_message_and_can_
         ended = run_command(tmp_path, *words, f"run={run}", "hydra.run.dir=/proc/nowhere")
         assert ended.code == 2 and "Traceback" not in ended.text, ended.text
         assert "/proc/nowhere` cannot be written: No such file or directory" in ended.err
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two finished runs of the same participants."""
+    folder = tmp_path_factory.mktemp("runs")
+    small = (*FAST, "cohort.n_participants=100", "model.depth=1", "model.start_out=2")
+    return train_here(folder / "first", *small), train_here(folder / "second", *small, "seed=1")
+
+
+@pytest.mark.parametrize("name", ["tables", "page"])
+@pytest.mark.parametrize("verb", ["report", "compare", "predict", "explain"])
+def test_a_command_on_a_full_disk_is_one_message(
+    verb: str, name: str, runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"store.root={runs[0].parent / 'store'}"
+    work, words = {
+        "report": (report.report, (f"run={runs[0]}",)),
+        "compare": (compare.compare, (f"runs=[{runs[0]},{runs[1]}]",)),
+        "predict": (predict.predict, (f"run={runs[0]}", "cohort=simulated", "cohort.n_participants=100", store)),
+        "explain": (explain.explain, (f"run={runs[0]}", "participants=2", store)),
+    }[verb]
+    capsys.readouterr()
+    # The tables of a comparison have no participants.
+    with files_of_at_most(100 if name == "tables" else 3_000 if verb == "compare" else 7_000):
+        code = run_here(work, verb, tmp_path / "out", *words)
+    said = capsys.readouterr().err
+    assert code == 2
+    assert said.startswith(f"error: `{tmp_path}/out/") and "cannot be written: File too large. " in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("n_bytes", [120, 4096], ids=["metrics.csv", "checkpoint"])
+def test_a_training_on_a_full_disk_is_one_message(
+    n_bytes: int, runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs[0], run)
+    capsys.readouterr()
+    words = (f"resume={run}", "trainer.max_epochs=2", f"store.root={runs[0].parent / 'store'}")
+    with files_of_at_most(n_bytes):
+        code = run_here(run_job, "train", run, *words)
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.err.startswith("error: `") and "cannot be written: File too large. " in said.err
+    assert (said.out + said.err).count("Traceback") == 0 and said.err.count("\n") == 1
+
+
+def test_a_checkpoint_on_a_full_disk_is_the_systems_error_and_the_last_one_stays(tmp_path: Path) -> None:
+    path, large = tmp_path / "last.ckpt", {"state_dict": {"w": torch.zeros(10_000)}}
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
+    before = path.read_bytes()
+    with files_of_at_most(8192), pytest.raises(OSError, match="File too large"):
+        AtomicCheckpointIO().save_checkpoint(large, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = LogFile(str(tmp_path / "train.log"))
+    with files_of_at_most(20):
+        for number in range(3):
+            handler.handle(logging.makeLogRecord({"msg": f"line {number}, which is longer than twenty characters"}))
+    handler.close()
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: `{tmp_path}/train.log` cannot be written: File too large. ")
+    assert said.count("\n") == 1
+
+
+def test_a_folder_on_a_full_disk_is_refused_before_hydra_writes_there(tmp_path: Path) -> None:
+    with files_of_at_most(900), pytest.raises(OutputError, match=r"new` cannot be written: File too large"):
+        ensure_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
