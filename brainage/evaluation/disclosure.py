@@ -8,7 +8,8 @@ percentiles take their place, and need 50.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,19 @@ _DIGITS = 3
 def may_describe(n: int, n_total: int | None = None) -> bool:
     """Return whether `n` participants may be described, beside a description of all `n_total`."""
     return n >= MIN_SHOWN and (n_total is None or n == n_total or n_total - n >= MIN_SHOWN)
+
+
+def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's ``summary.json`` for tables and pages: without errors in parts of fewer than ten participants."""
+    hidden = [part for part in ("train", "val", "test") if not may_describe((summary.get("n") or {}).get(part) or 0)]
+    shown = {
+        key: {part: dict.fromkeys(values) if part in hidden else values for part, values in summary[key].items()}
+        for key in ("metrics", "baseline")
+        if summary.get(key)
+    }
+    if "val" in hidden and summary.get("objective"):
+        shown["objective"] = {**summary["objective"], "value": None}
+    return {**summary, **shown}
 
 
 def withholds(values: ArrayLike) -> bool:

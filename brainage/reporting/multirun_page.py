@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
+from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
@@ -38,14 +39,24 @@ class Job:
     row: Mapping[str, Any]
 
 
-def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str]) -> Path:
-    """Write ``report.html`` and the figure of the curves; `shared` are the overrides of all jobs."""
-    finished = [job for job in jobs if job.row["val/mse"] is not None]
+def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str], folds: Sequence[str] = ()) -> Path:
+    """Write ``report.html`` and the figure of the curves.
+
+    `shared` are the overrides of all jobs; `folds` are sentences on their folds, of which none is the best.
+    """
+    finished = [job for job in jobs if job.row["status"] == "finished"]
     lead = [f"{len(jobs)} jobs, {len(finished)} finished. Overrides of all jobs: {' '.join(shared) or 'none'}."]
-    if finished:
-        best = min(finished, key=lambda job: float(job.row["val/mse"]))
+    ranked = sorted((job for job in finished if job.row["val/mse"] is not None), key=lambda job: job.row["val/mse"])
+    text = "MSE and MAE are those of the best epoch."
+    if folds:
+        lead += folds
+        text += " Each fold has other test participants: differences between folds are no reason to choose one."
+    elif ranked:
+        best = ranked[0]
         lead.append(f"Lowest validation MSE: {best.row['val/mse']:.2f}, with {best.varied or 'the defaults'}.")
-    text = "MSE and MAE are those of the best epoch. Select by validation error, not by test error."
+        text += " Select by validation error, not by test error."
+    if len(ranked) < len(finished):
+        text += f" Errors of fewer than {MIN_SHOWN} participants are not shown."
     links = [
         (
             f"Report of job {job.row['job']}: {job.varied or 'the defaults'}",
@@ -76,7 +87,7 @@ def _text(value: object) -> str:
 
 def _curves(jobs: Sequence[Job]) -> list[Figure]:
     """Draw the training and validation errors of all jobs by epoch; no figure if there are none."""
-    drawn = [(job, curves) for job in jobs if (curves := read_curves(job.folder / "metrics.csv"))["val"].any()]
+    drawn = [(job, curves) for job in jobs if (curves := _shown_curves(job.folder))["val"].any()]
     if not drawn:
         return []
 
@@ -98,6 +109,16 @@ def _curves(jobs: Sequence[Job]) -> list[Figure]:
     ends = "; ".join(f"{job.varied or job.row['job']}: {curves['val'].min():.1f}" for job, curves in drawn)
     alt = f"Error by epoch of {len(drawn)} jobs. Lowest validation MSE: {ends}."
     return [draw("curves", alt, plot, caption="Thick lines: validation; dotted lines: training. Logarithmic axis.")]
+
+
+def _shown_curves(folder: Path) -> pd.DataFrame:
+    """Return a job's curves, NaN for parts of fewer than ten participants."""
+    parts = pd.Series(dtype=str)
+    with suppress(OSError, ValueError, KeyError):
+        parts = read_csv(folder / "splits.csv", usecols=["split"])["split"]
+    curves = read_curves(folder / "metrics.csv")
+    small = [part for part in curves.columns if not may_describe(int((parts == part).sum()))]
+    return curves.assign(**dict.fromkeys(small, np.nan))
 
 
 def read_curves(path: Path) -> pd.DataFrame:

@@ -68,13 +68,15 @@ def ages(table: pd.DataFrame, *, points: str) -> Figure | None:
 
 def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
     """Draw training and validation loss by epoch, and the selected epoch; `augmented` adds a caption."""
-    if len(curves) < 2:
+    if len(curves) < 2 or curves[["train/loss", "val/loss"]].isna().all(axis=None):
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         for part, colour in (("train", BLUE), ("val", ORANGE)):
             known = curves[curves[f"{part}/loss"].notna()]
+            if known.empty:
+                continue
             axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=PART_NAMES[part])
         if best_epoch is not None:
             axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"selected (epoch {best_epoch})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -180,7 +181,10 @@ def _accuracy(findings: Findings, about: About) -> Section:
 def _training(findings: Findings, about: About) -> Section | None:
     drawn = [figures.ages(findings.predictions, points=about.points)]
     if about.curves is not None:
-        drawn.append(figures.training(about.curves, about.best_epoch, augmented=about.augmented))
+        counts = findings.predictions["split"].value_counts()
+        small = {f"{part}/loss": math.nan for part in ("train", "val") if not may_describe(int(counts.get(part, 0)))}
+        curves = about.curves.assign(**small)
+        drawn.append(figures.training(curves, about.best_epoch, augmented=about.augmented))
     return Section("Participants and training", figures=_some(drawn)) if _some(drawn) else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from brainage.evaluation.disclosure import MIN_SHOWN, shown_summary
 from brainage.system.console import show_table
 from brainage.system.invocation import command_text
 
@@ -13,11 +14,13 @@ from brainage.system.invocation import command_text
 def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
     """Print the accuracy, size and time of a finished run."""
     part = "val" if summary["metrics"]["test"]["mae"] is None else "test"
-    error, baseline = summary["metrics"][part]["mae"], summary["baseline"][part]["mae"]
+    shown = shown_summary(summary)
+    error, baseline = shown["metrics"][part]["mae"], shown["baseline"][part]["mae"]
+    hidden = f"not shown for fewer than {MIN_SHOWN} participants" if error is None else ""
     best = "" if summary["best_epoch"] is None else f", best epoch {summary['best_epoch']} (counted from 0)"
     rows = [
-        ("test MAE" if part == "test" else "validation MAE", f"{error:.2f} years"),
-        ("  of the mean predictor", f"{baseline:.2f} years"),
+        ("test MAE" if part == "test" else "validation MAE", hidden or f"{error:.2f} years"),
+        ("  of the mean predictor", hidden or f"{baseline:.2f} years"),
         ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}" if baseline else "-"),
         ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
         ("parameters", f"{summary['model']['parameters']:,}"),

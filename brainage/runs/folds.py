@@ -31,18 +31,35 @@ class Folds:
     overrides: tuple[str, ...]
     jobs: dict[str, dict[str, Any]]
 
+    @property
+    def finished(self) -> dict[str, dict[str, Any]]:
+        """Rows of the finished jobs."""
+        return {fold: row for fold, row in self.jobs.items() if row["status"] == "finished"}
 
-def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if the multirun has folds.
+
+def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
+    """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if there are folds; return sentences on them.
 
     The table has one row per fold, their mean and SD. Pooled predictions have every participant once, as held-out, and
     need all folds. Both are in ``folds/0``, ``folds/1``, ... where other overrides vary too.
     """
     found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
+    sentences = []
     for number, folds in enumerate(found):
         place = folder if len(found) == 1 else folder / "folds" / str(number)
         place.mkdir(parents=True, exist_ok=True)
-        _close(folds, folder, place)
+        tested = _tested(folds, folder)
+        _write_table(folds, tested, place)
+        sentence = _pool(folds, tested, folder, place / "pooled_predictions.csv")
+        name = " ".join(word for word in folds.overrides if any(word not in other.overrides for other in found))
+        sentences.append(f"{name}: {sentence}" if name else sentence)
+    return sentences
+
+
+def why_not_pooled(folder: Path, rows: list[dict[str, Any]]) -> str | None:
+    """Return why the test participants of a multirun's folds cannot be pooled; None if they can, or it has no folds."""
+    reasons = (_incomplete(folds, _tested(folds, folder), folder) for folds in group_folds(rows))
+    return next((reason for reason in reasons if reason), None)
 
 
 def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
@@ -57,50 +74,65 @@ def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
     return [Folds(key, shared, jobs) for (key, shared), jobs in found.items()]
 
 
-def _close(folds: Folds, folder: Path, place: Path) -> None:
+def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> None:
+    """Write and print ``folds.csv``, if at least two folds finished."""
     import pandas as pd
 
     label = folds.key.partition(".")[2]
-    finished = {fold: row for fold, row in folds.jobs.items() if row["status"] == "finished"}
-    paths = {fold: folder / row["job"] / "predictions.csv" for fold, row in finished.items()}
-    tested = {fold: _tested(path) for fold, path in paths.items() if path.exists()}
     n_test = {fold: len(table) for fold, table in tested.items()}
     table = [
         {label: fold, "job": row["job"], "n_test": n_test.get(fold), **{name: row[name] for name in _METRICS}}
-        for fold, row in finished.items()
+        for fold, row in folds.finished.items()
     ]
-    if len(table) > 1:
-        table += [
-            {label: name, **{column: _over(how, table, column) for column in ("n_test", *_METRICS)}}
-            for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
-        ]
-        write_csv(place / "folds.csv", pd.DataFrame(table))
-        cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
-        print()
-        shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
-        show_table(" ".join(["Folds", *shared]), (label, *_SHOWN), cells)
-        print(f"Folds: {place / 'folds.csv'}")
-    target = place / "pooled_predictions.csv"
-    target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
-    if reason := _incomplete(folds, finished, tested, folder):
-        print(f"{target.name} is not written: {reason}")
+    if len(table) < 2:
         return
+    table += [
+        {label: name, **{column: _over(how, table, column) for column in ("n_test", *_METRICS)}}
+        for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
+    ]
+    write_csv(place / "folds.csv", pd.DataFrame(table))
+    cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
+    print()
+    shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
+    show_table(" ".join(["Folds", *shared]), (label, *_SHOWN), cells)
+    print(f"Folds: {place / 'folds.csv'}")
+
+
+def _pool(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path, target: Path) -> str:
+    """Write ``pooled_predictions.csv``, or say why not; return a sentence."""
+    import pandas as pd
+
+    target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
+    if reason := _incomplete(folds, tested, folder):
+        print(f"{target.name} is not written: {reason}")
+        return f"The folds are not pooled: {reason}"
     pooled = pd.concat(tested.values()).sort_values("participant_id", kind="stable")
     write_csv(target, pooled)
-    error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
-    print(f"Pooled: {len(pooled)} participants, each predicted once, MAE {error:.2f} years: {target}")
+    sentence = f"{len(pooled)} participants, each predicted once by a fold"
+    errors = [row["test/mae"] for row in folds.finished.values()]
+    # With the errors of other folds, the pooled one would tell that of a fold that is not shown.
+    if None not in errors:
+        error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
+        spread = f"{statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} years (mean ± SD)"
+        sentence += f": MAE {error:.2f} years; of {len(errors)} folds, {spread}"
+    print(f"Pooled: {sentence}: {target}")
+    return f"{sentence}."
 
 
-def _tested(path: Path) -> pd.DataFrame:
-    """Return the test rows of predictions, as text."""
-    predictions = read_csv(path, dtype=str, keep_default_na=False)
-    return predictions[predictions["split"] == "test"]
+def _tested(folds: Folds, folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the test rows of finished folds' predictions, as text."""
+    tables = {}
+    for fold, row in folds.finished.items():
+        path = folder / row["job"] / "predictions.csv"
+        if path.exists():
+            predictions = read_csv(path, dtype=str, keep_default_na=False)
+            tables[fold] = predictions[predictions["split"] == "test"]
+    return tables
 
 
-def _incomplete(
-    folds: Folds, finished: dict[str, dict[str, Any]], tested: dict[str, pd.DataFrame], folder: Path
-) -> str | None:
+def _incomplete(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path) -> str | None:
     """Return why the folds do not predict every participant once; None if they do."""
+    finished = folds.finished
     if missing := [fold for fold in folds.jobs if fold not in finished]:
         own = f"{folds.key}={','.join(missing)}"
         return f"{own} did not finish. The multirun's command with hydra.sweep.dir={folder} continues it."

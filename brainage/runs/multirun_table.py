@@ -10,6 +10,7 @@ from yaml import YAMLError
 
 from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
+from brainage.evaluation.disclosure import shown_summary
 from brainage.runs.folder import read_summary
 from brainage.runs.folds import finish_folds
 from brainage.system.console import cell, show_table, terminal_text
@@ -37,9 +38,9 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
         if row["reason"]:
             print(terminal_text(f"job {row['job']}: {row['reason']}"))
     print(f"Table: {folder / 'summary.csv'}")
-    finish_folds(folder, rows)
+    folds = finish_folds(folder, rows)
     jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
-    print(f"Report: {write_multirun_report(folder, jobs, shared)}")
+    print(f"Report: {write_multirun_report(folder, jobs, shared, folds)}")
     return rows
 
 
@@ -52,7 +53,9 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 
 
 def _row(job: Path, name: str) -> dict[str, Any]:
-    summary = read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
+    summary = shown_summary(
+        read_summary(job) or {"status": "failed", "reason": "The job left no summary; see its log."}
+    )
     overrides: list[str] = []
     with suppress(OSError, ValueError, TypeError, YAMLError):  # a process may be killed while it writes
         overrides = [str(word) for word in read_yaml(job / ".hydra" / "overrides.yaml") or ()]

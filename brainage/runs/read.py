@@ -49,6 +49,13 @@ def read_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> 
         Its config is invalid in this version, or names a class outside the allow-list.
     """
     path = folder / "config.yaml"
+    if not path.is_file() and (jobs := sorted(folder.glob("*/config.yaml"))):
+        several = f"; runs={folder} alone means all of its jobs" if key == "runs" else ""
+        raise MissingPathError(
+            f"`{key}={folder}` must be the folder of one finished run, but is a multirun of {len(jobs)} jobs. Name one "
+            f"of them, such as {jobs[0].parent}{several}. Folds are compared fold by fold: the same fold of each "
+            "multirun."
+        )
     if not path.is_file():
         raise MissingPathError(
             f"`{key}={folder}` must be the folder of a finished run, which contains `config.yaml`, but it "

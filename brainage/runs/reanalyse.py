@@ -23,8 +23,10 @@ from brainage.reporting.page import made_with
 from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
+from brainage.runs.folds import why_not_pooled
+from brainage.runs.multirun_table import collect
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
-from brainage.runs.read import Run, excluded_jobs, read_run
+from brainage.runs.read import Run, read_run
 from brainage.runs.report import compared_ridge
 from brainage.runs.trained_on import check_same
 from brainage.system.console import log
@@ -46,16 +48,18 @@ def _analysed(config: ReportCommandConfig) -> tuple[Findings, About]:
 
 
 def _check_folds(source: Path) -> None:
-    """Raise if this is the folder of a multirun without pooled predictions."""
+    """Raise if this is the folder of a multirun whose folds are not complete."""
     jobs = [path.parent for path in sorted(source.glob("*/config.yaml"))]
-    if (source / "config.yaml").is_file() or (source / "pooled_predictions.csv").is_file() or not jobs:
+    if (source / "config.yaml").is_file() or not jobs:
         return
-    unfinished = excluded_jobs(str(source))
-    missing = f"not finished: {', '.join(unfinished)}" if unfinished else "its jobs are not all folds of one split"
-    raise EvaluationError(
-        f"`run={source}` must be a run, or a multirun over folds that all finished, but it is a multirun without "
-        f"`pooled_predictions.csv`; {missing}. Finish it, or report one of its jobs, such as run={jobs[0]}."
-    )
+    reason = why_not_pooled(source, collect(source))
+    if reason is None and not (source / "pooled_predictions.csv").is_file():
+        reason = "its jobs are not folds of one split."
+    if reason is not None:
+        raise EvaluationError(
+            f"`run={source}` must be a run, or a multirun over folds that all finished, but it is a multirun whose "
+            f"folds are not pooled: {reason} Or report one of its jobs, such as run={jobs[0]}."
+        )
 
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pandas as pd
 import psutil
 
+from brainage.evaluation.disclosure import shown_summary
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import number
 from brainage.study.plan import SIZES, Step
@@ -78,7 +79,7 @@ def _sweeps(steps: Sequence[Step]) -> Table:
 def _finals(steps: Sequence[Step]) -> Table:
     rows = []
     for step in steps:
-        summary = json.loads(step.result.read_text())
+        summary = shown_summary(json.loads(step.result.read_text()))
         val = _numbers(summary["metrics"]["val"], "mse", "mae")
         test = _numbers(summary["metrics"]["test"], "mse", "mae", "pearson_r", "r2")
         baseline = _numbers(summary["baseline"]["test"], "mae")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainage import models
 from brainage.errors import EvaluationError
-from brainage.evaluation.disclosure import may_describe
+from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.gap import Correction, fit_correction
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
@@ -78,14 +78,8 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
 
 def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a bundle says of the run; parts of fewer than ten participants are only counted."""
-    facts = {name: summary.get(name) for name in _FACTS}
-    counts = facts["n"] or {}
-    for name in ("metrics", "baseline"):
-        facts[name] = {
-            part: values if may_describe(counts.get(part) or 0) else dict.fromkeys(values)
-            for part, values in (facts[name] or {}).items()
-        }
-    return facts
+    shown = {"metrics": {}, "baseline": {}, **shown_summary(summary)}
+    return {name: shown.get(name) for name in _FACTS}
 
 
 def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:

@@ -14,6 +14,7 @@ from brainage.evaluation.disclosure import (
     may_describe,
     merged,
     middle_range,
+    shown_summary,
     withholds,
 )
 
@@ -59,6 +60,23 @@ def test_percentiles_need_fifty_values_and_are_exact_in_figures_only() -> None:
     drawn, shown = drawn_range(values), middle_range(values)
     assert drawn == pytest.approx(tuple(np.sort(values)[[3, 57]]))
     assert shown is not None and shown == pytest.approx(drawn, abs=0.05) and shown != drawn
+
+
+def test_a_summary_shows_no_error_of_fewer_than_ten_participants() -> None:
+    error = {"mae": 5.0}
+    summary = {
+        "n": {"train": 20, "val": 9, "test": 10},
+        "metrics": dict.fromkeys(("train", "val", "test"), error),
+        "baseline": dict.fromkeys(("val", "test"), error),
+        "objective": {"name": "val/mse", "value": 30.0},
+        "epochs": 3,
+    }
+    shown = shown_summary(summary)
+    assert shown["metrics"] == {"train": error, "val": {"mae": None}, "test": error}
+    assert shown["baseline"] == {"val": {"mae": None}, "test": error}
+    assert shown["objective"] == {"name": "val/mse", "value": None} and shown["epochs"] == 3
+    assert shown_summary({**summary, "n": None})["metrics"]["train"] == {"mae": None}
+    assert shown_summary({"status": "failed"}) == {"status": "failed"}
 
 
 def test_a_keyed_hash_is_the_same_for_the_same_key_only() -> None:

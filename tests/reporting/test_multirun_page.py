@@ -6,10 +6,11 @@ from brainage.reporting.multirun_page import Job, read_curves, write_multirun_re
 HEADER = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
 
 
-def curve(folder: Path, losses: list[float]) -> None:
+def curve(folder: Path, losses: list[float], n_val: int = 10) -> None:
     folder.mkdir()
     with (folder / "metrics.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *((i, 2 * loss, 1, loss, 1, 0.1, 1) for i, loss in enumerate(losses))])
+    (folder / "splits.csv").write_text("participant_id,split\n" + "a,train\n" * 10 + "b,val\n" * n_val)
 
 
 def row(number: int, value: float | None, reason: str | None = None) -> dict[str, object]:
@@ -42,6 +43,24 @@ def test_the_page_has_each_jobs_overrides_results_and_reason(tmp_path: Path) -> 
     assert "Job 2: the sequence runs out" in html
     assert 'href="1/report.html"' in html and 'href="0/report.html"' not in html
     assert (tmp_path / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_fold_is_called_the_best(tmp_path: Path) -> None:
+    jobs = [Job(tmp_path / str(fold), f"split.fold={fold}", row(fold, 40.0 + fold)) for fold in range(2)]
+    for job in jobs:
+        curve(job.folder, [50.0, 45.0])
+    html = write_multirun_report(tmp_path, jobs, ["split=kfold"], ["MAE 6.35 years."]).read_text()
+    assert "MAE 6.35 years." in html and "no reason to choose one" in html
+    assert "Lowest validation MSE" not in html.replace('alt="Error by epoch of 2 jobs. Lowest validation MSE', "")
+    assert "Select by" not in html
+
+
+def test_errors_of_fewer_than_ten_participants_are_not_on_the_page(tmp_path: Path) -> None:
+    curve(tmp_path / "0", [61.25, 50.0], n_val=9)
+    html = write_multirun_report(tmp_path, [Job(tmp_path / "0", "", row(0, None) | {"status": "finished"})], [])
+    text = html.read_text()
+    assert "1 jobs, 1 finished." in text and "Errors of fewer than 10 participants are not shown." in text
+    assert "50.0" not in text and not (tmp_path / "figures" / "curves.png").exists()
 
 
 def test_jobs_without_curves_leave_a_table(tmp_path: Path) -> None:

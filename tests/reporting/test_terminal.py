@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,28 @@ import pytest
 
 from brainage.evaluation.compare_runs import Member, compare_runs
 from brainage.evaluation.findings import Findings
+from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_comparison, show_findings
+
+
+@pytest.mark.parametrize(("n", "text"), [(10, "5.25 years"), (9, "not shown for fewer than 10 participants")])
+def test_a_run_ends_with_its_error_unless_it_is_that_of_few(
+    n: int, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = ("train", "val", "test")
+    summary = {
+        "model": {"name": "ridge", "parameters": 3},
+        "cohort": {"name": "simulated"},
+        "n": {part: n for part in parts},
+        "metrics": {part: {"mae": 5.25} for part in parts},
+        "baseline": {part: {"mae": 10.5} for part in parts},
+        "epochs": 1,
+        "best_epoch": None,
+        "seconds": {"total": 1.0, "fit": 1.0},
+    }
+    show_summary(summary, tmp_path)
+    out = capsys.readouterr().out
+    assert text in out and ("5.25" in out) == ("50%" in out) == (n == 10)
 
 
 def test_findings_are_printed_with_the_strongest_associations_first(

@@ -28,7 +28,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return the folder of a multirun with three folds, and what its end printed."""
     folder = tmp_path_factory.mktemp("folds") / "multirun"
     for fold in range(3):
-        words = ("split=kfold", f"split.fold={fold}", "split.n_folds=3", *FAST)
+        words = ("split=kfold", f"split.fold={fold}", "split.n_folds=3", "split.val_fraction=0.25", *FAST)
         overrides = train_here(folder / str(fold), *words) / ".hydra" / "overrides.yaml"
         overrides.parent.mkdir()
         overrides.write_text("".join(f"- {word}\n" for word in words))
@@ -62,7 +62,27 @@ def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, str]) -> 
         assert float(table[4][name]) == pytest.approx(statistics.stdev(values))
         assert f"{sum(values) / 3:.3f}" in out
     assert [row["n_test"] for row in table[:3]] == ["14.0", "13.0", "13.0"]
-    assert "Pooled: 40 participants, each predicted once, MAE" in out
+    errors = [float(row["test/mae"]) for row in table[:3]]
+    spread = f"of 3 folds, {statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} years (mean ± SD)"
+    assert "Pooled: 40 participants, each predicted once by a fold: MAE" in out and spread in out
+    page = (folder / "report.html").read_text()
+    assert spread in page and "no reason to choose one" in page and "Select by validation error" not in page
+
+
+def test_a_fold_of_fewer_than_ten_participants_hides_its_errors_and_what_would_tell_them(
+    folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(folds, tmp_path)
+    path = folder / "1" / "summary.json"
+    summary = json.loads(path.read_text())
+    path.write_text(json.dumps({**summary, "n": {**summary["n"], "test": 9}}))
+    finish_multirun(folder)
+    table = read(folder / "folds.csv")
+    assert [bool(row["test/mae"]) for row in table] == [True, False, True, False, False]
+    assert [bool(row["test/mae"]) for row in read(folder / "summary.csv")] == [True, False, True]
+    error = f"{summary['metrics']['test']['mae']:.3f}"
+    assert error not in capsys.readouterr().out + (folder / "report.html").read_text()
+    assert "by a fold: MAE" not in (folder / "report.html").read_text()
 
 
 def copied(folds: tuple[Path, str], tmp_path: Path) -> Path:

@@ -49,3 +49,13 @@ def test_a_run_without_results_is_refused_with_the_next_step(status: str | None,
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingPathError, match=r"`run=.*config\.yaml"):
         read_run(tmp_path, "run")
+
+
+def test_a_multirun_among_several_runs_is_called_one(tmp_path: Path) -> None:
+    for fold in (0, 1):
+        job(tmp_path / "k" / str(fold), "finished", predictions=True)
+    alone = r"multirun of 2 jobs.*Name one of them, such as .*/k/0; runs=.*/k alone means all.*same fold"
+    with pytest.raises(MissingPathError, match=alone):
+        read_run(tmp_path / "k", "runs")
+    with pytest.raises(MissingPathError, match=r"`run=.*/k` must be the folder of one finished run, but is a multirun"):
+        read_run(tmp_path / "k", "run")

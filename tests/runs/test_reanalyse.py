@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,21 @@ def test_the_command_lines_settings_apply_to_a_table(tmp_path: Path) -> None:
 
 
 def test_folds_that_have_not_finished_are_named(tmp_path: Path) -> None:
-    for fold in range(2):
-        (tmp_path / str(fold)).mkdir()
-        (tmp_path / str(fold) / "config.yaml").touch()
-    (tmp_path / "0" / "predictions.csv").touch()
     config = ReportCommandConfig(run=str(tmp_path))
-    with pytest.raises(EvaluationError, match=r"`pooled_predictions.csv`; not finished: job 1, which has not ended\."):
+    for fold in range(2):
+        job = tmp_path / str(fold)
+        (job / ".hydra").mkdir(parents=True)
+        (job / ".hydra" / "overrides.yaml").write_text(f"- split=kfold\n- split.fold={fold}\n")
+        (job / "config.yaml").write_text("split: {n_folds: 2}")
+        (job / "predictions.csv").write_text("participant_id,split\na,test\n")
+    (tmp_path / "0" / "summary.json").write_text('{"status": "finished"}')
+    with pytest.raises(EvaluationError, match=r"not pooled: split.fold=1 did not finish\. .*hydra.sweep.dir="):
+        report_on(config, tmp_path / "out")
+    shutil.rmtree(tmp_path / "1")
+    (tmp_path / "pooled_predictions.csv").write_text("of all folds")
+    with pytest.raises(EvaluationError, match=r"not pooled: split.fold=1 is missing of 2 folds\. .*run=.*/0\."):
+        report_on(config, tmp_path / "out")
+    (tmp_path / "0" / ".hydra" / "overrides.yaml").write_text("- seed=1\n")
+    (tmp_path / "pooled_predictions.csv").unlink()
+    with pytest.raises(EvaluationError, match=r"not pooled: its jobs are not folds of one split\."):
         report_on(config, tmp_path / "out")

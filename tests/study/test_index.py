@@ -38,7 +38,11 @@ def test_every_stage_has_its_numbers_and_steps_of_other_commits_are_listed(tmp_p
         "number,state,value,model.depth\n0,COMPLETE,44.25,2\n1,COMPLETE,42.125,3\n2,PRUNED,40.0,4\n3,FAIL,,5\n"
     )
     metrics = {"mse": 40.0, "mae": 5.0, "pearson_r": 0.5, "r2": None}
-    summary = {"metrics": {"val": metrics, "test": metrics}, "baseline": {"test": {"mae": 6.25}}}
+    summary = {
+        "metrics": {"val": metrics, "test": metrics},
+        "baseline": {"test": {"mae": 6.25}},
+        "n": {"val": 10, "test": 10},
+    }
     final.result.write_text(json.dumps({**summary, "status": "finished", "best_epoch": 11, "epochs": 20}))
     comparison.result.write_text("first,second,mae_difference,low,high\nica25,ica100,0.5,-0.25,1.25\n")
     done = {sweep.label: "c0ffee", final.label: None, comparison.label: None}
@@ -50,3 +54,15 @@ def test_every_stage_has_its_numbers_and_steps_of_other_commits_are_listed(tmp_p
     assert cells[at : at + 9] == ["ica25", "40.00", "5.00", "40.00", "5.00", "0.50", "-", "6.25", "11 of 20"]
     assert "ica25 minus ica100" in cells and "+0.50 years (-0.25 to +1.25)" in cells
     assert "finished at c0ffee" in html and "finished at an unknown commit" in html
+
+
+def test_errors_of_fewer_than_ten_participants_are_not_on_the_index(tmp_path: Path) -> None:
+    steps = study_steps("small", tmp_path, ())
+    final = steps[8]
+    final.folder.mkdir(parents=True)
+    metrics = {"mse": 40.0, "mae": 5.5, "pearson_r": 0.5, "r2": None}
+    summary = {"metrics": {"val": metrics, "test": {**metrics, "mae": 5.75}}, "baseline": {"test": {"mae": 6.25}}}
+    saved = {**summary, "n": {"val": 10, "test": 9}, "status": "finished", "best_epoch": 11, "epochs": 20}
+    final.result.write_text(json.dumps(saved))
+    html = write_index(tmp_path, StudyRecord("small", [], {}, {final.label: None}), steps).read_text()
+    assert "5.50" in html and "5.75" not in html and "6.25" not in html
