@@ -101,22 +101,22 @@ def test_the_command_lines_settings_apply_to_a_table(tmp_path: Path) -> None:
     assert "made.csv" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_folds_that_have_not_finished_are_named(tmp_path: Path) -> None:
-    config = ReportCommandConfig(run=str(tmp_path))
-    for fold in range(2):
-        job = tmp_path / str(fold)
-        (job / ".hydra").mkdir(parents=True)
-        (job / ".hydra" / "overrides.yaml").write_text(f"- split=kfold\n- split.fold={fold}\n")
-        (job / "config.yaml").write_text("split: {n_folds: 2}")
-        (job / "predictions.csv").write_text("participant_id,split\na,test\n")
-    (tmp_path / "0" / "summary.json").write_text('{"status": "finished"}')
-    with pytest.raises(EvaluationError, match=r"not pooled: split.fold=1 did not finish\. .*hydra.sweep.dir="):
-        report_on(config, tmp_path / "out")
-    shutil.rmtree(tmp_path / "1")
-    (tmp_path / "pooled_predictions.csv").write_text("of all folds")
-    with pytest.raises(EvaluationError, match=r"not pooled: split.fold=1 is missing of 2 folds\. .*run=.*/0\."):
-        report_on(config, tmp_path / "out")
-    (tmp_path / "0" / ".hydra" / "overrides.yaml").write_text("- seed=1\n")
-    (tmp_path / "pooled_predictions.csv").unlink()
-    with pytest.raises(EvaluationError, match=r"not pooled: its jobs are not folds of one split\."):
-        report_on(config, tmp_path / "out")
+def test_folds_that_have_not_finished_are_named(fold: Fold, tmp_path: Path) -> None:
+    folds = fold(0, range(30))
+    assert fold(1, range(30, 60)) == folds
+    for number in range(2):
+        (folds / str(number) / ".hydra").mkdir()
+        (folds / str(number) / ".hydra" / "overrides.yaml").write_text(f"- split=kfold\n- split.fold={number}\n")
+
+    def refused() -> str:
+        with pytest.raises(EvaluationError, match=rf"`run={folds}` .* not pooled: .*run={folds}/0\.") as raised:
+            report_on(ReportCommandConfig(run=str(folds)), tmp_path / "out")
+        return str(raised.value)
+
+    (folds / "1" / "summary.json").unlink()
+    assert f"split.fold=1 did not finish. The multirun's command with hydra.sweep.dir={folds}" in refused()
+    shutil.rmtree(folds / "1")
+    assert "split.fold=1 is missing of 2 folds" in refused()  # though there are pooled predictions
+    (folds / "0" / ".hydra" / "overrides.yaml").write_text("- seed=1\n")
+    (folds / "pooled_predictions.csv").unlink()
+    assert "its jobs are not folds of one split" in refused()
