@@ -19,7 +19,7 @@ def architecture(**changes: object) -> Variable1DCNNConfig:
         ({"kernel_size": 7, "dilation": 99}, ["layer 1", "convolution needs 595 points and gets 490", "No depth fits"]),
         # Two convolutions take 8 points off, then pooling: 490, 239, 114, 51, 20, 4.
         (
-            {"depth": 6, "double_conv": True, "max_parameters": 10**12},
+            {"depth": 6, "double_conv": True, "start_out": 1, "max_parameters": 10**9},
             ["layer 6", "convolution needs 5 points and gets 4"],
         ),
     ],

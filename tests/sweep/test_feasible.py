@@ -112,7 +112,7 @@ def test_a_space_in_which_nothing_is_feasible_is_refused_with_a_reason() -> None
     with pytest.raises(
         SweepError, match=r"no network can be built from any of .*`model.depth=1` is impossible with kernel"
     ):
-        FeasibleSpace(space, checked(max_parameters=10**12), geometry.depends_on)
+        FeasibleSpace(space, checked(max_parameters=10**9), geometry.depends_on)
 
 
 def test_log_integers_have_the_same_probabilities_when_enumerated_and_when_drawn() -> None:
