@@ -10,8 +10,8 @@ _registered: set[str] = set()
 
 
 def register(ids: Iterable[str]) -> None:
-    """Register participant ids; call it where a table is read."""
-    _registered.update(ids)
+    """Register participant ids; call it where they are read."""
+    _registered.update(one for one in ids if one)
 
 
 def redacted(text: str) -> str:

@@ -39,6 +39,9 @@ def exit_code_of(work: Callable[[], int], if_stopped: str) -> int:
     except BrainageError as error:
         print(terminal_text(f"error: {error}"), file=sys.stderr)
         return error.exit_code
+    except Exception:  # a bug here or in a library
+        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
+        return 1
 
 
 class OutputFolder(Callback):

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.files import open_file
+from brainage.system.redaction import register
+
+ID_NAMES = ("participant_id", "eid", "f.eid", "participant.eid")
+"""Names of a column of ids."""
 
 
 def bare_id(text: str) -> str:
@@ -41,4 +45,6 @@ def read_ids(path: Path) -> frozenset[str]:
                 f"Line {number} of `{path}` is not one id. The file must have one id a line, without other columns, "
                 "and no numbers with a point or an exponent."
             )
-    return frozenset(text for _, text in ids)
+    found = frozenset(text for _, text in ids)
+    register(found)
+    return found

@@ -12,12 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, standard_table
+from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import CohortError
 from brainage.system.console import log, printable
-
-# Names of a column of ids; files that are joined may have different ones.
-_ID_NAMES = ("participant_id", "eid", "f.eid", "participant.eid")
 
 
 @dataclass(frozen=True)
@@ -80,10 +78,10 @@ class CohortTable:
         """Return each file's header and the name of its column of ids."""
         found = []
         for path, header in zip(self.paths, self._headers, strict=True):
-            if not (names := [name for name in _ID_NAMES if name in header]):
+            if not (names := [name for name in ID_NAMES if name in header]):
                 raise CohortError(
                     f"`{path}` must have a column of ids to be joined with the other tables of `cohort.phenotypes`, "
-                    f"but has none of {', '.join(f'`{name}`' for name in _ID_NAMES)}. Add it."
+                    f"but has none of {', '.join(f'`{name}`' for name in ID_NAMES)}. Add it."
                 )
             found.append((header, names[0]))
         return found

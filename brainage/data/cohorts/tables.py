@@ -17,9 +17,11 @@ from typing import IO, BinaryIO, cast
 
 import pandas as pd
 
+from brainage.data.cohorts.ids import ID_NAMES, bare_id
 from brainage.errors import CohortError, MissingPathError, nearest
 from brainage.system.console import log, printable
 from brainage.system.files import open_file
+from brainage.system.redaction import register
 
 
 def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
@@ -55,15 +57,20 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     names = list(dict.fromkeys(names))
     lines: list[int] = []
     values: list[list[str]] = []
-    with _open_table(path, key) as (header, rows):
-        positions = [_position(header, name, path) for name in names]
-        for line, fields in rows(len(header), max(positions, default=0)):
-            lines.append(line)
-            values.append([fields[position].strip() for position in positions])
-    if not lines:
-        raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
-    table = pd.DataFrame(values, columns=names, index=lines, dtype="str")
-    _check_encoding(table, path)
+    try:
+        with _open_table(path, key) as (header, rows):
+            positions = [_position(header, name, path) for name in names]
+            for line, fields in rows(len(header), max(positions, default=0)):
+                lines.append(line)
+                values.append([fields[position].strip() for position in positions])
+        if not lines:
+            raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
+        table = pd.DataFrame(values, columns=names, index=lines, dtype="str")
+        _check_encoding(table, path)
+    except BaseException:  # its traceback may quote what was read so far
+        for position in (position for position, name in enumerate(names) if name in ID_NAMES):
+            register(bare_id(row[position]) for row in values)
+        raise
     return table
 
 

@@ -75,8 +75,12 @@ def leave_site_out_split(
             "(UK Biobank: field 54), or choose another split."
         )
     table = _sorted(table)
-    if site not in set(table["site"].dropna()):
-        raise SplitError(f"`split.site` got {site!r}. {nearest(site, table['site'].dropna().unique())}")
+    counts = table["site"].value_counts()
+    if site not in counts:
+        # Where columns are shifted, sites are ids.
+        names = counts.index[counts > 1]
+        step = nearest(site, names) if len(names) else "No site in the table has two participants: look at its columns."
+        raise SplitError(f"`split.site` got {site!r}. {step}")
     tested = (table["site"] == site).to_numpy()
     keys = group_keys(table)
     related = keys.isin(keys[tested]).to_numpy() & ~tested

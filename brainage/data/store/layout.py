@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainage.errors import StoreError
+from brainage.system.redaction import register
 
 # Increase it whenever the content of a store, or the checks of a series, change.
 FORMAT = 2
@@ -108,6 +109,7 @@ def read_index(folder: Path) -> dict[str, Any]:
         index: dict[str, Any] = json.loads(body)
         if index.get("format") != FORMAT:
             raise ValueError("format")
+        register(stamp[0] for stamp in index["stamps"])
         return index
 
 

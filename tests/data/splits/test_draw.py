@@ -145,8 +145,13 @@ def test_participants_without_a_site_and_relatives_at_other_sites_are_left_out()
         (cohort(10), "needs the site of every participant, but the table has none"),
         (cohort(10, site=None), "needs the site of every participant, but the table has none"),
         (sites(), "`split.site` got 'Redding'. Choose one of Bristol, Cheadle, Reading. Did you mean `Reading`"),
+        (
+            cohort(10, site=[f"Redding{i}" for i in range(10)]),
+            "`split.site` got 'Redding'. No site in the table has two participants: look at its columns.$",
+        ),
+        (cohort(10, site=["A"] * 4 + ["B"] * 5 + ["Reddin"]), "`split.site` got 'Redding'. Choose one of A, B.$"),
     ],
-    ids=["no-column", "empty", "unknown"],
+    ids=["no-column", "empty", "unknown", "shifted", "of one"],
 )
 def test_a_site_that_cannot_be_left_out_is_refused(table: pd.DataFrame, match: str) -> None:
     with pytest.raises(SplitError, match=match):
