@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from brainage.data.store.series import Scan, read_checked
 from brainage.errors import SeriesError, StoreError
+from brainage.system.console import log
 
 # With fewer scans, starting worker processes takes longer than reading.
 _MIN_SCANS_FOR_WORKERS = 128
@@ -55,11 +56,11 @@ def read_all(scans: Mapping[str, Scan], rows: Rows) -> Generator[Result, None, N
     ids = sorted(scans)
     read, sorted_scans = partial(_read_one, rows), [scans[participant] for participant in ids]
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_cores == 1 or len(ids) < _MIN_SCANS_FOR_WORKERS:
+    pool = None if n_cores == 1 or len(ids) < _MIN_SCANS_FOR_WORKERS else _pool(n_cores)
+    if pool is None:
         yield from zip(ids, map(read, range(len(ids)), sorted_scans), strict=True)
         return
-    # Spawned, not forked: a job of a multirun may have started torch's threads already.
-    with ProcessPoolExecutor(n_cores, mp_context=get_context("spawn"), initializer=_begin_worker) as workers:
+    with pool as workers:
         try:
             yield from zip(ids, workers.map(read, range(len(ids)), sorted_scans, chunksize=8), strict=True)
         except BrokenProcessPool:
@@ -70,6 +71,22 @@ def read_all(scans: Mapping[str, Scan], rows: Rows) -> Generator[Result, None, N
             ) from None
         finally:
             workers.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(n_cores: int) -> ProcessPoolExecutor | None:
+    """Return worker processes; None, with a warning, if the system has no shared memory for their locks."""
+    try:
+        # Spawned, not forked: a job of a multirun may have started torch's threads already.
+        return ProcessPoolExecutor(n_cores, mp_context=get_context("spawn"), initializer=_begin_worker)
+    except (OSError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        log.warning(
+            "Shared memory, /dev/shm, cannot be used (%s), so one process reads the participants' files instead of %d. "
+            "Containers need it: docker run --shm-size=64m, or a mounted /dev/shm.",
+            reason,
+            n_cores,
+        )
+        return None
 
 
 def _begin_worker() -> None:

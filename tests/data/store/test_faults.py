@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from brainage.data.store import ingest
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import Store, load_store
 from brainage.data.store.locking import locked
@@ -333,3 +335,18 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_can_be_repeated(small_di
     assert left_on(small_disk) == []
     subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
     assert run_command(tmp_path, *words).code == 0
+
+
+def test_without_shared_memory_one_process_reads_and_a_message_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def without_semaphores(*arguments: object, **keywords: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))  # as Linux answers without a /dev/shm that can be written
+
+    monkeypatch.setattr(ingest, "ProcessPoolExecutor", without_semaphores)
+    monkeypatch.setattr(ingest, "_MIN_SCANS_FOR_WORKERS", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+    store = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
+    assert store.participant_ids == ("a", "b")
+    assert "/dev/shm, cannot be used (Read-only file system), so one process reads" in caplog.text
+    assert "instead of 3" in caplog.text
