@@ -207,7 +207,8 @@ def test_the_parts_do_not_depend_on_dimension_or_seed(run_job: Any, tmp_path: Pa
 
 
 def test_a_multirun_goes_on_past_what_is_impossible_and_ends_with_a_table(command: Command, tmp_path: Path) -> None:
-    ended = command("train.py", "--multirun", *FAST, "model.depth=2,6,8")
+    halves = ("split.train_fraction=0.5", "split.val_fraction=0.25")  # so that ten are tested
+    ended = command("train.py", "--multirun", *FAST, *halves, "model.depth=2,6,8")
     assert ended.code == 0, ended.text
     (folder,) = (tmp_path / "outputs" / "multirun").glob("*/*")
     rows = read(folder / "summary.csv")
