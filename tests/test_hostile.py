@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 import yaml
@@ -399,19 +400,10 @@ def theirs(value: str) -> str:
             "`optimizer._target_=torch.load`",
         ),
         ("UPDATE trial_params SET param_value=1e8 WHERE param_name='model.depth'", "`model.depth=100000000`"),
-        (
-            "UPDATE trial_params SET param_value='nan' WHERE param_name='model.conv_dropout'",
-            "trials that cannot be read",
-        ),
-        (
-            f"UPDATE trial_params SET param_value=0, distribution_json='{theirs('${oc.env:HOME}')}' "
-            "WHERE param_name='model.depth'",
-            "`model.depth=${oc.env:HOME}`",
-        ),
         ("UPDATE trial_params SET distribution_json='{}'", "trials that cannot be read"),
         ("UPDATE study_user_attributes SET value_json='[]'", "was created by another program"),
     ],
-    ids=["another name", "outside", "nan", "another distribution", "no distribution", "no terms"],
+    ids=["another name", "outside", "no distribution", "no terms"],
 )
 def test_a_study_gives_values_of_the_search_space_only(change: str, fact: str, swept: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(swept, tmp_path / "theirs"))
@@ -427,12 +419,10 @@ def test_a_study_gives_values_of_the_search_space_only(change: str, fact: str, s
 
 def test_a_point_that_a_study_asks_to_repeat_is_of_the_search_space(swept: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(swept, tmp_path / "theirs"))
-    with sqlite3.connect(folder / "sweep" / "study.db") as study:
-        study.execute("INSERT INTO trials (trial_id, number, study_id, state) VALUES (2, 1, 1, 'WAITING')")
-        values = json.dumps({"model.depth": 100})
-        study.execute(
-            "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (2, 'fixed_params', ?)", (values,)
-        )
+    storage = f"sqlite:///{folder / 'sweep' / 'study.db'}"
+    study = optuna.load_study(study_name="variable1dcnn-ica25", storage=storage)
+    point = {**study.trials[0].params, "model.depth": 100}
+    study.enqueue_trial(point, user_attrs={"point": point})
     ended = run_command(folder, "train.py", *SWEEP, *FREE, "hydra.sweeper.n_trials=2")
     assert ended.code == 2 and "`model.depth=100`" in ended.err, ended.text
     assert not (folder / "sweep" / "trials" / "1").exists()
@@ -529,6 +519,8 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
         ("--config-name=mine",),
         ("`hydra.searchpath` must be given on the command line",),
     ),
+    "aliases": ({"experiment/x": f"l0: &l0 [1]\n{LAUGHS}"}, (), ("experiment/x.yaml", "20,000 values")),
+    "deep YAML": ({"experiment/x": "[" * 10**4}, (), ("experiment/x.yaml", "more than 50 levels")),
     "what is no YAML": ({"experiment/x": "a: b: c"}, (), ("experiment/x.yaml", "line 2", "cannot be read")),
     "what refers to itself": (
         {"experiment/x": "scheduler: {a: {b: '${scheduler.c}'}, c: {d: '${scheduler.a}'}}"},
@@ -547,9 +539,9 @@ def test_a_folder_of_configs_loads_no_code(name: str, tmp_path: Path) -> None:
         path.write_text(text if "/b" in file or file == "mine" else f"{GLOBAL}{text}\n")
     (tmp_path / "x.py").write_text("import os\nos.mkdir('executed')\n")
     chosen = words or ("experiment=x",)
-    for given in (("--config-dir=theirs",), (f"hydra.searchpath=[file://{tmp_path}/theirs]",)):
-        if name != "a primary config" or given[0].startswith("--"):
-            ended = run_command(tmp_path, "train.py", *chosen[:-1], *given, chosen[-1], "trainer=cpu", *WORDS)
+    for given in ("--config-dir=theirs", f"hydra.searchpath=[file://{tmp_path}/theirs]"):
+        if name in ("an optimizer", "Hydra's callbacks", "aliases") or given.startswith("--"):
+            ended = run_command(tmp_path, "train.py", *chosen[:-1], given, chosen[-1], "trainer=cpu", *WORDS)
             assert not (tmp_path / "executed").exists()
             assert ended.code == 2, ended.text
             assert all(fact in ended.err for fact in facts), ended.text
@@ -593,3 +585,53 @@ def test_a_folder_s_classes_are_loaded_with_code_on_the_command_line(tmp_path: P
     ended = run_command(tmp_path, *words, "code=mine/mine_of_test_hostile.py")
     assert ended.code == 0, ended.text
     assert (tmp_path / "started").exists() and (tmp_path / "fitted").exists()
+
+
+ESCAPE = "\x1b]0;theirs\x07"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (f"{ESCAPE}word",),
+        (f"experiment=a{ESCAPE}",),
+        (f"'experiment=a{ESCAPE}'",),
+        (f"model={ESCAPE}",),
+        (f"{ESCAPE}=1",),
+        (f"trainer.max_epochs={ESCAPE}",),
+        ("--config-dir=theirs", "experiment=x"),
+        ("--config-dir=theirs", "experiment=y"),
+        (f"--config-dir={ESCAPE}",),
+        (f"--{ESCAPE}",),
+    ],
+    ids=[
+        "word",
+        "experiment",
+        "quoted",
+        "choice",
+        "key",
+        "value",
+        "their key",
+        "their interpolation",
+        "folder",
+        "flag",
+    ],
+)
+def test_no_message_has_escape_sequences(words: tuple[str, ...], tmp_path: Path) -> None:
+    for name, text in {"x": '"\\e]0;theirs": 1', "y": 'batch_size: "${a\\e]0;theirs}"'}.items():
+        path = tmp_path / "theirs" / "experiment" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{GLOBAL}{text}\n")
+    ended = run_command(tmp_path, "train.py", *words)
+    assert ended.code in (1, 2) and ended.err
+    assert "\x1b" not in ended.text and "\x07" not in ended.text
+
+
+def test_a_traceback_and_a_warning_have_no_escape_sequences(tmp_path: Path) -> None:
+    script = (
+        "import warnings\nfrom brainage.system.output import protect_output\nprotect_output()\n"
+        f"warnings.warn({ESCAPE!r})\nraise ValueError({ESCAPE!r})\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    ended = run_command(tmp_path, "script.py")
+    assert ended.code == 1 and "ValueError: ?]0;theirs?" in ended.err and "\x1b" not in ended.err

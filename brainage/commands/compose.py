@@ -9,12 +9,14 @@ from typing import Any
 
 import hydra
 import hydra._internal.hydra
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from brainage.config.again import with_pluses
 from brainage.config.code import check_code_files, load_code
-from brainage.config.folders import CheckedLoader, check_job, foreign_folders
+from brainage.config.folders import CheckedLoader, CheckedSource, check_job, foreign_folders
 from brainage.config.hydra import register
 from brainage.config.overrides import quote_words
 from brainage.errors import BrainageError, ConfigError
@@ -33,7 +35,9 @@ def run(name: str, words: Sequence[str]) -> int:
         say(error)
         return error.exit_code
     register()
-    # Hydra offers no other place between composing a config and acting on it.
+    # Hydra offers no other place to check what it reads, and what it composed before it acts on that.
+    Plugins.instance()  # registers Hydra's own sources
+    SourcesRegistry.instance().types["file"] = CheckedSource
     vars(hydra._internal.hydra)["ConfigLoaderImpl"] = CheckedLoader
 
     def task(composed: DictConfig) -> Any:

@@ -6,12 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.utils import create_config_search_path
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -23,6 +26,7 @@ from brainage.config.overrides import leaves
 from brainage.errors import BrainageError, ConfigError
 from brainage.system.console import printable
 from brainage.system.files import CONFIGS, OWN_CONFIGS
+from brainage.system.reading import read_yaml
 from brainage.system.session import say
 
 # Settings of Hydra that load code, or decide where it writes, otherwise than by `_target_`.
@@ -33,6 +37,22 @@ _GUARDED = tuple(
 _MADE = ("callbacks", "launcher", "sweeper")
 # Levels of a config; more are a config that refers to itself.
 _DEPTH = 50
+
+
+class CheckedSource(FileConfigSource):
+    """Hydra's reading of a file with a config, which is bounded for files of strangers."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read a config; raise a `ConfigError` if it is too large, or nested too deeply."""
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        if not _is_trusted(self.path) and path.exists():
+            try:
+                read_yaml(path, follow=True)
+            except (OSError, ValueError, YAMLError) as error:
+                raise ConfigError(
+                    f"`{path}` cannot be read: {' '.join(str(error).split())[:500]}. Correct it."
+                ) from None
+        return super().load_config(config_path)
 
 
 class CheckedLoader(ConfigLoaderImpl):
@@ -49,7 +69,7 @@ class CheckedLoader(ConfigLoaderImpl):
                 load_code(config.get("code"), sys.argv[1:])
                 _check_hydra(config, _usual(overrides, run_mode), folders)
                 check_job(config, folders)
-        except YAMLError as error:
+        except YAMLError as error:  # of a config of this project, or of the user's own
             say(ConfigError(f"A config cannot be read: {' '.join(str(error).split())[:500]}. Correct it."))
             sys.exit(ConfigError.exit_code)
         except BrainageError as error:

@@ -53,7 +53,7 @@ def _has(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return any(type(value) is type(choice) and value == choice for choice in distribution.choices)
     low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-    return isinstance(value, int | float) and bool(low <= value <= high)
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 def parse_space(params: Mapping[str, Any], words: Iterable[str]) -> Space:

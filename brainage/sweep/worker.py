@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from brainage.errors import SweepError
 from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_counted, retry, running
 from brainage.sweep.settings import SweepSettings
-from brainage.sweep.space import Point, Space
+from brainage.sweep.space import Point, Space, refuse_other_values
 from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, is_of_storage
 from brainage.system.console import log
 from brainage.system.signals import Interruption, interruptible, uninterrupted
@@ -101,6 +101,7 @@ class Worker:
         if POINT not in trial.user_attrs and trial.relative_params:
             trial.set_user_attr(POINT, trial.relative_params)
         point = {key: _suggest(trial, key, value) for key, value in self._distributions.items()}
+        refuse_other_values(trial.number, point, self._distributions)  # Optuna takes fixed parameters as they are
         try:
             summary = self._launched(trial, point)
         except Interruption as stop:

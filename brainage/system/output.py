@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from brainage.system.console import terminal_text
+
 # What went wrong when something was printed, once.
 _lost: list[str] = []
 
@@ -25,10 +27,18 @@ class _Tolerant(io.FileIO):
             return len(memoryview(data).cast("B"))
 
 
+class _Plain(io.TextIOWrapper):
+    """Standard error without control characters: messages of any library may quote names that others chose."""
+
+    def write(self, text: str) -> int:
+        """Write text that a terminal does not obey."""
+        return super().write(terminal_text(text))
+
+
 def protect_output() -> None:
     """Replace the process's own standard output and error by streams that drop what cannot be written.
 
-    Characters outside the terminal's encoding are printed as ``?``.
+    Characters outside the terminal's encoding are printed as ``?``, and control characters on standard error.
     """
     if sys.stdout is sys.__stdout__:
         sys.stdout = _protected(sys.stdout, 1)
@@ -42,7 +52,8 @@ def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
     stream.flush()
     raw = _Tolerant(descriptor, "w", closefd=False)
     lines = descriptor == 2 or raw.isatty()
-    return io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, "replace", line_buffering=lines)
+    kind = _Plain if descriptor == 2 else io.TextIOWrapper
+    return kind(io.BufferedWriter(raw), stream.encoding, "replace", line_buffering=lines)
 
 
 def lost_output() -> str | None:

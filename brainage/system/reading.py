@@ -24,9 +24,9 @@ _VALUES, _LEVELS = 20_000, 50
 _TOO_DEEP = f"it has more than {_LEVELS} levels, or refers to itself"
 
 
-def read_text(path: Path, limit: int = _TEXT) -> str:
-    """Read a text; raise an `OSError` if it is a link, no regular file, or too long, a `ValueError` if not UTF-8."""
-    with open_file(path, limit=limit, encoding="utf-8") as file:
+def read_text(path: Path, *, follow: bool = False) -> str:
+    """Read a text; raise an `OSError` if it is a link, no file, or too long, and a `ValueError` if not UTF-8."""
+    with open_file(path, limit=_TEXT, follow=follow, encoding="utf-8") as file:
         return str(file.read())
 
 
@@ -48,9 +48,9 @@ def _parts(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, follow: bool = False) -> Any:
     """Read YAML as plain values; raise as `read_json`, and a `YAMLError`."""
-    return yaml_values(read_text(path))
+    return yaml_values(read_text(path, follow=follow))
 
 
 def yaml_values(text: str) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import create_trial
 
+from brainage.errors import SweepError
 from brainage.models import geometry
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.sampler import FeasibleSampler
@@ -88,3 +89,13 @@ def test_a_proposal_under_hyperband_uses_the_trials_of_all_brackets() -> None:
         study.add_trial(create_trial(value=1.0, params={"a": 1, "b": 0.5}, distributions=SPACE.distributions))
     study.ask().suggest_int("a", 0, 8)
     assert seen == [5]
+
+
+@pytest.mark.parametrize("change", [{"model.depth": 100}, {"model.depth": None}, {"optimizer._target_": "torch.load"}])
+def test_a_stored_point_outside_the_space_is_not_repeated(change: dict[str, Any]) -> None:
+    feasible = FeasibleSpace(published(), checked())
+    study = optuna.create_study(sampler=FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 3))
+    point = {**feasible.draw(np.random.default_rng(1)), **change}
+    study.enqueue_trial({key: value for key, value in point.items() if value is not None})
+    with pytest.raises(SweepError, match=f"Trial 0 .*`{next(iter(change))}={next(iter(change.values()))}`"):
+        study.sampler.sample_relative(study, study.trials[0], feasible.space.distributions)

@@ -1,10 +1,12 @@
+import re
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from brainage.config.overrides import as_overrides, quote_words
 from brainage.errors import SweepError
-from brainage.sweep.space import corners, parse_space
+from brainage.sweep.space import corners, parse_space, refuse_other_values
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,25 @@ def test_corners_contain_every_extreme_and_every_choice() -> None:
     assert {point["a"] for point in points} == {2, 8}
     assert {point["b"] for point in points} == {"x", "y", "z"}
     assert {point["c"] for point in points} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("c", 1),
+        ("a", 1.5),
+        ("a", 4.5),
+        ("a", float("nan")),
+        ("a", "${oc.env:HOME}"),
+        ("a", True),
+        ("a", None),
+        ("b", 1),
+        ("b", "torch.load"),
+    ],
+)
+def test_a_stored_value_that_is_not_searched_is_refused(key: str, value: object) -> None:
+    space = parse_space({"a": "interval(2,4)", "b": "choice(true,x,null)"}, ()).distributions
+    for b in (True, "x", None):
+        refuse_other_values(1, {"a": 2.0, "b": b}, space)
+    with pytest.raises(SweepError, match=rf"Trial 1 .*`{key}={re.escape(str(value))}`.*hydra.sweeper.study_name=NAME"):
+        refuse_other_values(1, {key: value}, space)

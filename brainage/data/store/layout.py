@@ -23,10 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainage.errors import StoreError
+from brainage.system.files import open_file
 from brainage.system.redaction import register
 
 # Increase it whenever the content of a store, or the checks of a series, change.
 FORMAT = 2
+# Bytes of an index: those of ten million participants.
+_INDEX = 2**29
 
 # A participant's id followed by the `stamp` of their scan, sorted by id.
 Stamps = Sequence[Sequence[Any]]
@@ -103,7 +106,8 @@ def read_index(folder: Path) -> dict[str, Any]:
     if not folder.exists():
         raise FileNotFoundError(folder)
     with _reading(folder):
-        checksum, _, body = (folder / "index.txt").read_bytes().partition(b"\n")
+        with open_file(folder / "index.txt", "rb", limit=_INDEX, follow=True) as file:
+            checksum, _, body = file.read().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != checksum:
             raise ValueError("checksum")
         index: dict[str, Any] = json.loads(body)
@@ -118,7 +122,7 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
     path, shape = folder / "series.npy", tuple(index["shape"])
     length, checksum = index["header"]
     with _reading(folder):
-        with path.open("rb") as file:
+        with open_file(path, "rb", follow=True) as file:
             header = file.read(length)
         # The header is compared instead of parsed: a flipped bit in it may parse as another array.
         if zlib.crc32(header) != checksum or path.stat().st_size != length + 4 * math.prod(shape):
@@ -181,7 +185,7 @@ def _reading(folder: Path) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, RecursionError) as error:
         if not folder.exists():
             raise FileNotFoundError(folder) from None
         raise DamagedStoreError(f"The store {folder} is damaged or unfinished ({type(error).__name__}).") from None

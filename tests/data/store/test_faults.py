@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import multiprocessing
 import os
 import shutil
@@ -18,7 +19,7 @@ import pytest
 
 from brainage.data.store import ingest
 from brainage.data.store import layout as store_files
-from brainage.data.store.layout import Store, load_store
+from brainage.data.store.layout import DamagedStoreError, Store, load_store
 from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
 from brainage.data.store.write import discard
@@ -199,14 +200,29 @@ def test_a_file_that_vanishes_while_it_is_read_excludes_its_participant_once(tmp
 def test_an_unreadable_store_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make(tmp_path, {"a": FakeScan(1)})
 
-    def denied(*arguments: object) -> None:
+    def denied(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr("brainage.data.store.layout.open_file", denied)
     with pytest.raises(StoreError, match=r"the store .* cannot be read: Permission denied. Get permission"):
         make(tmp_path, {"a": FakeScan(1)})
     monkeypatch.undo()
     assert load_store(store.folder).participant_ids == ("a",)
+
+
+def test_an_index_that_would_need_memory_or_time_is_not_read(tmp_path: Path) -> None:
+    folder = make(tmp_path, {"a": FakeScan(1)}).folder
+    body = b"[" * 10**5
+    (folder / "index.txt").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    with pytest.raises(DamagedStoreError, match="RecursionError"):
+        load_store(folder)
+    os.truncate(folder / "index.txt", 3 * 2**30)
+    with pytest.raises(StoreError, match="3,221,225,472 bytes"):
+        load_store(folder)
+    (folder / "index.txt").unlink()
+    os.mkfifo(folder / "index.txt")
+    with pytest.raises(StoreError, match="no regular file"):
+        load_store(folder)
 
 
 @pytest.mark.parametrize("removal", ["purge", "discard"])
