@@ -45,12 +45,13 @@ def run_job(composed: DictConfig) -> float | None:
             elif multirun and not is_trial():
                 composed, earlier = _continued(composed, hydra, folder)
             objective = _run(composed, folder, multirun=multirun) if earlier is None else earlier.objective
-    except BrainageError as error:  # raised before training
+        resumed = earlier is None and not multirun and composed.resume is not None
+        if resumed and (path.parent / "multirun.yaml").is_file():
+            finish_multirun(path.parent)
+    except BrainageError as error:  # raised before training, or by the multirun's table after it
         say(error)
         other_config = isinstance(error, ResumeError)  # the other jobs of this grid would only repeat it
         return None if multirun and not other_config else sys.exit(error.exit_code)
-    if earlier is None and not multirun and composed.resume is not None and (path.parent / "multirun.yaml").is_file():
-        finish_multirun(path.parent)
     return objective
 
 
@@ -145,7 +146,8 @@ def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool, finis
     """Print the command that continues the run, its report or the multirun, and exit."""
     command = command_text("report", f"run={folder}") if finished else resume_command(folder)
     if multirun:
-        finish_multirun(Path(HydraConfig.get().sweep.dir))
+        with noted([], "The multirun's table was not written"):
+            finish_multirun(Path(HydraConfig.get().sweep.dir))
         command = repeat_command(Path(HydraConfig.get().sweep.dir))
     print(f"\n{stop}; continue with: {command}", file=sys.stderr)
     sys.exit(stop.exit_code)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -25,7 +27,14 @@ from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.system.console import log
-from brainage.system.files import as_output_error, ensure_writable, open_file, refuse_links, use_mode
+from brainage.system.files import (
+    as_output_error,
+    ensure_writable,
+    full_disk_as_output_error,
+    open_file,
+    refuse_links,
+    use_mode,
+)
 from brainage.system.invocation import command_text
 from brainage.system.reading import read_yaml
 from brainage.system.redaction import redacted
@@ -64,12 +73,20 @@ class JobFolders(Callback):
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
             log.info("If this is killed, continue with: %s", repeat_command(folder))
 
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """End a grid on a full disk, where Hydra could not write the next job's configs."""
+        if config.hydra.mode == RunMode.MULTIRUN and not _is_sweep(config):
+            with _exit_on_mistake():
+                ensure_writable(Path(config.hydra.sweep.dir))
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
         if _is_sweep(config):
             return
+        folder = Path(config.hydra.sweep.dir)
         try:
-            rows = finish_multirun(Path(config.hydra.sweep.dir))
+            with _exit_on_mistake(), full_disk_as_output_error(folder):
+                rows = finish_multirun(folder)
         except Exception:  # Hydra would turn it into a warning and exit with 0
             log.error(redacted(traceback.format_exc()))
             sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shlex
@@ -10,22 +11,25 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobReturn
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.errors import ResumeError
+from brainage.errors import OutputError, ResumeError
 from brainage.runs import job as jobs
 from brainage.runs import multirun
 from brainage.runs.multirun import JobFolders, PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import collect, varied_overrides
 from brainage.system import files
 from brainage.system.session import OutputFolder
-from tests.conftest import FAST, ROOT, Ended, Started, run_command, wait_until
+from tests.conftest import FAST, ROOT, Ended, Started, files_of_at_most, run_command, wait_until
 
 SMALL = (*FAST, "evaluate=false")
 GRID = ("train.py", "--multirun", "model.depth=1,2,9", *SMALL, "hydra.sweep.dir=grid")
@@ -216,6 +220,40 @@ def test_a_resumed_run_is_read_after_its_folder_is_locked(
     monkeypatch.setattr(jobs, "finished_summary", look)
     monkeypatch.setattr(jobs, "show_summary", lambda summary, folder: None)
     assert jobs.run_job(config) == 7.5
+
+
+# --- A full disk ---
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OutputError("`folder` cannot be written: No space left.")],
+    ids=["of a library", "of a table"],
+)
+def test_a_table_that_cannot_be_written_ends_a_multirun_with_one_message(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def finish(folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(multirun, "finish_multirun", finish)
+    config = OmegaConf.create({"hydra": {"sweeper": {}, "sweep": {"dir": str(tmp_path / "folder")}}})
+    with pytest.raises(SystemExit, match="2"):
+        JobFolders().on_multirun_end(config)
+    said = capsys.readouterr().err
+    assert "folder` cannot be written: No space left" in said
+    assert said.startswith("error: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("mode", "ends"), [(RunMode.MULTIRUN, True), (RunMode.RUN, False)])
+def test_a_grid_ends_before_hydra_writes_the_next_job_to_a_full_disk(
+    mode: RunMode, ends: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = OmegaConf.create({"hydra": {"mode": mode, "sweeper": {}, "sweep": {"dir": str(tmp_path)}}})
+    JobFolders().on_job_end(config, JobReturn())
+    with files_of_at_most(900), pytest.raises(SystemExit, match="2") if ends else nullcontext():
+        JobFolders().on_job_end(config, JobReturn())
+    assert ("cannot be written: File too large" in capsys.readouterr().err) == ends
 
 
 # --- One job ---
