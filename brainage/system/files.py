@@ -75,6 +75,8 @@ def open_file(path: Path, mode: str = "r", *, limit: int | None = None, follow: 
         raise
     try:
         found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{path.name} is no regular file")
         if limit is not None and found.st_size > limit:

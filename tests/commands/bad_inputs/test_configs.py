@@ -51,7 +51,7 @@ FINDINGS = [
     Case("a correction that is none", r"`gap_correction` got 'cloe'\. Choose one of .*Did you mean `cole`", (*TINY, "gap_correction=cloe")),
     Case("rows that are none", r"`associations.rows` got 'val'\. Choose one of all, test, val\+test", (*TINY, "associations.rows=val")),
     Case("points that are none", r"`report.points` got 'few'", (*TINY, "report.points=few")),
-    Case("too few resamples", r"`report.n_resamples` must be 100 or more, but got 10", (*TINY, "report.n_resamples=10")),
+    Case("too few resamples", r"`report.n_resamples` must be from 100 to 1000000, but got 10", (*TINY, "report.n_resamples=10")),
     Case("a kind of connectivity that is none", r"`model.kind` got 'covariance'", (*TINY[:1], "trainer=cpu", "cohort.n_participants=40", "model=ridge_connectivity", "model.kind=covariance")),
 ]  # fmt: skip
 
