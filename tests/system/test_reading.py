@@ -76,7 +76,12 @@ def linked(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(os.mkfifo, "no regular file"), (sparse, "3,221,225,472 bytes"), (linked, "is a link"), (Path.mkdir, "Is a directory")],
+    [
+        (os.mkfifo, "no regular file"),
+        (sparse, "3,221,225,472 bytes"),
+        (linked, "is a link"),
+        (Path.mkdir, "Is a directory"),
+    ],
     ids=["a pipe", "a sparse file", "a link to a device", "a folder"],
 )
 def test_what_is_no_file_of_a_run_is_refused(make: Any, reason: str, path: Path) -> None:
