@@ -22,6 +22,7 @@ from brainage.config.overrides import quote_words
 from brainage.errors import BrainageError, ConfigError
 from brainage.system.files import CONFIGS
 from brainage.system.session import say
+from brainage.system.signals import exit_on_signals
 
 
 def run(name: str, words: Sequence[str]) -> int:
@@ -53,5 +54,6 @@ def run(name: str, words: Sequence[str]) -> int:
 
     task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
     sys.argv = [sys.argv[0], *words]  # Hydra reads no others
-    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+    with exit_on_signals():
+        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
     return 0

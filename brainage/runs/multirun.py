@@ -38,6 +38,7 @@ from brainage.system.files import (
 from brainage.system.invocation import command_text
 from brainage.system.reading import read_yaml
 from brainage.system.redaction import redacted
+from brainage.system.signals import advise
 from brainage.system.tasks import refuse_several_tasks
 
 # Config groups that may change when a grid is started again.
@@ -72,6 +73,7 @@ class JobFolders(Callback):
             _refuse_other_grid(folder, config)
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
             log.info("If this is killed, continue with: %s", repeat_command(folder))
+            advise(f"continue with: {repeat_command(folder)}")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """End a grid on a full disk, where Hydra could not write the next job's configs."""

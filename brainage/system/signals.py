@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -28,6 +30,9 @@ class Interruption(BaseException):
         return 128 + self.signum
 
 
+# What the message on an interruption ends with.
+_advice = [""]
+
 # Signals that arrived inside `uninterrupted`.
 _held: list[int] = []
 
@@ -38,6 +43,26 @@ def _raise(signum: int, frame: FrameType | None) -> None:
 
 def _hold(signum: int, frame: FrameType | None) -> None:
     _held.append(signum)
+
+
+def advise(step: str) -> None:
+    """Set the next step that a command names when it is interrupted outside its work."""
+    _advice[0] = step
+
+
+def _exit(signum: int, frame: FrameType | None) -> None:
+    stop = Interruption(signum)
+    with suppress(RuntimeError):  # the signal arrived while the stream was written to
+        sys.stdout.flush()
+    os.write(2, ("\n" + "; ".join(filter(None, [str(stop), *_advice])) + "\n").encode())
+    os._exit(stop.exit_code)
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """End the process on SIGINT and SIGTERM, with one message: for code of others that would swallow an exception."""
+    with _handled_by(_exit):
+        yield
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from brainage.system.signals import Interruption, interruptible, uninterrupted
+from tests.conftest import run_command
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -94,3 +96,26 @@ def test_another_thread_than_the_main_one_leaves_the_handlers_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+_OUTSIDE = """
+import signal, sys
+from brainage.system.signals import advise, exit_on_signals
+with exit_on_signals():
+    advise(sys.argv[2])
+    print("before")
+    try:
+        signal.raise_signal(int(sys.argv[1]))
+    finally:
+        print("never")
+"""
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("step", ["continue with: brainage train", ""])
+def test_a_signal_outside_a_commands_work_is_one_message_with_the_next_step(
+    signum: signal.Signals, code: int, step: str, tmp_path: Path
+) -> None:
+    ended = run_command(tmp_path, "-c", _OUTSIDE, str(int(signum)), step)
+    assert (ended.code, ended.out) == (code, "before\n")
+    assert ended.err == f"\ninterrupted by {signum.name}{step and '; ' + step}\n"
