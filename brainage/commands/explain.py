@@ -96,7 +96,7 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
         )
     own = trained.run.config
     stores = [own.store.root, config.store.root or DEFAULT_STORE]
-    selection = select_from(own.cohort, own.modality, stores=stores)
+    selection = select_from(own.cohort, own.modality, stores=stores, is_new=False)
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"

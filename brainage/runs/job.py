@@ -108,7 +108,7 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         return None
     except BrainageError as error:
         if isinstance(error, NamedParticipantError):  # Hydra has copied the config
-            shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
+            _remove_copies(folder, multirun=multirun)
         impossible = isinstance(error, ImpossibleArchitectureError)
         _end(folder, results, "impossible" if impossible else "failed", error)
         say(error)
@@ -117,6 +117,15 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         _end(folder, results, "failed", error)
         log.error(redacted(traceback.format_exc()))
         return None if multirun else sys.exit(1)
+
+
+def _remove_copies(folder: RunFolder, *, multirun: bool) -> None:
+    """Remove the copies of a config that names a participant."""
+    shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
+    if not folder.resumed:
+        (folder.path / "config.yaml").unlink(missing_ok=True)
+    if multirun:
+        (folder.path.parent / "multirun.yaml").unlink(missing_ok=True)
 
 
 def _end(folder: RunFolder, results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -17,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from brainage.config.again import key_of
 from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
@@ -26,6 +29,7 @@ from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reser
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
+from brainage.sweep.query import refuse_query_of
 from brainage.system.console import log
 from brainage.system.files import (
     as_output_error,
@@ -67,6 +71,8 @@ class JobFolders(Callback):
             if _is_sweep(config):
                 return
             _check_command(config, multirun=True)
+            if not (folder / "multirun.yaml").exists():  # a job that runs alone removes its copies of a config
+                refuse_query_of(config, _swept(config, "cohort.include"))
             refuse_several_tasks()
             ensure_writable(folder)
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
@@ -148,6 +154,16 @@ def _grid(config: Any) -> tuple[list[str], dict[str, Any]]:
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     return list(words), dict(sweeper.get("params") or {})
+
+
+def _swept(config: Any, key: str) -> list[str]:
+    """Return the texts that a grid gives a key."""
+    words, parameters = _grid(config)
+    words += [f"{name}={value}" for name, value in parameters.items()]
+    given = OverridesParser.create().parse_overrides([word for word in words if key_of(word) == key])
+    values = [override.value() for override in given]
+    choices = [choice for value in values if isinstance(value, ChoiceSweep) for choice in value.list]
+    return [choice.text if isinstance(choice, QuotedString) else str(choice) for choice in choices]
 
 
 def _refuse_other_grid(folder: Path, config: DictConfig) -> None:

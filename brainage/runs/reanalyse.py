@@ -184,7 +184,9 @@ def _cohort_data(
     config = run.config
     phenotypes = partial(columns_to_read, _own_settings(given, config).variables)
     try:
-        selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
+        selection = select_from(
+            config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=False
+        )
     except EvaluationError:  # a variable that the table lacks
         raise
     except BrainageError as error:

@@ -22,7 +22,9 @@ def train(job: Job, results: Results) -> None:
     if not folder.resumed:  # a resumed run begins with its first new epoch
         folder.begin(job.config_text)
     phenotypes = partial(columns_to_read, config.associations.variables) if config.evaluate else None
-    selection = select_from(config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes)
+    selection = select_from(
+        config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=not folder.resumed
+    )
     # Drawn over another table, a split would differ: participants of a resumed run keep their part.
     split = trained_split(folder.path) if folder.resumed else None
     if split is None:

@@ -18,6 +18,7 @@ from brainage.config.schema import Config, refuse_ids_in
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
 from brainage.study.plan import Step
+from brainage.sweep.query import refuse_query
 from brainage.system.files import CONFIGS
 
 # Keys that the study's experiments set.
@@ -40,11 +41,13 @@ def check_composes(steps: Iterable[Step]) -> None:
     """Compose and check the config of every training before the first one runs."""
     register()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        for step in steps:
+        for number, step in enumerate(steps):
             if step.stage == "comparison":
                 continue
             try:
                 config = _composed([word for word in step.words[1:] if not word.startswith("--")])
+                if number == 0:
+                    refuse_query(config.cohort, config.modality)
                 if step.stage == "final_models":  # in a grid, an infeasible network is a result
                     geometry.check(config.model_value("name"), config.model)
             except (HydraException, OmegaConfBaseException, BrainageError) as error:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from brainage.config.schema import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
 from brainage.sweep.processes import LOST, end_with_parent, is_worker
+from brainage.sweep.query import refuse_query_of
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import shown_url
 from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, unreachable
@@ -34,6 +35,8 @@ def run(
         end_with_parent()
     try:
         refuse_ids_in(words)
+        if not is_worker():
+            refuse_query_of(composed)
         settings = _settings(given)
         composed = without_password(composed, settings.storage)
         if composed.hydra.runtime.choices.get("hydra/launcher") != "basic":

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from brainage.data.cohorts.query import selected
+from brainage.data.cohorts.query import selected, shown
 from brainage.data.cohorts.tables import row_list
 from brainage.errors import CohortError
 
@@ -27,7 +27,7 @@ def usable_rows(table: pd.DataFrame, *, include: str | None, label: str) -> pd.D
         rows = rows[selected(table, include, label)]
         if rows.empty:
             raise CohortError(
-                f"`cohort.include` selects none of the {len(table)} rows of {label}: `{include}`. Loosen the query."
+                f"`cohort.include` selects none of the {len(table)} rows of {label}: `{shown(include)}`. Loosen it."
             )
     _check_unique(rows["participant_id"], label)
     check_age_range(rows["age"], label, f'remove them with `cohort.include="0 <= age <= {MAX_AGE}"`')

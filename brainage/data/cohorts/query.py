@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
 from typing import NoReturn
 
 import pandas as pd
@@ -11,7 +12,8 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brainage.data.cohorts.columns import SEXES
 from brainage.data.cohorts.tables import check_columns
-from brainage.errors import CohortError
+from brainage.errors import CohortError, NamedParticipantError
+from brainage.system.console import printable
 
 _PLAIN_NODES = (
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub, ast.UAdd),
@@ -20,6 +22,12 @@ _PLAIN_NODES = (
     *(ast.Name, ast.Load, ast.List, ast.Tuple),
 )
 _METHODS = frozenset({"notna", "isna", "isin", "between"})
+# Share of different values in a column that may be one of ids, and the smallest number that is as long as one.
+_LIKE_IDS, _SMALLEST_ID = 0.9, 10_000
+# What may be an id: text, and words with four digits in a row that are no field of UK Biobank.
+_VALUES = re.compile(
+    r"""(?P<name>`[^`]*`|\bp\d{1,5}(?:_\w+)?\b)|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|(?<![\w.])\w*\d{4}\w*"""
+)
 _TOKENS = re.compile(r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?P<name>[^`]*)`|(?P<operator>[&|])""")
 
 
@@ -57,7 +65,7 @@ def _check_node(node: ast.AST, query: str) -> None:
         children: list[ast.AST] = [method.value, *node.args, *(keyword.value for keyword in node.keywords)]
     elif isinstance(node, ast.Constant):
         if not isinstance(node.value, bool | int | float | str):
-            _refuse_query(query, f"it has the constant {node.value!r}")
+            _refuse_query(query, f"it has a constant of type {type(node.value).__name__}")
         children = []
     elif isinstance(node, _PLAIN_NODES):
         children = list(ast.iter_child_nodes(node))
@@ -67,11 +75,59 @@ def _check_node(node: ast.AST, query: str) -> None:
         _check_node(child, query)
 
 
+def refuse_participants(query: str, table: pd.DataFrame) -> None:
+    """Raise if a query compares with a value of one participant: configs, which have it, are copied and shared.
+
+    These are values that one participant has, in a column of text or of whole numbers that nearly all differ, any value
+    in such a column of text, and numbers next to one that is as long as an id.
+
+    Raises
+    ------
+    NamedParticipantError
+        The message repeats no value.
+    """
+    tree, quoted = _parsed_query(query)
+    _code_sexes(tree, quoted)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare | ast.Call):
+            continue
+        parts = list(ast.walk(node))
+        values = [part.value for part in parts if isinstance(part, ast.Constant)]
+        ordered = any(isinstance(part, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for part in parts)
+        for name in {quoted.get(part.id, part.id) for part in parts if isinstance(part, ast.Name)}.intersection(table):
+            if any(_is_of_one(table, name, value, ordered=ordered) for value in values):
+                raise NamedParticipantError(
+                    f"`cohort.include` must not name participants, but compares column `{printable(name)}` with a "
+                    "value of one of them: a config is copied into every run's folder, where no id belongs. List "
+                    "participants to exclude in a file, one id a line, with cohort.exclude_ids=FILE."
+                )
+
+
+def _is_of_one(table: pd.DataFrame, name: str, value: object, *, ordered: bool) -> bool:
+    """Return whether a value of a query tells one participant from all others in a column."""
+    column = table[name].dropna()
+    nearly_all_differ = column.nunique() >= _LIKE_IDS * len(column)
+    if _kind(column) == "text":
+        same = column.str.casefold() == str(value).casefold()
+        return nearly_all_differ or table.loc[column.index[same], "participant_id"].nunique() == 1
+    with suppress(ValueError):
+        near = (column - float(str(value))).abs() <= (1 if column.abs().min() >= _SMALLEST_ID else 0)
+        if nearly_all_differ and near.any() and (column % 1 == 0).all():
+            return not ordered or column.abs().min() >= _SMALLEST_ID
+    return False
+
+
+def shown(query: str) -> str:
+    """Return a query for a message, without what may be an id."""
+    return _VALUES.sub(lambda found: found[0] if found["name"] is not None else "...", query)
+
+
 def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
     """Return for each row whether the query is true; raise CohortError if it cannot be evaluated."""
     tree, quoted = _parsed_query(query)
     names = columns_of_query(query)
-    check_columns(sorted(names), [str(name) for name in table.columns], f"`cohort.include` is `{query}`, but {label}")
+    text = shown(query)
+    check_columns(sorted(names), [str(name) for name in table.columns], f"`cohort.include` is `{text}`, but {label}")
     # Backticked columns are renamed, so that pandas evaluates exactly the tree that was checked.
     frame = table[sorted(names)].assign(**{identifier: table[name] for identifier, name in quoted.items()})
     _code_sexes(tree, quoted)
@@ -81,12 +137,12 @@ def selected(table: pd.DataFrame, query: str, label: str) -> pd.Series:
     except Exception as error:  # pandas has no common class; its message may quote values
         kinds = ", ".join(f"`{name}` is {_kind(table[name])}" for name in sorted(names))
         raise CohortError(
-            f"`cohort.include` failed on {label} with a {type(error).__name__}: `{query}`. Compare numbers with "
+            f"`cohort.include` failed on {label} with a {type(error).__name__}: `{text}`. Compare numbers with "
             f"numbers, and text with text in quotes ({kinds or 'it names no column'})."
         ) from None
     if not (isinstance(result, pd.Series) and is_bool_dtype(result)):
         raise CohortError(
-            f"`cohort.include` must be true or false for each row, but `{query}` is not. Compare a column with a "
+            f"`cohort.include` must be true or false for each row, but `{text}` is not. Compare a column with a "
             'value, such as "age < 70"; a column like 21001-2.0 needs backticks around its name.'
         )
     return result
@@ -128,9 +184,10 @@ def _check_kinds(tree: ast.AST, frame: pd.DataFrame, quoted: dict[str, str], que
             if isinstance(operand, ast.Name) and mixed:
                 name, kind = quoted.get(operand.id, operand.id), _kind(frame[operand.id])
                 step = f"write the value {'in' if kind == 'text' else 'without'} quotes"
+                step = step if name != "sex" else "compare it with F or M, or 0 (female) or 1 (male)"
                 raise CohortError(
-                    f"`cohort.include` compares text with numbers, which is never equal: `{query}`. Column `{name}` "
-                    f"has {kind}: {step if name != 'sex' else 'compare it with F or M, or 0 (female) or 1 (male)'}."
+                    f"`cohort.include` compares text with numbers, which is never equal: `{shown(query)}`. Column "
+                    f"`{name}` has {kind}: {step}."
                 )
 
 
@@ -140,7 +197,7 @@ def _kind(column: pd.Series) -> str:
 
 def _refuse_query(query: str, reason: str) -> NoReturn:
     raise CohortError(
-        f"`cohort.include` is `{query}`, but {reason}. It may have comparisons (also `in` and `not in`), and, or, not, "
-        "arithmetic, column names (in backticks where they are not plain words), numbers, quoted text, lists, and "
-        "`.notna()`, `.isna()`, `.isin([...])`, `.between(low, high)` of a column."
+        f"`cohort.include` is `{shown(query)}`, but {reason}. It may have comparisons (also `in` and `not in`), and, "
+        "or, not, arithmetic, column names (in backticks where they are not plain words), numbers, quoted text, lists, "
+        "and `.notna()`, `.isna()`, `.isin([...])`, `.between(low, high)` of a column."
     ) from None

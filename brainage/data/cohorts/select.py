@@ -11,7 +11,7 @@ import pandas as pd
 from brainage.config.schema import CohortConfig, ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
-from brainage.data.cohorts.query import columns_of_query
+from brainage.data.cohorts.query import columns_of_query, refuse_participants
 from brainage.data.cohorts.readers import CohortReader, reader_of
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import RESERVED_COLUMNS
@@ -47,10 +47,11 @@ def select_from(
     stores: Sequence[str],
     phenotypes: Choice | None = None,
     need_ages: bool = True,
+    is_new: bool = True,
 ) -> Selection:
     """Return the participants that a config selects, without those marked in the folders `stores`.
 
-    See `select_participants`.
+    See `select_participants`; the config of a run that has begun is not new.
     """
     return select_participants(
         reader_of(cohort, modality, need_ages=need_ages),
@@ -59,7 +60,15 @@ def select_from(
         withdrawn=withdrawn_from(cohort, stores),
         phenotypes=phenotypes,
         need_ages=need_ages,
+        is_new=is_new,
     )
+
+
+def check_query(cohort: CohortConfig, modality: ModalityConfig) -> None:
+    """Raise if the query of a config names participants, before the config is written; see `refuse_participants`."""
+    if cohort.include is not None:
+        table = reader_of(cohort, modality, need_ages=False).read_table(sorted(columns_of_query(cohort.include)))
+        refuse_participants(cohort.include, table)
 
 
 def withdrawn_from(cohort: CohortConfig, stores: Sequence[str]) -> Withdrawn:
@@ -76,13 +85,15 @@ def select_participants(
     withdrawn: Withdrawn | None = None,
     phenotypes: Choice | None = None,
     need_ages: bool = True,
+    is_new: bool = False,
 ) -> Selection:
     """Read a cohort's table, find the scans, and apply the query `include` and the lists of `withdrawn`.
 
     Of the columns that are not standard, only those in `include` and those that `phenotypes` chooses are read. With
-    `need_ages`, participants without an age are dropped, and a scan without an age is an error.
+    `need_ages`, participants without an age are dropped, and a scan without an age is an error. A query that `is_new`
+    must not name participants.
     """
-    table = _read(reader, include, phenotypes)
+    table = _read(reader, include, phenotypes, is_new=is_new)
     excluded = withdrawn.among(table["participant_id"]) if withdrawn else frozenset()
     # Not those of excluded participants, whose folders need not be readable.
     staying = [one for one in table["participant_id"] if one not in excluded]
@@ -117,7 +128,7 @@ def _warn_of_lost_zeros(reader: CohortReader, ids: Sequence[str], scans: Collect
         )
 
 
-def _read(reader: CohortReader, include: str | None, phenotypes: Choice | None) -> pd.DataFrame:
+def _read(reader: CohortReader, include: str | None, phenotypes: Choice | None, *, is_new: bool) -> pd.DataFrame:
     """Return the rows that a query selects, with the columns that it names and the chosen phenotypes."""
     columns = sorted(columns_of_query(include)) if include is not None else []
     if phenotypes is None:
@@ -128,4 +139,6 @@ def _read(reader: CohortReader, include: str | None, phenotypes: Choice | None) 
         table = reader.read_table([*columns, *(name for name in chosen if name not in STANDARD_COLUMNS)])
         phenotypes([*(name for name in STANDARD_COLUMNS if name in table), *known])  # raises if one is missing
     register(table["participant_id"])
+    if include is not None and is_new:
+        refuse_participants(include, table)
     return usable_rows(table, include=include, label=reader.label)
