@@ -24,6 +24,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from brainage.commands.startup import WITH_HYDRA
+from brainage.config.again import with_pluses
 from brainage.config.commands import COMMAND_SCHEMAS
 from brainage.config.hydra import parse, parse_as
 from brainage.config.overrides import quote_words
@@ -110,7 +111,7 @@ def test_every_command_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] == "train"])
 def test_every_training_command_composes_and_passes_its_schema(text: str, composed: Compose) -> None:
-    assert isinstance(parse(composed(*first_of_each(composable()[text][1:]))), Config)
+    assert isinstance(parse(composed(*with_pluses("train", first_of_each(composable()[text][1:])))), Config)
 
 
 @pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] != "train"])
@@ -118,7 +119,9 @@ def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
     name, *words = composable()[text]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        assert isinstance(parse_as(compose(name, words), COMMAND_SCHEMAS[name]), COMMAND_SCHEMAS[name])
+        assert isinstance(
+            parse_as(compose(name, with_pluses(name, words)), COMMAND_SCHEMAS[name]), COMMAND_SCHEMAS[name]
+        )
 
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES], ids=lambda page: str(page.relative_to(ROOT)))

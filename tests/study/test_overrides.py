@@ -49,6 +49,11 @@ def test_loggers_may_be_given(logger: str, tmp_path: Path) -> None:
     assert HydraConfig.instance().cfg is None  # composing leaves no global state
 
 
+def test_several_tables_are_one_value(tmp_path: Path) -> None:
+    words = checked_overrides(["cohort=ukb", "cohort.root=bulk", "cohort.phenotypes=[a.csv,b c.csv]"])
+    check_composes(study_steps("full", tmp_path, words)[:1])
+
+
 @pytest.mark.parametrize(
     ("label", "word", "fact"),
     [
