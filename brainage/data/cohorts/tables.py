@@ -6,7 +6,6 @@ import csv
 import difflib
 import gzip
 import io
-import itertools
 import re
 import zlib
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import IO, BinaryIO, cast
 import pandas as pd
 
 from brainage.data.cohorts.ids import ID_NAMES, bare_id
+from brainage.data.cohorts.lines import read_lines
 from brainage.errors import CohortError, MissingPathError, nearest
 from brainage.system.console import log, printable
 from brainage.system.files import open_file
@@ -60,9 +60,9 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     try:
         with _open_table(path, key) as (header, rows):
             positions = [_position(header, name, path) for name in names]
-            for line, fields in rows(len(header), max(positions, default=0)):
+            for line, found in rows(positions):
                 lines.append(line)
-                values.append([fields[position].strip() for position in positions])
+                values.append([value.strip() for value in found])
         if not lines:
             raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
         table = pd.DataFrame(values, columns=names, index=lines, dtype="str")
@@ -111,8 +111,8 @@ def row_list(lines: Iterable[object], limit: int = 5) -> str:
     return f"row{'s' if len(lines) > 1 else ''} {', '.join(str(line) for line in lines[:limit])}{more}"
 
 
-# Yields rows of a number of values, of which those up to a position are needed, each with the number of its first line.
-_Rows = Callable[[int, int], Iterator[tuple[int, list[str]]]]
+# Yields the values of each row at some positions, with the number of its first line.
+_Rows = Callable[[Sequence[int]], Iterator[tuple[int, list[str]]]]
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], _Rows]]:
             first = text.readline().removeprefix("\ufeff")
             delimiter = _delimiter(first, path)
             header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
-            yield header, lambda width, last: _rows(text, delimiter, width, last, path)
+            yield header, lambda positions: read_lines(text, delimiter, len(header), positions, path)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise CohortError(f"`{path}` is not a whole gzip file. Copy it again.") from None
     except csv.Error as error:
@@ -153,41 +153,6 @@ def _delimiter(header: str, path: Path) -> str:
     if re.fullmatch(r"[\w.-]+", header.strip().strip("\"'")):  # a list of ids is a table of one column
         return ","
     raise CohortError(f"The header of `{path}` has neither tabs nor commas. Separate the columns by one of them.")
-
-
-def _rows(text: Iterator[str], delimiter: str, width: int, last: int, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows that are not blank with the number of their first line; raise CohortError if one is not `width` wide.
-
-    Only lines with quotes are parsed by the csv module. Others are split up to position `last`, which is ten times as
-    fast where a table has thousands of columns.
-    """
-    number = 2
-    for line in text:
-        first, fields = number, [line]
-        number += 1
-        if '"' in line:
-            reader = csv.reader(itertools.chain([line], text), delimiter=delimiter, strict=True)
-            try:
-                fields = next(reader)
-            except csv.Error as error:
-                raise CohortError(
-                    f"Row {first} of `{path}` cannot be parsed: {error}. A quoted value must end with a quote before "
-                    "the next separator, and a quote inside one is doubled."
-                ) from None
-            number = first + reader.line_num  # a quoted value may contain line breaks
-            found, blank = len(fields), not any(fields)
-        else:
-            found, blank = line.count(delimiter) + 1, not line.strip(delimiter + "\r\n")
-            if found == width:
-                fields = line.rstrip("\r\n").split(delimiter, last + 1)
-        if blank:
-            continue
-        if found != width:
-            raise CohortError(
-                f"Row {first} of `{path}` has {found} values, but the header has {width} names. Every row must have "
-                "one value a column: look for a missing or an extra separator in that row."
-            )
-        yield first, fields
 
 
 def _check_encoding(table: pd.DataFrame, path: Path) -> None:
