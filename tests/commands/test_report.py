@@ -323,7 +323,7 @@ def test_report_refuses_mistakes_with_one_message(
         ((f"run={run}", "gap_correction=linaer"), r"`gap_correction` got 'linaer'.*Did you mean `linear`"),
         ((f"run={run}", "associations.rows=tests"), r"`associations.rows` got 'tests'"),
         ((f"run={run}", "report.points=some"), r"`report.points` got 'some'"),
-        ((f"run={run}", "report.n_resamples=3"), r"`report.n_resamples` must be 100 or more, but got 3"),
+        ((f"run={run}", "report.n_resamples=3"), r"`report.n_resamples` must be from 100 to 1000000, but got 3"),
     ]
     for words, message in cases:
         code, folder = invoke("report", *words)
