@@ -53,8 +53,7 @@ class Network:
                 _settings(config, mean_age),
                 job.folder.path,
                 loggers=loggers,
-                data_fingerprint=data.fingerprint,
-                earlier_data=self._prepared.earlier_data,
+                fingerprints=[data.fingerprint, *self._prepared.earlier_data],
                 on_epoch=lambda: job.folder.begin(job.config_text),
                 should_prune=should_prune if is_trial() else None,
             )

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 class Prepared:
     """Participants with their split, their batches, and the time to open or write the store.
 
-    `earlier_data` is the fingerprint in the checkpoint of a resumed run.
+    `earlier_data` is the fingerprint in the checkpoint of a resumed run, if it is another.
     """
 
     participants: Participants
     data: AgeDataModule
     seconds: float
-    earlier_data: str = ""
+    earlier_data: tuple[str, ...] = ()
 
 
 def prepare(
@@ -79,22 +79,23 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     )
 
 
-def _same_data(config: Config, folder: Path, participants: Participants) -> str:
-    """Return the fingerprint in a run's checkpoint, or nothing without one.
+def _same_data(config: Config, folder: Path, participants: Participants) -> tuple[str, ...]:
+    """Return the fingerprint in a run's checkpoint if it is not that of these participants.
 
     Raises a CheckpointError unless it was trained on the data of these participants and of those who withdrew since.
     """
     path = folder / "checkpoints" / "last.ckpt"
     if not path.exists():
-        return ""
+        return ()
     _, earlier = read_progress(path)
-    if earlier != participants.data_fingerprint():
-        if (known := trained_on(folder)) is None:
-            raise other_data(path)
-        if differing := differences(known, participants, withdrawn_from(config.cohort, [config.store.root])):
-            raise other_data(path, ", ".join(differing))
-        log.info("Participants withdrew since this run began: it is continued with the other %d", len(participants))
-    return earlier
+    if earlier == participants.data_fingerprint():
+        return ()
+    if (known := trained_on(folder)) is None:
+        raise other_data(path)
+    if differing := differences(known, participants, withdrawn_from(config.cohort, [config.store.root])):
+        raise other_data(path, ", ".join(differing))
+    log.info("Participants withdrew since this run began: it is continued with the other %d", len(participants))
+    return (earlier,)
 
 
 def _check_split(participants: Participants, objective: str) -> None:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,12 @@ class Checkpoints(Checkpoint):
     """
 
     def __init__(
-        self, folder: Path, data: str = "", on_epoch: Callable[[], object] = lambda: None, *, earlier_data: str = ""
+        self, folder: Path, fingerprints: Sequence[str] = ("",), on_epoch: Callable[[], object] = lambda: None
     ) -> None:
         self.best, self.last = folder / "best.ckpt", folder / "last.ckpt"
         self.progress = Progress()
         self.began = False
-        self._on_epoch, self._data, self._clock = on_epoch, data, 0.0
-        self._accepted = {data, earlier_data or data}
+        self._on_epoch, self._fingerprints, self._clock = on_epoch, fingerprints, 0.0
 
     def restore(self, network: nn.Module | None = None) -> bool:
         """Read the progress of an earlier process; return whether it finished an epoch. Raises a `CheckpointError`.
@@ -102,7 +101,7 @@ class Checkpoints(Checkpoint):
         if not self.last.exists():
             return False
         self.progress, data = read_progress(self.last, network)
-        if data not in self._accepted:
+        if data not in self._fingerprints:
             raise other_data(self.last)
         if self.progress.best_epoch == self.progress.epochs - 1:
             if not _is_of_epoch(self.best, self.progress.best_epoch, network):
@@ -139,7 +138,7 @@ class Checkpoints(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the progress."""
-        checkpoint[_KEY] = {**asdict(self.progress), "data": self._data}
+        checkpoint[_KEY] = {**asdict(self.progress), "data": self._fingerprints[0]}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep a training stopped that had been stopped."""

@@ -69,16 +69,15 @@ def fit(
     folder: Path,
     *,
     loggers: Sequence[Logger] = (),
-    data_fingerprint: str = "",
-    earlier_data: str = "",
+    fingerprints: Sequence[str] = ("",),
     on_epoch: Callable[[], object] = lambda: None,
     should_prune: ShouldPrune | None = None,
 ) -> Fit:
     """Train a network and keep the epoch with the lowest validation loss.
 
     `build` is called after torch's generator is seeded, `on_epoch` after each epoch's ``last.ckpt``. Training
-    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted. That
-    may have been trained on data with the fingerprint `earlier_data`, with participants who withdrew since.
+    continues from ``checkpoints/last.ckpt`` in the folder, if there is one, to the same bits as if uninterrupted.
+    `fingerprints` are that of the data, and others that this checkpoint may have, of before participants withdrew.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def fit(
         The validation loss was never finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints", data_fingerprint, on_epoch, earlier_data=earlier_data)
+    checkpoints = Checkpoints(folder / "checkpoints", fingerprints, on_epoch)
     pruning = None if should_prune is None else PruningCallback(should_prune)
     limit = TimeLimit(settings.trainer_arguments.get("max_time"))
     with _seeded(settings.seed), known_warnings():
