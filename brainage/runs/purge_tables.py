@@ -20,7 +20,7 @@ from brainage.runs.trained_on import FINGERPRINTS
 from brainage.system.files import open_file, write_whole
 
 # The files of a run, or of a multirun, that contain participant ids.
-TABLES = ("splits.csv", FINGERPRINTS, "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
+TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv")
 
 # Names of tables that are being written, or were when the process was killed.
 _UNFINISHED = re.compile(rf"\.({'|'.join(map(re.escape, TABLES))})\.(.*\.)?partial")
@@ -60,10 +60,26 @@ def purge_table(path: Path, ids: Collection[str]) -> list[str]:
     """
     with _purging(path):
         kept, gone = _without(path, ids)
+        if gone and path.name == "splits.csv":
+            _purge_fingerprints(path, ids)
         if gone:
             write_whole(path, partial(_write_as, path, kept))
         return gone
     return []
+
+
+def _purge_fingerprints(splits: Path, ids: Collection[str]) -> None:
+    """Rewrite the fingerprints beside a split, which have the order of its lines, without those of participants."""
+    path = splits.with_name(FINGERPRINTS)
+    if path.is_file():
+        with open_file(splits, "rb") as file:
+            leave = [participant in ids for _, participant in _participants(file)]
+        with open_file(path, "rb") as file:
+            lines = file.readlines()
+        # Of other lengths, they were purged by a process that was killed then.
+        if len(lines) == len(leave):
+            kept = b"".join(line for line, gone in zip(lines, leave, strict=True) if not gone)
+            write_whole(path, partial(_write_as, path, kept))
 
 
 def purge_unfinished_table(path: Path, ids: Collection[str]) -> list[str]:
@@ -115,12 +131,7 @@ def _without(path: Path, ids: Collection[str]) -> tuple[bytes, list[str]]:
     kept, gone = bytearray(), []
     try:
         with open_file(path, "rb") as file:
-            records = _records(file)
-            head, names = next(records, (b"", ["participant_id"]))
-            position = names.index("participant_id")
-            kept += head
-            for raw, fields in records:
-                participant = bare_id(fields[position].strip()) if position < len(fields) else ""
+            for raw, participant in _participants(file):
                 if participant in ids:
                     gone.append(participant)
                 else:
@@ -131,6 +142,16 @@ def _without(path: Path, ids: Collection[str]) -> tuple[bytes, list[str]]:
             "can be removed from it. Correct it, or remove it."
         ) from None
     return bytes(kept), gone
+
+
+def _participants(file: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
+    """Yield the records of a table, each with its participant; the first is the header, and has none."""
+    records = _records(file)
+    head, names = next(records, (b"", ["participant_id"]))
+    position = names.index("participant_id")
+    yield head, ""
+    for raw, fields in records:
+        yield raw, bare_id(fields[position].strip()) if position < len(fields) else ""
 
 
 def _records(file: Iterable[bytes]) -> Iterator[tuple[bytes, list[str]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,37 +22,38 @@ _SAME_AGE = 1e-6
 
 
 def fingerprints(participants: Participants) -> pd.DataFrame:
-    """Return ``participant_id, split, age, series``, the last two as CRC-32."""
-    table, checksums = participants.table, participants.store.checksums[participants.rows]
-    return table[["participant_id", "split"]].assign(
-        age=[f"{zlib.crc32(age.tobytes()):08x}" for age in participants.ages],
-        series=[f"{checksum:08x}" for checksum in checksums],
-    )
+    """Return ``age, series`` as CRC-32, in the order of ``splits.csv``; there are no ids."""
+    checksums = participants.store.checksums[participants.rows]
+    ages = [f"{zlib.crc32(age.tobytes()):08x}" for age in participants.ages]
+    return pd.DataFrame({"age": ages, "series": [f"{checksum:08x}" for checksum in checksums]})
 
 
 def trained_on(folder: Path) -> pd.DataFrame | None:
-    """Return the fingerprints of a run that finished an epoch; None without, or of an earlier version."""
-    return _read(folder / FINGERPRINTS, ("split", "age", "series"))
+    """Return ``participant_id, split, age, series`` of a run that finished an epoch; None without.
+
+    None is also returned for a run of an earlier version, and if the fingerprints are not those of the split.
+    """
+    split = trained_split(folder)
+    if split is None or not (folder / FINGERPRINTS).is_file():
+        return None
+    known = read_columns(folder / FINGERPRINTS, ("age", "series"), "resume").reset_index(drop=True)
+    return pd.concat([split.reset_index(), known], axis=1) if len(known) == len(split) else None
 
 
 def trained_split(folder: Path) -> pd.Series[str] | None:
     """Return the split of a run that finished an epoch, by id, without participants who were purged since."""
-    for name in (FINGERPRINTS, "splits.csv"):
-        if (known := _read(folder / name, ("split",))) is not None:
-            return known.set_index("participant_id")["split"]
-    return None
-
-
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
-    if not (path.is_file() and (path.parent / "checkpoints" / "last.ckpt").exists()):
+    path = folder / "splits.csv"
+    if not (path.is_file() and (folder / "checkpoints" / "last.ckpt").exists()):
         return None
-    table = read_columns(path, ("participant_id", *columns), "resume").reset_index(drop=True)
-    return table.assign(participant_id=participant_ids(table["participant_id"], f"`{path}`"))
+    table = read_columns(path, ("participant_id", "split"), "resume")
+    return table.assign(participant_id=participant_ids(table["participant_id"], f"`{path}`")).set_index(
+        "participant_id"
+    )["split"]
 
 
 def differences(known: pd.DataFrame, participants: Participants, withdrawn: Withdrawn) -> list[str]:
     """Return in words how participants differ from those of a run, besides those who withdrew."""
-    current = fingerprints(participants)
+    current = pd.concat([participants.table[["participant_id", "split"]], fingerprints(participants)], axis=1)
     both = known.merge(current, on="participant_id", suffixes=("", "_now"))
     gone = known["participant_id"][~known["participant_id"].isin(set(both["participant_id"]))]
     counts = {

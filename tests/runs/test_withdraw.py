@@ -317,6 +317,19 @@ def test_a_list_that_matches_nobody_is_an_error_unless_it_is_expected(tmp_path: 
     assert withdrawn_of(["outputs/store"], ["secret-p1", "secret-p2"]) == {"secret-p1"}
 
 
+def test_fingerprints_lose_the_lines_that_the_split_loses(tmp_path: Path) -> None:
+    splits, fingerprints = tmp_path / "splits.csv", tmp_path / "fingerprints.csv"
+    splits.write_text("participant_id,split\n7,train\n8,val\n9,test\n")
+    fingerprints.write_text("age,series\naa,bb\ncc,dd\nee,ff\n")
+    assert purge_tables.purge_table(splits, {"8"}) == ["8"]
+    assert splits.read_text() == "participant_id,split\n7,train\n9,test\n"
+    assert fingerprints.read_text() == "age,series\naa,bb\nee,ff\n"
+    # A process that was killed between the two is completed.
+    splits.write_text("participant_id,split\n7,train\n8,val\n9,test\n")
+    purge_tables.purge_table(splits, {"8"})
+    assert fingerprints.read_text() == "age,series\naa,bb\nee,ff\n"
+
+
 def test_no_command_uses_purged_participants_again(tmp_path: Path, command: Command) -> None:
     run = ("hydra.run.dir=outputs/first", "report.n_resamples=100")
     assert command("train.py", *FAST, *run).code == 0

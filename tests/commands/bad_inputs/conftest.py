@@ -125,7 +125,7 @@ def check_files(ended: Ended, folder: Path, before: dict[str, bytes]) -> None:
     assert not [path for path in folder.rglob("*") if "partial" in path.name or "writable" in path.name]
     assert not [name for name in new if name.endswith(("predictions.csv", "metrics.csv", ".ckpt", "marker"))]
     for name, data in new.items():
-        may_name_people = name.endswith(("splits.csv", "exclusions.csv", "fingerprints.csv", "index.txt"))
+        may_name_people = name.endswith(("splits.csv", "exclusions.csv", "index.txt"))
         assert may_name_people or not [person for person in IDS if person.encode() in data], name
     # Whatever folder a run began in has its summary, with just what was said.
     for name in new:
