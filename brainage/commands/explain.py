@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
+from brainage.config.groups.cohort import CohortConfig
 from brainage.config.hydra import parse_as
-from brainage.config.schema import CohortConfig, Config
+from brainage.config.schema import Config
 from brainage.data.cohorts.select import Selection, select_from
 from brainage.data.participants import Participants, participants_of, stored_participants
 from brainage.data.store.layout import Store, verify

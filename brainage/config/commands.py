@@ -9,8 +9,10 @@ from omegaconf import MISSING
 from pydantic import Field
 
 from brainage.config.again import given_again
+from brainage.config.groups.cohort import CohortConfig, own_cohort
+from brainage.config.groups.output import ROWS, OutputsConfig, ReportConfig
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
-from brainage.config.schema import GAP_CORRECTIONS, ROWS, CohortConfig, OutputsConfig, ReportConfig, own_cohort
+from brainage.config.schema import GAP_CORRECTIONS
 from brainage.errors import ConfigError
 
 DEFAULT_STORE = "outputs/store"

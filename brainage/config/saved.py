@@ -10,8 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from brainage.config.groups.modality import ModalityConfig
 from brainage.config.hydra import to_object
-from brainage.config.schema import SCHEMAS, Config, ModalityConfig
+from brainage.config.schema import SCHEMAS, Config
 from brainage.errors import ConfigError
 from brainage.system.reading import read_yaml, reason_of
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.config.schema import ModalityConfig
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 

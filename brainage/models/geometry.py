@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brainage.config.schema import Simple1DCNNConfig, Variable1DCNNConfig
+from brainage.config.groups.model import Simple1DCNNConfig, Variable1DCNNConfig
 from brainage.errors import ImpossibleArchitectureError
 
 SIMPLE_CHANNELS = (32, 64, 128, 256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from brainage.config.schema import Simple1DCNNConfig
+from brainage.config.groups.model import Simple1DCNNConfig
 from brainage.models import geometry
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from brainage.config.schema import Variable1DCNNConfig
+from brainage.config.groups.model import Variable1DCNNConfig
 from brainage.models import geometry
 
 

@@ -20,10 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from brainage.config.again import key_of
+from brainage.config.groups.cohort import refuse_ids, refuse_ids_in
 from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
-from brainage.config.schema import refuse_ids, refuse_ids_in
 from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
 from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reserve
 from brainage.runs.multirun_table import finish_multirun

@@ -12,9 +12,10 @@ from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from brainage.config.groups.cohort import refuse_ids_in
 from brainage.config.hydra import parse, register
 from brainage.config.overrides import quote_words
-from brainage.config.schema import Config, refuse_ids_in
+from brainage.config.schema import Config
 from brainage.errors import BrainageError, ConfigError, StudyError
 from brainage.models import geometry
 from brainage.study.plan import Step

@@ -10,7 +10,7 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from brainage.config.schema import refuse_ids_in
+from brainage.config.groups.cohort import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
 from brainage.sweep.processes import LOST, end_with_parent, is_worker
 from brainage.sweep.query import refuse_query_of

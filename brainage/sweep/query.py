@@ -10,8 +10,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from brainage.config.groups.cohort import own_cohort
+from brainage.config.groups.modality import ModalityConfig
 from brainage.config.hydra import to_object
-from brainage.config.schema import ModalityConfig, own_cohort
 from brainage.errors import BrainageError, NamedParticipantError
 
 

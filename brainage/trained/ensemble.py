@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from brainage.config.schema import CohortConfig, ModalityConfig
+from brainage.config.groups.cohort import CohortConfig
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Choice, Selection, select_from
 from brainage.data.participants import Participants, stored_participants
 from brainage.data.traits import traits_of

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainage import models
+from brainage.config.groups.modality import ModalityConfig
+from brainage.config.groups.model import ModelConfig
 from brainage.config.saved import typed_parts
-from brainage.config.schema import ModalityConfig, ModelConfig
 from brainage.data.batches import series_batches
 from brainage.data.participants import Participants
 from brainage.errors import BundleError, DivergedError, EvaluationError

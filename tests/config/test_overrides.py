@@ -10,8 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, QuotedString
 
 from brainage.config.commands import PredictCommandConfig
+from brainage.config.groups.split import FixedSplitConfig
 from brainage.config.overrides import as_overrides, quote_words
-from brainage.config.schema import FixedSplitConfig
 from brainage.runs.read import run_folders
 
 HOME = str(Path.home())

@@ -1,6 +1,6 @@
 import pytest
 
-from brainage.config.schema import Simple1DCNNConfig, Variable1DCNNConfig
+from brainage.config.groups.model import Simple1DCNNConfig, Variable1DCNNConfig
 from brainage.errors import ImpossibleArchitectureError
 from brainage.models import geometry
 

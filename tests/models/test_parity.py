@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainage.config.schema import Variable1DCNNConfig
+from brainage.config.groups.model import Variable1DCNNConfig
 from brainage.errors import ImpossibleArchitectureError
 from brainage.models import geometry
 from brainage.models.variable1dcnn import Variable1DCNN

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from brainage.config.schema import ModalityConfig
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Selection
 from brainage.data.participants import Participants
 from brainage.data.store.layout import Store

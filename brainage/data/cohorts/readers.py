@@ -9,14 +9,14 @@ from typing import Protocol
 import pandas as pd
 
 from brainage.config.code import own_class
-from brainage.config.schema import (
+from brainage.config.groups.cohort import (
     BidsCohortConfig,
     CohortConfig,
-    ModalityConfig,
     OwnCohortConfig,
     SimulatedCohortConfig,
     UkbCohortConfig,
 )
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_series import GENERATOR_VERSION

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.config.schema import CohortConfig, ModalityConfig
+from brainage.config.groups.cohort import CohortConfig
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
 from brainage.data.cohorts.query import columns_of_query, refuse_participants

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.config.schema import (
+from brainage.config.groups.split import (
     FixedSplitConfig,
     KFoldSplitConfig,
     LeaveSiteOutSplitConfig,

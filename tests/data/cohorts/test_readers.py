@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from brainage.config.schema import (
-    BidsCohortConfig,
-    CohortConfig,
-    ModalityConfig,
-    SimulatedCohortConfig,
-    UkbCohortConfig,
-)
+from brainage.config.groups.cohort import BidsCohortConfig, CohortConfig, SimulatedCohortConfig, UkbCohortConfig
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.readers import reader_of
 from brainage.data.cohorts.simulated import SimulatedCohort

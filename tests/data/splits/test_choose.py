@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainage.config.schema import (
+from brainage.config.groups.split import (
     FixedSplitConfig,
     KFoldSplitConfig,
     LeaveSiteOutSplitConfig,

@@ -1,0 +1,181 @@
+"""Schemas of cohorts: the participants, and where their files are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from omegaconf import MISSING
+from pydantic import Field
+
+from brainage.config.rules import (
+    PathText,
+    Seed,
+    checked,
+    paths,
+    require,
+)
+from brainage.errors import NamedParticipantError
+
+
+@checked("cohort")
+@dataclass
+class CohortConfig:
+    """The participants; what every cohort has in common.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    include : str or None
+        A pandas query over the table; only matching participants take part. Applied before the split is drawn.
+    exclude_ids : str or None
+        A file with one id a line: participants who withdrew consent. They leave the part that they were drawn into.
+    allow_unmatched_ids : bool
+        Whether `exclude_ids` may contain no participant of the cohort.
+    max_excluded_fraction : float
+        The run stops if more than this share of the participants with a file cannot be used.
+    """
+
+    name: str = MISSING
+    include: str | None = None
+    exclude_ids: PathText | None = None
+    allow_unmatched_ids: bool = False
+    max_excluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+    def __post_init__(self) -> None:
+        """Check the query."""
+        if self.include is not None:
+            refuse_ids(self.include)
+
+
+@checked("cohort")
+@dataclass
+class SimulatedCohortConfig(CohortConfig):
+    """Simulated participants, generated in memory.
+
+    Parameters
+    ----------
+    n_participants : int
+        How many; ids have six digits.
+    seed : int
+        Participant i depends on it and on i only.
+    signal : float
+        Scales what the series carry about age; 0 is a null cohort.
+    version : int
+        The generator's version. Another one generates other participants.
+    """
+
+    n_participants: Annotated[int, Field(ge=1, le=999_999)] = 1500
+    seed: Seed = 0
+    signal: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 is a null cohort, 1 the default.")] = 1.0
+    version: int = 1
+
+
+@checked("cohort")
+@dataclass
+class FilesCohortConfig(CohortConfig):
+    """A cohort in files, with a table or several."""
+
+    root: PathText = MISSING
+    phenotypes: Any = None  # OmegaConf has no unions of text and lists
+
+    def __post_init__(self) -> None:
+        """Check the tables."""
+        super().__post_init__()
+        _ = self.tables
+
+    @property
+    def tables(self) -> list[str]:
+        """The paths of the tables."""
+        return paths("cohort.phenotypes", self.phenotypes)
+
+
+@checked("cohort")
+@dataclass
+class UkbCohortConfig(FilesCohortConfig):
+    """UK Biobank bulk files and a table.
+
+    Parameters
+    ----------
+    root : str
+        Folder of ``<eid>_20227_<instance>_0.zip`` files, or of the same extracted.
+    phenotypes : str, list of str, or None
+        The table, comma or tab separated, in any of UK Biobank's three column styles, or several that are joined by
+        id; None is for prediction only, where ages may be unknown.
+    instance : int
+        2: first imaging visit; 3: repeat.
+    member : str
+        The series' path inside a zip or an extracted folder.
+    """
+
+    phenotypes: Any = MISSING
+    instance: int = 2
+    member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        visits = "2 (first imaging visit) or 3 (repeat visit)"
+        require(self.instance in (2, 3), "cohort.instance", visits, self.instance)
+        require("{dimension}" in self.member, "cohort.member", "a path that contains `{dimension}`", self.member)
+
+
+@checked("cohort")
+@dataclass
+class BidsCohortConfig(FilesCohortConfig):
+    """A BIDS-like tree.
+
+    Parameters
+    ----------
+    root : str
+        The folder.
+    phenotypes : str, list of str, or None
+        The table, or several that are joined by id; ``participants.tsv`` of the root by default.
+    pattern : str
+        Path of a participant's series below the root.
+    """
+
+    pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
+
+
+@checked("cohort")
+@dataclass
+class OwnCohortConfig(CohortConfig):
+    """A cohort of the user's own code: a reader with the cohort's name, and the arguments of its constructor."""
+
+    arguments: Any = None
+
+
+def own_cohort(cohort: Any) -> Any:
+    """Return a cohort without a schema as an `OwnCohortConfig`, and any other as it is."""
+    if not isinstance(cohort, dict):
+        return cohort
+    common = {key: value for key, value in cohort.items() if key in CohortConfig.__dataclass_fields__}
+    return OwnCohortConfig(**common, arguments={key: value for key, value in cohort.items() if key not in common})
+
+
+def refuse_ids(query: str) -> None:
+    """Raise if a query names participants: a config is copied into the run's folder and to loggers.
+
+    Raises
+    ------
+    NamedParticipantError
+        The message does not repeat the query.
+    """
+    if re.search(r"\b(participant_id|eid|family_id)\b", query, flags=re.IGNORECASE):
+        raise NamedParticipantError(
+            "`cohort.include` must not name participants or families, but compares participant_id, eid or family_id: a "
+            "config is copied into every run's folder, where no id belongs. List participants to exclude in a file, "
+            "one id a line, with cohort.exclude_ids=FILE."
+        )
+
+
+def refuse_ids_in(words: Iterable[str]) -> None:
+    """Raise if an override's query names participants, ``++cohort.include=`` and ``cohort={include: ...}`` too."""
+    for word in words:
+        key, _, value = word.lstrip("+~").partition("=")
+        if key.startswith("cohort") and ("include" in key or (key == "cohort" and "include" in value)):
+            refuse_ids(word)

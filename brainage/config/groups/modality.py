@@ -1,0 +1,71 @@
+"""Schema of modalities: which channels of which series, and how many time points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from omegaconf import MISSING
+from pydantic import Field
+
+from brainage.config.rules import (
+    checked,
+    choice,
+    require,
+)
+
+
+@checked("modality")
+@dataclass
+class ModalityConfig:
+    """Component time series of one dimensionality.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    dimension : int
+        Components in a participant's file.
+    components : {"good", "all"}
+        Which of them the network gets.
+    good_components : list of int
+        Numbers (from 1) of the components that are not artefacts.
+    n_channels : int
+        How many components the network gets; derived.
+    n_times : int
+        Time points used; longer series are cut, shorter ones excluded.
+    t_r : float
+        Repetition time, in seconds.
+    """
+
+    name: str = MISSING
+    dimension: Annotated[int, Field(ge=1, le=100_000)] = MISSING
+    components: Annotated[str, choice("good", "all")] = "good"
+    good_components: list[int] = MISSING
+    n_channels: int = MISSING
+    n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
+    t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
+
+    def __post_init__(self) -> None:
+        """Check the components."""
+        good = self.good_components
+        require(
+            len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
+            "modality.good_components",
+            f"rising component numbers from 1 to {self.dimension}",
+            good,
+        )
+        expected = len(self.channel_indices)
+        rule = f"{expected}, the number of {self.components} components"
+        require(
+            self.n_channels == expected,
+            "modality.n_channels",
+            rule,
+            self.n_channels,
+            "It is derived; leave it out.",
+        )
+
+    @property
+    def channel_indices(self) -> list[int]:
+        """Indices (from 0) of the components that the network gets, in order."""
+        return [c - 1 for c in self.good_components] if self.components == "good" else list(range(self.dimension))

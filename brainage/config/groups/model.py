@@ -1,0 +1,61 @@
+"""Schemas of networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from omegaconf import MISSING
+from pydantic import Field
+
+from brainage.config.rules import (
+    Count,
+    Dropout,
+    checked,
+    choice,
+)
+
+
+@checked("model")
+@dataclass
+class ModelConfig:
+    """What every model's config has besides the arguments of its constructor.
+
+    Parameters
+    ----------
+    name : str
+        The module of `brainage.models` that contains it, or the class or module of one's own code.
+    output_bias : {"mean_age", "zero"}
+        Initial value of the last bias: the mean age of the training participants, or 0 as published.
+    """
+
+    name: str = MISSING
+    output_bias: Annotated[str, choice("mean_age", "zero")] = "mean_age"
+
+
+@checked("model")
+@dataclass
+class Variable1DCNNConfig(ModelConfig):
+    """Arguments of `brainage.models.variable1dcnn.Variable1DCNN`, which describes them."""
+
+    in_channels: Count = MISSING
+    kernel_size: Count = 5
+    depth: Count = 4
+    start_out: Count = 32
+    stride: Count = 2
+    dilation: Count = 1
+    conv_dropout: Dropout = 0.0
+    final_dropout: Dropout = 0.0
+    double_conv: bool = False
+    batch_norm: bool = False
+    n_times: Count = 490
+    max_parameters: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
+
+
+@checked("model")
+@dataclass
+class Simple1DCNNConfig(ModelConfig):
+    """Arguments of `brainage.models.simple1dcnn.Simple1DCNN`."""
+
+    in_channels: Count = MISSING
+    n_times: Count = 490

@@ -1,0 +1,91 @@
+"""Schemas of splits into training, validation and test participants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from omegaconf import MISSING
+from pydantic import Field
+
+from brainage.config.rules import (
+    PathText,
+    Seed,
+    Share,
+    checked,
+    choice,
+    require,
+)
+
+
+@checked("split")
+@dataclass
+class SplitConfig:
+    """Training, validation and test participants."""
+
+    name: str = MISSING
+
+
+@checked("split")
+@dataclass
+class DrawnSplitConfig(SplitConfig):
+    """What drawn splits have in common.
+
+    Parameters
+    ----------
+    seed : int
+        Governs the draw, and nothing else does.
+    val_fraction : float
+        Share of the validation participants.
+    stratify : {None, "age"}
+        Draw within bins of age, so that the parts have the same ages.
+    """
+
+    seed: Seed = 43
+    val_fraction: Share = 0.1
+    stratify: Annotated[str | None, Field(description="Or leave it at null."), choice("age")] = None
+
+
+@checked("split")
+@dataclass
+class RandomSplitConfig(DrawnSplitConfig):
+    """Three parts, drawn at random; those who neither train nor validate are the test participants."""
+
+    train_fraction: Share = 0.8
+
+    def __post_init__(self) -> None:
+        """Check that a test set is left."""
+        both = self.train_fraction + self.val_fraction
+        require(both < 1, "split.train_fraction + split.val_fraction", "under 1, so that a test set is left", both)
+
+
+@checked("split")
+@dataclass
+class KFoldSplitConfig(DrawnSplitConfig):
+    """Fold number `fold` (from 0) of `n_folds` is the test set."""
+
+    fold: int = MISSING
+    n_folds: Annotated[int, Field(ge=2)] = 5
+
+    def __post_init__(self) -> None:
+        """Check the fold, and that training participants are left."""
+        require(0 <= self.fold < self.n_folds, "split.fold", f"from 0 to {self.n_folds - 1}", self.fold)
+        both = self.val_fraction + 1 / self.n_folds
+        rule = "under 1, so that training participants are left"
+        require(both < 1, "split.val_fraction + 1 / split.n_folds", rule, both)
+
+
+@checked("split")
+@dataclass
+class LeaveSiteOutSplitConfig(DrawnSplitConfig):
+    """One site, named as in the table, is the test set."""
+
+    site: str = MISSING
+
+
+@checked("split")
+@dataclass
+class FixedSplitConfig(SplitConfig):
+    """A split read from a table with the columns ``participant_id`` and ``split``."""
+
+    file: PathText = MISSING

@@ -1,0 +1,102 @@
+"""Schemas of how a network is trained: the arguments of a Lightning Trainer, and the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, make_dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from brainage.config.rules import (
+    Count,
+    checked,
+    is_number,
+    require,
+)
+
+
+@dataclass
+class TrainerRules:
+    """Arguments of a Lightning Trainer that a run checks itself."""
+
+    callbacks: list[Any] = field(default_factory=list)
+    max_epochs: int | None = 175
+    accumulate_grad_batches: Count = 1
+    check_val_every_n_epoch: Annotated[int | None, Field(ge=1)] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what would contradict what a run promises, rather than ignore it."""
+        for name in ("limit_train_batches", "limit_val_batches"):
+            value, why = getattr(self, name), "Without, there is no best epoch."
+            require(value is None or (is_number(value) and value > 0), f"trainer.{name}", "above 0", value, why)
+        epochs = self.max_epochs
+        require(epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs)
+        for name, allowed, why in _TRAINER_LIMITS:
+            value = getattr(self, name)
+            require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the values that are set, as keyword arguments for the Trainer."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+_TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
+    ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
+    ("strategy", ("auto",), "One run trains on one device, and a strategy distributes it over several."),
+    ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
+    ("fast_dev_run", (False, 0), "It leaves no checkpoint; use trainer.max_epochs=1 trainer.limit_train_batches=1."),
+    ("default_root_dir", (None,), "Results go to hydra.run.dir."),
+    ("barebones", (False,), "It switches off the checkpoints and metrics that a run leaves."),
+    ("overfit_batches", (0.0, 0), "It would replace the order of participants; use trainer.limit_train_batches."),
+    ("limit_test_batches", (None,), "Every participant is predicted."),
+    ("limit_predict_batches", (None,), "Every participant is predicted."),
+)
+
+# The other arguments of Lightning's Trainer, so that `trainer.<argument>=` needs no `+`; None leaves one to Lightning.
+# Not `logger`, which is a group.
+_PASSED_ON: tuple[tuple[Any, Any, str], ...] = (
+    (Any, "auto", "accelerator strategy"),
+    (Any, None, "precision max_time limit_train_batches limit_val_batches limit_test_batches limit_predict_batches"),
+    (Any, None, "val_check_interval profiler plugins"),
+    (Any, 1, "devices"),
+    (Any, False, "fast_dev_run"),
+    (Any, 0.0, "overfit_batches"),
+    (Any, True, "deterministic"),
+    (int, 1, "num_nodes"),
+    (int, -1, "max_steps"),
+    (int, 0, "reload_dataloaders_every_n_epochs"),
+    (int | None, None, "min_epochs min_steps log_every_n_steps"),
+    (int | None, 0, "num_sanity_val_steps"),
+    (bool, True, "inference_mode enable_autolog_hparams"),
+    (bool, False, "use_distributed_sampler detect_anomaly barebones sync_batchnorm"),
+    (bool | None, None, "enable_checkpointing enable_progress_bar benchmark"),
+    (bool | None, False, "enable_model_summary"),
+    (float | None, None, "gradient_clip_val"),
+    (str | None, None, "gradient_clip_algorithm default_root_dir model_registry"),
+)
+_TRAINER_FIELDS = [
+    (name, kind, field(default=default)) for kind, default, names in _PASSED_ON for name in names.split()
+]
+TrainerConfig: Any = checked("trainer")(make_dataclass("TrainerConfig", _TRAINER_FIELDS, bases=(TrainerRules,)))
+
+
+@checked("recipe")
+@dataclass
+class RecipeConfig:
+    """How a network is trained, besides its optimizer, scheduler and trainer, which a recipe sets too.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    circular_shift, cutmix
+        See `brainage.data.augmentation.Augmentation`.
+    weight_averaging
+        See `brainage.training.averaging`.
+    """
+
+    name: str = "none"
+    circular_shift: bool = False
+    cutmix: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 mixes nothing.")] = 0.0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1, description="0 averages nothing.")] = 0.0
