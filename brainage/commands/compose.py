@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import hydra
-import hydra._internal.hydra
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from brainage.config.again import with_pluses
 from brainage.config.code import check_code_files, load_code
-from brainage.config.folders import CheckedLoader, CheckedSource, check_job, foreign_folders
+from brainage.config.folders import check_job, checked_composing, foreign_folders
 from brainage.config.hydra import register
 from brainage.config.overrides import quote_words
 from brainage.errors import BrainageError, ConfigError
@@ -36,10 +33,6 @@ def run(name: str, words: Sequence[str]) -> int:
         say(error)
         return error.exit_code
     register()
-    # Hydra offers no other place to check what it reads, and what it composed before it acts on that.
-    Plugins.instance()  # registers Hydra's own sources
-    SourcesRegistry.instance().types["file"] = CheckedSource
-    vars(hydra._internal.hydra)["ConfigLoaderImpl"] = CheckedLoader
 
     def task(composed: DictConfig) -> Any:
         try:
@@ -54,6 +47,6 @@ def run(name: str, words: Sequence[str]) -> int:
 
     task.__module__ = f"brainage.commands.{name}"  # Hydra names the job after it
     sys.argv = [sys.argv[0], *words]  # Hydra reads no others
-    with exit_on_signals():
+    with exit_on_signals(), checked_composing():
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
     return 0

@@ -6,12 +6,16 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
@@ -84,6 +88,19 @@ class CheckedLoader(ConfigLoaderImpl):
             raise ConfigError(
                 f"`hydra.searchpath` must be given on the command line, but `{primary.path}` sets it. Remove it there."
             )
+
+
+@contextmanager
+def checked_composing() -> Iterator[None]:
+    """Check what Hydra reads, and what it composed before it acts on that; Hydra offers no other place to do so."""
+    Plugins.instance()  # registers Hydra's own sources
+    sources, names = SourcesRegistry.instance().types, vars(hydra._internal.hydra)
+    former = sources["file"], names["ConfigLoaderImpl"]
+    sources["file"], names["ConfigLoaderImpl"] = CheckedSource, CheckedLoader
+    try:
+        yield
+    finally:
+        sources["file"], names["ConfigLoaderImpl"] = former
 
 
 def foreign_folders(runtime: Any) -> list[str]:
