@@ -446,6 +446,11 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("`logger.a`", "CSVLogger", "code=pytorch_lightning"),
     ),
+    "the server of a logger": (
+        {"experiment/x": "defaults: [override /logger: wandb]\nlogger: {wandb: {settings: {base_url: 'http://a'}}}"},
+        (),
+        ("`logger.wandb.settings.base_url` must not be set",),
+    ),
     "a function of this project": (
         {"experiment/x": "optimizer: {_target_: brainage.config.instantiate.instance, key: a, value: {}}"},
         (),
@@ -562,6 +567,8 @@ def test_values_and_this_project_s_and_torch_s_classes_in_a_folder_of_configs_wo
     assert ended.code == 0, ended.text
     config = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
     assert (config["optimizer"]["_target_"], config["batch_size"]) == ("torch.optim.SGD", 8)
+    mine = ("--config-dir", "mine", "logger=wandb", "logger.wandb.settings.silent=false")
+    assert run_command(tmp_path, "train.py", *mine, "--cfg", "job").code == 0
 
 
 def test_a_folder_s_classes_are_loaded_with_code_on_the_command_line(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from brainage.config.again import key_of
 from brainage.config.allowed import is_allowed
 from brainage.config.code import load_code
 from brainage.config.overrides import leaves
@@ -151,6 +152,31 @@ def check_job(config: DictConfig, folders: Sequence[str]) -> None:
     """
     named = ((key.removeprefix("."), target) for key, target in _named(config, ""))
     _refuse((pair for pair in named if not pair[0].startswith("hydra.")), folders)
+    _check_loggers(config, folders)
+
+
+def _own_loggers() -> dict[str, Any]:
+    """Return the values of loggers, by key, in this project's configs and the user's own."""
+    values: dict[str, Any] = {}
+    for folder in (CONFIGS, OWN_CONFIGS):
+        for path in sorted((folder / "logger").glob("*.yaml")):
+            values |= leaves(read_yaml(path, follow=True) or {})
+        if (local := folder / "local" / "default.yaml").is_file():
+            values |= leaves((read_yaml(local, follow=True) or {}).get("logger") or {})
+    return values
+
+
+def _check_loggers(config: DictConfig, folders: Sequence[str]) -> None:
+    """Raise a `ConfigError` if a folder has settings of W&B: its server would get the user's key."""
+    typed = {key_of(word) for word in sys.argv[1:]}
+    own = _own_loggers()
+    loggers = OmegaConf.to_container(config.logger, resolve=False) if config.get("logger") else {}
+    for key, value in leaves(loggers).items():
+        if ".settings." in key and own.get(key) != value and f"logger.{key}" not in typed:
+            raise ConfigError(
+                f"`logger.{printable(key)[:100]}` must not be set by {_shown(folders)}, because it may send your key "
+                "to another server. Give it on the command line, or in ~/.config/brainage, if it is yours."
+            )
 
 
 def _named(node: Any, key: str, *, strict: bool = False) -> Iterator[tuple[str, str]]:
