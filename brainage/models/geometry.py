@@ -21,16 +21,18 @@ _COUNTED_DEPTH = 64
 class Stage:
     """A convolution or a pooling: `extent` is its receptive field and `step` its stride, in points.
 
-    `layer` counts from 1; `kind` is "convolution" or "pooling".
+    `layer` counts from 1; `kind` is "convolution", "pooling", or "average", which covers all points.
     """
 
     layer: int
     kind: str
-    extent: int
-    step: int
+    extent: int = 1
+    step: int = 1
 
     def output_length(self, length: int) -> int:
         """Return the output length for an input of `length` points; 0 if the input is too short."""
+        if self.kind == "average":
+            return min(length, 1)
         return (length - self.extent) // self.step + 1 if length >= self.extent else 0
 
 
@@ -40,13 +42,18 @@ def stages(architecture: Variable1DCNNConfig) -> Iterator[Stage]:
     for layer in range(1, architecture.depth + 1):
         for _ in range(1 + architecture.double_conv):
             yield Stage(layer, "convolution", extent, 1)
-        yield Stage(layer, "pooling", architecture.kernel_size, architecture.stride)
+        if architecture.readout == "global_average" and layer == architecture.depth:
+            yield Stage(layer, "average")
+        else:
+            yield Stage(layer, "pooling", architecture.kernel_size, architecture.stride)
 
 
 def channels(architecture: Variable1DCNNConfig) -> list[int]:
     """Return the output channels of each convolution of a `variable1dcnn`, in order."""
-    n_convolutions = architecture.depth * (1 + architecture.double_conv)
-    return [architecture.start_out * 2**i for i in range(n_convolutions)]
+    per_layer = 1 + architecture.double_conv
+    # Convolutions until the width doubles.
+    every = {"convolution": 1, "layer": per_layer, "none": architecture.depth * per_layer}[architecture.growth]
+    return [architecture.start_out * 2 ** (i // every) for i in range(architecture.depth * per_layer)]
 
 
 def encoder_parameters(architecture: Variable1DCNNConfig) -> int:

@@ -15,7 +15,8 @@ class Variable1DCNN(nn.Module):
 
     A layer is one convolution (two if `double_conv`), each followed by batch normalisation if `batch_norm`, ReLU, and
     channel dropout if `conv_dropout` > 0; then pooling over `kernel_size` points with stride `stride`: maximum pooling,
-    in the last layer average pooling. There is no padding. Infeasible architectures are refused before any allocation.
+    in the last layer average pooling, over all points if `readout` is "global_average". There is no padding. Infeasible
+    architectures are refused before any allocation.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Variable1DCNN(nn.Module):
     depth : int
         Number of layers.
     start_out : int
-        Output channels of the first convolution; each further convolution doubles them.
+        Output channels of the first convolution; `growth` says where they double.
     stride : int
         Stride of the poolings, in time points.
     dilation : int, default=1
@@ -43,6 +44,11 @@ class Variable1DCNN(nn.Module):
         Number of time points.
     max_parameters : int, default=5_000_000
         Largest number of encoder parameters.
+    growth : {"convolution", "layer", "none"}, default="convolution"
+        Output channels double with each convolution, with each layer, or not at all.
+    readout : {"flatten", "global_average"}, default="flatten"
+        The linear layer takes all time points that the last pooling leaves, or their average: then the network takes
+        series of other lengths too.
 
     Raises
     ------
@@ -67,6 +73,8 @@ class Variable1DCNN(nn.Module):
         batch_norm: bool = False,
         n_times: int = 490,
         max_parameters: int = 5_000_000,
+        growth: str = "convolution",
+        readout: str = "flatten",
     ) -> None:
         super().__init__()
         architecture = Variable1DCNNConfig(
@@ -83,6 +91,8 @@ class Variable1DCNN(nn.Module):
             batch_norm=batch_norm,
             n_times=n_times,
             max_parameters=max_parameters,
+            growth=growth,
+            readout=readout,
         )
         geometry.check_variable1dcnn(architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
@@ -117,9 +127,12 @@ def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
             if architecture.conv_dropout > 0:
                 yield nn.Dropout1d(architecture.conv_dropout)
             incoming = outgoing
-        last = layer == architecture.depth - 1
-        pooling = nn.AvgPool1d if last else nn.MaxPool1d
-        yield pooling(architecture.kernel_size, architecture.stride)
+        if layer < architecture.depth - 1:
+            yield nn.MaxPool1d(architecture.kernel_size, architecture.stride)
+        elif architecture.readout == "flatten":
+            yield nn.AvgPool1d(architecture.kernel_size, architecture.stride)
+        else:
+            yield nn.AdaptiveAvgPool1d(1)
 
 
 def _decoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:

@@ -24,6 +24,7 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("in_channels", "kernel_size", "depth", "start_out", "stride", "dilation", "n_times"), (int,)),
     **dict.fromkeys(("conv_dropout", "final_dropout"), (int, float)),
     **dict.fromkeys(("double_conv", "batch_norm"), (bool,)),
+    **dict.fromkeys(("growth", "readout"), (str,)),
 }
 _NEEDED = ("in_channels", "kernel_size", "depth", "start_out", "stride")
 

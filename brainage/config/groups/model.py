@@ -50,6 +50,8 @@ class Variable1DCNNConfig(ModelConfig):
     batch_norm: bool = False
     n_times: Count = 490
     max_parameters: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
+    growth: Annotated[str, choice("convolution", "layer", "none")] = "convolution"
+    readout: Annotated[str, choice("flatten", "global_average")] = "flatten"
 
 
 @checked("model")
