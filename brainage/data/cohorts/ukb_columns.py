@@ -15,32 +15,64 @@ _AGE, _AGE_AT_RECRUITMENT = 21003, 21022
 _FIELDS = {"sex": 31, "site": 54, "head_motion": 25741}
 _ALL_FIELDS = frozenset({_AGE, _AGE_AT_RECRUITMENT, *_FIELDS.values()})
 
+# Field, instance and array of a column; None where its name has none.
+_Place = tuple[int | None, ...]
+
 
 @dataclass(frozen=True)
 class _Style:
-    """How an export names its columns."""
+    """How an export names its columns: `column` is shown in messages; `pattern` has the groups field, instance, array.
+
+    A title stands for a field where an export has titles instead of numbers.
+    """
 
     eid: str
     column: str
     pattern: str
 
     def name(self, field: int, instance: int) -> str:
-        return self.column.format(field=field, instance=instance)
+        return self.column.format(field=field, instance=instance, title=_TITLES.get(field, field))
 
-    def names_of(self, fields: Collection[int], header: Collection[str]) -> list[str]:
-        """Return the columns of these fields, at any instance."""
-        matches = (re.fullmatch(self.pattern, name) for name in header)
-        return [match[0] for match in matches if match and int(match[1]) in fields]
+    def columns(self, header: Collection[str]) -> dict[str, _Place]:
+        """Return the columns of `_ALL_FIELDS`, at any instance."""
+        matches = {name: re.fullmatch(self.pattern, name) for name in header}
+        places = {name: _place(match) for name, match in matches.items() if match}
+        return {name: place for name, place in places.items() if place[0] in _ALL_FIELDS}
 
 
-_RAP_SUFFIX = r"p(\d+)(?:_i\d+)?(?:_a\d+)?"
+# Titles of the fields on the Research Analysis Platform.
+_TITLES = {
+    31: "Sex",
+    54: "UK Biobank assessment centre",
+    _AGE: "Age when attended assessment centre",
+    _AGE_AT_RECRUITMENT: "Age at recruitment",
+    25741: "Mean rfMRI head motion, averaged across space and time points",
+}
+_RAP_SUFFIX = r"p(?P<field>\d+)(?:_i(?P<instance>\d+))?(?:_a(?P<array>\d+))?"
+_TITLE = "|".join(re.escape(title) for title in _TITLES.values())
 _STYLES = (
-    _Style("eid", "{field}-{instance}.0", r"(\d+)-\d+\.\d+"),
-    _Style("f.eid", "f.{field}.{instance}.0", r"f\.(\d+)\.\d+\.\d+"),
+    _Style("eid", "{field}-{instance}.0", r"(?P<field>\d+)-(?P<instance>\d+)\.(?P<array>\d+)"),
+    _Style("f.eid", "f.{field}.{instance}.0", r"f\.(?P<field>\d+)\.(?P<instance>\d+)\.(?P<array>\d+)"),
     _Style("eid", "p{field}_i{instance}", _RAP_SUFFIX),
     # `dx extract_dataset` puts the entity's name before each column.
     _Style("participant.eid", "participant.p{field}_i{instance}", rf"participant\.{_RAP_SUFFIX}"),
+    _Style(
+        "Participant ID",
+        "{title} | Instance {instance}",
+        rf"(?P<field>{_TITLE})(?: \| Instance (?P<instance>\d+))?(?: \| Array (?P<array>\d+))?",
+    ),
+    # Names that are valid in R and SQL.
+    _Style("eid", "x{field}_{instance}_0", r"[xX](?P<field>\d+)[._](?P<instance>\d+)[._](?P<array>\d+)"),
+    _Style("n_eid", "n_{field}_{instance}_0", r"[ns]_(?P<field>\d+)_(?P<instance>\d+)_(?P<array>\d+)"),  # Stata
+    # ukbtools puts the title before the field.
+    _Style("eid", "..._f{field}_{instance}_0", r"\w+_f(?P<field>\d+)_(?P<instance>\d+)_(?P<array>\d+)"),
 )
+
+
+def _place(match: re.Match[str]) -> _Place:
+    numbers = {title: field for field, title in _TITLES.items()}
+    values = (match[name] for name in ("field", "instance", "array"))
+    return tuple(numbers.get(text) or int(text) if text else None for text in values)
 
 
 @dataclass(frozen=True)
@@ -55,7 +87,7 @@ class UkbHeader:
     def sources(self) -> dict[str, str]:
         """Return the table's own name of each standard column that it has; raise CohortError without eid or age."""
         style = self._style
-        age = style.name(_AGE, self.instance)
+        age = self._column(_AGE, self.instance) or style.name(_AGE, self.instance)
         if style.eid not in self.names:
             raise CohortError(
                 f"{self.label} has no column `{style.eid}`, which must contain the participants' ids, next to `{age}`. "
@@ -66,27 +98,39 @@ class UkbHeader:
         sources = {"participant_id": style.eid, **({"age": age} if age in self.names else {})}
         for standard, field in _FIELDS.items():
             # Sex has no instance on the Research Analysis Platform, and only instance 0 elsewhere.
-            spelled = style.name(field, 0 if standard == "sex" else self.instance)
-            names = (spelled.removesuffix("_i0"), spelled, standard)
-            sources.update((standard, name) for name in reversed(names) if name in self.names)
+            instance = 0 if standard == "sex" else self.instance
+            name = self._column(field, None) or self._column(field, instance) or standard
+            if name in self.names:
+                sources[standard] = name
         if "family_id" in self.names:
             sources["family_id"] = "family_id"
         return sources
 
     def phenotypes(self) -> list[str]:
         """Return all columns but ids, and age, sex, centre and head motion at any visit."""
-        reserved = {*self.sources().values(), *STANDARD_COLUMNS, *self._style.names_of(_ALL_FIELDS, self.names)}
+        reserved = {*self.sources().values(), *STANDARD_COLUMNS, *self._places}
         return unique_names(self.names, reserved, self.label)
+
+    def _column(self, field: int, instance: int | None) -> str | None:
+        """Return the first column of a field at an instance; None without."""
+        wanted = ((field, instance, None), (field, instance, 0))
+        return next((name for name, place in self._places.items() if place in wanted), None)
+
+    @cached_property
+    def _places(self) -> dict[str, _Place]:
+        return self._style.columns(self.names)
 
     @cached_property
     def _style(self) -> _Style:
-        found = {style: names[0] for style in _STYLES if (names := style.names_of(_ALL_FIELDS, self.names))}
+        found = {style: next(iter(columns)) for style in _STYLES if (columns := style.columns(self.names))}
+        if len(found) > 1:  # a user's own `Sex` beside an export's fields is no title of it
+            found = {style: name for style, name in found.items() if style.eid in self.names} or found
         if len(found) == 1:
             return next(iter(found))
         by_id = [style for style in _STYLES if style.eid in self.names]
         if not found and by_id and not self.need_ages:
             return by_id[0]
-        age = ", ".join(f"`{style.name(_AGE, self.instance)}`" for style in _STYLES[:3])
+        age = ", ".join(f"`{style.name(_AGE, self.instance)}`" for style in _STYLES)
         if found:
             raise CohortError(
                 f"{self.label} mixes column styles: {', '.join(f'`{name}`' for name in found.values())}. All columns "
@@ -94,13 +138,13 @@ class UkbHeader:
             )
         raise CohortError(
             f"{self.label} has none of the columns {age}, the age at imaging visit {self.instance} in UK Biobank's "
-            f"three column styles. The first line must contain the column names (got {len(self.names)} of them). "
+            f"column styles. The first line must contain the column names (got {len(self.names)} of them). "
             "Export field 21003 at this instance, with the fields' numbers as column names."
         )
 
     def _no_age(self, age: str) -> str:
         message = f"{self.label} has no column `{age}`, the age at imaging visit {self.instance}."
-        others = self._style.names_of({_AGE, _AGE_AT_RECRUITMENT}, self.names)
+        others = [name for name, place in self._places.items() if place[0] in (_AGE, _AGE_AT_RECRUITMENT)]
         if others:
             message += (
                 f" It has {', '.join(f'`{name}`' for name in others[:5])}, but age at recruitment (21022) or at "

@@ -1,6 +1,7 @@
 import gzip
 import math
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -38,6 +39,24 @@ eid,p31,p21003_i0,p21003_i2,p54_i2,p25741_i2,p2050_i2,true_gap
 PREFIXED = RAP.replace("eid,", "participant.eid,", 1).replace("p31,", "participant.p31_i0,", 1)
 for _name in ("p21003_i0", "p21003_i2", "p54_i2", "p25741_i2", "p2050_i2"):
     PREFIXED = PREFIXED.replace(f",{_name}", f",participant.{_name}", 1)
+
+
+TITLES = RAP.replace(
+    "eid,p31,p21003_i0,p21003_i2,p54_i2,p25741_i2,",
+    "Participant ID,Sex,Age when attended assessment centre | Instance 0,"
+    "Age when attended assessment centre | Instance 2,UK Biobank assessment centre | Instance 2,"
+    '"Mean rfMRI head motion, averaged across space and time points | Instance 2",',
+)
+UKBTOOLS = RAP.replace(
+    "p31,p21003_i0,p21003_i2,p54_i2,p25741_i2,p2050_i2",
+    "sex_f31_0_0,age_when_attended_assessment_centre_f21003_0_0,age_when_attended_assessment_centre_f21003_2_0,"
+    "uk_biobank_assessment_centre_f54_2_0,mean_rfmri_head_motion_f25741_2_0,frequency_of_mood_f2050_2_0",
+)
+
+
+def renamed(prefix: str, between: str = "_") -> str:
+    """Return the table with columns such as `x31_0_0`."""
+    return re.sub(r'"(\d+)-(\d)\.0"', rf'"{prefix}\1{between}\2{between}0"', DASH)
 
 
 def cohort(folder: Path, table: str | bytes = DASH, *, instance: int = 2, name: str = "t.csv") -> UkbCohort:
@@ -80,6 +99,11 @@ def refuse_ids(error: BaseException) -> None:
         pytest.param(RAP, "p2050_i2", id="rap"),
         pytest.param(RAP.replace("p31", "p31_i0"), "p2050_i2", id="rap, sex with an instance"),
         pytest.param(PREFIXED, "participant.p2050_i2", id="rap, prefixed"),
+        pytest.param(TITLES, "p2050_i2", id="rap, titles"),
+        pytest.param(UKBTOOLS, "frequency_of_mood_f2050_2_0", id="ukbtools"),
+        pytest.param(renamed("x"), "x2050_2_0", id="prefix x"),
+        pytest.param(renamed("X", "."), "X2050.2.0", id="read by R"),
+        pytest.param(renamed("n_").replace("eid", "n_eid", 1), "n_2050_2_0", id="Stata"),
     ],
 )
 def test_every_style_gives_the_same_table(tmp_path: Path, table: str | bytes, field: str) -> None:
@@ -96,6 +120,12 @@ def test_every_style_gives_the_same_table(tmp_path: Path, table: str | bytes, fi
     assert found.astype(object).fillna("?").to_numpy().tolist() == [
         ["?" if value is missing else value for value in row] for row in expected
     ]
+
+
+def test_a_column_of_ones_own_is_no_title_of_a_field(tmp_path: Path) -> None:
+    found = cohort(tmp_path, "eid,31-0.0,21003-2.0,Sex\n1000011,1,60,x\n")
+    assert found.read_table()["sex"].tolist() == [1.0]
+    assert found.phenotype_names() == ["Sex"]
 
 
 def test_only_requested_columns_are_read(tmp_path: Path) -> None:
