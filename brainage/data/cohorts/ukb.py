@@ -37,7 +37,9 @@ class UkbCohort:
     ----------
     root : Path
         Folder of ``<eid>_20227_<instance>_0.zip`` files or folders of that name (at instance 2 also ``<eid>``),
-        directly or in two-digit folders as on the Research Analysis Platform.
+        directly or in two-digit folders as on the Research Analysis Platform; or of folders
+        ``sub-<eid>/ses-<instance>/``, with or without ``20227_<instance>_0/`` below; or ``<instance><eid>``, where the
+        table has no participant of that number.
     phenotypes : tuple of Path
         The table, comma or tab separated, gzipped or not, in any of the column styles, or several that are joined by
         id. Without one, where ages are not needed, every participant with a scan is read.
@@ -112,27 +114,40 @@ class UkbCohort:
 
     def _ids_of_scans(self) -> set[str]:
         """Return the ids of all zips and folders of this visit; a folder named by an eid alone is visit 2."""
-        names = [entry.name for entry in self._entries(frozenset())]
-        matches = ((self._name_pattern.fullmatch(name), name) for name in names)
-        bare = self.instance == 2
+        owners = (self._owner(entry.name, frozenset()) for entry in self._entries(frozenset()))
         return {
-            match[1] if match else name for match, name in matches if match or (bare and re.fullmatch(r"\d{5,}", name))
+            participant
+            for participant, kind, _ in owners
+            if participant and (kind != _BARE_FOLDER or re.fullmatch(r"\d{5,}", participant))
         }
 
     def _places(self, ids: frozenset[str]) -> dict[str, list[tuple[int, Path]]]:
         """Return the possible places of each participant's scan, as (kind, path), from one pass over the folder."""
         places: dict[str, list[tuple[int, Path]]] = {}
         for entry in self._entries(ids):
-            match = self._name_pattern.fullmatch(entry.name)
-            participant = match[1] if match else entry.name
-            # The name of a bare folder does not contain the visit; it is assumed to be the first.
-            if participant not in ids or (match is None and self.instance != 2):
-                continue
-            zipped = match is not None and match[2] is not None
-            if is_kind(entry.is_file if zipped else entry.is_dir):
-                kind = _ZIP if zipped else _BARE_FOLDER if match is None else _FOLDER
-                places.setdefault(participant, []).append((kind, Path(entry.path)))
+            participant, kind, below = self._owner(entry.name, ids)
+            if participant in ids and is_kind(entry.is_file if kind == _ZIP else entry.is_dir):
+                paths = (Path(entry.path, folder) for folder in below)
+                places.setdefault(participant, []).extend((kind, path) for path in paths)
         return places
+
+    def _owner(self, name: str, ids: frozenset[str]) -> tuple[str, int, tuple[str, ...]]:
+        """Return the participant that a zip or folder may be of, its kind, and the folders in it to look into."""
+        visit = self.instance
+        if match := self._name_pattern.fullmatch(name):
+            return match[1], _ZIP if match[2] else _FOLDER, ("",)
+        if name.startswith("sub-"):
+            return name.removeprefix("sub-"), _FOLDER, (f"ses-{visit}", f"ses-{visit}/20227_{visit}_0")
+        prefixed = name[:1] == str(visit) and name[1:] in ids and name not in ids | self._ids_of_table
+        if prefixed:
+            return name[1:], _BARE_FOLDER, ("",)
+        # The name of a bare folder does not contain the visit; it is assumed to be the first.
+        return name if visit == 2 else "", _BARE_FOLDER, ("",)
+
+    @cached_property
+    def _ids_of_table(self) -> frozenset[str]:
+        """The ids of all participants, also of those who are not asked for."""
+        return frozenset(self.read_table()["participant_id"]) if self.phenotypes else frozenset()
 
     def _entries(self, ids: frozenset[str]) -> Iterator[os.DirEntry[str]]:
         """List the folder and its two-digit folders, and nothing else: 40,000 scans take one listing."""

@@ -226,6 +226,9 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
         pytest.param("1000011/rfMRI_25.dr/dr_stage1.txt", 2, id="eid, no upper level"),
         pytest.param("10/1000011_20227_2_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="folder in a shard"),
         pytest.param("1000011_20227_3_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 3, id="folder of the repeat"),
+        pytest.param("sub-1000011/ses-2/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="session"),
+        pytest.param("sub-1000011/ses-3/20227_3_0/fMRI/rfMRI_25.dr/dr_stage1.txt", 3, id="field in a session"),
+        pytest.param("21000011/fMRI/rfMRI_25.dr/dr_stage1.txt", 2, id="visit before the eid"),
     ],
 )
 def test_an_extracted_scan_is_found(tmp_path: Path, place: str, instance: int) -> None:
@@ -233,6 +236,12 @@ def test_an_extracted_scan_is_found(tmp_path: Path, place: str, instance: int) -
     path = put_file(reader.root / place)
     assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, reader.root)}
     assert reader.find_scans(IDS, 100) == {}
+
+
+def test_the_visit_before_an_eid_is_no_other_participant(tmp_path: Path) -> None:
+    reader = cohort(tmp_path, "eid,21003-2.0\n1000011,60\n21000011,61\n")
+    put_file(reader.root / "21000011/fMRI/rfMRI_25.dr/dr_stage1.txt")
+    assert reader.find_scans(["1000011"], 25) == {}  # the other one was not asked for
 
 
 @pytest.mark.parametrize("folder", ["", "10/"], ids=["root", "shard"])
