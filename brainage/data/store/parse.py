@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import io
 import math
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.data.cells import kind_of
+from brainage.data.cells import MISSING, kind_of
 from brainage.errors import SeriesError
 
 FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One scan as its file has it.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows, n_columns)
+        float64; NaN where the file has no number.
+    column_names, row_names : tuple of str or None
+        The names that stand in the file.
+    """
+
+    values: FloatArray
+    column_names: tuple[str, ...] | None = None
+    row_names: tuple[str, ...] | None = None
+
 
 # Numbers of one participant; 4,800 time points of 1,000 parcels take half of it as text.
 MAX_BYTES = 256 * 2**20
@@ -31,34 +51,78 @@ def read_bounded(stream: BinaryIO) -> bytes:
     return b"".join(chunks)
 
 
-def parse_text(data: bytes, delimiter: str | None = None) -> FloatArray:
-    """Parse numbers, one line a time point, into float64 of shape (n_times, n_components), or raise SeriesError.
+def parse_text(data: bytes, delimiter: str | None = None) -> Recording:
+    """Parse a table of numbers, or raise SeriesError; None as delimiter splits at any white space.
 
-    With a delimiter, a first line of names or of column numbers, from 0 or 1, is a header. None splits at any white
-    space.
+    Lines that begin with ``#`` are comments, of which the last before the numbers may name the columns, as AFNI writes
+    it. A first line of names or, with a delimiter, of column numbers from 0 or 1, is a header; a first column of text,
+    or one without a name in the header, names the rows. Empty cells and words such as ``n/a`` are NaN.
     """
     try:
-        text = data.decode("ascii")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SeriesError("not a text file", f"bytes that are not ASCII in line {line}") from None
-    if not text.strip():
-        raise SeriesError("empty file")
+        raise SeriesError("not a text file", f"bytes that are not UTF-8 in line {line}") from None
     lines = text.split("\n")
-    n_header = 0
-    if delimiter is not None and _is_header(lines[0], delimiter):
-        n_header = 1
-        if not any(line.strip() for line in lines[1:]):
+    start, names = _header(lines, delimiter)
+    if names is None:
+        with suppress(ValueError):
+            # numpy reads a list of lines slightly faster than a stream.
+            return Recording(np.loadtxt(lines[start:], ndmin=2, comments=None, delimiter=delimiter))
+    return _parse_table(lines, start, names, delimiter)
+
+
+def _header(lines: list[str], delimiter: str | None) -> tuple[int, list[str] | None]:
+    """Return the index of the first line of numbers, and the columns' names if there are any."""
+    start, comment = 0, None
+    while start < len(lines) and (not lines[start].strip() or lines[start].startswith("#")):
+        comment = lines[start] if lines[start].strip() else comment
+        start += 1
+    if start == len(lines):
+        raise SeriesError("empty file", "" if comment is None else "only comments")
+    if _is_header(lines[start], delimiter):
+        if not any(line.strip() for line in lines[start + 1 :]):
             raise SeriesError("empty file", "only a header line")
+        names = [name.strip().strip('"') for name in lines[start].split(delimiter)]
+        return start + 1, names if _names(names) else None
+    named = [name.strip().removeprefix("#").strip() for name in comment.split(delimiter)] if comment else []
+    return start, named if _names(named) and len(named) == len(lines[start].split(delimiter)) else None
+
+
+def _parse_table(lines: list[str], start: int, names: list[str] | None, delimiter: str | None) -> Recording:
+    """Parse what has names, missing values or comments, by pandas."""
+    import pandas as pd  # here, because worker processes import this module and seldom need it
+
+    numbered = [(n, line) for n, line in enumerate(lines, start=1) if n > start and line.strip() and line[0] != "#"]
+    width = _width(numbered, delimiter)
+    first = numbered[0][1].split(delimiter)
+    labelled = width > 1 and not _is_value(first[0]) and _is_value(first[1])
+    if names is not None and len(names) not in ((width, width - 1) if labelled or names[0] else (width,)):
+        raise SeriesError("lines of different length", f"{len(names)} names, {width} values in line {numbered[0][0]}")
+    labelled = labelled or (names is not None and (not names[0] or len(names) < width))
     try:
-        # numpy reads a list of lines slightly faster than a stream.
-        return np.loadtxt(lines[n_header:], ndmin=2, comments=None, delimiter=delimiter)
+        table = pd.read_csv(
+            io.StringIO("\n".join(line for _, line in numbered)),
+            sep=delimiter or r"\s+",
+            header=None,
+            dtype={column: str if labelled and column == 0 else np.float64 for column in range(width)},
+            na_values=[*MISSING],
+        )
     except ValueError:
-        raise _fault(lines[n_header:], delimiter, n_header) from None
+        raise _fault(numbered, delimiter, labelled) from None
+    rows = tuple(table.iloc[:, 0].astype(str)) if labelled else None
+    values = table.iloc[:, int(labelled) :].to_numpy(np.float64)
+    return Recording(values, _names((names or [])[-values.shape[1] :]), rows)
 
 
-def parse_npy(data: bytes) -> FloatArray:
-    """Return the array of an ``.npy`` file as float64, or raise SeriesError; its header is checked against its size."""
+def _names(names: list[str]) -> tuple[str, ...] | None:
+    """Return names; None where there are none, or only numbers from 0 or 1."""
+    counted = [str(number) for number in range(len(names) + 1)]
+    return None if names in (counted[:-1], counted[1:]) else tuple(names)
+
+
+def parse_npy(data: bytes) -> Recording:
+    """Return the array of an ``.npy`` file, or raise SeriesError; its header is checked against its size."""
     file = io.BytesIO(data)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(file)
@@ -74,17 +138,24 @@ def parse_npy(data: bytes) -> FloatArray:
         claimed = f"{shape[0]} x {shape[1]} values of {dtype.itemsize} bytes"
         raise SeriesError("unreadable file", f"its header has {claimed}, but {found} bytes follow")
     array = np.frombuffer(data, dtype, n_values, file.tell()).reshape(shape, order="F" if in_columns else "C")
-    return array.astype(np.float64)
+    return Recording(array.astype(np.float64))
 
 
-def _is_header(line: str, delimiter: str) -> bool:
-    """Return whether a line has column numbers, as pandas writes them, or names: no field is empty or a number."""
+def _is_header(line: str, delimiter: str | None) -> bool:
+    """Return whether a line has column numbers, as pandas writes them, or names; that of an index may be empty."""
     fields = [field.strip() for field in line.split(delimiter)]
     bare = [field.strip('"') for field in fields]
-    numbers = [str(number) for number in range(len(fields) + 1)]
-    if len(fields) > 1 and bare in (numbers[:-1], numbers[1:]):
+    bare = bare[1:] if not bare[0] else bare
+    numbers = [str(number) for number in range(len(bare) + 1)]
+    if delimiter is not None and len(bare) > 1 and bare in (numbers[:-1], numbers[1:]):
         return True
-    return not any(_is_number(field) or not field for field in fields)
+    return bool(bare) and not any(_is_value(field) for field in bare)
+
+
+def _is_value(field: str) -> bool:
+    """Return whether a field is a number or stands for a missing one."""
+    field = field.strip().strip('"')
+    return _is_number(field) or not field or field.casefold() in MISSING
 
 
 def _is_number(field: str) -> bool:
@@ -95,18 +166,24 @@ def _is_number(field: str) -> bool:
     return "_" not in field  # Python reads 4_5 as 45
 
 
-def _fault(lines: list[str], delimiter: str | None, n_header: int) -> SeriesError:
-    """Return what is wrong in the first line that cannot be read."""
+def _width(numbered: list[tuple[int, str]], delimiter: str | None) -> int:
+    """Return how many fields each line has; raise SeriesError if they differ."""
     width = None
-    for number, line in enumerate(lines, start=n_header + 1):
-        if not line.strip():
-            continue
-        fields = [field.strip() for field in line.split(delimiter)]
-        width = width or len(fields)
-        if len(fields) != width:
-            return SeriesError("lines of different length", f"{len(fields)} values in line {number}, {width} before")
-        for column, field in enumerate(fields, start=1):
-            if not _is_number(field):
+    for number, line in numbered:
+        found = len(line.split()) if delimiter is None else line.count(delimiter) + 1
+        width = width or found
+        if found != width:
+            raise SeriesError("lines of different length", f"{found} values in line {number}, {width} before")
+    if width is None:
+        raise SeriesError("empty file")
+    return width
+
+
+def _fault(numbered: list[tuple[int, str]], delimiter: str | None, labelled: bool) -> SeriesError:
+    """Return what is wrong in the first line that cannot be read."""
+    for number, line in numbered:
+        for column, field in enumerate(line.split(delimiter), start=1):
+            if not (_is_value(field) or (labelled and column == 1)):
                 return SeriesError(
                     "not a number where a number belongs", f"{kind_of(field)} in line {number}, column {column}"
                 )

@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.data.store.parse import FloatArray, parse_npy, parse_text, read_bounded
+from brainage.data.store.parse import FloatArray, Recording, parse_npy, parse_text, read_bounded
 from brainage.errors import SeriesError
 
 
@@ -28,8 +28,8 @@ class UnreadableNowError(SeriesError):
 class Scan(Protocol):
     """One participant's scan. It must be picklable, so that worker processes can read it."""
 
-    def read(self) -> FloatArray:
-        """Return the raw series, an array of shape (n_times, n_components).
+    def read(self) -> Recording | FloatArray:
+        """Return the raw series: what its file has, or an array of shape (n_times, n_components).
 
         An OSError excludes the participant from this run only, any other error for as long as the file is the same.
         SeriesError gives the reason.
@@ -72,7 +72,7 @@ class FileScan:
     root: Path
 
     @errors_of_files()
-    def read(self) -> FloatArray:
+    def read(self) -> Recording:
         """Return the raw series; see Scan."""
         with self.path.open("rb") as file:
             gzipped = self.path.suffix == ".gz"
@@ -107,7 +107,7 @@ class ZipScan:
     alternatives: tuple[str, ...] = ()
 
     @errors_of_files()
-    def read(self) -> FloatArray:
+    def read(self) -> Recording:
         """Return the raw series; see Scan."""
         with zipfile.ZipFile(self.path) as archive:
             members = set(archive.namelist())
@@ -128,14 +128,20 @@ def read_checked(scan: Scan, n_components: int, n_times: int) -> NDArray[np.floa
         return checked_series(scan.read(), n_components, n_times)
 
 
-def checked_series(raw: FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
+def checked_series(raw: Recording | FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
     """Check raw series, one row a time point, and z-score each component over the first `n_times` time points.
 
     Returns float32 of shape (n_components, n_times), or raises SeriesError.
     """
+    if isinstance(raw, Recording):
+        if raw.row_names is not None and not all(name.isdigit() for name in raw.row_names):
+            raise SeriesError("names in the first column", "a row must be a time point")
+        raw = raw.values
     found_times, found_components = raw.shape
     if found_components != n_components:
-        raise SeriesError("wrong number of columns", f"{found_components}, expected {n_components}")
+        transposed = found_times == n_components and found_components >= n_times
+        hint = f"; {found_times} rows, {found_components} columns: are channels in rows?" if transposed else ""
+        raise SeriesError("wrong number of columns", f"{found_components}, expected {n_components}{hint}")
     if found_times < n_times:
         raise SeriesError("too few time points", f"{found_times}, expected at least {n_times}")
     if not (finite := np.isfinite(raw)).all():
