@@ -17,10 +17,9 @@ from brainage.data.cohorts.folders import file_names, look_into
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.tables import check_columns, unique_names
+from brainage.data.store.formats import EXTENSIONS
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import ConfigError, MissingPathError
-
-_EXTENSIONS = (".tsv", ".csv", ".csv.gz", ".npy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +34,8 @@ class BidsCohort:
         The table, tab or comma separated, or several that are joined by id. By default ``participants.tsv`` in the
         root.
     pattern : str
-        Path of a participant's series below the root. If that file does not exist, one of the same name that ends in
-        ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy`` is used.
+        Path of a participant's series below the root. If that file does not exist, one of the same name in another of
+        `brainage.data.store.formats.EXTENSIONS` is used.
     need_ages : bool, default=True
         Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
         file is then read.
@@ -93,7 +92,7 @@ class BidsCohort:
         listed = look_into(self.root, (base.parent for base in bases.values()), file_names)
         scans: dict[str, Scan] = {}
         for participant, base in bases.items():
-            for extension in dict.fromkeys((own, *_EXTENSIONS)):
+            for extension in dict.fromkeys((own, *EXTENSIONS)):
                 if base.name + extension in listed.get(base.parent, ()):
                     scans[participant] = FileScan(base.with_name(base.name + extension), self.root)
                     break

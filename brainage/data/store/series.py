@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.data.store.parse import FloatArray, Recording, parse_npy, parse_text, read_bounded
+from brainage.data.store.formats import delimiter_of, read_file
+from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded
 from brainage.errors import SeriesError
 
 
@@ -63,35 +63,26 @@ def errors_of_files() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class FileScan:
-    """A ``.txt`` (separated by white space), ``.tsv``, ``.csv``, ``.csv.gz`` or ``.npy`` file, one row a time point.
+    """A file in one of `brainage.data.store.formats`.
 
-    The stamp contains the path relative to the cohort's folder `root`, so a cohort that is moved keeps its store.
+    The stamp contains the path relative to the cohort's folder `root`, so a cohort that is moved keeps its store. `key`
+    is the variable of a MATLAB file.
     """
 
     path: Path
     root: Path
+    key: str | None = None
 
     @errors_of_files()
     def read(self) -> Recording:
         """Return the raw series; see Scan."""
-        with self.path.open("rb") as file:
-            gzipped = self.path.suffix == ".gz"
-            data = read_bounded(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file)
-        if self.path.suffix == ".npy":
-            return parse_npy(data)
-        return parse_text(data, self._delimiter)
+        return read_file(self.path, self.key)
 
     def stamp(self) -> tuple[str | int | float, ...]:
         """Return path, size and modification time; see Scan."""
         # Stores without this word may have a header of column numbers as the first time point.
-        rules = () if self._delimiter is None else ("numeric header",)
-        return (*_file_stamp(self.path, self.root), *rules)
-
-    @property
-    def _delimiter(self) -> str | None:
-        if ".csv" in self.path.suffixes:
-            return ","
-        return "\t" if self.path.suffix == ".tsv" else None
+        rules = () if delimiter_of(self.path) is None else ("numeric header",)
+        return (*_file_stamp(self.path, self.root), *rules, *([self.key] if self.key else []))
 
 
 @dataclass(frozen=True)
