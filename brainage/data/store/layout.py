@@ -31,6 +31,10 @@ FORMAT = 2
 # Bytes of an index: those of ten million participants.
 _INDEX = 2**29
 
+# Increase it when more files can be read: the participants excluded for these reasons are then read again.
+RULES = 2
+_READABLE_NOW = frozenset({"not a number where a number belongs", "not a text file"})
+
 # A participant's id followed by the `stamp` of their scan, sorted by id.
 Stamps = Sequence[Sequence[Any]]
 
@@ -131,8 +135,11 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         series = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
     excluded = {participant: (kind, detail) for participant, kind, detail in index["excluded"]}
     checksums = np.array(index["checksums"], dtype=np.uint32)
-    unread = tuple(index.get("unread", ()))  # not in stores of version 0.1
-    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, unread)
+    unread = list(index.get("unread", ()))  # not in stores of version 0.1
+    if index.get("rules") != RULES:
+        again = [participant for participant, (kind, _) in excluded.items() if kind in _READABLE_NOW]
+        unread += [participant for participant in again if excluded.pop(participant)]
+    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, tuple(unread))
 
 
 def list_stores(root: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from brainage.data.store.ingest import Result, Rows
-from brainage.data.store.layout import FORMAT, Stamps, Store, unfinished_folder
+from brainage.data.store.layout import FORMAT, RULES, Stamps, Store, unfinished_folder
 from brainage.data.store.locking import locked, writing
 from brainage.data.store.series import UnreadableNowError
 from brainage.errors import SeriesError, StoreError
@@ -128,6 +128,7 @@ def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) 
     status = rows.path.stat()
     index = {
         "format": FORMAT,
+        "rules": RULES,
         "participant_ids": [participant for participant, _ in kept.values()],
         "checksums": [checksum for _, checksum in kept.values()],
         "excluded": excluded,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from brainage.data.store import open as opening
 from brainage.data.store.purge import purge_store
-from tests.data.store.scans import FakeScan, flip_a_byte, make
+from brainage.data.store.series import FileScan
+from tests.data.store.scans import N_TIMES, FakeScan, flip_a_byte, make
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +123,26 @@ def test_a_file_without_size_and_time_is_asked_for_again_and_then_excluded(
         assert store.excluded == {"b": ("cannot be read now", "Permission denied")}
         LostScan.failures = 0
         assert make(tmp_path, scans).participant_ids == ("a", "b")
+
+
+def test_who_was_excluded_by_a_rule_that_no_longer_holds_is_read_again(tmp_path: Path) -> None:
+    text = tmp_path / "files" / "b.txt"
+    text.parent.mkdir()
+    text.write_text("one two three\n" + "1 2 4\n3 1 2\n" * N_TIMES)
+    scans = {"a": FakeScan(1), "b": FileScan(text, text.parent), "d": FakeScan(-1)}
+    new = make(tmp_path / "new", scans)  # type: ignore[arg-type]
+    # As the version before wrote it.
+    old = make(tmp_path / "old" / "others", {"a": FakeScan(1), "d": FakeScan(-1)})
+    content = index(old.folder)
+    content.pop("rules")
+    content["excluded"] = [["b", "not a number where a number belongs", "text in line 1"], *content["excluded"]]  # type: ignore[misc]
+    content["stamps"] = index(new.folder)["stamps"]
+    body = json.dumps(content).encode()
+    (old.folder / "index.txt").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    old.folder.rename(tmp_path / "old" / new.fingerprint)
+
+    again = make(tmp_path / "old", scans)  # type: ignore[arg-type]
+    assert again.participant_ids == new.participant_ids == ("a", "b")
+    np.testing.assert_array_equal(again.series, new.series)
+    assert set(again.excluded) == {"d"}
+    assert index(again.folder)["rules"] == index(new.folder)["rules"]
