@@ -19,6 +19,7 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
     from brainage.commands.simulate import main as write_files
     from brainage.data.cohorts.bids import BidsCohort
     from brainage.data.store.open import open_store
+    from brainage.data.store.reading import Reading
 
     tree = folder / "tree100"
     words = ["--layout", "bids", "--out", str(tree), "--participants", str(N_PARTICIPANTS)]
@@ -36,7 +37,7 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
         root = folder / "ingested"
         shutil.rmtree(root, ignore_errors=True)
         started = time.perf_counter()
-        open_store(root, cohort.find_scans(ids, 100), n_components=100, n_times=490)
+        open_store(root, cohort.find_scans(ids, 100), Reading(100, 490))
         ratios.append((time.perf_counter() - started) / (alone / n_cores))
     shutil.rmtree(root)
     note = f"time of single-core loadtxt for the same files, divided by {n_cores} cores"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
+from brainage.data.store.reading import Reading
 
 if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
@@ -100,6 +101,5 @@ def stored_participants(
     A store that does not exist is written, or is a StoreError without `write`. See `participants_of`.
     """
     open_or_find = open_store if write else find_store
-    shape = {"n_components": modality.dimension, "n_times": modality.n_times}
-    store = open_or_find(Path(root), selection.scans, **shape)
+    store = open_or_find(Path(root), selection.scans, Reading(modality.dimension, modality.n_times))
     return participants_of(selection.table, store, modality.channel_indices, split)

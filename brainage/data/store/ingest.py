@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import Scan, read_checked
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log
@@ -48,13 +49,13 @@ class Rows:
         return zlib.crc32(data)
 
 
-def read_all(scans: Mapping[str, Scan], rows: Rows) -> Generator[Result, None, None]:
+def read_all(scans: Mapping[str, Scan], rows: Rows, reading: Reading) -> Generator[Result, None, None]:
     """Read every scan, write its series to the row of its position among the sorted ids, and yield each result.
 
     The row of an excluded scan stays empty. Raises StoreError if a worker process is killed.
     """
     ids = sorted(scans)
-    read, sorted_scans = partial(_read_one, rows), [scans[participant] for participant in ids]
+    read, sorted_scans = partial(_read_one, rows, reading), [scans[participant] for participant in ids]
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pool = None if n_cores == 1 or len(ids) < _MIN_SCANS_FOR_WORKERS else _pool(n_cores)
     if pool is None:
@@ -101,9 +102,9 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _read_one(rows: Rows, row: int, scan: Scan) -> int | SeriesError:
+def _read_one(rows: Rows, reading: Reading, row: int, scan: Scan) -> int | SeriesError:
     try:
-        series = read_checked(scan, *rows.shape)
+        series = read_checked(scan, reading)
     except SeriesError as error:
         return error
     return rows.write(row, series)

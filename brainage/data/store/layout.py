@@ -58,6 +58,8 @@ class Store:
     unread : tuple of str
         Participants whose files the system could not read when the store was written; they are read again when it is
         opened.
+    channels : tuple of str or None
+        Names of the channels; None if the files have none.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Store:
     series: NDArray[np.float32]
     checksums: NDArray[np.uint32]
     unread: tuple[str, ...] = field(default=(), repr=False)
+    channels: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -82,9 +85,9 @@ class DamagedStoreError(StoreError):
     """The content of a store is not what was written."""
 
 
-def fingerprint_of_stamps(stamps: Stamps, *, n_components: int, n_times: int) -> str:
-    """Return the name of the store of scans with these stamps, 16 hexadecimal characters."""
-    content = json.dumps([FORMAT, n_components, n_times, stamps], separators=(",", ":"))
+def fingerprint_of_stamps(stamps: Stamps, settings: Sequence[Any]) -> str:
+    """Return the name of the store of scans with these stamps and settings of `Reading`, 16 hexadecimal characters."""
+    content = json.dumps([FORMAT, *settings, stamps], separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -135,11 +138,12 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         series = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
     excluded = {participant: (kind, detail) for participant, kind, detail in index["excluded"]}
     checksums = np.array(index["checksums"], dtype=np.uint32)
+    channels = tuple(index["channels"]) if index.get("channels") else None
     unread = list(index.get("unread", ()))  # not in stores of version 0.1
     if index.get("rules") != RULES:
         again = [participant for participant, (kind, _) in excluded.items() if kind in _READABLE_NOW]
         unread += [participant for participant in again if excluded.pop(participant)]
-    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, tuple(unread))
+    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, tuple(unread), channels)
 
 
 def list_stores(root: Path) -> list[Path]:

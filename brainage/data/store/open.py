@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 from brainage.data.store.ingest import Result, read_all
 from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerprint_of_stamps, load_store, verify
 from brainage.data.store.locking import locked
-from brainage.data.store.series import Scan, UnreadableNowError, read_checked
+from brainage.data.store.parse import Recording
+from brainage.data.store.reading import Reading, common_names
+from brainage.data.store.series import FileScan, Scan, UnreadableNowError, read_checked
 from brainage.data.store.write import rows_of, write_store
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log, track
@@ -22,23 +24,25 @@ from brainage.system.console import log, track
 # A file that changes while it is read leads to another store; give up after so many attempts.
 _ATTEMPTS = 3
 
+# Files whose names of channels are compared before all are read.
+_N_COMPARED = 9
+
 # Seconds before what the system could not read is read again.
 PAUSE = 1.0
 
 
-def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
+def open_store(root: Path, scans: Mapping[str, Scan], reading: Reading) -> Store:
     """Open the store of one scan a participant id, below `root`; write it first if it does not exist or is damaged.
 
-    Series longer than `n_times` are cropped. A file that the system cannot read, not even a second time, excludes its
-    participant from what is returned and is read again at the next opening. Nothing unfinished is left behind after a
-    StoreError.
+    Longer series are cropped. A file that the system cannot read, not even a second time, excludes its participant from
+    what is returned and is read again at the next opening. Nothing unfinished is left behind after a StoreError.
     """
     for _ in range(_ATTEMPTS):
         stamped = _stamped(scans)
-        folder = root / stamped.fingerprint(n_components, n_times)
-        store = _load_or_write(folder, stamped, (n_components, n_times))
+        folder = root / stamped.fingerprint(reading)
+        store = _load_or_write(folder, stamped, reading)
         if store is not None and store.unread:
-            store = _read_again(store, stamped)
+            store = _read_again(store, stamped, reading)
         if store is not None:
             return store
         log.warning("A participant's file changed while it was read; all files are read again.")
@@ -48,9 +52,9 @@ def open_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_ti
     )
 
 
-def find_store(root: Path, scans: Mapping[str, Scan], *, n_components: int, n_times: int) -> Store:
+def find_store(root: Path, scans: Mapping[str, Scan], reading: Reading) -> Store:
     """Open the store of these scans; unlike `open_store`, raise StoreError if it does not exist."""
-    folder = root / _stamped(scans).fingerprint(n_components, n_times)
+    folder = root / _stamped(scans).fingerprint(reading)
     try:
         return load_store(folder)
     except FileNotFoundError:
@@ -66,8 +70,8 @@ class _Stamped:
     scans: dict[str, Scan]
     stamps: Stamps
 
-    def fingerprint(self, n_components: int, n_times: int) -> str:
-        return fingerprint_of_stamps(self.stamps, n_components=n_components, n_times=n_times)
+    def fingerprint(self, reading: Reading) -> str:
+        return fingerprint_of_stamps(self.stamps, reading.settings())
 
     def is_current(self) -> bool:
         return _stamped(self.scans).stamps == self.stamps
@@ -107,7 +111,7 @@ def _stamped(scans: Mapping[str, Scan]) -> _Stamped:
     return _Stamped(found, stamps)
 
 
-def _load_or_write(folder: Path, stamped: _Stamped, shape: tuple[int, int]) -> Store | None:
+def _load_or_write(folder: Path, stamped: _Stamped, reading: Reading) -> Store | None:
     """Return the store, or None if a scan changed while the store was written."""
     try:
         return load_store(folder)
@@ -120,30 +124,43 @@ def _load_or_write(folder: Path, stamped: _Stamped, shape: tuple[int, int]) -> S
             return load_store(folder)  # another process may have written it in the meantime
         except (FileNotFoundError, DamagedStoreError):
             log.info("Reading %d participants' series once, into %s", len(stamped.scans), folder)
+            reading = replace(reading, names=_common_names(stamped.scans, reading))
+            rows = rows_of(folder, len(stamped.stamps), reading)
             # Closed at once, so that workers stop reading after a failure.
-            with closing(read_all(stamped.scans, rows_of(folder, len(stamped.stamps), *shape))) as read:
+            with closing(read_all(stamped.scans, rows, reading)) as read:
                 results = track(read, len(stamped.scans), "Participants read")
-                written = write_store(folder, stamped.stamps, results, shape, stamped.is_current)
+                written = write_store(folder, stamped.stamps, results, reading, stamped.is_current)
             return load_store(folder) if written else None
 
 
-def _read_again(store: Store, stamped: _Stamped) -> Store | None:
+def _common_names(scans: Mapping[str, Scan], reading: Reading) -> tuple[str, ...] | None:
+    """Return the names of channels that most of the first readable files have."""
+    recordings: list[Recording] = []
+    for scan in (scan for scan in scans.values() if isinstance(scan, FileScan)):
+        with suppress(SeriesError):
+            recordings.append(scan.read())
+        if len(recordings) == _N_COMPARED:
+            break
+    return common_names(recordings, reading.rows_are_channels)
+
+
+def _read_again(store: Store, stamped: _Stamped, reading: Reading) -> Store | None:
     """Read the files again that the system could not read; return the store with those that it can read now.
 
     Participants whose files still cannot be read are among its exclusions, though not on disk. None is as in
     `_load_or_write`.
     """
-    shape = store.series.shape[1], store.series.shape[2]
+    reading = replace(reading, names=store.channels)
     time.sleep(PAUSE)
-    errors = {participant: _error_of(stamped.scans[participant], shape) for participant in store.unread}
+    errors = {participant: _error_of(stamped.scans[participant], reading) for participant in store.unread}
     if not all(isinstance(error, UnreadableNowError) for error in errors.values()):
         with locked(store.folder):
             try:
                 store = load_store(store.folder)  # another process may have completed it in the meantime
             except (FileNotFoundError, DamagedStoreError):
                 return None
-            results = _completed(store, stamped.scans, shape)
-            if store.unread and not write_store(store.folder, stamped.stamps, results, shape, stamped.is_current):
+            results = _completed(store, stamped.scans, reading)
+            if store.unread and not write_store(store.folder, stamped.stamps, results, reading, stamped.is_current):
                 return None
             store = load_store(store.folder)
     still = {participant: errors.get(participant) or UnreadableNowError() for participant in store.unread}
@@ -151,15 +168,15 @@ def _read_again(store: Store, stamped: _Stamped) -> Store | None:
     return replace(store, excluded={**store.excluded, **reasons})
 
 
-def _error_of(scan: Scan, shape: tuple[int, int]) -> SeriesError | None:
+def _error_of(scan: Scan, reading: Reading) -> SeriesError | None:
     try:
-        read_checked(scan, *shape)
+        read_checked(scan, reading)
     except SeriesError as error:
         return error
     return None
 
 
-def _completed(store: Store, scans: Mapping[str, Scan], shape: tuple[int, int]) -> Iterator[Result]:
+def _completed(store: Store, scans: Mapping[str, Scan], reading: Reading) -> Iterator[Result]:
     """Yield the rows of a store, which stay mapped while its folder is replaced, and what was not read before."""
 
     def stored() -> Iterator[Result]:
@@ -170,7 +187,7 @@ def _completed(store: Store, scans: Mapping[str, Scan], shape: tuple[int, int]) 
     def read() -> Iterator[Result]:
         for participant in store.unread:
             try:
-                yield participant, read_checked(scans[participant], *shape)
+                yield participant, read_checked(scans[participant], reading)
             except SeriesError as error:
                 yield participant, error
 

@@ -110,7 +110,7 @@ def _parse_table(lines: list[str], start: int, names: list[str] | None, delimite
         )
     except ValueError:
         raise _fault(numbered, delimiter, labelled) from None
-    rows = tuple(table.iloc[:, 0].astype(str)) if labelled else None
+    rows = _names(table.iloc[:, 0].astype(str).tolist()) if labelled else None
     values = table.iloc[:, int(labelled) :].to_numpy(np.float64)
     return Recording(values, _names((names or [])[-values.shape[1] :]), rows)
 
@@ -155,10 +155,11 @@ def _is_header(line: str, delimiter: str | None) -> bool:
 def _is_value(field: str) -> bool:
     """Return whether a field is a number or stands for a missing one."""
     field = field.strip().strip('"')
-    return _is_number(field) or not field or field.casefold() in MISSING
+    return is_number(field) or not field or field.casefold() in MISSING
 
 
-def _is_number(field: str) -> bool:
+def is_number(field: str) -> bool:
+    """Return whether text is one number."""
     try:
         float(field)
     except ValueError:

@@ -20,6 +20,7 @@ from brainage.data.store.layout import (
     unfinished_folder,
 )
 from brainage.data.store.locking import locked
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import UnreadableNowError
 from brainage.data.store.write import remove_store, write_store
 from brainage.errors import SeriesError, StoreError
@@ -73,14 +74,15 @@ def _replace(store: Store, index: Mapping[str, Any], gone: Collection[str]) -> N
     A store with fewer participants is locked after one with more, so two purges cannot block each other.
     """
     stamps = [stamp for stamp in index["stamps"] if stamp[0] not in gone]
-    n_components, n_times = index["shape"][1:]
+    # Not in stores of version 0.1.
+    reading = Reading.of(index.get("settings", index["shape"][1:]), store.channels)
     if stamps:
-        folder = store.folder.with_name(fingerprint_of_stamps(stamps, n_components=n_components, n_times=n_times))
+        folder = store.folder.with_name(fingerprint_of_stamps(stamps, reading.settings()))
         with locked(folder):
             try:
                 load_store(folder)
             except (FileNotFoundError, DamagedStoreError):
-                write_store(folder, stamps, _kept(store, gone), (n_components, n_times), former=store.folder)
+                write_store(folder, stamps, _kept(store, gone), reading, former=store.folder)
     remove_store(store.folder)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from brainage.data.store.formats import delimiter_of, read_file
 from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded
+from brainage.data.store.reading import Reading
 from brainage.errors import SeriesError
 
 
@@ -113,32 +114,22 @@ class ZipScan:
         return (*_file_stamp(self.path, self.root), self.member, *self.alternatives)
 
 
-def read_checked(scan: Scan, n_components: int, n_times: int) -> NDArray[np.float32]:
+def read_checked(scan: Scan, reading: Reading) -> NDArray[np.float32]:
     """Read a scan; see `checked_series`. Whatever is wrong with its file is raised as SeriesError."""
     with errors_of_files():
-        return checked_series(scan.read(), n_components, n_times)
+        return checked_series(scan.read(), reading)
 
 
-def checked_series(raw: Recording | FloatArray, n_components: int, n_times: int) -> NDArray[np.float32]:
-    """Check raw series, one row a time point, and z-score each component over the first `n_times` time points.
+def checked_series(raw: Recording | FloatArray, reading: Reading) -> NDArray[np.float32]:
+    """Check raw series and z-score each channel over the first `reading.n_times` time points.
 
-    Returns float32 of shape (n_components, n_times), or raises SeriesError.
+    Returns float32 of shape (n_channels, n_times), or raises SeriesError.
     """
-    if isinstance(raw, Recording):
-        if raw.row_names is not None and not all(name.isdigit() for name in raw.row_names):
-            raise SeriesError("names in the first column", "a row must be a time point")
-        raw = raw.values
-    found_times, found_components = raw.shape
-    if found_components != n_components:
-        transposed = found_times == n_components and found_components >= n_times
-        hint = f"; {found_times} rows, {found_components} columns: are channels in rows?" if transposed else ""
-        raise SeriesError("wrong number of columns", f"{found_components}, expected {n_components}{hint}")
-    if found_times < n_times:
-        raise SeriesError("too few time points", f"{found_times}, expected at least {n_times}")
+    raw = reading.series(raw)
     if not (finite := np.isfinite(raw)).all():
         time, component = np.argwhere(~finite)[0]
         raise SeriesError("NaN or infinity", f"{raw[time, component]} at time point {time + 1}, column {component + 1}")
-    series = np.ascontiguousarray(raw[:n_times].T, dtype=np.float64)
+    series = np.ascontiguousarray(raw[: reading.n_times].T, dtype=np.float64)
     # Scaled first, because the square of a very large or small number overflows or underflows.
     series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     series -= series.mean(axis=1, keepdims=True)

@@ -23,6 +23,7 @@ import numpy as np
 from brainage.data.store.ingest import Result, Rows
 from brainage.data.store.layout import FORMAT, RULES, Stamps, Store, unfinished_folder
 from brainage.data.store.locking import locked, writing
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import UnreadableNowError
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
@@ -49,17 +50,21 @@ def remove_store(folder: Path) -> None:
             shutil.rmtree(unfinished)
 
 
-def rows_of(folder: Path, n_rows: int, n_components: int, n_times: int) -> Rows:
+def rows_of(folder: Path, n_rows: int, reading: Reading) -> Rows:
     """Return the rows of a store that is being written, for `n_rows` participants before exclusions."""
-    shape = (n_components, n_times)
-    return Rows(unfinished_folder(folder) / "series.npy", len(_header((n_rows, *shape))), shape)
+    return _rows_in(unfinished_folder(folder), n_rows, reading)
+
+
+def _rows_in(unfinished: Path, n_rows: int, reading: Reading) -> Rows:
+    shape = (reading.n_channels, reading.n_times)
+    return Rows(unfinished / "series.npy", len(_header((n_rows, *shape))), shape)
 
 
 def write_store(
     folder: Path,
     stamps: Stamps,
     results: Iterable[Result],
-    shape: tuple[int, int],
+    reading: Reading,
     is_current: Callable[[], bool] = lambda: True,
     *,
     former: Path | None = None,
@@ -77,8 +82,8 @@ def write_store(
     with writing(folder.parent):
         try:
             make_folder(unfinished)
-            _check_space(unfinished, 4 * len(stamps) * math.prod(shape))
-            _write(unfinished, stamps, results, rows_of(folder, len(stamps), *shape))
+            _check_space(unfinished, 4 * len(stamps) * reading.n_channels * reading.n_times)
+            _write(unfinished, stamps, results, reading)
             if not is_current():
                 return False
             for name, mode in modes.items():
@@ -104,8 +109,9 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) -> None:
+def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading: Reading) -> None:
     """Write rows as they come, close the gaps that exclusions leave, and write the index last."""
+    rows = _rows_in(unfinished, len(stamps), reading)
     kept: dict[int, tuple[str, int]] = {}
     excluded: list[tuple[str, str, str]] = []
     unread: list[str] = []
@@ -129,6 +135,8 @@ def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) 
     index = {
         "format": FORMAT,
         "rules": RULES,
+        "settings": reading.settings(),
+        "channels": reading.names,
         "participant_ids": [participant for participant, _ in kept.values()],
         "checksums": [checksum for _, checksum in kept.values()],
         "excluded": excluded,
@@ -139,7 +147,7 @@ def _write(folder: Path, stamps: Stamps, results: Iterable[Result], rows: Rows) 
         "written": [status.st_size, status.st_mtime_ns],
     }
     body = json.dumps(index, separators=(",", ":")).encode()
-    with _synced(folder / "index.txt") as file:
+    with _synced(unfinished / "index.txt") as file:
         file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 

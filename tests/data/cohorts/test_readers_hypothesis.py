@@ -26,6 +26,9 @@ from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.splits import PARTS
 from brainage.data.splits.fixed import fixed_split
+from brainage.data.store.formats import EXTENSIONS
+from brainage.data.store.parse import Recording
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import FileScan, Scan, ZipScan, checked_series, parse_text
 from brainage.errors import BrainageError, CohortError, MissingPathError, SeriesError, SplitError
 
@@ -39,7 +42,7 @@ often = settings(
 )
 
 SECRET = "7777001"
-SUFFIXES = (".txt", ".tsv", ".csv", ".csv.gz", ".npy", "", ".TXT", ".gz")
+SUFFIXES = (*EXTENSIONS, "", ".TXT", ".gz")
 
 # --- Contents of files ---
 
@@ -128,8 +131,12 @@ def read_or_refused(read: Callable[[], Any], *refusals: type[BrainageError]) -> 
             return None
 
 
-def is_table_of_numbers(array: np.ndarray) -> bool:
-    return array.ndim == 2 and array.dtype == np.float64
+def is_table_of_numbers(found: Recording) -> bool:
+    n_rows, n_columns = found.values.shape
+    fitting = [
+        names is None or len(names) == n for names, n in ((found.row_names, n_rows), (found.column_names, n_columns))
+    ]
+    return all(fitting) and found.values.dtype == np.float64
 
 
 def in_a_file(name: str, content: bytes, read: Callable[[Path], Any]) -> Any:
@@ -153,7 +160,7 @@ def in_a_file(name: str, content: bytes, read: Callable[[Path], Any]) -> Any:
 @example(content=b",\n", delimiter=",")
 def test_text_is_parsed_into_a_table_or_refused(content: bytes, delimiter: str | None) -> None:
     found = read_or_refused(lambda: parse_text(content, delimiter), SeriesError)
-    assert found is None or (is_table_of_numbers(found) and found.size > 0)
+    assert found is None or (is_table_of_numbers(found) and found.values.size > 0)
 
 
 @often
@@ -190,7 +197,7 @@ series_of_any_numbers = arrays.arrays(
 @example(raw=np.array([[1e16], [1e16 + 2], [1e16]]), n_components=1, n_times=3)
 @example(raw=np.array([[1e-300], [2e-300], [3e-300]]), n_components=1, n_times=2)
 def test_checked_series_are_finite_and_z_scored_or_refused(raw: np.ndarray, n_components: int, n_times: int) -> None:
-    found = read_or_refused(lambda: checked_series(raw, n_components, n_times), SeriesError)
+    found = read_or_refused(lambda: checked_series(raw, Reading(n_components, n_times)), SeriesError)
     if found is None:
         return
     assert found.shape == (n_components, n_times)
@@ -226,7 +233,7 @@ def test_every_finite_table_that_numpy_writes_is_read_unchanged(table: np.ndarra
         scan: Scan = ZipScan(path, path.parent, "b.txt") if kind == ".zip" else FileScan(path, path.parent)
         return scan.read()
 
-    np.testing.assert_array_equal(in_a_file(f"a{kind}", content, read), table)
+    np.testing.assert_array_equal(in_a_file(f"a{kind}", content, read).values, table)
 
 
 # --- Tables ---

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainage.data.store.layout import Store
 from brainage.data.store.open import open_store
+from brainage.data.store.reading import Reading
 from brainage.errors import SeriesError
 
 N_COMPONENTS, N_TIMES = 3, 7
@@ -46,7 +47,7 @@ class CountedScan(FakeScan):
 
 
 def make(root: Path, scans: dict[str, FakeScan], n_times: int = N_TIMES) -> Store:
-    return open_store(root, scans, n_components=N_COMPONENTS, n_times=n_times)
+    return open_store(root, scans, Reading(N_COMPONENTS, n_times))
 
 
 def flip_a_byte(store: Store) -> None:

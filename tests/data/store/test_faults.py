@@ -22,6 +22,7 @@ from brainage.data.store import layout as store_files
 from brainage.data.store.layout import DamagedStoreError, Store, load_store
 from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
+from brainage.data.store.reading import Reading
 from brainage.data.store.write import discard
 from brainage.errors import StoreError
 from tests.conftest import FAST, Command, run_command, wait_until
@@ -54,7 +55,7 @@ def whole(store: Store) -> bool:
 def open_in_process(root: str, log: str, looks: bool) -> None:
     """Open the store; if `looks`, first try to load it until it exists: it must never be unfinished."""
     stamps = [[one, *scan.stamp()] for one, scan in sorted(counted(log).items())]
-    fingerprint = store_files.fingerprint_of_stamps(stamps, n_components=N_COMPONENTS, n_times=N_TIMES)
+    fingerprint = store_files.fingerprint_of_stamps(stamps, [N_COMPONENTS, N_TIMES])
 
     def is_found() -> bool:
         try:
@@ -267,17 +268,17 @@ def fill(ballast: Path, keep: int) -> None:
 
 
 # A row of 100 kB: 15 of them fit, 25 do not.
-SHAPE = {"n_components": 5, "n_times": 5_000}
+READING = Reading(5, 5_000)
 
 
 def large_scans(n_participants: int) -> dict[str, FakeScan]:
-    return {f"secret{i:02d}": FakeLargeScan(i, SHAPE["n_times"]) for i in range(n_participants)}
+    return {f"secret{i:02d}": FakeLargeScan(i, READING.n_times) for i in range(n_participants)}
 
 
 @dataclass(frozen=True)
 class FakeLargeScan(FakeScan):
     def read(self) -> np.ndarray:
-        return np.random.default_rng(self.number).normal(size=(self.n_times, SHAPE["n_components"]))
+        return np.random.default_rng(self.number).normal(size=(self.n_times, READING.n_channels))
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def left_on(disk: Path) -> list[str]:
 
 def test_a_disk_that_is_too_small_is_one_message_before_any_work(small_disk: Path) -> None:
     with pytest.raises(StoreError, match=r"`store.root=.*/disk/store` needs 2.5 MB, but 2.1 MB are free there"):
-        open_store(small_disk / "store", large_scans(25), **SHAPE)
+        open_store(small_disk / "store", large_scans(25), READING)
     assert left_on(small_disk) == ["store"]
 
 
@@ -306,27 +307,27 @@ def test_a_disk_that_fills_up_is_one_message_and_the_run_can_be_repeated(taken_w
     ballast = small_disk / "ballast"
     scans = large_scans(15)
     if taken_while == "rows":
-        scans["secret03"] = FillingScan(3, SHAPE["n_times"], ballast=str(ballast))
+        scans["secret03"] = FillingScan(3, READING.n_times, ballast=str(ballast))
     else:  # Pages of 4096 bytes: there is room for the rows and their header, and not for the index.
         fill(ballast, keep=367 * 4096)
     with pytest.raises(StoreError, match=r"cannot be written: No space left on device\. Nothing was left there\. Make"):
-        open_store(small_disk / "store", scans, **SHAPE)
+        open_store(small_disk / "store", scans, READING)
     assert left_on(small_disk) == ["ballast", "store"]
     ballast.unlink()
-    store = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    store = open_store(small_disk / "store", large_scans(15), READING)
     store_files.verify(store, range(15))
 
 
 def test_a_damaged_store_is_removed_before_it_is_rewritten(small_disk: Path) -> None:
     # No variable: a mapped store keeps its space.
-    truncate_the_index(open_store(small_disk / "store", large_scans(15), **SHAPE))
-    again = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    truncate_the_index(open_store(small_disk / "store", large_scans(15), READING))
+    again = open_store(small_disk / "store", large_scans(15), READING)
     assert len(again.participant_ids) == 15
     store_files.verify(again, range(15))
 
 
 def test_a_purge_without_room_leaves_the_store_as_it_was_and_can_be_repeated(small_disk: Path, tmp_path: Path) -> None:
-    store = open_store(small_disk / "store", large_scans(15), **SHAPE)
+    store = open_store(small_disk / "store", large_scans(15), READING)
     (tmp_path / "ids").write_text("secret04\n")
     words = ("-m", "brainage.data.store", "purge", "--root", str(small_disk / "store"), "--ids", "ids")
     ended = run_command(tmp_path, *words)

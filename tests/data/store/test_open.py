@@ -13,6 +13,7 @@ from brainage.data.store import ingest as reading
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import DamagedStoreError, Store
 from brainage.data.store.open import open_store
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import FileScan
 from brainage.errors import StoreError
 from tests.data.store.scans import (
@@ -71,12 +72,12 @@ def test_a_changed_file_changes_the_fingerprint(tmp_path: Path) -> None:
     scans = {"a": FileScan(file, file.parent)}
 
     def opened() -> Store:
-        return open_store(tmp_path / "store", scans, n_components=N_COMPONENTS, n_times=N_TIMES)
+        return open_store(tmp_path / "store", scans, Reading(N_COMPONENTS, N_TIMES))
 
     first = opened()
     os.utime(file, ns=(0, 10**9))
     assert opened().fingerprint != first.fingerprint
-    other_settings = open_store(tmp_path / "store", scans, n_components=N_COMPONENTS, n_times=N_TIMES - 1)
+    other_settings = open_store(tmp_path / "store", scans, Reading(N_COMPONENTS, N_TIMES - 1))
     assert len({first.fingerprint, opened().fingerprint, other_settings.fingerprint}) == 3
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from brainage.data.store import parse
 from brainage.data.store.parse import parse_text
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import FileScan, Scan, UnreadableNowError, ZipScan, checked_series, read_checked
 from brainage.errors import SeriesError
 
@@ -85,7 +86,7 @@ def test_series_are_transposed_and_scaled_by_the_population_sd() -> None:
     # Mean 3 and population SD sqrt(2) by hand; the second component is the first, mirrored.
     raw = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0], [4.0, -4.0], [5.0, -5.0]])
     expected = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / 2**0.5
-    found = checked_series(raw, n_components=2, n_times=5)
+    found = checked_series(raw, Reading(2, 5))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [expected, -expected], atol=1e-6)
 
@@ -93,15 +94,15 @@ def test_series_are_transposed_and_scaled_by_the_population_sd() -> None:
 def test_of_523_time_points_the_first_490_are_used() -> None:
     long = series(523)
     long[490:] = 1e6
-    expected = checked_series(long[:490], N_COMPONENTS, N_TIMES)
-    np.testing.assert_array_equal(checked_series(long, N_COMPONENTS, N_TIMES), expected)
+    expected = checked_series(long[:490], Reading(N_COMPONENTS, N_TIMES))
+    np.testing.assert_array_equal(checked_series(long, Reading(N_COMPONENTS, N_TIMES)), expected)
     assert expected.shape == (N_COMPONENTS, N_TIMES)
 
 
 @pytest.mark.parametrize("factor", [1e300, 1e-300], ids=["huge", "tiny"])
 def test_very_large_and_small_values_are_z_scored_exactly(factor: float) -> None:
-    found = checked_series(series() * factor, N_COMPONENTS, N_TIMES)
-    np.testing.assert_allclose(found, checked_series(series(), N_COMPONENTS, N_TIMES), rtol=1e-5, atol=1e-6)
+    found = checked_series(series() * factor, Reading(N_COMPONENTS, N_TIMES))
+    np.testing.assert_allclose(found, checked_series(series(), Reading(N_COMPONENTS, N_TIMES)), rtol=1e-5, atol=1e-6)
 
 
 def with_value(value: float) -> np.ndarray:
@@ -131,7 +132,7 @@ def with_constant(value: float) -> np.ndarray:
 )
 def test_unusable_numbers_are_refused(raw: np.ndarray, message: str) -> None:
     with pytest.raises(SeriesError, match=message):
-        checked_series(raw, N_COMPONENTS, N_TIMES)
+        checked_series(raw, Reading(N_COMPONENTS, N_TIMES))
 
 
 class Trap:
@@ -226,8 +227,8 @@ def test_the_stamp_depends_on_the_content_and_not_on_the_folder(tmp_path: Path) 
         pytest.param(None, b"# A.\n#2001\t#2002\n1\t2\n3\t4\n# end\n", ("2001", "2002"), None, id="AFNI's labels"),
         pytest.param(None, b"one two\n1 2\n3 4\n", ("one", "two"), None, id="names between spaces"),
         pytest.param("\t", "Vis_1\tVis é\r\n1\t2\r\n3\t4\r\n".encode(), ("Vis_1", "Vis é"), None, id="XCP-D's names"),
-        pytest.param(",", b',a,b\n0,1,2\n1,3,4\n', ("a", "b"), ("0", "1"), id="index of pandas"),
-        pytest.param(" ", b'"a" "b"\n"1" 1 2\n"2" 3 4\n', ("a", "b"), ("1", "2"), id="row names of R"),
+        pytest.param(",", b',a,b\n0,1,2\n1,3,4\n', ("a", "b"), None, id="index of pandas"),
+        pytest.param(" ", b'"a" "b"\n"1" 1 2\n"2" 3 4\n', ("a", "b"), None, id="row names of R"),
         pytest.param(",", b"label_name,t_0,t_1\nA,1,2\nB,3,4\n", ("t_0", "t_1"), ("A", "B"), id="UK Biobank's labels"),
         pytest.param(",", b"Vis_1,1,2\nVis_2,3,4\n", None, ("Vis_1", "Vis_2"), id="labels without a header"),
     ],
@@ -277,7 +278,7 @@ def npy_with_header(header: str, data: bytes = bytes(48)) -> bytes:
 def test_a_header_that_lies_or_is_malformed_excludes_the_participant(tmp_path: Path, header: str) -> None:
     scan = file_scan(tmp_path, "a.npy", npy_with_header(header))
     with pytest.raises(SeriesError) as caught:
-        read_checked(scan, 3, 2)
+        read_checked(scan, Reading(3, 2))
     assert not isinstance(caught.value, UnreadableNowError)
     assert ID not in str(caught.value)
 
@@ -331,6 +332,6 @@ class FailingScan:
 )
 def test_trouble_of_the_system_is_told_from_a_damaged_file(error: BaseException, passes: bool) -> None:
     with pytest.raises(SeriesError) as caught:
-        read_checked(FailingScan(error), 3, 2)
+        read_checked(FailingScan(error), Reading(3, 2))
     assert isinstance(caught.value, UnreadableNowError) == passes
     assert ID not in str(caught.value)

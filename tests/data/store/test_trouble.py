@@ -128,7 +128,7 @@ def test_a_file_without_size_and_time_is_asked_for_again_and_then_excluded(
 def test_who_was_excluded_by_a_rule_that_no_longer_holds_is_read_again(tmp_path: Path) -> None:
     text = tmp_path / "files" / "b.txt"
     text.parent.mkdir()
-    text.write_text("one two three\n" + "1 2 4\n3 1 2\n" * N_TIMES)
+    text.write_text("#1\t#2\t#3\n" + "1 2 4\n3 1 2\n" * N_TIMES)
     scans = {"a": FakeScan(1), "b": FileScan(text, text.parent), "d": FakeScan(-1)}
     new = make(tmp_path / "new", scans)  # type: ignore[arg-type]
     # As the version before wrote it.

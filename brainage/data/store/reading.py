@@ -1,0 +1,85 @@
+"""What a modality says of participants' files: their shape, their orientation, and the names of their channels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from brainage.data.store.parse import FloatArray, Recording, is_number
+from brainage.errors import SeriesError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels in a file.
+    n_times : int
+        Time points that are kept.
+    rows_are_channels : bool, default=False
+        Whether a row of a file is a channel, and not a time point.
+    names : tuple of str or None
+        Names of the channels, as most files have them; files with the same names in another order are put in order.
+        Without them, files must have no names.
+    """
+
+    n_channels: int
+    n_times: int
+    rows_are_channels: bool = False
+    names: tuple[str, ...] | None = None
+
+    def settings(self) -> list[Any]:
+        """Return what the content of a store depends on, besides the files."""
+        return [self.n_channels, self.n_times, *(["rows_are_channels"] if self.rows_are_channels else [])]
+
+    @classmethod
+    def of(cls, settings: Sequence[Any], names: tuple[str, ...] | None) -> Reading:
+        """Return the reading with these `settings`."""
+        return cls(settings[0], settings[1], "rows_are_channels" in settings, names)
+
+    def series(self, raw: Recording | FloatArray) -> FloatArray:
+        """Return values of shape (n_times, n_channels), with the channels in order, or raise SeriesError."""
+        recording = raw if isinstance(raw, Recording) else Recording(raw)
+        values = recording.values.T if self.rows_are_channels else recording.values
+        self._check_shape(recording)
+        found = channel_names(recording, self.rows_are_channels)
+        if found == self.names:
+            return values
+        if found is None or self.names is None:
+            which = "no names of channels, which the others have" if found is None else "names of channels"
+            raise SeriesError("other channels", f"{which}; the other files have none" if found else which)
+        n_other = len(set(found) - set(self.names)) or len(found) - len(set(found))
+        if n_other:
+            raise SeriesError("other channels", f"{n_other} of {len(found)} names are not those of the other files")
+        place = {name: number for number, name in enumerate(found)}
+        return values[:, [place[name] for name in self.names]]
+
+    def _check_shape(self, recording: Recording) -> None:
+        n_rows, n_columns = recording.values.shape
+        rows, columns = ("channels", "time points") if self.rows_are_channels else ("time points", "channels")
+        times, channels = (n_columns, n_rows) if self.rows_are_channels else (n_rows, n_columns)
+        if not self.rows_are_channels and not all(map(is_number, recording.row_names or ())):
+            raise SeriesError("names in the first column", "are channels in rows? modality.orientation says so")
+        if channels != self.n_channels:
+            fits = times == self.n_channels and channels >= self.n_times
+            hint = f"; {n_rows} rows, {n_columns} columns: are {columns} in rows?" if fits else ""
+            where = "rows" if self.rows_are_channels else "columns"
+            raise SeriesError(f"wrong number of {where}", f"{channels}, expected {self.n_channels}{hint}")
+        if times < self.n_times:
+            raise SeriesError("too few time points", f"{times}, expected at least {self.n_times}")
+
+
+def channel_names(recording: Recording, rows_are_channels: bool) -> tuple[str, ...] | None:
+    """Return the names of a file's channels; None without."""
+    return recording.row_names if rows_are_channels else recording.column_names
+
+
+def common_names(recordings: Iterable[Recording], rows_are_channels: bool) -> tuple[str, ...] | None:
+    """Return the names that most of these files have, in their order; None if most have none."""
+    counts = Counter(channel_names(recording, rows_are_channels) for recording in recordings)
+    return counts.most_common(1)[0][0] if counts else None
