@@ -16,6 +16,7 @@ from brainage.config.groups.modality import ModalityConfig
 from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 from brainage.data.store.reading import Reading
+from brainage.errors import ConfigError
 
 if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
@@ -102,4 +103,10 @@ def stored_participants(
     """
     open_or_find = open_store if write else find_store
     store = open_or_find(Path(root), selection.scans, Reading(modality.dimension, modality.n_times))
+    if modality.good_components is not None and store.channels is not None:
+        raise ConfigError(
+            f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "
+            f"of {len(store.participant_ids)} participants' files have names. Use modality=parcels "
+            f"modality.dimension={modality.dimension} modality.n_times=... modality.t_r=..."
+        )
     return participants_of(selection.table, store, modality.channel_indices, split)

@@ -126,10 +126,11 @@ def _refused(path: Path, message: str) -> str:
 
 
 def _modality(name: str, in_channels: Any, path: Path) -> dict[str, Any]:
-    known = {file.stem: file for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
+    configs = {file.stem: yaml.safe_load(file.read_text()) for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
+    known = {key: plain for key, plain in configs.items() if plain["good_components"]}
     if name not in known:
         raise BundleError(f"`--modality` got {name!r}. {nearest(name, known)}")
-    plain = yaml.safe_load(known[name].read_text())
+    plain = known[name]
     plain.pop("defaults", None)
     widths = {"good": len(plain["good_components"]), "all": plain["dimension"]}
     components = next((kind for kind, n in widths.items() if n == in_channels), None)

@@ -18,18 +18,18 @@ from brainage.config.rules import (
 @checked("modality")
 @dataclass
 class ModalityConfig:
-    """Component time series of one dimensionality.
+    """Time series of the components of an ICA, or of the parcels of an atlas.
 
     Parameters
     ----------
     name : str
         The config's own name.
     dimension : int
-        Components in a participant's file.
+        Components, or parcels, in a participant's file.
     components : {"good", "all"}
         Which of them the network gets.
-    good_components : list of int
-        Numbers (from 1) of the components that are not artefacts.
+    good_components : list of int or None
+        Numbers (from 1) of the components that are not artefacts; None for parcels.
     n_channels : int
         How many components the network gets; derived.
     n_times : int
@@ -41,7 +41,7 @@ class ModalityConfig:
     name: str = MISSING
     dimension: Annotated[int, Field(ge=1, le=100_000)] = MISSING
     components: Annotated[str, choice("good", "all")] = "good"
-    good_components: list[int] = MISSING
+    good_components: list[int] | None = MISSING
     n_channels: int = MISSING
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
@@ -49,12 +49,16 @@ class ModalityConfig:
     def __post_init__(self) -> None:
         """Check the components."""
         good = self.good_components
-        require(
-            len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
-            "modality.good_components",
-            f"rising component numbers from 1 to {self.dimension}",
-            good,
-        )
+        if good is None:
+            rule, hint = "all, because the modality has no list of good ones", "Use modality.components=all."
+            require(self.components == "all", "modality.components", rule, self.components, hint)
+        else:
+            require(
+                len(good) > 0 and good == sorted(set(good)) and good[0] >= 1 and good[-1] <= self.dimension,
+                "modality.good_components",
+                f"rising component numbers from 1 to {self.dimension}",
+                good,
+            )
         expected = len(self.channel_indices)
         rule = f"{expected}, the number of {self.components} components"
         require(
@@ -68,4 +72,6 @@ class ModalityConfig:
     @property
     def channel_indices(self) -> list[int]:
         """Indices (from 0) of the components that the network gets, in order."""
-        return [c - 1 for c in self.good_components] if self.components == "good" else list(range(self.dimension))
+        if self.components == "good" and self.good_components is not None:
+            return [c - 1 for c in self.good_components]
+        return list(range(self.dimension))

@@ -128,7 +128,7 @@ def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> Simul
         n_participants=cohort.n_participants,
         seed=cohort.seed,
         signal=cohort.signal,
-        good_components=tuple(modality.good_components),
+        good_components=tuple(modality.good_components or ()),
         n_times=modality.n_times,
         t_r=modality.t_r,
     )
