@@ -102,7 +102,9 @@ def stored_participants(
     A store that does not exist is written, or is a StoreError without `write`. See `participants_of`.
     """
     open_or_find = open_store if write else find_store
-    store = open_or_find(Path(root), selection.scans, Reading(modality.dimension, modality.n_times))
+    rows_are_channels = modality.orientation == "rows_are_channels"
+    reading = Reading(modality.dimension, modality.n_times, rows_are_channels)
+    store = open_or_find(Path(root), selection.scans, reading)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "

@@ -21,7 +21,7 @@ from brainage.evaluation.gap import Correction
 from brainage.trained.network import Trained
 
 # Input of a network: components in a file, and time points.
-_Shape = tuple[int, int]
+_Shape = tuple[int, int, str]
 
 _NO_RANGE = f"fewer than {MIN_RANKED} training participants, or written by an earlier version"
 
@@ -127,7 +127,7 @@ class Ensemble:
 
 
 def _shape(trained: Trained) -> _Shape:
-    return trained.modality.dimension, trained.modality.n_times
+    return trained.modality.dimension, trained.modality.n_times, trained.modality.orientation
 
 
 def _age_caveats(trained: Trained, which: str, ages: NDArray[np.float64]) -> list[str]:

@@ -45,7 +45,7 @@ def test_the_command_writes_uk_biobank_files_that_agree_with_memory(tmp_path: Pa
     for dimension in (25, 100):
         member = f"fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
         for number, n_times in ((1, 490), (8, 523)):
-            series = ZipScan(bulk / f"{9000000 + number}_20227_2_0.zip", bulk, member).read()
+            series = ZipScan(bulk / f"{9000000 + number}_20227_2_0.zip", bulk, member).read().values
             assert series.shape == (n_times, dimension)
             expected = in_memory(dimension, number, seed=5, signal=2)
             np.testing.assert_allclose(series[:N_TIMES], expected, rtol=1e-5, atol=1e-12)
@@ -64,7 +64,7 @@ def test_the_command_writes_bids_files_that_agree_with_memory(tmp_path: Path) ->
     pd.testing.assert_frame_equal(people[rest], expected[rest], check_dtype=False)
     for dimension in (25, 100):
         name = f"sub-sim000002/ses-2/func/sub-sim000002_ses-2_task-rest_ts-ica-{dimension}.txt"
-        series = FileScan(folder / name, folder).read()
+        series = FileScan(folder / name, folder).read().values
         np.testing.assert_allclose(series, in_memory(dimension, 2), rtol=1e-5, atol=1e-12)
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -198,6 +199,36 @@ def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_thos
     assert "`cohort.max_excluded_fraction=0.05` is exceeded: 4 of 57" in ended.err
     assert "2 x empty file" in ended.err
     assert not any(i in ended.text for i in ids)
+
+
+def put_parcels(folder: Path) -> None:
+    """Write files as XCP-D does, of 40 participants with six parcels, and a table."""
+    rng = np.random.default_rng(4)
+    lines = ["participant_id\tage"]
+    for number in range(40):
+        rows = ["\t".join(f"LH_Vis_{parcel}" for parcel in range(1, 7))]
+        rows += ["\t".join(f"{value:.4f}" for value in row) for row in rng.normal(size=(60, 6))]
+        name = f"sub-{number:02d}"
+        path = folder / name / "func" / f"{name}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join(rows) + "\n")
+        lines.append(f"{name}\t{rng.uniform(20, 80):.1f}")
+    (folder / "participants.tsv").write_text("\n".join(lines) + "\n")
+
+
+def test_parcels_with_names_train_and_are_no_components(tmp_path: Path) -> None:
+    put_parcels(tmp_path / "xcpd")
+    pattern = "sub-{participant_id}/func/sub-{participant_id}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
+    words = ("cohort=bids", "cohort.root=xcpd", f"cohort.pattern={pattern}", "modality.n_times=60", "model.depth=1")
+    parcels = ("modality=parcels", "modality.dimension=6", "modality.t_r=0.8")
+    ended = run_command(tmp_path, "train.py", *words, *parcels, *FAST[1:], "hydra.run.dir=run")
+    assert ended.code == 0, ended.text
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["n"] == {"train": 32, "val": 4, "test": 4}
+    components = ("modality.dimension=6", "modality.good_components=[1,2,3]")
+    ended = run_command(tmp_path, "train.py", *words, *components, *FAST[1:])
+    assert ended.code == 2
+    assert "`modality=ica25` must have files of an ICA's components" in ended.err
+    assert "modality=parcels modality.dimension=6" in ended.err
 
 
 def test_the_parts_do_not_depend_on_dimension_or_seed(run_job: Any, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ class ModalityConfig:
         Time points used; longer series are cut, shorter ones excluded.
     t_r : float
         Repetition time, in seconds.
+    orientation : {"rows_are_times", "rows_are_channels"}
+        What a row of a file is.
     """
 
     name: str = MISSING
@@ -45,6 +47,7 @@ class ModalityConfig:
     n_channels: int = MISSING
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
+    orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
 
     def __post_init__(self) -> None:
         """Check the components."""

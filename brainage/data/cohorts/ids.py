@@ -9,7 +9,7 @@ from brainage.errors import CohortError, MissingPathError
 from brainage.system.files import open_file
 from brainage.system.redaction import register
 
-ID_NAMES = ("participant_id", "eid", "f.eid", "participant.eid")
+ID_NAMES = ("participant_id", "eid", "f.eid", "participant.eid", "Participant ID", "n_eid")
 """Names of a column of ids."""
 
 
@@ -37,7 +37,7 @@ def read_ids(path: Path) -> frozenset[str]:
     except UnicodeDecodeError:
         raise CohortError(f"The list of ids `{path}` is not UTF-8 text. Save it as text with one id a line.") from None
     ids = [(number, text) for number, line in enumerate(lines, start=1) if (text := bare_id(line.strip()))]
-    if ids and ids[0][1].casefold() in {"eid", "f.eid", "participant_id"}:
+    if ids and ids[0][1].casefold() in {name.casefold() for name in ID_NAMES}:
         del ids[0]
     for number, text in ids:
         if len(re.split(r"[\s,;]", text)) > 1 or is_rounded(text):

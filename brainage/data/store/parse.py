@@ -17,7 +17,7 @@ from brainage.errors import SeriesError
 FloatArray = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
     """One scan as its file has it.
 

@@ -51,8 +51,8 @@ class Reading:
         if found == self.names:
             return values
         if found is None or self.names is None:
-            which = "no names of channels, which the others have" if found is None else "names of channels"
-            raise SeriesError("other channels", f"{which}; the other files have none" if found else which)
+            have = "no names of channels, which" if found is None else "names of channels, and"
+            raise SeriesError("other channels", f"{have} the other files have{'' if found is None else ' none'}")
         n_other = len(set(found) - set(self.names)) or len(found) - len(set(found))
         if n_other:
             raise SeriesError("other channels", f"{n_other} of {len(found)} names are not those of the other files")

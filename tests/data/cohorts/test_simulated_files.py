@@ -104,7 +104,7 @@ def test_the_other_column_styles_name_columns_as_uk_biobank_does(
 def test_extracted_files_contain_the_series(tmp_path: Path) -> None:
     main(["--layout", "ukb", "--out", str(tmp_path), "--participants", "1", "--extracted"])
     path = tmp_path / "bulk" / "9000001" / "fMRI" / "rfMRI_25.dr" / "dr_stage1.txt"
-    np.testing.assert_allclose(FileScan(path, tmp_path).read(), in_memory(25, 1), rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(FileScan(path, tmp_path).read().values, in_memory(25, 1), rtol=1e-5, atol=1e-12)
     assert len(list((tmp_path / "bulk").rglob("*.*"))) == 4
 
 

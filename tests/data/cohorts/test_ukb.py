@@ -251,7 +251,7 @@ def test_a_zipped_scan_is_found_and_read(tmp_path: Path, folder: str, member: st
     put_zip(reader.root / f"{folder}1000011_20227_2_0.zip", member)
     scans = reader.find_scans(iter(IDS), 25)
     assert list(scans) == ["1000011"]
-    assert pickle.loads(pickle.dumps(scans["1000011"])).read().tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert pickle.loads(pickle.dumps(scans["1000011"])).read().values.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
 
 
 def test_a_zip_without_the_dimension_is_a_scan_that_cannot_be_read(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_the_three_written_column_styles_have_the_same_participants(tmp_path: Pa
         table = cohort.read_table()
         tables.append(table[["participant_id", "age", "sex", "head_motion"]])
         scan = cohort.find_scans(table["participant_id"], 100)[table["participant_id"].iloc[1]]
-        series.append(scan.read())
+        series.append(scan.read().values)
     assert tables[0]["age"].notna().sum() == 2
     for table, raw in zip(tables[1:], series[1:], strict=True):
         pd.testing.assert_frame_equal(table, tables[0])

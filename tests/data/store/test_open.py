@@ -168,3 +168,32 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     else:
         assert make(tmp_path, {"a": ChangingScan(1)}).participant_ids == ("a",)
     assert "changed while it was read" in caplog.text
+
+
+def put_named(path: Path, names: str, columns: np.ndarray) -> FileScan:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = "".join("\t".join(map(repr, row)) + "\n" for row in columns.tolist())
+    path.write_text(f"{names}\n{rows}" if names else rows)
+    return FileScan(path, path.parent)
+
+
+def test_named_channels_are_put_in_order_and_other_names_exclude(tmp_path: Path) -> None:
+    values = np.random.default_rng(5).normal(size=(N_TIMES, N_COMPONENTS))
+    scans = {
+        "a": put_named(tmp_path / "files" / "a.tsv", "Vis\tMot\tDef", values),
+        "b": put_named(tmp_path / "files" / "b.tsv", "Def\tVis\tMot", values[:, [2, 0, 1]]),
+        "c": put_named(tmp_path / "files" / "c.tsv", "Vis\tMot\tLim", values),
+        "d": put_named(tmp_path / "files" / "d.tsv", "", values),
+        "e": put_named(tmp_path / "files" / "e.tsv", "Vis\tMot\tDef", values),
+        "f": put_named(tmp_path / "files" / "f.tsv", "Vis\tMot\tMot", values),
+    }
+    store = open_store(tmp_path / "store", scans, Reading(N_COMPONENTS, N_TIMES))
+    assert store.channels == ("Vis", "Mot", "Def")
+    assert store.participant_ids == ("a", "b", "e")
+    np.testing.assert_array_equal(store.series[0], store.series[1])
+    assert {one: detail for one, (_, detail) in store.excluded.items()} == {
+        "c": "1 of 3 names are not those of the other files",
+        "d": "no names of channels, which the other files have",
+        "f": "1 of 3 names are not those of the other files",
+    }
+    assert open_store(tmp_path / "store", scans, Reading(N_COMPONENTS, N_TIMES)).channels == store.channels
