@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,12 +18,7 @@ from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
 from brainage.models import geometry
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Space, corners
-from brainage.sweep.storage import OBJECTIVES, StudyTerms
-
-# Keys that may differ between commands of one study: folders, loggers, hardware.
-_FREE = re.compile(
-    r"(logger|store|outputs|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)"
-)
+from brainage.sweep.storage import FREE, OBJECTIVES, StudyTerms
 
 
 class TrialConfigs:
@@ -107,7 +101,7 @@ class TrialConfigs:
         fixed = {
             key: json.dumps(value)
             for key, value in leaves(self.base({})).items()
-            if key not in searched and not _FREE.match(key) and not (groups and key.startswith(groups))
+            if key not in searched and not FREE.match(key) and not (groups and key.startswith(groups))
         }
         fixed[OBJECTIVES] = json.dumps(settings.objectives)
         return StudyTerms(self._space.described(), settings.directions, fixed)

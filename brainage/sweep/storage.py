@@ -25,6 +25,19 @@ from brainage.sweep.storage_errors import STORAGE_ERRORS, unreachable
 # The study's user attribute with its terms.
 _KEY = "brainage"
 
+# Keys that may differ between commands of one study: folders, loggers, hardware, reports.
+FREE = re.compile(
+    r"(logger|store|outputs|report|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)"
+)
+
+# Keys that version 0.1 did not have, and what its trials had instead, as JSON.
+_SINCE = {
+    "cohort.allow_unmatched_ids": "false",
+    "modality.orientation": '"rows_are_times"',
+    "model.growth": '"convolution"',
+    "model.readout": '"flatten"',
+}
+
 # Among the keys of the config, the terms have this one.
 OBJECTIVES = "hydra.sweeper.objectives"
 
@@ -146,8 +159,9 @@ def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
     if not isinstance(former, dict) or not all(isinstance(former.get(part), dict) for part in now):
         raise _other_study(name, "was created by another program")
     for part, verb in (("space", "searches"), ("fixed", "has")):
-        for key in sorted({*former[part], *now[part]}):
-            before, value = former[part].get(key, "nothing"), now[part].get(key, "nothing")
+        for key in sorted(key for key in {*former[part], *now[part]} if not FREE.match(key)):
+            unknown = _SINCE.get(key, "nothing")
+            before, value = former[part].get(key, unknown), now[part].get(key, "nothing")
             if before != value and {before, value} != {"nothing", "null"}:  # versions differ in keys that are null
                 raise _other_study(name, f"{verb} `{key}` as {before}", value)
     return study

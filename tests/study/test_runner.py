@@ -146,18 +146,16 @@ def test_an_interrupted_study_continues_and_keeps_finished_steps(tmp_path: Path)
         (signal.SIGINT, grids / "depth" / "0"),
         (signal.SIGTERM, grids / "components" / "1"),
     )
-    printed, kept = [], {}
+    kept: dict[Path, bytes] = {}
     for signum, job in stops:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        out, err = stop_at(job / "checkpoints" / "last.ckpt", process, signum)
-        printed.append(out)
+        _, err = stop_at(job / "checkpoints" / "last.ckpt", process, signum)
         assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
         assert ("the same command continues it" in err) == (signum != signal.SIGKILL)
         kept.update({path: path.read_bytes() for path in grids.glob("learning_rate/*/summary.json")})
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 11: manual_search/learning_rate: finished, kept" in done.stdout
-    assert "A command of an earlier process is still running in this study" in printed[1]  # after SIGKILL
     assert len(kept) == 5 and all(path.read_bytes() == content for path, content in kept.items())
     html = (tmp_path / "study" / "index.html").read_text()
     links = re.findall(r'<li><a href="([^"]+)"', html)
