@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 COHORT ?=
 
-.PHONY: demo study test test-slow check format bench bench-sweep
+.PHONY: demo study test test-more test-slow check format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
@@ -17,6 +17,9 @@ study: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+test-more: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "more and not slow"
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow

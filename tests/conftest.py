@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")
 
 register()
+
+
+def every_third(cases: Iterable[Any]) -> list[Any]:
+    """Return the cases of a table for `parametrize`; two of three are marked ``more``: the gate runs them too."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else [case]), marks=[pytest.mark.more] if number % 3 else [])
+        for number, case in enumerate(cases)
+    ]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from brainage.runs.job import run_job
-from tests.conftest import run_command, run_here
+from tests.conftest import every_third, run_command, run_here
 
 WORDS = ("cohort.n_participants=40", "batch_size=8", "model.depth=2", "model.start_out=4", "trainer.max_epochs=1")
 LIGHTNING = "pytorch_lightning"
@@ -258,7 +258,7 @@ def profile(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", LINKS)
+@pytest.mark.parametrize("name", every_third(LINKS))
 def test_a_run_writes_nothing_through_a_link(name: str, run: Path, tmp_path: Path, profile: Path) -> None:
     target = tmp_path / "target" if (run / name).is_dir() or "." not in name else profile
     planted(run, name, target)
@@ -535,7 +535,7 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", every_third(FOLDERS))
 def test_a_folder_of_configs_loads_no_code(name: str, tmp_path: Path) -> None:
     files, words, facts = FOLDERS[name]
     for file, text in files.items():

@@ -27,7 +27,7 @@ from brainage.commands import explain as explain_command
 from brainage.commands import predict as predict_command
 from brainage.commands import report as report_command
 from brainage.commands.bundle import main as bundle
-from tests.conftest import ROOT, run_here, train_here
+from tests.conftest import ROOT, every_third, run_here, train_here
 
 COMMANDS = {
     "predict": predict_command.predict,
@@ -299,7 +299,7 @@ GROWING: dict[str, tuple[tuple[str, ...], Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", GROWING)
+@pytest.mark.parametrize("name", every_third(GROWING))
 def test_what_would_need_memory_or_time_is_one_message(
     name: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from tests.commands.bad_inputs.cases import BIDS, IDS, Case, put
 from tests.commands.bad_inputs.conftest import Answer
+from tests.conftest import every_third
 
 ENVIRONMENT = [
     Case("a file where runs go", r"`hydra.run.dir=.*outputs/train.*` cannot be written: Not a directory.*hydra.run.dir=DIR", BIDS, put("outputs", "")),
@@ -44,7 +45,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [*ENVIRONMENT, *COMMANDS], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every_third([*ENVIRONMENT, *COMMANDS]), ids=lambda case: case.name)
 def test_a_wrong_argument_or_folder_is_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

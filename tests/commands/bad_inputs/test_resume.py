@@ -27,6 +27,7 @@ from tests.commands.bad_inputs.cases import (
     scans,
 )
 from tests.commands.bad_inputs.conftest import Answer, Run
+from tests.conftest import every_third
 
 RESUME = ("resume=run",)
 NO_CHECKPOINT = r"`/.*run/checkpoints/last.ckpt` must be a checkpoint that contains tensors and plain values only, but cannot be read"
@@ -78,7 +79,7 @@ CHECKPOINTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CHECKPOINTS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every_third(CHECKPOINTS), ids=lambda case: case.name)
 def test_a_run_that_cannot_be_resumed_is_one_message(case: Case, answer_resumed: Answer) -> None:
     ended = answer_resumed(case)
     assert ended.code == case.code, ended.text

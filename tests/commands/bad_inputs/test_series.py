@@ -29,6 +29,7 @@ from tests.commands.bad_inputs.cases import (
     zips,
 )
 from tests.commands.bad_inputs.conftest import Answer
+from tests.conftest import every_third
 
 
 def unusable(kinds: str, n: int = 12, share: str = "100.0%") -> str:
@@ -57,7 +58,7 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", FILES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every_third(FILES), ids=lambda case: case.name)
 def test_wrong_series_are_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands.bad_inputs.cases import BIDS, IDS, Case, both, folder_instead, parts, people, put, scans, table
 from tests.commands.bad_inputs.conftest import Answer
+from tests.conftest import every_third
 
 FIXED = (*BIDS, "split=fixed", "split.file=split.csv")
 SPLITS = [
@@ -35,7 +36,7 @@ SPLITS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SPLITS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every_third(SPLITS), ids=lambda case: case.name)
 def test_a_wrong_split_is_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

@@ -26,6 +26,7 @@ from tests.commands.bad_inputs.cases import (
     zipped,
 )
 from tests.commands.bad_inputs.conftest import Answer
+from tests.conftest import every_third
 
 TABLES = [
     Case("an empty table", r"participants.tsv` is empty, or its first line is", BIDS, table("")),
@@ -73,7 +74,7 @@ TABLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", TABLES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every_third(TABLES), ids=lambda case: case.name)
 def test_a_wrong_table_is_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

@@ -56,6 +56,7 @@ def _parcel(number: int) -> object:
         ("a.mat", mat(ts=SERIES)),
         ("a.mat", mat(ts=SERIES, note="text", n=np.arange(3).reshape(1, 1, 3))),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_format_has_the_same_numbers(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
@@ -86,6 +87,7 @@ def test_parcels_of_a_cifti_file_have_names(tmp_path: Path) -> None:
         (mat(note="text"), r"^not one table of numbers: 0 tables"),
         (mat(ts=np.array([[1 + 2j]])), r"^not one table of numbers: complex"),
     ],
+    ids=["version 7.3", "text", "complex"],
 )
 def test_a_matlab_file_that_cannot_be_used_has_a_reason(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "a.mat").write_bytes(data)
