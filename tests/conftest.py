@@ -40,8 +40,11 @@ register()
 
 def every_third(cases: Iterable[Any]) -> list[Any]:
     """Return the cases of a table for `parametrize`; two of three are marked ``more``: the gate runs them too."""
+    marks = [pytest.mark.more]
     return [
-        pytest.param(*(case if isinstance(case, tuple) else [case]), marks=[pytest.mark.more] if number % 3 else [])
+        case
+        if number % 3 == 0 or hasattr(case, "marks")
+        else pytest.param(*(case if isinstance(case, tuple) else [case]), marks=marks)
         for number, case in enumerate(cases)
     ]
 
