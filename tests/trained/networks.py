@@ -59,4 +59,4 @@ def sample(**ages: float) -> Sample:
 
 def ensemble(*networks: Trained, **ages: float) -> Ensemble:
     """Return networks of `MODALITY` and these participants."""
-    return Ensemble(networks, {(3, 400): sample(**ages)})
+    return Ensemble(networks, {(3, 400, "rows_are_times"): sample(**ages)})

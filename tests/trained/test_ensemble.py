@@ -27,9 +27,14 @@ def test_participants_need_series_of_each_kind() -> None:
     longer = constant(60.0)
     longer = replace(longer, architecture=replace(longer.architecture, modality=replace(MODALITY, n_times=490)))
     networks = (constant(60.0), longer)
-    some = Ensemble(networks, {(3, 400): sample(a=50.0, b=70.0), (3, 490): sample(b=70.0, c=55.0)})
+    some = Ensemble(
+        networks,
+        {(3, 400, "rows_are_times"): sample(a=50.0, b=70.0), (3, 490, "rows_are_times"): sample(b=70.0, c=55.0)},
+    )
     assert some.participants().to_dict("list") == {"participant_id": ["b"], "age": [70.0]}
-    without = Ensemble(networks, {(3, 400): sample(a=50.0), (3, 490): sample(c=55.0)})
+    without = Ensemble(
+        networks, {(3, 400, "rows_are_times"): sample(a=50.0), (3, 490, "rows_are_times"): sample(c=55.0)}
+    )
     with pytest.raises(EvaluationError, match="`runs`"):
         without.participants()
 

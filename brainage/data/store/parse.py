@@ -170,17 +170,20 @@ def is_number(field: str) -> bool:
 def _width(numbered: list[tuple[int, str]], delimiter: str | None) -> int:
     """Return how many fields each line has; raise SeriesError if they differ."""
     width = None
-    for number, line in numbered:
+    for index, (number, line) in enumerate(numbered):
         found = len(line.split()) if delimiter is None else line.count(delimiter) + 1
         width = width or found
         if found != width:
-            raise SeriesError("lines of different length", f"{found} values in line {number}, {width} before")
+            reason = f"{found} values in line {number}, {width} before"
+            raise _fault(numbered[:index], delimiter, True, SeriesError("lines of different length", reason))
     if width is None:
         raise SeriesError("empty file")
     return width
 
 
-def _fault(numbered: list[tuple[int, str]], delimiter: str | None, labelled: bool) -> SeriesError:
+def _fault(
+    numbered: list[tuple[int, str]], delimiter: str | None, labelled: bool, otherwise: SeriesError | None = None
+) -> SeriesError:
     """Return what is wrong in the first line that cannot be read."""
     for number, line in numbered:
         for column, field in enumerate(line.split(delimiter), start=1):
@@ -188,4 +191,4 @@ def _fault(numbered: list[tuple[int, str]], delimiter: str | None, labelled: boo
                 return SeriesError(
                     "not a number where a number belongs", f"{kind_of(field)} in line {number}, column {column}"
                 )
-    return SeriesError("not a number where a number belongs")
+    return otherwise or SeriesError("not a number where a number belongs")
