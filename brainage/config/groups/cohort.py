@@ -136,9 +136,12 @@ class BidsCohortConfig(FilesCohortConfig):
         The table, or several that are joined by id; ``participants.tsv`` of the root by default.
     pattern : str
         Path of a participant's series below the root.
+    key : str or None
+        The variable of MATLAB files that have several tables of numbers.
     """
 
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
+    key: str | None = None
 
 
 @checked("cohort")

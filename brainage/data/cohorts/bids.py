@@ -36,6 +36,8 @@ class BidsCohort:
     pattern : str
         Path of a participant's series below the root. If that file does not exist, one of the same name in another of
         `brainage.data.store.formats.EXTENSIONS` is used.
+    key : str or None
+        The variable of MATLAB files that have several tables of numbers.
     need_ages : bool, default=True
         Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
         file is then read.
@@ -44,6 +46,7 @@ class BidsCohort:
     root: Path
     phenotypes: tuple[Path, ...] = ()
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
+    key: str | None = None
     need_ages: bool = True
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class BidsCohort:
         for participant, base in bases.items():
             for extension in dict.fromkeys((own, *EXTENSIONS)):
                 if base.name + extension in listed.get(base.parent, ()):
-                    scans[participant] = FileScan(base.with_name(base.name + extension), self.root)
+                    scans[participant] = FileScan(base.with_name(base.name + extension), self.root, self.key)
                     break
         return scans
 

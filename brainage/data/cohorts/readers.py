@@ -84,7 +84,9 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
     if isinstance(cohort, UkbCohortConfig | BidsCohortConfig):
         root, phenotypes = Path(cohort.root), tuple(map(Path, cohort.tables))
         if isinstance(cohort, BidsCohortConfig):
-            return BidsCohort(root=root, phenotypes=phenotypes, pattern=cohort.pattern, need_ages=need_ages)
+            return BidsCohort(
+                root=root, phenotypes=phenotypes, pattern=cohort.pattern, key=cohort.key, need_ages=need_ages
+            )
         if need_ages and not phenotypes:
             raise ConfigError(
                 "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.store.formats import EXTENSIONS
@@ -111,6 +112,13 @@ def test_the_same_name_with_another_extension_is_found(tmp_path: Path, extension
     path = put(tmp_path / "sub-x.7_25" if extension == ".txt" and not own else tmp_path / f"sub-x.7_25{extension}")
     found = cohort(tmp_path, pattern=FLAT.replace(".txt", own)).find_scans(["x.7"], 25)
     assert found == {"x.7": FileScan(path, tmp_path)}
+
+
+def test_a_variable_of_matlab_files_is_chosen(tmp_path: Path) -> None:
+    savemat(tmp_path / "sub-01_25.mat", {"a": np.ones((2, 3)), "b": np.zeros((2, 3))})
+    scan = cohort(tmp_path, pattern=FLAT.replace(".txt", ".mat"), key="b").find_scans(IDS, 25)["01"]
+    assert isinstance(scan, FileScan)
+    np.testing.assert_array_equal(scan.read().values, np.zeros((2, 3)))
 
 
 def test_the_patterns_own_extension_comes_first(tmp_path: Path) -> None:
