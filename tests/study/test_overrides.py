@@ -51,7 +51,10 @@ def test_loggers_may_be_given(logger: str, tmp_path: Path) -> None:
 
 def test_several_tables_are_one_value(tmp_path: Path) -> None:
     words = checked_overrides(["cohort=ukb", "cohort.root=bulk", "cohort.phenotypes=[a.csv,b c.csv]"])
-    check_composes(study_steps("full", tmp_path, words)[:1])
+    steps = study_steps("full", tmp_path, words)[:1]
+    check_composes(steps)
+    assert [word for word in steps[0].command() if "phenotypes" in word] == [words[-1]]
+    assert "a.csv" in words[-1] and "b c.csv" in words[-1]
 
 
 @pytest.mark.parametrize(
