@@ -17,14 +17,14 @@ import numpy as np, pandas as pd, torch
 sys.path.insert(0, sys.argv[1])
 from brainage.trained.load import read_trained
 from brainage.data.store.layout import list_stores, load_store
-from brainage.data.batches import series_batches
+from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.training.predict import predict
 trained = read_trained(Path(sys.argv[2]), "run")
 network, channels, n = trained.network(), trained.modality.channel_indices, int(sys.argv[5])
 store = next(found for path in list_stores(Path(sys.argv[3])) if len((found := load_store(path)).participant_ids) == n)
 rows = np.arange(n)
-participants = Participants(pd.DataFrame({"row": rows, "age": 0.0}), store, tuple(channels))
+participants = Participants(pd.DataFrame({"row": rows, "age": 0.0}), store, tuple(channels), trained.modality.n_times)
 bare = []
 if sys.argv[4] == "bare":
     batches = [torch.from_numpy(store.series[rows[i : i + 250, None], channels]) for i in range(0, n, 250)]

@@ -69,7 +69,12 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         n_resamples=config.report.n_resamples,
         seed=config.seed,
     )
-    if not isinstance(config.cohort, CohortConfig) and trained.run is not None:
+    if n_longer := int((explained.store.lengths[explained.rows] > explained.n_times).sum()):
+        notes.append(
+            f"{n_longer:,} of {len(explained):,} series are longer than {explained.n_times} time points: the "
+            "prediction from their first window is explained, not the mean over all windows."
+        )
+    elif not isinstance(config.cohort, CohortConfig) and trained.run is not None:
         notes += _differing(trained.run, explained, found)
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))
@@ -101,7 +106,7 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"
-    everyone = participants_of(selection.table, store, own.modality.channel_indices, split)
+    everyone = participants_of(selection.table, store, own.modality, split)
     if config.again:
         check_same(trained.run, selection.table, everyone)
     found = everyone.part(*_PARTS[asked])
@@ -143,9 +148,11 @@ def _drawn(available: Participants, config: ExplainCommandConfig) -> Participant
 
 
 def _series(participants: Participants) -> NDArray[np.float32]:
+    """Return the first window of each participant, of shape (n_participants, n_channels, n_times)."""
     store, rows = participants.store, participants.rows
     verify(store, rows.tolist())
-    series: NDArray[np.float32] = store.series[rows[:, None], np.array(participants.channels)]
+    channels, n_times = np.array(participants.channels), participants.n_times
+    series = np.stack([store.series[row][channels, :n_times] for row in rows])
     store.release()
     return series
 

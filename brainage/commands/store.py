@@ -6,8 +6,9 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from brainage.data.cohorts.ids import read_ids
 from brainage.data.store.layout import (
@@ -85,11 +86,20 @@ def _list(root: Path) -> int:
     return 0
 
 
+def _shape(index: Mapping[str, Any]) -> str:
+    """Return participants x channels x time points; time points from the fewest to the most."""
+    lengths = index.get("lengths")
+    if not lengths:
+        return " x ".join(map(str, index["shape"]))
+    times = "-".join(map(str, sorted({min(lengths), max(lengths)})))
+    return f"{len(lengths)} x {index['settings'][0]} x {times}"
+
+
 def _listed(folder: Path) -> tuple[str, ...]:
     counts, state = ("", "", ""), "whole"
     try:
         index = read_index(folder)
-        shape = " x ".join(map(str, index["shape"]))
+        shape = _shape(index)
         counts = (str(len(index["participant_ids"])), str(len(index["excluded"])), shape)
         load_store(folder)
     except DamagedStoreError:

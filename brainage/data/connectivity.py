@@ -48,7 +48,7 @@ def _computed(store: Store, channels: Sequence[int], kind: str) -> NDArray[np.fl
     for begin in track(begins, len(begins), "Connectivity, once"):
         together = range(begin, min(begin + _TOGETHER, n_rows))
         verify(store, together)
-        series = [np.ascontiguousarray(store.series[row, list(channels)].T) for row in together]
+        series = [np.ascontiguousarray(store.series[row][list(channels)].T) for row in together]
         found.append(np.arctanh(np.clip(measure.fit_transform(series), -_HIGHEST, _HIGHEST)).astype(np.float32))
         store.release()
     return np.concatenate(found)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from brainage.data.augmentation import Augmentation, Mix
-from brainage.data.batches import BatchOrder, SeriesDataset, held_dataset, mapped_dataset
+from brainage.data.augmentation import Augmentation
+from brainage.data.batches import BatchOrder, Draw
+from brainage.data.datasets import SeriesDataset, WindowDataset, dataset_of, without_ages
 from brainage.data.participants import Participants
 from brainage.data.splits import PARTS
 
@@ -40,19 +42,19 @@ class AgeDataModule(LightningDataModule):
         super().__init__()
         self._batch_size, self._seed, self._augmentation = batch_size, seed, augmentation
         self.fingerprint = participants.data_fingerprint()
-        dataset = mapped_dataset if _is_mapped(participants, residency) else held_dataset
-        self._datasets = {part: dataset(participants.part(part)) for part in PARTS}
+        held = not _is_mapped(participants, residency)
+        self._datasets = {part: dataset_of(participants.part(part), held=held) for part in PARTS}
 
     def loader(self, part: str) -> DataLoader[Any]:
         """Return the batches of the ``train``, ``val`` or ``test`` participants, in their order."""
         dataset = self._datasets[part]
         return self._loader(dataset, BatchOrder(len(dataset), self._batch_size))
 
-    def series(self, part: str) -> Iterator[Tensor]:
-        """Yield the series of one part, each of shape (batch, n_channels, n_times)."""
-        return (series for series, _ in self.loader(part))
+    def series(self, part: str) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the series of one part; see `brainage.data.datasets.without_ages`."""
+        return map(without_ages, self.loader(part))
 
-    def _loader(self, dataset: SeriesDataset, order: BatchOrder) -> DataLoader[Any]:
+    def _loader(self, dataset: SeriesDataset | WindowDataset, order: BatchOrder) -> DataLoader[Any]:
         # The sampler yields whole batches, so nothing is collated. A loader draws a number whenever it starts; from the
         # global generator, this would shift the numbers that dropout draws.
         return DataLoader(
@@ -64,13 +66,14 @@ class AgeDataModule(LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the training batches, augmented, in a new order each epoch."""
+        """Return the training batches, augmented, in a new order each epoch, of a random window a participant."""
         dataset = self._datasets["train"]
 
-        def draw_mix(rng: np.random.Generator, n_participants: int) -> Mix | None:
-            return self._augmentation.draw(rng, n_participants, dataset.n_times)
+        def make_draw(rng: np.random.Generator, index: NDArray[np.intp]) -> Draw:
+            begins = rng.random(len(index)) if isinstance(dataset, WindowDataset) else None
+            return Draw(index, self._augmentation.draw(rng, len(index), dataset.n_times), begins)
 
-        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size, self._seed, draw_mix))
+        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size, self._seed, make_draw))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation batches."""
@@ -78,7 +81,7 @@ class AgeDataModule(LightningDataModule):
 
 
 def _is_mapped(participants: Participants, residency: str) -> bool:
-    series = participants.store.series
-    size = len(participants) * len(participants.channels) * series.shape[2] * series.itemsize
+    n_times = int(participants.store.lengths[participants.rows].sum())
+    size = n_times * len(participants.channels) * np.dtype(np.float32).itemsize
     large = size > _SHARE_OF_FREE_MEMORY * psutil.virtual_memory().available
     return residency == "memmap" or (residency == "auto" and large)

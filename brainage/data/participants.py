@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +37,14 @@ class Participants:
         The time series.
     channels : tuple of int
         Indices of the components that a network sees.
+    n_times : int
+        Time points that a network sees at once.
     """
 
     table: pd.DataFrame
     store: Store
     channels: tuple[int, ...]
+    n_times: int
 
     def __len__(self) -> int:
         return len(self.table)
@@ -76,17 +78,18 @@ class Participants:
 
 
 def participants_of(
-    table: pd.DataFrame, store: Store, channels: Sequence[int], split: pd.Series[str] | None = None
+    table: pd.DataFrame, store: Store, modality: ModalityConfig, split: pd.Series[str] | None = None
 ) -> Participants:
     """Return the participants of a sorted table who are in the store and, if there is a split, in one of its parts."""
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
-    known = table[table["participant_id"].isin(rows.index)].reset_index(drop=True)
+    usable = rows.index.difference(list(store.excluded))
+    known = table[table["participant_id"].isin(usable)].reset_index(drop=True)
     known = known.drop(columns=[*RESERVED_COLUMNS], errors="ignore")
     known = known.assign(row=known["participant_id"].map(rows))
     if split is not None:
         known = known.assign(split=known["participant_id"].map(split))
         known = known[known["split"].notna()].reset_index(drop=True)
-    return Participants(known, store, tuple(channels))
+    return Participants(known, store, tuple(modality.channel_indices), modality.n_times)
 
 
 def stored_participants(
@@ -102,13 +105,17 @@ def stored_participants(
     A store that does not exist is written, or is a StoreError without `write`. See `participants_of`.
     """
     open_or_find = open_store if write else find_store
-    rows_are_channels = modality.orientation == "rows_are_channels"
-    reading = Reading(modality.dimension, modality.n_times, rows_are_channels)
-    store = open_or_find(Path(root), selection.scans, reading)
+    store = open_or_find(Path(root), selection.scans, reading_of(modality)).at_least(modality.n_times)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "
             f"of {len(store.participant_ids)} participants' files have names. Use modality=parcels "
             f"modality.dimension={modality.dimension} modality.n_times=... modality.t_r=..."
         )
-    return participants_of(selection.table, store, modality.channel_indices, split)
+    return participants_of(selection.table, store, modality, split)
+
+
+def reading_of(modality: ModalityConfig) -> Reading:
+    """Return how the files of a modality are read."""
+    n_times = None if modality.whole_series else modality.n_times
+    return Reading(modality.dimension, n_times, modality.orientation == "rows_are_channels")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainage.data.store.layout import Store
+from brainage.data.store.ragged import Ragged
 
 # Participants in memory at a time.
 _TOGETHER = 64
@@ -22,14 +23,23 @@ def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) 
     absolute correlation of two components. Few participants are in memory at a time.
     """
     blocks = []
-    for begin in range(0, len(rows), _TOGETHER):
-        blocks.append(_traits(store.series[rows[begin : begin + _TOGETHER][:, None], channels]))
+    for block in _blocks(store, rows, channels):
+        blocks.append(_traits(block))
         store.release()
     found = np.concatenate(blocks)
     yield "lag-1 autocorrelation", found[:, 0]
     yield "excess kurtosis", found[:, 1]
     if len(channels) > 1:
         yield "mean absolute correlation of components", found[:, 2]
+
+
+def _blocks(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[NDArray[np.float32]]:
+    """Yield series of one length, each of shape (n_participants, n_channels, n_times)."""
+    if isinstance(store.series, Ragged):
+        yield from (store.series[row][None, channels] for row in rows)
+    else:
+        for begin in range(0, len(rows), _TOGETHER):
+            yield store.series[rows[begin : begin + _TOGETHER][:, None], channels]
 
 
 def _traits(series: NDArray[np.float32]) -> _Array:

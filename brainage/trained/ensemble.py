@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Choice, Selection, select_from
-from brainage.data.participants import Participants, stored_participants
+from brainage.data.participants import Participants, reading_of, stored_participants
+from brainage.data.store.reading import Reading
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
 from brainage.trained.network import Trained
 
-# Input of a network: components in a file, and time points.
-_Shape = tuple[int, int, str]
+# How a network's files are read, and the time points that it needs.
+_Shape = tuple[Reading, int]
 
 _NO_RANGE = f"fewer than {MIN_RANKED} training participants, or written by an earlier version"
 
@@ -127,7 +128,7 @@ class Ensemble:
 
 
 def _shape(trained: Trained) -> _Shape:
-    return trained.modality.dimension, trained.modality.n_times, trained.modality.orientation
+    return reading_of(trained.modality), trained.modality.n_times
 
 
 def _age_caveats(trained: Trained, which: str, ages: NDArray[np.float64]) -> list[str]:

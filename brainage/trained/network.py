@@ -17,7 +17,7 @@ from brainage import models
 from brainage.config.groups.modality import ModalityConfig
 from brainage.config.groups.model import ModelConfig
 from brainage.config.saved import typed_parts
-from brainage.data.batches import series_batches
+from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.errors import BundleError, DivergedError, EvaluationError
 from brainage.evaluation.gap import Correction

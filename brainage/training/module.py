@@ -12,6 +12,9 @@ from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from brainage.data.datasets import Batch
+from brainage.training.predict import mean_over_windows
+
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
@@ -80,11 +83,11 @@ class AgeRegressor(LightningModule):
         predicted: Tensor = self.network(series)
         return predicted.squeeze(1)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's mean squared error."""
         return self._step(batch, self.train_error)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add the batch to the validation error."""
         self._step(batch, self.val_error)
 
@@ -130,9 +133,9 @@ class AgeRegressor(LightningModule):
         settings = {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss", "frequency": every}
         return {"optimizer": optimizer, "lr_scheduler": settings}
 
-    def _step(self, batch: tuple[Tensor, Tensor], error: RunningError) -> Tensor:
-        series, ages = batch
-        predicted = self(series)
+    def _step(self, batch: Batch, error: RunningError) -> Tensor:
+        series, ages, *n_windows = batch
+        predicted = mean_over_windows(self(series), *n_windows)
         loss = mse_loss(predicted, ages)
         error.update(loss, predicted, ages)
         return loss

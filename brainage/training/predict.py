@@ -13,15 +13,16 @@ from brainage.errors import DivergedError
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, batches: Iterable[Tensor]) -> NDArray[np.float64]:
+def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) -> NDArray[np.float64]:
     """Predict ages, in years.
 
     Parameters
     ----------
     network : nn.Module
         In evaluation mode, on any device; from series to ages of shape (batch, 1), in years.
-    batches : iterable of Tensor
-        Series, each of shape (batch, n_channels, n_times).
+    batches : iterable of Tensor or tuple of Tensor
+        Series, each of shape (batch, n_channels, n_times); where participants have several windows, a second tensor
+        says how many each one has, and their mean is predicted.
 
     Returns
     -------
@@ -34,7 +35,11 @@ def predict(network: nn.Module, batches: Iterable[Tensor]) -> NDArray[np.float64
         A predicted age is not finite.
     """
     like = next(network.parameters(), torch.zeros(()))
-    ages = [network(series.to(like.device, like.dtype)).squeeze(1).double().cpu() for series in batches]
+    ages = []
+    for batch in batches:
+        series, *n_windows = batch if isinstance(batch, tuple) else (batch,)
+        found = network(series.to(like.device, like.dtype)).squeeze(1).double().cpu()
+        ages.append(mean_over_windows(found, *n_windows))
     predicted: NDArray[np.float64] = torch.cat(ages).numpy()
     n_wrong = int((~np.isfinite(predicted)).sum())
     if n_wrong:
@@ -43,3 +48,15 @@ def predict(network: nn.Module, batches: Iterable[Tensor]) -> NDArray[np.float64
             "Lower optimizer.lr, or set trainer.gradient_clip_val=1, and train again."
         )
     return predicted
+
+
+def mean_over_windows(predicted: Tensor, n_windows: Tensor | None = None) -> Tensor:
+    """Return each participant's mean, of shape (batch,), over windows that follow each other, of shape (n_windows,).
+
+    `n_windows` is how many windows each participant has, of shape (batch,); one without it.
+    """
+    if n_windows is None:
+        return predicted
+    predicted = predicted.float() if predicted.dtype.itemsize < 4 else predicted
+    means: Tensor = torch.segment_reduce(predicted, "mean", lengths=n_windows.to(predicted.device))
+    return means

@@ -36,7 +36,7 @@ TABLE = pd.DataFrame(
 
 
 def module(store: Store, residency: str, augmentation: Augmentation = PLAIN) -> AgeDataModule:
-    participants = Participants(TABLE, store, (0, 3, 4))
+    participants = Participants(TABLE, store, (0, 3, 4), N_TIMES)
     return AgeDataModule(participants, batch_size=3, seed=1, residency=residency, augmentation=augmentation)
 
 

@@ -30,7 +30,7 @@ class RidgeOnly(Ridge):
 def participants(**columns: Any) -> Participants:
     n = len(next(iter(columns.values())))
     table = pd.DataFrame({"participant_id": [f"p{i}" for i in range(n)], "row": range(n), **columns})
-    return Participants(table, NO_STORE, (0, 1, 2))
+    return Participants(table, NO_STORE, (0, 1, 2), 400)
 
 
 def test_baselines_are_the_models_of_their_folder() -> None:

@@ -70,7 +70,7 @@ def test_after_all_steps_every_value_is_known() -> None:
         objective="val/mse", seed=3, cohort=SimpleNamespace(name="mine"), model_value=lambda key: f"model {key}"
     )
     unused: Any = None
-    prepared = Prepared(Participants(table, store, (0,)), unused, 0.5)
+    prepared = Prepared(Participants(table, store, (0,), 2), unused, 0.5)
     scores = score(PREDICTIONS, "val/mse")
     started = time.monotonic() - 200
     summary = summary_of(Results(started, config, prepared, Fitted(7, 5, 4, 2, 0.25), scores), "finished")

@@ -15,6 +15,7 @@ from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Selection
 from brainage.data.participants import Participants
 from brainage.data.store.layout import Store
+from brainage.data.store.reading import Reading
 from brainage.runs.read import Run
 from brainage.trained.ensemble import Ensemble, Sample
 from brainage.trained.network import Architecture, Trained
@@ -54,9 +55,9 @@ def sample(**ages: float) -> Sample:
     checksums = np.array([zlib.crc32(row.tobytes()) for row in series], np.uint32)
     table = pd.DataFrame({"participant_id": list(ages), "age": list(ages.values()), "row": range(len(ages))})
     store = Store(Path("store"), tuple(ages), {}, series, checksums)
-    return Sample(Selection(table, {}), Participants(table, store, (0, 1, 2)))
+    return Sample(Selection(table, {}), Participants(table, store, (0, 1, 2), series.shape[2]))
 
 
 def ensemble(*networks: Trained, **ages: float) -> Ensemble:
     """Return networks of `MODALITY` and these participants."""
-    return Ensemble(networks, {(3, 400, "rows_are_times"): sample(**ages)})
+    return Ensemble(networks, {(Reading(3, 400), 400): sample(**ages)})

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.data.store.reading import Reading
 from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.training_stats import Spread
@@ -29,12 +30,10 @@ def test_participants_need_series_of_each_kind() -> None:
     networks = (constant(60.0), longer)
     some = Ensemble(
         networks,
-        {(3, 400, "rows_are_times"): sample(a=50.0, b=70.0), (3, 490, "rows_are_times"): sample(b=70.0, c=55.0)},
+        {(Reading(3, 400), 400): sample(a=50.0, b=70.0), (Reading(3, 490), 490): sample(b=70.0, c=55.0)},
     )
     assert some.participants().to_dict("list") == {"participant_id": ["b"], "age": [70.0]}
-    without = Ensemble(
-        networks, {(3, 400, "rows_are_times"): sample(a=50.0), (3, 490, "rows_are_times"): sample(c=55.0)}
-    )
+    without = Ensemble(networks, {(Reading(3, 400), 400): sample(a=50.0), (Reading(3, 490), 490): sample(c=55.0)})
     with pytest.raises(EvaluationError, match="`runs`"):
         without.participants()
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from brainage.data.augmentation import Augmentation
-from brainage.data.batches import BatchOrder, Draw, SeriesDataset
+from brainage.data.batches import BatchOrder, Draw
+from brainage.data.datasets import SeriesDataset
 from brainage.errors import ConfigError, DeviceError
 from brainage.training.fit import Fit, FitSettings, fit
 from brainage.training.module import AgeRegressor, derived_seed
@@ -46,7 +47,7 @@ class Data(LightningDataModule):
         self.val = SeriesDataset(series[21:], np.arange(6), None, ages[21:])
 
     def train_dataloader(self) -> DataLoader[object]:
-        order = BatchOrder(21, 4, 0, lambda rng, n: self.augmentation.draw(rng, n, N_TIMES))
+        order = BatchOrder(21, 4, 0, lambda rng, index: Draw(index, self.augmentation.draw(rng, len(index), N_TIMES)))
         return DataLoader(self.train, sampler=order, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[object]:

@@ -33,7 +33,11 @@ class ModalityConfig:
     n_channels : int
         How many components the network gets; derived.
     n_times : int
-        Time points used; longer series are cut, shorter ones excluded.
+        Time points that a network sees at once; participants with fewer are excluded.
+    windows : {"first", "all"} or None
+        Whether the first `n_times` time points are used, z-scored over them, or all, z-scored over all: training draws
+        a random window each epoch, and predictions are means over windows that cover the series. By default "first"
+        for an ICA, which has `good_components`, and "all" for parcels.
     t_r : float
         Repetition time, in seconds.
     orientation : {"rows_are_times", "rows_are_channels"}
@@ -46,6 +50,7 @@ class ModalityConfig:
     good_components: list[int] | None = MISSING
     n_channels: int = MISSING
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
+    windows: Annotated[str | None, choice("first", "all")] = None
     t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
 
@@ -71,6 +76,11 @@ class ModalityConfig:
             self.n_channels,
             "It is derived; leave it out.",
         )
+
+    @property
+    def whole_series(self) -> bool:
+        """Whether all time points are used."""
+        return (self.windows or ("all" if self.good_components is None else "first")) == "all"
 
     @property
     def channel_indices(self) -> list[int]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import zlib
 from collections.abc import Generator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainage.data.store.reading import Reading
+from brainage.data.store.rows import Rows
 from brainage.data.store.series import Scan, read_checked
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log
@@ -29,30 +27,11 @@ _MIN_SCANS_FOR_WORKERS = 128
 Result = tuple[str, NDArray[np.float32] | int | SeriesError]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows of an existing file into which several processes write.
-
-    The first row is `offset` bytes from the start; `shape` is that of a row, (n_components, n_times).
-    """
-
-    path: Path
-    offset: int
-    shape: tuple[int, int]
-
-    def write(self, row: int, series: NDArray[np.float32]) -> int:
-        """Write a row, numbered from 0; return its checksum."""
-        data = np.ascontiguousarray(series, dtype=np.float32).data
-        with self.path.open("r+b") as file:
-            file.seek(self.offset + row * data.nbytes)
-            file.write(data)
-        return zlib.crc32(data)
-
-
-def read_all(scans: Mapping[str, Scan], rows: Rows, reading: Reading) -> Generator[Result, None, None]:
+def read_all(scans: Mapping[str, Scan], rows: Rows | None, reading: Reading) -> Generator[Result, None, None]:
     """Read every scan, write its series to the row of its position among the sorted ids, and yield each result.
 
-    The row of an excluded scan stays empty. Raises StoreError if a worker process is killed.
+    The row of an excluded scan stays empty. Without `rows`, results have the series. Raises StoreError if a worker
+    process is killed.
     """
     ids = sorted(scans)
     read, sorted_scans = partial(_read_one, rows, reading), [scans[participant] for participant in ids]
@@ -102,9 +81,9 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _read_one(rows: Rows, reading: Reading, row: int, scan: Scan) -> int | SeriesError:
+def _read_one(rows: Rows | None, reading: Reading, row: int, scan: Scan) -> NDArray[np.float32] | int | SeriesError:
     try:
         series = read_checked(scan, reading)
     except SeriesError as error:
         return error
-    return rows.write(row, series)
+    return series if rows is None else rows.write(row, series)

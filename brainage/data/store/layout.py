@@ -1,8 +1,9 @@
 """A store on disk: its files, opening it, checking it.
 
-A store is a folder with ``series.npy``, float32 of shape (n_participants, n_components, n_times), and ``index.txt``,
-JSON behind its own SHA-256: the participant of each row, exclusions with reasons, the stamps that the fingerprint is
-computed from, and a CRC-32 of each row. `brainage.data.store.write` writes and removes stores.
+A store is a folder with ``series.npy``, float32 of shape (n_participants, n_components, n_times), or flat where series
+have their own lengths, and ``index.txt``, JSON behind its own SHA-256: the participant of each row, exclusions with
+reasons, the stamps that the fingerprint is computed from, a CRC-32 of each row, and the lengths.
+`brainage.data.store.write` writes and removes stores.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.store.ragged import Ragged
 from brainage.errors import StoreError
 from brainage.system.files import open_file
 from brainage.system.redaction import register
@@ -51,7 +53,7 @@ class Store:
         The participant of each row, sorted.
     excluded : dict of str to (str, str)
         Kind and detail of the reason for each exclusion.
-    series : array of shape (n_participants, n_components, n_times)
+    series : array of shape (n_participants, n_components, n_times), or Ragged
         float32, z-scored over time; memory-mapped.
     checksums : array of shape (n_participants,)
         CRC-32 of each row.
@@ -65,7 +67,7 @@ class Store:
     folder: Path
     participant_ids: tuple[str, ...] = field(repr=False)
     excluded: dict[str, tuple[str, str]] = field(repr=False)
-    series: NDArray[np.float32]
+    series: NDArray[np.float32] | Ragged
     checksums: NDArray[np.uint32]
     unread: tuple[str, ...] = field(default=(), repr=False)
     channels: tuple[str, ...] | None = field(default=None, repr=False)
@@ -74,6 +76,27 @@ class Store:
     def fingerprint(self) -> str:
         """The folder's name: a hash of the scans, their files' times and the settings they were read with."""
         return self.folder.name
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of each series."""
+        return self.series.n_channels if isinstance(self.series, Ragged) else int(self.series.shape[1])
+
+    @property
+    def lengths(self) -> NDArray[np.intp]:
+        """Time points of each row."""
+        if isinstance(self.series, Ragged):
+            return self.series.lengths
+        return np.full(len(self.series), self.series.shape[2], dtype=np.intp)
+
+    def at_least(self, n_times: int) -> Store:
+        """Return the store with participants whose series are shorter among the excluded."""
+        short = {
+            participant: ("too few time points", f"{length}, expected at least {n_times}")
+            for participant, length in zip(self.participant_ids, self.lengths.tolist(), strict=True)
+            if length < n_times
+        }
+        return replace(self, excluded={**self.excluded, **short}) if short else self
 
     def release(self) -> None:
         """Drop the mapped pages from this process; the system's cache may keep them."""
@@ -126,7 +149,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
     """Map a store's array without reading its rows; raise as `load_store` does."""
-    path, shape = folder / "series.npy", tuple(index["shape"])
+    path, shape, lengths = folder / "series.npy", tuple(index["shape"]), index.get("lengths")
     length, checksum = index["header"]
     with _reading(folder):
         with open_file(path, "rb", follow=True) as file:
@@ -135,7 +158,8 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         if zlib.crc32(header) != checksum or path.stat().st_size != length + 4 * math.prod(shape):
             raise ValueError("header or size")
         # An empty file cannot be mapped.
-        series = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
+        mapped = np.memmap(path, np.float32, "r", length, shape) if shape[0] else np.empty(shape, np.float32)
+    series = mapped if lengths is None else Ragged(mapped, index["settings"][0], lengths)
     excluded = {participant: (kind, detail) for participant, kind, detail in index["excluded"]}
     checksums = np.array(index["checksums"], dtype=np.uint32)
     channels = tuple(index["channels"]) if index.get("channels") else None
@@ -175,17 +199,18 @@ def folders(root: Path) -> list[Path]:
 def verify(store: Store, rows: Iterable[int]) -> None:
     """Compare mapped rows with their checksums; raise DamagedStoreError at the first that differs."""
     for row in rows:
-        if zlib.crc32(store.series[row].data) != store.checksums[row]:
+        if zlib.crc32(np.ascontiguousarray(store.series[row]).data) != store.checksums[row]:
             raise DamagedStoreError(f"The store {store.folder} is damaged in row {row}; it must be rewritten.")
 
 
 def stream_rows(store: Store) -> Iterator[tuple[str, NDArray[np.float32], bool]]:
     """Yield (participant id, series, whether its checksum fits) of each row, read from the file to save memory."""
-    path, shape = store.folder / "series.npy", store.series.shape[1:]
+    path, n_channels = store.folder / "series.npy", store.n_channels
+    rows = zip(store.participant_ids, store.checksums, store.lengths.tolist(), strict=True)
     with _reading(store.folder), path.open("rb") as file:
-        file.seek(path.stat().st_size - store.series.nbytes)
-        for participant, checksum in zip(store.participant_ids, store.checksums, strict=True):
-            series = np.fromfile(file, np.float32, math.prod(shape)).reshape(shape)
+        file.seek(path.stat().st_size - 4 * n_channels * int(store.lengths.sum()))
+        for participant, checksum, n_times in rows:
+            series = np.fromfile(file, np.float32, n_channels * n_times).reshape(n_channels, n_times)
             yield participant, series, zlib.crc32(series.data) == checksum
 
 

@@ -10,6 +10,9 @@ from typing import Any
 from brainage.data.store.parse import FloatArray, Recording, is_number
 from brainage.errors import SeriesError
 
+# Time points of the shortest series that has a standard deviation.
+_MIN_TIMES = 2
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -19,8 +22,8 @@ class Reading:
     ----------
     n_channels : int
         Channels in a file.
-    n_times : int
-        Time points that are kept.
+    n_times : int or None
+        Time points that are kept; None keeps all.
     rows_are_channels : bool, default=False
         Whether a row of a file is a channel, and not a time point.
     names : tuple of str or None
@@ -29,7 +32,7 @@ class Reading:
     """
 
     n_channels: int
-    n_times: int
+    n_times: int | None
     rows_are_channels: bool = False
     names: tuple[str, ...] | None = None
 
@@ -65,13 +68,14 @@ class Reading:
         times, channels = (n_columns, n_rows) if self.rows_are_channels else (n_rows, n_columns)
         if not self.rows_are_channels and not all(map(is_number, recording.row_names or ())):
             raise SeriesError("names in the first column", "are channels in rows? modality.orientation says so")
+        n_needed = self.n_times or _MIN_TIMES
         if channels != self.n_channels:
-            fits = times == self.n_channels and channels >= self.n_times
+            fits = times == self.n_channels and channels >= n_needed
             hint = f"; {n_rows} rows, {n_columns} columns: are {columns} in rows?" if fits else ""
             where = "rows" if self.rows_are_channels else "columns"
             raise SeriesError(f"wrong number of {where}", f"{channels}, expected {self.n_channels}{hint}")
-        if times < self.n_times:
-            raise SeriesError("too few time points", f"{times}, expected at least {self.n_times}")
+        if times < n_needed:
+            raise SeriesError("too few time points", f"{times}, expected at least {n_needed}")
 
 
 def channel_names(recording: Recording, rows_are_channels: bool) -> tuple[str, ...] | None:

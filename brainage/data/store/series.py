@@ -121,7 +121,7 @@ def read_checked(scan: Scan, reading: Reading) -> NDArray[np.float32]:
 
 
 def checked_series(raw: Recording | FloatArray, reading: Reading) -> NDArray[np.float32]:
-    """Check raw series and z-score each channel over the first `reading.n_times` time points.
+    """Check raw series and z-score each channel over the time points that are kept.
 
     Returns float32 of shape (n_channels, n_times), or raises SeriesError.
     """

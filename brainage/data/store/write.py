@@ -6,24 +6,21 @@ A store is written to a folder of another name, which is renamed at the end; rem
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import math
 import os
 import shutil
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from brainage.data.store.ingest import Result, Rows
+from brainage.data.store.ingest import Result
 from brainage.data.store.layout import FORMAT, RULES, Stamps, Store, unfinished_folder
 from brainage.data.store.locking import locked, writing
 from brainage.data.store.reading import Reading
+from brainage.data.store.rows import Rows, header_of, row_writer, rows_in
 from brainage.data.store.series import UnreadableNowError
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
@@ -50,14 +47,12 @@ def remove_store(folder: Path) -> None:
             shutil.rmtree(unfinished)
 
 
-def rows_of(folder: Path, n_rows: int, reading: Reading) -> Rows:
-    """Return the rows of a store that is being written, for `n_rows` participants before exclusions."""
-    return _rows_in(unfinished_folder(folder), n_rows, reading)
+def rows_of(folder: Path, n_rows: int, reading: Reading) -> Rows | None:
+    """Return the rows of a store that is being written, for `n_rows` participants before exclusions.
 
-
-def _rows_in(unfinished: Path, n_rows: int, reading: Reading) -> Rows:
-    shape = (reading.n_channels, reading.n_times)
-    return Rows(unfinished / "series.npy", len(_header((n_rows, *shape))), shape)
+    None, if series have their own lengths: where a row begins is known only once those before it are read.
+    """
+    return rows_in(unfinished_folder(folder) / "series.npy", n_rows, reading)
 
 
 def write_store(
@@ -82,7 +77,8 @@ def write_store(
     with writing(folder.parent):
         try:
             make_folder(unfinished)
-            _check_space(unfinished, 4 * len(stamps) * reading.n_channels * reading.n_times)
+            if reading.n_times is not None:
+                _check_space(unfinished, 4 * len(stamps) * reading.n_channels * reading.n_times)
             _write(unfinished, stamps, results, reading)
             if not is_current():
                 return False
@@ -110,57 +106,33 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading: Reading) -> None:
-    """Write rows as they come, close the gaps that exclusions leave, and write the index last."""
-    rows = _rows_in(unfinished, len(stamps), reading)
-    kept: dict[int, tuple[str, int]] = {}
-    excluded: list[tuple[str, str, str]] = []
-    unread: list[str] = []
-    with _synced(rows.path) as file:
-        file.write(_header((len(stamps), *rows.shape)))
+    """Write rows as they come, and the index last."""
+    path = unfinished / "series.npy"
+    writer = row_writer(path, len(stamps), reading)
+    index: dict[str, Any] = {"participant_ids": [], "checksums": [], "excluded": [], "unread": []}
+    with _synced(path) as file:
+        file.write(header_of(writer.shape))
         file.flush()
         for row, (participant, result) in enumerate(results):
             if isinstance(result, UnreadableNowError):
-                unread.append(participant)
+                index["unread"].append(participant)
             elif isinstance(result, SeriesError):
-                excluded.append((participant, result.kind, result.detail))
+                index["excluded"].append((participant, result.kind, result.detail))
             else:
-                kept[row] = (participant, result if isinstance(result, int) else rows.write(row, result))
-        _close_gaps(file, list(kept), rows)
+                index["participant_ids"].append(participant)
+                index["checksums"].append(writer.write(file, row, result))
+        writer.finish(file)
         # The number of rows is known only now. The header's length does not depend on it.
-        shape = (len(kept), *rows.shape)
-        header = _header(shape)
+        header = header_of(writer.shape)
         file.seek(0)
         file.write(header)
-    status = rows.path.stat()
-    index = {
-        "format": FORMAT,
-        "rules": RULES,
-        "settings": reading.settings(),
-        "channels": reading.names,
-        "participant_ids": [participant for participant, _ in kept.values()],
-        "checksums": [checksum for _, checksum in kept.values()],
-        "excluded": excluded,
-        "unread": unread,
-        "stamps": stamps,
-        "shape": shape,
-        "header": [rows.offset, zlib.crc32(header)],
-        "written": [status.st_size, status.st_mtime_ns],
-    }
+    status = path.stat()
+    index |= {"format": FORMAT, "rules": RULES, "settings": reading.settings(), "channels": reading.names}
+    index |= {"stamps": stamps, "shape": writer.shape, **writer.index()}
+    index |= {"header": [len(header), zlib.crc32(header)], "written": [status.st_size, status.st_mtime_ns]}
     body = json.dumps(index, separators=(",", ":")).encode()
     with _synced(unfinished / "index.txt") as file:
         file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-
-
-def _close_gaps(file: BinaryIO, kept: Sequence[int], rows: Rows) -> None:
-    """Move rows up over the empty rows of excluded participants, and truncate the file."""
-    size = 4 * math.prod(rows.shape)
-    for row, former in enumerate(kept):
-        if row != former:
-            file.seek(rows.offset + former * size)
-            data = file.read(size)
-            file.seek(rows.offset + row * size)
-            file.write(data)
-    file.truncate(rows.offset + len(kept) * size)
 
 
 @contextmanager
@@ -170,10 +142,3 @@ def _synced(path: Path) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    """Return NumPy's header, which is padded so that its length does not depend on the number of rows."""
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    return header.getvalue()

@@ -1,0 +1,153 @@
+"""Data sets whose items are whole batches: of series of one length, or of windows of series of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from brainage.data.batches import Draw
+from brainage.data.participants import Participants
+from brainage.data.store.layout import verify
+from brainage.data.store.ragged import Ragged
+from brainage.system.console import track
+
+# Series, ages in years, and where a participant may have several windows, how many each one has.
+Batch = tuple[Tensor, ...]
+GetSeries = Callable[[int], NDArray[np.float32]]
+
+
+class SeriesDataset(Dataset[Batch]):
+    """Participants' series and ages, in years; an item is a whole batch.
+
+    `series` is float32 of shape (n_rows, n_components, n_times): in memory, or mapped if the `channels` to gather are
+    given. `rows` has each participant's row; `release` drops mapped pages after a batch.
+    """
+
+    def __init__(
+        self,
+        series: NDArray[np.float32],
+        rows: NDArray[np.intp],
+        channels: NDArray[np.intp] | None,
+        ages: NDArray[np.float64],
+        release: Callable[[], None] | None = None,
+    ) -> None:
+        self._release = release
+        self._series, self._rows, self._channels = series, rows, channels
+        self._held = torch.from_numpy(series) if channels is None else None
+        self._ages = torch.from_numpy(ages.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def n_times(self) -> int:
+        """Time points of a series."""
+        return int(self._series.shape[2])
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """Return series, of shape (batch, n_channels, n_times), and ages, of shape (batch,)."""
+        mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
+        if self._held is None:
+            series = self._series[rows[:, None], self._channels]
+            if self._release is not None:
+                self._release()
+            gathered = torch.from_numpy(series if mix is None else mix.gather(series, np.arange(len(rows))))
+        elif mix is None:
+            gathered = self._held[torch.from_numpy(rows)]
+        else:
+            gathered = torch.from_numpy(mix.gather(self._series, rows))
+        return gathered, ages if mix is None else mix.ages(ages, self.n_times)
+
+
+class WindowDataset(Dataset[Batch]):
+    """Windows of participants' series, and ages, in years; an item is a whole batch.
+
+    `get_series` returns a participant's series, float32 of shape (n_channels, their time points), by position; a window
+    has `n_times` of them. `release` drops mapped pages after a batch.
+    """
+
+    def __init__(
+        self, get_series: GetSeries, ages: NDArray[np.float64], n_times: int, release: Callable[[], None] | None = None
+    ) -> None:
+        self._get_series, self.n_times, self._release = get_series, n_times, release
+        self._ages = torch.from_numpy(ages.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self._ages)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """Return windows, of shape (n_windows, n_channels, n_times), and ages, of shape (batch,).
+
+        A draw that says where windows begin has one a participant. Others have all windows, one participant after
+        another, and how many each one has, of shape (batch,).
+        """
+        chosen = [self._get_series(position) for position in draw.index.tolist()]
+        begins = [window_begins(series.shape[1], self.n_times) for series in chosen]
+        if draw.begins is not None:
+            places = (series.shape[1] - self.n_times + 1 for series in chosen)
+            begins = [[int(share * n)] for share, n in zip(draw.begins.tolist(), places, strict=True)]
+        windows = np.stack(
+            [series[:, one : one + self.n_times] for series, of in zip(chosen, begins, strict=True) for one in of]
+        )
+        if self._release is not None:
+            self._release()
+        ages = self._ages[torch.from_numpy(draw.index)]
+        if draw.begins is None:
+            return torch.from_numpy(windows), ages, torch.tensor([len(of) for of in begins])
+        if draw.mix is None:
+            return torch.from_numpy(windows), ages
+        mixed = draw.mix.gather(windows, np.arange(len(windows)))
+        return torch.from_numpy(mixed), draw.mix.ages(ages, self.n_times)
+
+
+def window_begins(n_times: int, window: int) -> list[int]:
+    """Return where the fewest windows begin that cover `n_times` time points, evenly spaced."""
+    n_windows = -(-n_times // window)
+    begins: list[int] = np.linspace(0, n_times - window, n_windows).round().astype(int).tolist()
+    return begins
+
+
+def dataset_of(participants: Participants, *, held: bool) -> SeriesDataset | WindowDataset:
+    """Return the series of participants: a copy in memory, compared with its checksums, or the store's mapped file."""
+    store, rows, channels = participants.store, participants.rows, np.array(participants.channels)
+    if held:
+        verify(store, rows)
+    if isinstance(store.series, Ragged):
+        return _windows(participants, store.series, held=held)
+    if not held:
+        return SeriesDataset(store.series, rows, channels, participants.ages, store.release)
+    series = np.empty((len(rows), len(channels), store.series.shape[2]), dtype=np.float32)
+    for position, row in enumerate(rows):
+        series[position] = store.series[row, channels]
+    return SeriesDataset(series, np.arange(len(rows)), None, participants.ages)
+
+
+def _windows(participants: Participants, series: Ragged, *, held: bool) -> WindowDataset:
+    rows, channels = participants.rows, np.array(participants.channels)
+    release = None if held else participants.store.release
+
+    def mapped(position: int) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = series[rows[position]][channels]
+        return found
+
+    copied = [mapped(position) for position in range(len(rows))] if held else []
+    get_series = copied.__getitem__ if held else mapped
+    return WindowDataset(get_series, participants.ages, participants.n_times, release)
+
+
+def without_ages(batch: Batch) -> tuple[Tensor, ...]:
+    """Return the series of a batch, and if participants may have several windows, how many each one has."""
+    return batch[0], *batch[2:]
+
+
+def series_batches(participants: Participants, batch_size: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the participants' series from the mapped store, in their order; see `without_ages`."""
+    dataset = dataset_of(participants, held=False)
+    starts = range(0, len(participants), batch_size)
+    for start in track(starts, len(starts), "Batches predicted"):
+        yield without_ages(dataset[Draw(np.arange(start, min(start + batch_size, len(participants))))])
