@@ -202,12 +202,16 @@ def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_thos
 
 
 def put_parcels(folder: Path) -> None:
-    """Write files as XCP-D does, of 40 participants with six parcels, and a table."""
+    """Write files as XCP-D does, of 40 participants with six parcels and 60, 90 or 120 time points, and a table.
+
+    One participant has 50.
+    """
     rng = np.random.default_rng(4)
     lines = ["participant_id\tage"]
     for number in range(40):
+        n_times = 50 if number == 7 else 60 + 30 * (number % 3)
         rows = ["\t".join(f"LH_Vis_{parcel}" for parcel in range(1, 7))]
-        rows += ["\t".join(f"{value:.4f}" for value in row) for row in rng.normal(size=(60, 6))]
+        rows += ["\t".join(f"{value:.4f}" for value in row) for row in rng.normal(size=(n_times, 6))]
         name = f"sub-{number:02d}"
         path = folder / name / "func" / f"{name}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
         path.parent.mkdir(parents=True)
@@ -216,14 +220,26 @@ def put_parcels(folder: Path) -> None:
     (folder / "participants.tsv").write_text("\n".join(lines) + "\n")
 
 
-def test_parcels_with_names_train_and_are_no_components(tmp_path: Path) -> None:
+def test_parcels_of_any_length_train_and_are_no_components(tmp_path: Path) -> None:
     put_parcels(tmp_path / "xcpd")
     pattern = "sub-{participant_id}/func/sub-{participant_id}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
     words = ("cohort=bids", "cohort.root=xcpd", f"cohort.pattern={pattern}", "modality.n_times=60", "model.depth=1")
     parcels = ("modality=parcels", "modality.dimension=6", "modality.t_r=0.8")
     ended = run_command(tmp_path, "train.py", *words, *parcels, *FAST[1:], "hydra.run.dir=run")
     assert ended.code == 0, ended.text
-    assert json.loads((tmp_path / "run" / "summary.json").read_text())["n"] == {"train": 32, "val": 4, "test": 4}
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["n"] == {"train": 31, "val": 4, "test": 4}
+    assert "too few time points: 50, expected at least 60" in (tmp_path / "run" / "exclusions.csv").read_text()
+    ended = run_command(tmp_path, "predict.py", "run=run", *words[:3], "hydra.run.dir=predicted")
+    assert ended.code == 0, ended.text
+    own, again = (pd.read_csv(tmp_path / folder / "predictions.csv") for folder in ("run", "predicted"))
+    both = own.merge(again, on="participant_id")
+    assert len(both) == 39
+    np.testing.assert_allclose(both["predicted_age_x"], both["predicted_age_y"], rtol=1e-6)
+    ended = run_command(
+        tmp_path, "explain.py", "run=run", "rows=all", "participants=39", "n_steps=2", "report.n_resamples=100"
+    )
+    assert ended.code == 0, ended.text
+    assert "25 of 39 series are longer than 60 time points" in ended.text
     components = ("modality.dimension=6", "modality.good_components=[1,2,3]")
     ended = run_command(tmp_path, "train.py", *words, *components, *FAST[1:])
     assert ended.code == 2
