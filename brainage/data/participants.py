@@ -118,4 +118,10 @@ def stored_participants(
 def reading_of(modality: ModalityConfig) -> Reading:
     """Return how the files of a modality are read."""
     n_times = None if modality.whole_series else modality.n_times
-    return Reading(modality.dimension, n_times, modality.orientation == "rows_are_channels")
+    return Reading(
+        modality.dimension,
+        n_times,
+        modality.orientation == "rows_are_channels",
+        max_missing=modality.max_missing_fraction if modality.missing == "zero" else None,
+        max_interpolated=modality.max_interpolated_fraction,
+    )

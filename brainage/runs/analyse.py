@@ -59,6 +59,12 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
     )
 
 
+_REPAIRED = {
+    "n_with_missing_channels": "missing channels, set to zero",
+    "n_with_interpolated_time_points": "interpolated time points",
+}
+
+
 def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:
     model, cohort = summary["model"], summary["cohort"]
     training = [
@@ -70,6 +76,7 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[
         ("model", f"{model['name']}, {integer(model['parameters'])} parameters"),
         ("cohort", f"{cohort['name']}, {n_participants} participants, store {cohort['fingerprint']}"),
         ("participants", ", ".join(f"{part} {n}" for part, n in summary["n"].items())),
+        *((name, f"{integer(cohort[key])} participants") for key, name in _REPAIRED.items() if cohort.get(key)),
         *([] if is_baseline(model["name"]) else training),
         ("seed", str(summary["seed"])),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in summary["seconds"].items() if value is not None)),

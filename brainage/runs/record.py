@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brainage.config.schema import Config
+    from brainage.data.participants import Participants
     from brainage.runs.folder import RunFolder
     from brainage.runs.prepare import Prepared
     from brainage.runs.scores import Scores
@@ -107,8 +108,18 @@ def _participants(results: Results) -> dict[str, Any]:
             "fingerprint": participants.store.fingerprint,
             "n_participants": len(participants),
             "n_excluded": len(participants.store.excluded),
+            **_repaired(participants),
         },
     }
+
+
+def _repaired(participants: Participants) -> dict[str, int]:
+    """Return how many participants have missing channels, which are zero, and interpolated time points; if any."""
+    repaired = participants.store.repaired
+    rows = [repaired[row] for row in participants.rows.tolist()] if repaired else []
+    n_missing, n_interpolated = (sum(row[column] > 0 for row in rows) for column in (0, 1))
+    counts = {"n_with_missing_channels": n_missing, "n_with_interpolated_time_points": n_interpolated}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _known(step: object, name: str) -> Any:

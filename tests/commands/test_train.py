@@ -204,7 +204,7 @@ def test_a_bids_tree_trains_without_those_who_withdrew_and_with_reasons_for_thos
 def put_parcels(folder: Path) -> None:
     """Write files as XCP-D does, of 40 participants with six parcels and 60, 90 or 120 time points, and a table.
 
-    One participant has 50.
+    One participant has 50, and of another one the last parcel is missing.
     """
     rng = np.random.default_rng(4)
     lines = ["participant_id\tage"]
@@ -212,6 +212,8 @@ def put_parcels(folder: Path) -> None:
         n_times = 50 if number == 7 else 60 + 30 * (number % 3)
         rows = ["\t".join(f"LH_Vis_{parcel}" for parcel in range(1, 7))]
         rows += ["\t".join(f"{value:.4f}" for value in row) for row in rng.normal(size=(n_times, 6))]
+        if number == 9:
+            rows = [rows[0], *(row.rpartition("\t")[0] + "\tn/a" for row in rows[1:])]
         name = f"sub-{number:02d}"
         path = folder / name / "func" / f"{name}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
         path.parent.mkdir(parents=True)
@@ -224,10 +226,12 @@ def test_parcels_of_any_length_train_and_are_no_components(tmp_path: Path) -> No
     put_parcels(tmp_path / "xcpd")
     pattern = "sub-{participant_id}/func/sub-{participant_id}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"
     words = ("cohort=bids", "cohort.root=xcpd", f"cohort.pattern={pattern}", "modality.n_times=60", "model.depth=1")
-    parcels = ("modality=parcels", "modality.dimension=6", "modality.t_r=0.8")
+    parcels = ("modality=parcels", "modality.dimension=6", "modality.t_r=0.8", "modality.missing=zero")
+    parcels += ("modality.max_missing_fraction=0.2",)
     ended = run_command(tmp_path, "train.py", *words, *parcels, *FAST[1:], "hydra.run.dir=run")
     assert ended.code == 0, ended.text
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["n"] == {"train": 31, "val": 4, "test": 4}
+    assert "missing channels, set to zero" in (tmp_path / "run" / "report.html").read_text()
     assert "too few time points: 50, expected at least 60" in (tmp_path / "run" / "exclusions.csv").read_text()
     ended = run_command(tmp_path, "predict.py", "run=run", *words[:3], "hydra.run.dir=predicted")
     assert ended.code == 0, ended.text

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from brainage.commands.simulate import main as write_files
+from brainage.data.store.checked import check_series
 from brainage.data.store.reading import Reading
-from brainage.data.store.series import checked_series
 from brainage.runs import fit, prepare
 from brainage.training.pruning import trial
 from tests.conftest import FAST
@@ -59,7 +59,7 @@ def test_a_rebuilt_store_gives_each_participant_the_right_series(
         ids = list(seen["table"].query("split == @part")["participant_id"])
         series = np.concatenate([batch.numpy() for batch, _ in seen["data"].loader(part)])
         for person, held in zip(ids, series, strict=True):
-            expected = checked_series(np.loadtxt(files[person]), Reading(25, 490))[good]
+            expected = check_series(np.loadtxt(files[person]), Reading(25, 490)).series[good]
             np.testing.assert_allclose(held, expected, atol=1e-5)
     with (tmp_path / "run0" / "exclusions.csv").open() as file:
         assert [row["participant_id"] for row in csv.DictReader(file)] == [sorted(files)[-1]]

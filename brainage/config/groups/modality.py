@@ -40,6 +40,13 @@ class ModalityConfig:
         for an ICA, which has `good_components`, and "all" for parcels.
     t_r : float
         Repetition time, in seconds.
+    missing : {"exclude", "zero"}
+        What happens to a participant with missing channels, which are constant or have values that are not numbers.
+    max_missing_fraction : float
+        With ``missing=zero``, participants with more missing channels, as a share of all, are excluded.
+    max_interpolated_fraction : float
+        Share of a channel's time points that may be ``n/a`` and are interpolated linearly; the channel is missing if
+        there are more.
     orientation : {"rows_are_times", "rows_are_channels"}
         What a row of a file is.
     """
@@ -52,6 +59,9 @@ class ModalityConfig:
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     windows: Annotated[str | None, choice("first", "all")] = None
     t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
+    missing: Annotated[str, choice("exclude", "zero")] = "exclude"
+    max_missing_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_interpolated_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
 
     def __post_init__(self) -> None:

@@ -10,10 +10,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from brainage.data.store.checked import Checked
 from brainage.data.store.reading import Reading
 from brainage.data.store.rows import Rows
 from brainage.data.store.series import Scan, read_checked
@@ -23,8 +22,8 @@ from brainage.system.console import log
 # With fewer scans, starting worker processes takes longer than reading.
 _MIN_SCANS_FOR_WORKERS = 128
 
-# A participant id with their series, the checksum of their row that is written already, or the reason for exclusion.
-Result = tuple[str, NDArray[np.float32] | int | SeriesError]
+# A participant id with their series, or the reason for exclusion.
+Result = tuple[str, Checked[Any] | SeriesError]
 
 
 def read_all(scans: Mapping[str, Scan], rows: Rows | None, reading: Reading) -> Generator[Result, None, None]:
@@ -81,9 +80,13 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _read_one(rows: Rows | None, reading: Reading, row: int, scan: Scan) -> NDArray[np.float32] | int | SeriesError:
+def _read_one(
+    rows: Rows | None, reading: Reading, row: int, scan: Scan
+) -> Checked[NDArray[np.float32]] | Checked[int] | SeriesError:
     try:
-        series = read_checked(scan, reading)
+        found = read_checked(scan, reading)
     except SeriesError as error:
         return error
-    return series if rows is None else rows.write(row, series)
+    if rows is None:
+        return found
+    return Checked(rows.write(row, found.series), found.n_missing, found.n_interpolated)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.store.checked import Checked
 from brainage.data.store.ragged import Ragged
 from brainage.errors import StoreError
 from brainage.system.files import open_file
@@ -62,6 +63,8 @@ class Store:
         opened.
     channels : tuple of str or None
         Names of the channels; None if the files have none.
+    repaired : sequence of (int, int)
+        Missing channels, which are zero, and interpolated time points of each row; empty if there are none.
     """
 
     folder: Path
@@ -71,6 +74,7 @@ class Store:
     checksums: NDArray[np.uint32]
     unread: tuple[str, ...] = field(default=(), repr=False)
     channels: tuple[str, ...] | None = field(default=None, repr=False)
+    repaired: Sequence[Sequence[int]] = field(default=(), repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -88,6 +92,10 @@ class Store:
         if isinstance(self.series, Ragged):
             return self.series.lengths
         return np.full(len(self.series), self.series.shape[2], dtype=np.intp)
+
+    def checked(self, row: int) -> Checked[NDArray[np.float32]]:
+        """Return a row as it was when it was written."""
+        return Checked(self.series[row], *(self.repaired[row] if self.repaired else ()))
 
     def at_least(self, n_times: int) -> Store:
         """Return the store with participants whose series are shorter among the excluded."""
@@ -167,7 +175,8 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
     if index.get("rules") != RULES:
         again = [participant for participant, (kind, _) in excluded.items() if kind in _READABLE_NOW]
         unread += [participant for participant in again if excluded.pop(participant)]
-    return Store(folder, tuple(index["participant_ids"]), excluded, series, checksums, tuple(unread), channels)
+    ids, repaired = tuple(index["participant_ids"]), index.get("repaired", ())
+    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, repaired)
 
 
 def list_stores(root: Path) -> list[Path]:

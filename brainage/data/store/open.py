@@ -182,7 +182,7 @@ def _completed(store: Store, scans: Mapping[str, Scan], reading: Reading) -> Ite
     def stored() -> Iterator[Result]:
         for row, participant in enumerate(store.participant_ids):
             verify(store, [row])
-            yield participant, store.series[row]
+            yield participant, store.checked(row)
 
     def read() -> Iterator[Result]:
         for participant in store.unread:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +89,13 @@ def _replace(store: Store, index: Mapping[str, Any], gone: Collection[str]) -> N
 def _kept(store: Store, gone: Collection[str]) -> Iterator[Result]:
     """Yield the other participants' series, compared with their checksums, and exclusions."""
     n_rows = len(store.participant_ids)
-    for participant, series, intact in track(stream_rows(store), n_rows, f"{store.fingerprint}: rows copied"):
+    rows = track(stream_rows(store), n_rows, f"{store.fingerprint}: rows copied")
+    for row, (participant, series, intact) in enumerate(rows):
         if participant in gone:
             continue
         if not intact:
             raise DamagedStoreError(f"The store {store.folder} is damaged.")
-        yield participant, series
+        yield participant, replace(store.checked(row), series=series)
     others = {participant: SeriesError(*reason) for participant, reason in store.excluded.items()}
     others.update((participant, UnreadableNowError()) for participant in store.unread)
     yield from ((participant, error) for participant, error in others.items() if participant not in gone)

@@ -10,6 +10,9 @@ from typing import Any
 from brainage.data.store.parse import FloatArray, Recording, is_number
 from brainage.errors import SeriesError
 
+# Settings that are among those of a store only where they are not the default.
+_LIMITS = ("max_missing", "max_interpolated")
+
 # Time points of the shortest series that has a standard deviation.
 _MIN_TIMES = 2
 
@@ -26,6 +29,10 @@ class Reading:
         Time points that are kept; None keeps all.
     rows_are_channels : bool, default=False
         Whether a row of a file is a channel, and not a time point.
+    max_missing : float or None
+        Share of the channels that may be missing, constant or not finite, and are zero then; None excludes.
+    max_interpolated : float, default=0
+        Share of a channel's time points that may be missing, and are interpolated then.
     names : tuple of str or None
         Names of the channels, as most files have them; files with the same names in another order are put in order.
         Without them, files must have no names.
@@ -34,16 +41,21 @@ class Reading:
     n_channels: int
     n_times: int | None
     rows_are_channels: bool = False
+    max_missing: float | None = None
+    max_interpolated: float = 0.0
     names: tuple[str, ...] | None = None
 
     def settings(self) -> list[Any]:
         """Return what the content of a store depends on, besides the files."""
-        return [self.n_channels, self.n_times, *(["rows_are_channels"] if self.rows_are_channels else [])]
+        flags = ["rows_are_channels"] if self.rows_are_channels else []
+        given = {name: getattr(self, name) for name in _LIMITS if getattr(self, name) != getattr(type(self), name)}
+        return [self.n_channels, self.n_times, *flags, *given.items()]
 
     @classmethod
     def of(cls, settings: Sequence[Any], names: tuple[str, ...] | None) -> Reading:
         """Return the reading with these `settings`."""
-        return cls(settings[0], settings[1], "rows_are_channels" in settings, names)
+        given = {item[0]: item[1] for item in settings[2:] if item[0] in _LIMITS}
+        return cls(settings[0], settings[1], "rows_are_channels" in settings, names=names, **given)
 
     def series(self, raw: Recording | FloatArray) -> FloatArray:
         """Return values of shape (n_times, n_channels), with the channels in order, or raise SeriesError."""

@@ -1,4 +1,4 @@
-"""One participant's component time series: read, check and z-score."""
+"""One participant's scan: where its series are, and reading them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from brainage.data.store.checked import Checked, check_series
 from brainage.data.store.formats import delimiter_of, read_file
 from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded
 from brainage.data.store.reading import Reading
@@ -114,32 +115,10 @@ class ZipScan:
         return (*_file_stamp(self.path, self.root), self.member, *self.alternatives)
 
 
-def read_checked(scan: Scan, reading: Reading) -> NDArray[np.float32]:
-    """Read a scan; see `checked_series`. Whatever is wrong with its file is raised as SeriesError."""
+def read_checked(scan: Scan, reading: Reading) -> Checked[NDArray[np.float32]]:
+    """Read a scan; see `check_series`. Whatever is wrong with its file is raised as SeriesError."""
     with errors_of_files():
-        return checked_series(scan.read(), reading)
-
-
-def checked_series(raw: Recording | FloatArray, reading: Reading) -> NDArray[np.float32]:
-    """Check raw series and z-score each channel over the time points that are kept.
-
-    Returns float32 of shape (n_channels, n_times), or raises SeriesError.
-    """
-    raw = reading.series(raw)
-    if not (finite := np.isfinite(raw)).all():
-        time, component = np.argwhere(~finite)[0]
-        raise SeriesError("NaN or infinity", f"{raw[time, component]} at time point {time + 1}, column {component + 1}")
-    series = np.ascontiguousarray(raw[: reading.n_times].T, dtype=np.float64)
-    # Scaled first, because the square of a very large or small number overflows or underflows.
-    series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    series -= series.mean(axis=1, keepdims=True)
-    sd = series.std(axis=1, keepdims=True)
-    # A constant such as 0.1 has an SD of 1e-17, not 0.
-    constant = np.flatnonzero(sd[:, 0] < 1e-12)
-    if constant.size:
-        raise SeriesError("constant component", f"number {', '.join(str(c + 1) for c in constant)}")
-    checked: NDArray[np.float32] = (series / sd).astype(np.float32)
-    return checked
+        return check_series(scan.read(), reading)
 
 
 def _file_stamp(path: Path, root: Path) -> tuple[str | int | float, ...]:

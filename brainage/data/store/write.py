@@ -109,7 +109,7 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
     """Write rows as they come, and the index last."""
     path = unfinished / "series.npy"
     writer = row_writer(path, len(stamps), reading)
-    index: dict[str, Any] = {"participant_ids": [], "checksums": [], "excluded": [], "unread": []}
+    index: dict[str, Any] = {"participant_ids": [], "checksums": [], "repaired": [], "excluded": [], "unread": []}
     with _synced(path) as file:
         file.write(header_of(writer.shape))
         file.flush()
@@ -120,7 +120,8 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
                 index["excluded"].append((participant, result.kind, result.detail))
             else:
                 index["participant_ids"].append(participant)
-                index["checksums"].append(writer.write(file, row, result))
+                index["checksums"].append(writer.write(file, row, result.series))
+                index["repaired"].append((result.n_missing, result.n_interpolated))
         writer.finish(file)
         # The number of rows is known only now. The header's length does not depend on it.
         header = header_of(writer.shape)
@@ -128,6 +129,8 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
         file.write(header)
     status = path.stat()
     index |= {"format": FORMAT, "rules": RULES, "settings": reading.settings(), "channels": reading.names}
+    if not any(map(any, index["repaired"])):
+        del index["repaired"]
     index |= {"stamps": stamps, "shape": writer.shape, **writer.index()}
     index |= {"header": [len(header), zlib.crc32(header)], "written": [status.st_size, status.st_mtime_ns]}
     body = json.dumps(index, separators=(",", ":")).encode()

@@ -26,10 +26,11 @@ from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.splits import PARTS
 from brainage.data.splits.fixed import fixed_split
+from brainage.data.store.checked import check_series
 from brainage.data.store.formats import EXTENSIONS
 from brainage.data.store.parse import Recording
 from brainage.data.store.reading import Reading
-from brainage.data.store.series import FileScan, Scan, ZipScan, checked_series, parse_text
+from brainage.data.store.series import FileScan, Scan, ZipScan, parse_text
 from brainage.errors import BrainageError, CohortError, MissingPathError, SeriesError, SplitError
 
 # The same examples every time, so that a change that breaks nothing never fails.
@@ -197,7 +198,7 @@ series_of_any_numbers = arrays.arrays(
 @example(raw=np.array([[1e16], [1e16 + 2], [1e16]]), n_components=1, n_times=3)
 @example(raw=np.array([[1e-300], [2e-300], [3e-300]]), n_components=1, n_times=2)
 def test_checked_series_are_finite_and_z_scored_or_refused(raw: np.ndarray, n_components: int, n_times: int) -> None:
-    found = read_or_refused(lambda: checked_series(raw, Reading(n_components, n_times)), SeriesError)
+    found = read_or_refused(lambda: check_series(raw, Reading(n_components, n_times)).series, SeriesError)
     if found is None:
         return
     assert found.shape == (n_components, n_times)

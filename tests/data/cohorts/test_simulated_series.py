@@ -10,8 +10,8 @@ import pytest
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
 from brainage.data.cohorts.simulated_series import GENERATOR_VERSION, SimulatedScan, age_components
+from brainage.data.store.checked import check_series
 from brainage.data.store.reading import Reading
-from brainage.data.store.series import checked_series
 
 N_TIMES = 490
 
@@ -35,7 +35,7 @@ def good_series(dimension: int, n_participants: int, signal: float = 1.0) -> tup
     cohort = SimulatedCohort(n_participants=n_participants, signal=signal, good_components=good)
     table = cohort.read_table()
     scans = cohort.find_scans(table["participant_id"], dimension).values()
-    series = [checked_series(scan.read(), Reading(dimension, N_TIMES))[np.array(good) - 1] for scan in scans]
+    series = [check_series(scan.read(), Reading(dimension, N_TIMES)).series[np.array(good) - 1] for scan in scans]
     return table["age"].to_numpy(), np.stack(series)
 
 
@@ -62,7 +62,7 @@ def test_every_dimension_gives_usable_series_even_if_all_components_are_good(dim
     for scan in cohort.find_scans(["sim000001", "sim000002"], dimension).values():
         raw = scan.read()
         assert raw.shape == (N_TIMES, dimension)
-        checked_series(raw, Reading(dimension, N_TIMES))
+        check_series(raw, Reading(dimension, N_TIMES))
 
 
 def test_a_scan_reads_the_same_every_time_and_after_pickling() -> None:
@@ -134,7 +134,7 @@ def test_signal_scales_the_effect_of_brain_age() -> None:
 
 def test_motion_increases_correlations_between_components() -> None:
     still, moving = (
-        connections(checked_series(replace(SCAN, head_motion=motion).read(), Reading(25, N_TIMES))).mean()
+        connections(check_series(replace(SCAN, head_motion=motion).read(), Reading(25, N_TIMES)).series).mean()
         for motion in (0.05, 1.0)
     )
     assert moving > still + 0.3
@@ -145,7 +145,9 @@ def test_the_series_look_like_bold(dimension: int) -> None:
     good = GOOD_COMPONENTS[dimension]
     cohort = SimulatedCohort(n_participants=40, good_components=good, n_times=2 * N_TIMES)
     raw = [scan.read() for scan in cohort.find_scans(cohort.read_table()["participant_id"], dimension).values()]
-    windows = [[checked_series(scan[start:], Reading(dimension, N_TIMES)) for start in (0, N_TIMES)] for scan in raw]
+    windows = [
+        [check_series(scan[start:], Reading(dimension, N_TIMES)).series for start in (0, N_TIMES)] for scan in raw
+    ]
     series = np.array(windows)[:, :, np.array(good) - 1]
     first = series[:, 0]
     power, frequency = np.abs(np.fft.rfft(first)) ** 2, np.fft.rfftfreq(N_TIMES, 0.735)

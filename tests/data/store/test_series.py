@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from brainage.data.store import parse
+from brainage.data.store.checked import check_series
 from brainage.data.store.parse import parse_text
 from brainage.data.store.reading import Reading
-from brainage.data.store.series import FileScan, Scan, UnreadableNowError, ZipScan, checked_series, read_checked
+from brainage.data.store.series import FileScan, Scan, UnreadableNowError, ZipScan, read_checked
 from brainage.errors import SeriesError
 
 N_COMPONENTS, N_TIMES = 3, 490
@@ -86,7 +87,7 @@ def test_series_are_transposed_and_scaled_by_the_population_sd() -> None:
     # Mean 3 and population SD sqrt(2) by hand; the second component is the first, mirrored.
     raw = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0], [4.0, -4.0], [5.0, -5.0]])
     expected = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / 2**0.5
-    found = checked_series(raw, Reading(2, 5))
+    found = check_series(raw, Reading(2, 5)).series
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [expected, -expected], atol=1e-6)
 
@@ -94,15 +95,17 @@ def test_series_are_transposed_and_scaled_by_the_population_sd() -> None:
 def test_of_523_time_points_the_first_490_are_used() -> None:
     long = series(523)
     long[490:] = 1e6
-    expected = checked_series(long[:490], Reading(N_COMPONENTS, N_TIMES))
-    np.testing.assert_array_equal(checked_series(long, Reading(N_COMPONENTS, N_TIMES)), expected)
+    expected = check_series(long[:490], Reading(N_COMPONENTS, N_TIMES)).series
+    np.testing.assert_array_equal(check_series(long, Reading(N_COMPONENTS, N_TIMES)).series, expected)
     assert expected.shape == (N_COMPONENTS, N_TIMES)
 
 
 @pytest.mark.parametrize("factor", [1e300, 1e-300], ids=["huge", "tiny"])
 def test_very_large_and_small_values_are_z_scored_exactly(factor: float) -> None:
-    found = checked_series(series() * factor, Reading(N_COMPONENTS, N_TIMES))
-    np.testing.assert_allclose(found, checked_series(series(), Reading(N_COMPONENTS, N_TIMES)), rtol=1e-5, atol=1e-6)
+    found = check_series(series() * factor, Reading(N_COMPONENTS, N_TIMES)).series
+    np.testing.assert_allclose(
+        found, check_series(series(), Reading(N_COMPONENTS, N_TIMES)).series, rtol=1e-5, atol=1e-6
+    )
 
 
 def with_value(value: float) -> np.ndarray:
@@ -132,7 +135,7 @@ def with_constant(value: float) -> np.ndarray:
 )
 def test_unusable_numbers_are_refused(raw: np.ndarray, message: str) -> None:
     with pytest.raises(SeriesError, match=message):
-        checked_series(raw, Reading(N_COMPONENTS, N_TIMES))
+        check_series(raw, Reading(N_COMPONENTS, N_TIMES))
 
 
 class Trap:

@@ -1,0 +1,83 @@
+"""Series that can be used: missing values are refused, or repaired where a modality says so; channels are z-scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainage.data.store.parse import FloatArray, Recording
+from brainage.data.store.reading import Reading
+from brainage.errors import SeriesError
+
+Series = TypeVar("Series", bound="NDArray[np.float32] | int")
+
+
+@dataclass(frozen=True)
+class Checked(Generic[Series]):
+    """A participant's series, float32 of shape (n_channels, n_times), or the checksum of what is in the store already.
+
+    `n_missing` of the channels are missing and are zero; `n_interpolated` time points have interpolated values.
+    """
+
+    series: Series
+    n_missing: int = 0
+    n_interpolated: int = 0
+
+
+def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArray[np.float32]]:
+    """Check raw series and z-score each channel over the time points that are kept.
+
+    Returns series of shape (n_channels, n_times), or raises SeriesError.
+    """
+    raw = reading.series(raw)
+    raw, n_interpolated = _interpolated(raw, reading.max_interpolated)
+    finite = np.isfinite(raw)
+    if reading.max_missing is None and not finite.all():
+        time, component = np.argwhere(~finite)[0]
+        raise SeriesError("NaN or infinity", f"{raw[time, component]} at time point {time + 1}, column {component + 1}")
+    series = np.ascontiguousarray(raw[: reading.n_times].T, dtype=np.float64)
+    missing = ~finite[: reading.n_times].all(axis=0)
+    series[missing] = 0.0
+    # Scaled first, because the square of a very large or small number overflows or underflows.
+    series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    series -= series.mean(axis=1, keepdims=True)
+    sd = series.std(axis=1, keepdims=True)
+    # A constant such as 0.1 has an SD of 1e-17, not 0.
+    missing = sd[:, 0] < 1e-12
+    _check_missing(missing, reading.max_missing)
+    series[missing], sd[missing] = 0.0, 1.0
+    return Checked((series / sd).astype(np.float32), int(missing.sum()), n_interpolated)
+
+
+def _check_missing(missing: NDArray[np.bool_], max_missing: float | None) -> None:
+    """Raise SeriesError if channels are missing, or more of them than `max_missing`, a share of all."""
+    n_missing, n_channels = int(missing.sum()), len(missing)
+    if not n_missing:
+        return
+    if max_missing is None:
+        numbers = ", ".join(str(number + 1) for number in np.flatnonzero(missing))
+        raise SeriesError("constant component", f"number {numbers}")
+    if n_missing > max_missing * n_channels:
+        share = f"{n_missing / n_channels:.3g} of {n_channels}"
+        raise SeriesError("too many missing channels", f"{n_missing}, {share}, expected at most {max_missing:g}")
+
+
+def _interpolated(raw: FloatArray, max_interpolated: float) -> tuple[FloatArray, int]:
+    """Return series whose missing time points are interpolated linearly, and how many time points had any.
+
+    At the ends, the nearest value is repeated. A channel of which more than `max_interpolated`, a share of its time
+    points, is missing stays as it is.
+    """
+    gaps = np.isnan(raw)
+    if not max_interpolated or not gaps.any():
+        return raw, 0
+    n_missing = gaps.sum(axis=0)
+    filled = np.flatnonzero((n_missing > 0) & (n_missing <= max_interpolated * len(raw)))
+    raw, times = raw.copy(), np.arange(len(raw))
+    for channel in filled:
+        gap = gaps[:, channel]
+        raw[gap, channel] = np.interp(times[gap], times[~gap], raw[~gap, channel])
+    return raw, int(gaps[:, filled].any(axis=1).sum())
