@@ -80,9 +80,7 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _read_one(
-    rows: Rows | None, reading: Reading, row: int, scan: Scan
-) -> Checked[NDArray[np.float32]] | Checked[int] | SeriesError:
+def _read_one(rows: Rows | None, reading: Reading, row: int, scan: Scan) -> Checked[Any] | SeriesError:
     try:
         found = read_checked(scan, reading)
     except SeriesError as error:
