@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
-from brainage.data.cohorts.simulated_files import write_cohort
+from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated_files import LAYOUTS, write_cohort
 from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
 
@@ -24,15 +24,14 @@ def _write(options: argparse.Namespace) -> int:
     overrides = write_cohort(
         cohort, options.out, options.layout, style=options.columns or "dash", extracted=options.extracted
     )
-    dimensions = " and ".join(map(str, GOOD_COMPONENTS))
-    print(f"Wrote {cohort.n_participants} participants with {dimensions} components to {options.out}")
+    print(f"Wrote {cohort.n_participants} participants to {options.out}")
     print(f"Train on them with: {command_text('train', *overrides)}")
     return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="brainage simulate", description="Write a simulated cohort as files.")
-    parser.add_argument("--layout", choices=("ukb", "bids"), required=True, help="how the files are laid out")
+    parser.add_argument("--layout", choices=LAYOUTS, required=True, help="how the files are laid out")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")
     parser.add_argument("--participants", type=int, required=True, metavar="N", help="participants with a scan")
     parser.add_argument("--seed", type=int, default=0, help="seed of the participants (default: 0)")

@@ -36,7 +36,7 @@ def test_the_command_writes_uk_biobank_files_that_agree_with_memory(tmp_path: Pa
     lines = done.stdout.splitlines()
     assert lines[:2] == ["1 of 10 participants", "2 of 10 participants"]
     assert lines[-2:] == [
-        f"Wrote 10 participants with 25 and 100 components to {folder}",
+        f"Wrote 10 participants to {folder}",
         "Train on them with: python train.py cohort=ukb "
         f"cohort.root={folder}/bulk cohort.phenotypes={folder}/phenotypes.csv",
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainage.data.cohorts.simulated_files import series_text
+from brainage.data.cohorts.simulated_writing import series_text
 
 # Recognisable, so that one that gets out is found wherever it went.
 IDS = tuple(str(7777001 + number) for number in range(12))

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 
-from brainage.data.cohorts.simulated_files import series_text
+from brainage.data.cohorts.simulated_writing import series_text
 from tests.commands.bad_inputs.cases import (
     BIDS,
     IDS,

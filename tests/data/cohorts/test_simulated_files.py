@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.datasets import fetch_abide_pcp
 
 from brainage.commands.simulate import main
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
@@ -26,7 +28,7 @@ def in_memory(dimension: int, number: int, **arguments: float) -> np.ndarray:
 @pytest.fixture
 def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write no series, which take most of the time."""
-    monkeypatch.setattr("brainage.data.cohorts.simulated_files._write_series", lambda cohort, write: None)
+    monkeypatch.setattr("brainage.data.cohorts.simulated_writing.counted", lambda n_participants: iter(()))
 
 
 def read_ukb(folder: Path) -> pd.DataFrame:
@@ -113,3 +115,38 @@ def test_series_have_one_time_point_a_line_and_two_spaces_after_each_number(tmp_
     text = next(tmp_path.rglob("*-25.txt")).read_text()
     assert len(text.splitlines()) == N_TIMES
     assert {len(line.split("  ")) for line in text.splitlines()} == {26}  # each number is followed by two spaces
+
+
+def test_nilearn_finds_the_files_of_abide_where_it_leaves_them(tmp_path: Path) -> None:
+    assert main(["--layout", "abide", "--out", str(tmp_path), "--participants", "12"]) == 0
+    found = fetch_abide_pcp(tmp_path, derivatives=["rois_cc200"], verbose=0)
+    people = found.phenotypic
+    # Number 3 of 12 did not pass the third rater, and the thirteenth was not scanned.
+    assert people["SUB_ID"].tolist() == [90001 + i for i in range(12) if i != 3]
+    acquired = dict(zip(people["SITE_ID"], (series.shape for series in found.rois_cc200), strict=True))
+    assert acquired == {"NYU": (176, 200), "PITT": (196, 200), "UM_1": (296, 200), "UCLA_1": (116, 200)}
+    expected = SimulatedCohort(n_participants=12).read_table().drop(index=3)
+    assert people["AGE_AT_SCAN"].tolist() == pytest.approx(
+        (6.5 + (expected["age"] - 46) * 57.5 / 36).tolist(), abs=0.01
+    )
+    assert people["SEX"].tolist() == [{0: 2, 1: 1}[sex] for sex in expected["sex"]]
+    assert people["func_mean_fd"].tolist() == expected["head_motion"].tolist()
+
+
+def test_parcels_start_as_memory_does_and_have_names_and_the_acquisition_of_their_site(tmp_path: Path) -> None:
+    main(["--layout", "xcpd", "--out", str(tmp_path / "xcpd"), "--participants", "4"])
+    table = pd.read_csv(tmp_path / "xcpd" / "participants.tsv", sep="\t")
+    assert table["site"].nunique() > 1
+    for name, site in zip(table["participant_id"], table["site"], strict=True):
+        func = tmp_path / "xcpd" / name / "ses-1" / "func"
+        series = next(func.glob("*_space-fsLR_seg-4S156Parcels_stat-mean_timeseries.tsv"))
+        t_r = json.loads(next(func.glob("*_desc-denoised_bold.json")).read_text())["RepetitionTime"]
+        found = FileScan(series, tmp_path).read()
+        assert (t_r, len(found.values)) in {(0.8, 420), (0.8, 375), (2.0, 240), (2.0, 180)}
+        assert found.column_names is not None
+        assert (found.column_names[0], len(set(found.column_names))) == ("LH_Vis_1", 156)
+        number = table["participant_id"].tolist().index(name) + 1
+        cohort = SimulatedCohort(n_participants=number, t_r=t_r, n_times=len(found.values))
+        scan = cohort.find_scans([name.removeprefix("sub-")], 156)[name.removeprefix("sub-")]
+        np.testing.assert_allclose(found.values, scan.read(), rtol=1e-5, atol=1e-12)
+        assert site in ("Cheadle", "Reading", "Newcastle", "Bristol")

@@ -1,0 +1,73 @@
+"""Simulated participants in BIDS-like trees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES, SimulatedCohort
+from brainage.data.cohorts.simulated_parcels import PARCELS_4S156, Acquisition, parcel_scans
+from brainage.data.cohorts.simulated_writing import counted, ica_texts, series_text, texts, write_text
+
+# How the simulated sites measure what XCP-D processes.
+_XCPD_SITES = {
+    "Cheadle": Acquisition(0.8, 420),
+    "Reading": Acquisition(0.8, 375),
+    "Newcastle": Acquisition(2.0, 240),
+    "Bristol": Acquisition(2.0, 180),
+}
+_XCPD_SERIES = "_seg-4S156Parcels_stat-mean_timeseries"
+
+
+def write_bids(cohort: SimulatedCohort, folder: Path) -> list[str]:
+    """Write ``participants.tsv`` and a tree of text files, the components of two ICAs."""
+    names = _write_table(cohort, folder)
+    for i, series in ica_texts(cohort):
+        for dimension, text in series.items():
+            name = f"{names[i]}_ses-2_task-rest_ts-ica-{dimension}.txt"
+            write_text(folder / names[i] / "ses-2" / "func" / name, text)
+    return ["cohort=bids", f"cohort.root={folder}"]
+
+
+def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
+    """Write ``participants.tsv`` and what XCP-D writes of each participant: series of parcels and metadata.
+
+    As in real output, the sidecar of the series has no repetition time; that of the denoised images has.
+    """
+    names = _write_table(cohort, folder)
+    scans = parcel_scans(cohort, len(PARCELS_4S156), _XCPD_SITES)
+    described = {"Name": "XCP-D outputs", "DatasetType": "derivative", "GeneratedBy": [{"Name": "xcp_d"}]}
+    write_text(folder / "dataset_description.json", _json({**described, "BIDSVersion": "1.9.0"}))
+    for i in counted(cohort.n_participants):
+        start = f"{folder}/{names[i]}/ses-1/func/{names[i]}_ses-1_task-rest_space-fsLR"
+        parcels, image = f"{start}{_XCPD_SERIES}", f"{start}_den-91k_desc-denoised_bold"
+        text = series_text(scans[i].read(), PARCELS_4S156, separator="\t", end="")
+        write_text(Path(f"{parcels}.tsv"), text)
+        write_text(Path(f"{parcels}.json"), _json({"SamplingFrequency": "TR"}))
+        write_text(Path(f"{image}.json"), _json({"RepetitionTime": scans[i].t_r, "TaskName": "rest"}))
+    name = "sub-{participant_id}"
+    pattern = f"{name}/ses-1/func/{name}_ses-1_task-rest_space-fsLR{_XCPD_SERIES}.tsv"
+    modality = ["modality=parcels", f"modality.dimension={len(PARCELS_4S156)}", "modality.n_times=180"]
+    return ["cohort=bids", f"cohort.root={folder}", f"cohort.pattern={pattern}", *modality, "modality.t_r=0.8"]
+
+
+def _write_table(cohort: SimulatedCohort, folder: Path) -> list[str]:
+    """Write ``participants.tsv`` and return the participants' labels."""
+    table = cohort.read_table()
+    names = [f"sub-{name}" for name in table["participant_id"]]
+    columns = {
+        "participant_id": names,
+        "age": texts(table["age"]),
+        "sex": ["FM"[sex] for sex in table["sex"]],
+        "site": table["site"].tolist(),
+    }
+    for name in ("head_motion", *PHENOTYPE_CAUSES, "true_gap"):
+        columns[name] = texts(table[name], missing="n/a")
+    pd.DataFrame(columns).to_csv(folder / "participants.tsv", sep="\t", index=False)
+    return names
+
+
+def _json(content: dict[str, object]) -> str:
+    return json.dumps(content, indent=4) + "\n"
