@@ -106,7 +106,7 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
     store = _store_of(own, selection, config.store.root)
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"
-    everyone = participants_of(selection.table, store, own.modality, split)
+    everyone = participants_of(selection, store, own.modality, split)
     if config.again:
         check_same(trained.run, selection.table, everyone)
     found = everyone.part(*_PARTS[asked])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,9 +39,10 @@ _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corre
 
 @dataclass(frozen=True)
 class _Predictions:
-    """The predictions table, notes on it, and findings about participants of known age, if there are any."""
+    """The predictions table, that of scans, notes, and findings about participants of known age, if there are any."""
 
     table: pd.DataFrame
+    scans: pd.DataFrame | None
     notes: list[str]
     findings: Findings | None
 
@@ -92,7 +93,7 @@ def _write_exclusions(folder: Path, samples: Sequence[Sample]) -> None:
 
 def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) -> _Predictions:
     participants = ensemble.participants()
-    values = ensemble.predict(participants, device, config.batch_size)
+    values, scans = ensemble.predict(participants, device, config.batch_size)
     split = ensemble.parts(participants) if config.match_ids else pd.Series(None, participants.index, dtype=object)
     table = participants.assign(split=split, predicted_age=values.mean(axis=1))
     table["bag"] = table["predicted_age"] - table["age"]
@@ -108,7 +109,7 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
             notes.append(f"No corrected gap: {gaps} Use gap_correction=in_sample to fit it on the participants here.")
         else:
             corrected, table["bag_corrected"] = gaps, gaps.gaps
-    return _analysed(config, table, corrected, ensemble, notes)
+    return replace(_analysed(config, table, corrected, ensemble, notes), scans=scans)
 
 
 def _known_participants(table: pd.DataFrame, ensemble: Ensemble) -> list[str]:
@@ -138,7 +139,7 @@ def _analysed(
     """Analyse the participants of known age who were neither trained nor validated on."""
     measured = table["age"].notna() & ~table["split"].isin(["train", "val"])
     if not measured.any():
-        return _Predictions(table, [*notes, *implausible(table["predicted_age"])], None)
+        return _Predictions(table, None, [*notes, *implausible(table["predicted_age"])], None)
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
     settings = AnalysisSettings(
         rows="all",
@@ -155,7 +156,7 @@ def _analysed(
     findings = analyse(rows, phenotypes, settings, corrected=given, notes=[*notes, *ageless], progress=progress)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
-    return _Predictions(table, notes, findings)
+    return _Predictions(table, None, notes, findings)
 
 
 def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble) -> None:
@@ -178,6 +179,8 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
             points=config.report.points,
         )
         write_findings(folder, found, about, table)
+    if predictions.scans is not None:
+        write_csv(folder / "scans.csv", predictions.scans)
     _write_exclusions(folder, samples)
     record = {
         "networks": [str(trained.folder) for trained in networks],

@@ -16,9 +16,8 @@ from brainage.data.store.layout import verify
 from brainage.data.store.ragged import Ragged
 from brainage.system.console import track
 
-# Series, ages in years, and where a participant may have several windows, how many each one has.
+# Series, ages in years, and where a participant may have several windows, how many; see `WindowDataset`.
 Batch = tuple[Tensor, ...]
-GetSeries = Callable[[int], NDArray[np.float32]]
 
 
 class SeriesDataset(Dataset[Batch]):
@@ -67,15 +66,19 @@ class SeriesDataset(Dataset[Batch]):
 class WindowDataset(Dataset[Batch]):
     """Windows of participants' series, and ages, in years; an item is a whole batch.
 
-    `get_series` returns a participant's series, float32 of shape (n_channels, their time points), by position; a window
-    has `n_times` of them. `release` drops mapped pages after a batch.
+    `get_scans` returns the scans of a participant, by position, each float32 of shape (n_channels, its time points);
+    a window has `n_times` of them. `ages` are those at the scans. `release` drops mapped pages after a batch.
     """
 
     def __init__(
-        self, get_series: GetSeries, ages: NDArray[np.float64], n_times: int, release: Callable[[], None] | None = None
+        self,
+        get_scans: Callable[[int], list[NDArray[np.float32]]],
+        ages: list[list[float]],
+        n_times: int,
+        release: Callable[[], None] | None = None,
     ) -> None:
-        self._get_series, self.n_times, self._release = get_series, n_times, release
-        self._ages = torch.from_numpy(ages.astype(np.float32))
+        self._get_scans, self._ages, self.n_times, self._release = get_scans, ages, n_times, release
+        self._are_several = any(len(of) > 1 for of in ages)
 
     def __len__(self) -> int:
         return len(self._ages)
@@ -83,26 +86,39 @@ class WindowDataset(Dataset[Batch]):
     def __getitem__(self, draw: Draw) -> Batch:
         """Return windows, of shape (n_windows, n_channels, n_times), and ages, of shape (batch,).
 
-        A draw that says where windows begin has one a participant. Others have all windows, one participant after
-        another, and how many each one has, of shape (batch,).
+        A draw that says where windows begin has one a participant, and the age at its scan. Others have all windows,
+        scan after scan, and mean ages; then follows the number of windows of each scan and, if any participant has
+        several scans, the number of scans of each one.
         """
-        chosen = [self._get_series(position) for position in draw.index.tolist()]
-        begins = [window_begins(series.shape[1], self.n_times) for series in chosen]
-        if draw.begins is not None:
-            places = (series.shape[1] - self.n_times + 1 for series in chosen)
-            begins = [[int(share * n)] for share, n in zip(draw.begins.tolist(), places, strict=True)]
-        windows = np.stack(
-            [series[:, one : one + self.n_times] for series, of in zip(chosen, begins, strict=True) for one in of]
-        )
+        chosen = [self._get_scans(position) for position in draw.index.tolist()]
+        batch = self._all(chosen, draw) if draw.begins is None else self._drawn(chosen, draw, draw.begins)
         if self._release is not None:
             self._release()
-        ages = self._ages[torch.from_numpy(draw.index)]
-        if draw.begins is None:
-            return torch.from_numpy(windows), ages, torch.tensor([len(of) for of in begins])
+        return batch
+
+    def _all(self, chosen: list[list[NDArray[np.float32]]], draw: Draw) -> Batch:
+        scans = [scan for of in chosen for scan in of]
+        begins = [window_begins(scan.shape[1], self.n_times) for scan in scans]
+        windows = [scan[:, one : one + self.n_times] for scan, of in zip(scans, begins, strict=True) for one in of]
+        counts = [torch.tensor([len(of) for of in begins])]
+        if self._are_several:
+            counts.append(torch.tensor([len(of) for of in chosen]))
+        ages = [np.mean(self._ages[position]) for position in draw.index.tolist()]
+        return torch.from_numpy(np.stack(windows)), torch.tensor(ages, dtype=torch.float32), *counts
+
+    def _drawn(self, chosen: list[list[NDArray[np.float32]]], draw: Draw, begins: NDArray[np.float64]) -> Batch:
+        windows, ages = [], []
+        for scans, share, position in zip(chosen, begins.tolist(), draw.index.tolist(), strict=True):
+            n_places = np.cumsum([scan.shape[1] - self.n_times + 1 for scan in scans])
+            place = int(share * n_places[-1])
+            number = int(np.searchsorted(n_places, place, side="right"))
+            begin = place - int(n_places[number - 1] if number else 0)
+            windows.append(scans[number][:, begin : begin + self.n_times])
+            ages.append(self._ages[position][number])
+        drawn, age = np.stack(windows), torch.tensor(ages, dtype=torch.float32)
         if draw.mix is None:
-            return torch.from_numpy(windows), ages
-        mixed = draw.mix.gather(windows, np.arange(len(windows)))
-        return torch.from_numpy(mixed), draw.mix.ages(ages, self.n_times)
+            return torch.from_numpy(drawn), age
+        return torch.from_numpy(draw.mix.gather(drawn, np.arange(len(drawn)))), draw.mix.ages(age, self.n_times)
 
 
 def window_begins(n_times: int, window: int) -> list[int]:
@@ -129,19 +145,20 @@ def dataset_of(participants: Participants, *, held: bool) -> SeriesDataset | Win
 
 def _windows(participants: Participants, series: Ragged, *, held: bool) -> WindowDataset:
     rows, channels = participants.rows, np.array(participants.channels)
-    release = None if held else participants.store.release
+    scans = [participants.scans(position) for position in range(len(rows))]
 
-    def mapped(position: int) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = series[rows[position]][channels]
-        return found
+    def mapped(position: int) -> list[NDArray[np.float32]]:
+        whole = series[rows[position]]
+        return [whole[channels, one.begin : one.end] for one in scans[position]]
 
     copied = [mapped(position) for position in range(len(rows))] if held else []
-    get_series = copied.__getitem__ if held else mapped
-    return WindowDataset(get_series, participants.ages, participants.n_times, release)
+    ages = [[one.age for one in of] for of in scans]
+    get_scans = copied.__getitem__ if held else mapped
+    return WindowDataset(get_scans, ages, participants.n_times, None if held else participants.store.release)
 
 
 def without_ages(batch: Batch) -> tuple[Tensor, ...]:
-    """Return the series of a batch, and if participants may have several windows, how many each one has."""
+    """Return the series of a batch, and where a participant may have several windows, how many."""
     return batch[0], *batch[2:]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,24 @@ from brainage.config.groups.modality import ModalityConfig
 from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 from brainage.data.store.reading import Reading
+from brainage.data.store.several import SeveralScans
 from brainage.errors import ConfigError
 
 if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
 
 # Columns that this project adds to a cohort's table; a cohort's own columns of these names are dropped.
-RESERVED_COLUMNS = ("table_row", "row", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+RESERVED_COLUMNS = ("table_row", "row", "scan", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+
+
+@dataclass(frozen=True)
+class ScanOfRow:
+    """A scan within a row of a store: from time point `begin` to `end`, at this age, in years."""
+
+    label: str
+    begin: int
+    end: int
+    age: float
 
 
 @dataclass(frozen=True)
@@ -39,12 +51,15 @@ class Participants:
         Indices of the components that a network sees.
     n_times : int
         Time points that a network sees at once.
+    scan_ages : dict of (str, str) to float
+        Ages at the scans of those who have several, in years, by participant and label of the scan.
     """
 
     table: pd.DataFrame
     store: Store
     channels: tuple[int, ...]
     n_times: int
+    scan_ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -67,6 +82,25 @@ class Participants:
         """Return the participants for whom `chosen`, of shape (n_participants,), is true."""
         return replace(self, table=self.table[chosen].reset_index(drop=True))
 
+    def scans(self, position: int) -> list[ScanOfRow]:
+        """Return the scans of a participant, by position in the table, that are as long as a network needs."""
+        row, table = int(self.table["row"].iloc[position]), self.table
+        participant, age = table["participant_id"].iloc[position], float(table["age"].iloc[position])
+        begin, found = 0, []
+        for label, length in self.store.scans_of(row):
+            if length >= self.n_times and ("scan" not in table or table["scan"].iloc[position] == label):
+                age_then = self.scan_ages.get((participant, label), age)
+                found.append(ScanOfRow(label, begin, begin + length, age_then))
+            begin += length
+        return found
+
+    def by_scan(self) -> Participants:
+        """Return a row for each scan: the table has its label as ``scan``, and the age at the scan."""
+        scans = [(position, one.label, one.age) for position in range(len(self)) for one in self.scans(position)]
+        positions, labels, ages = zip(*scans, strict=True) if scans else ((), (), ())
+        table = self.table.iloc[list(positions)].assign(scan=list(labels), age=list(ages))
+        return replace(self, table=table.reset_index(drop=True))
+
     def data_fingerprint(self) -> str:
         """Return 16 hexadecimal characters that change with the split, any age or any series of its parts."""
         content = hashlib.sha256()
@@ -78,9 +112,13 @@ class Participants:
 
 
 def participants_of(
-    table: pd.DataFrame, store: Store, modality: ModalityConfig, split: pd.Series[str] | None = None
+    selection: Selection, store: Store, modality: ModalityConfig, split: pd.Series[str] | None = None
 ) -> Participants:
-    """Return the participants of a sorted table who are in the store and, if there is a split, in one of its parts."""
+    """Return the selected participants who are in the store and, if there is a split, in one of its parts.
+
+    The age of a participant with several scans is the mean of the ages at those that are used.
+    """
+    table = selection.table
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
     usable = rows.index.difference(list(store.excluded))
     known = table[table["participant_id"].isin(usable)].reset_index(drop=True)
@@ -89,7 +127,18 @@ def participants_of(
     if split is not None:
         known = known.assign(split=known["participant_id"].map(split))
         known = known[known["split"].notna()].reset_index(drop=True)
-    return Participants(known, store, tuple(modality.channel_indices), modality.n_times)
+    scan_ages = {
+        (participant, one.label): one.age
+        for participant, scan in selection.scans.items()
+        if isinstance(scan, SeveralScans)
+        for one in scan.scans
+        if one.age is not None
+    }
+    found = Participants(known, store, tuple(modality.channel_indices), modality.n_times, scan_ages)
+    if not scan_ages:
+        return found
+    ages = [np.mean([one.age for one in found.scans(position)]) for position in range(len(found))]
+    return replace(found, table=known.assign(age=ages))
 
 
 def stored_participants(
@@ -105,14 +154,16 @@ def stored_participants(
     A store that does not exist is written, or is a StoreError without `write`. See `participants_of`.
     """
     open_or_find = open_store if write else find_store
-    store = open_or_find(Path(root), selection.scans, reading_of(modality)).at_least(modality.n_times)
+    several = any(isinstance(scan, SeveralScans) for scan in selection.scans.values())
+    reading = replace(reading_of(modality), several=several)
+    store = open_or_find(Path(root), selection.scans, reading).at_least(modality.n_times)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "
             f"of {len(store.participant_ids)} participants' files have names. Use modality=parcels "
             f"modality.dimension={modality.dimension} modality.n_times=... modality.t_r=..."
         )
-    return participants_of(selection.table, store, modality, split)
+    return participants_of(selection, store, modality, split)
 
 
 def reading_of(modality: ModalityConfig) -> Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import yaml
@@ -12,6 +13,7 @@ from torch import nn
 from brainage import models
 from brainage.config.instantiate import instance, open_loggers
 from brainage.config.schema import Config
+from brainage.data.datasets import series_batches
 from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
@@ -33,6 +35,30 @@ def build(job: Job, prepared: Prepared) -> Network | Baseline:
     """Return the run's model, not yet fitted."""
     name = job.config.model_value("name")
     return Baseline(job, prepared) if models.is_baseline(name) else Network(job, prepared)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted ages, in years.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``participant_id, split, age, predicted_age, bag``, one row a participant.
+    scans : DataFrame or None
+        ``participant_id, scan, split, age, predicted_age``, one row a scan, where participants have several.
+    """
+
+    table: pd.DataFrame
+    scans: pd.DataFrame | None = None
+
+
+def predictions_of_scans(table: pd.DataFrame, parts: Sequence[str]) -> Predictions:
+    """Return the predictions of scans, and of each participant their mean, at the mean age."""
+    ordered = pd.concat([table[table["split"] == part] for part in parts], ignore_index=True)
+    scans = ordered[["participant_id", "scan", "split", "age", "predicted_age"]]
+    means = scans.groupby("participant_id", sort=False).agg({"split": "first", "age": "mean", "predicted_age": "mean"})
+    return Predictions(_predictions([means.reset_index()]), scans)
 
 
 class Network:
@@ -70,11 +96,16 @@ class Network:
             trained.stopped_by,
         )
 
-    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
-        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
+    def predict(self, parts: Sequence[str]) -> Predictions:
+        """Predict the participants of these parts, and each of their scans where they have several."""
         participants, data = self._prepared.participants, self._prepared.data
-        ages = {part: predict(self._network, data.series(part)) for part in parts}
-        return _predictions([participants.part(part).table.assign(predicted_age=ages[part]) for part in parts])
+        if not participants.store.scans:
+            ages = {part: predict(self._network, data.series(part)) for part in parts}
+            found = [participants.part(part).table.assign(predicted_age=ages[part]) for part in parts]
+            return Predictions(_predictions(found))
+        scans = participants.part(*parts).by_scan()
+        predicted = predict(self._network, series_batches(scans, self._job.config.batch_size))
+        return predictions_of_scans(scans.table.assign(predicted_age=predicted), parts)
 
 
 class Baseline:
@@ -96,9 +127,9 @@ class Baseline:
         write_baseline(self._job.folder.path, fitted, self._table, seconds)
         return Fitted(fitted.n_parameters, None, 1, 0, seconds)
 
-    def predict(self, parts: Sequence[str]) -> pd.DataFrame:
-        """Return ``participant_id, split, age, predicted_age, bag`` of these parts."""
-        return _predictions([self._table[self._table["split"] == part] for part in parts])
+    def predict(self, parts: Sequence[str]) -> Predictions:
+        """Return the predictions of these parts; several scans of a participant have one."""
+        return Predictions(_predictions([self._table[self._table["split"] == part] for part in parts]))
 
 
 def _predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

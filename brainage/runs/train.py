@@ -41,8 +41,10 @@ def train(job: Job, results: Results) -> None:
     if fitted.pruned:
         raise PrunedError(f"pruned after {fitted.epochs} epochs")
     predictions = model.predict(("train", "val", "test") if config.evaluate else ("train", "val"))
-    results.scores = score(predictions, config.objective)
+    results.scores = score(predictions.table, config.objective)
     folder.begin(job.config_text)  # where no epoch was missing
     if config.evaluate:
-        folder.write_csv("predictions.csv", predictions)
-        results.predictions, results.phenotypes = predictions, selection.phenotypes
+        folder.write_csv("predictions.csv", predictions.table)
+        if predictions.scans is not None:
+            folder.write_csv("scans.csv", predictions.scans)
+        results.predictions, results.phenotypes = predictions.table, selection.phenotypes

@@ -85,13 +85,29 @@ class Ensemble:
         chosen = known.where(known.table["participant_id"].isin(set(table["participant_id"])).to_numpy())
         return replace(chosen, channels=tuple(trained.modality.channel_indices))
 
-    def predict(self, table: pd.DataFrame, device: str, batch_size: int) -> NDArray[np.float64]:
-        """Return predicted ages of the table's participants, of shape (n_participants, n_networks), in years."""
-        columns = [
-            trained.predict(self._participants_for(trained, table), device=device, batch_size=batch_size)
-            for trained in self.networks
-        ]
-        return np.stack(columns, axis=1)
+    def predict(
+        self, table: pd.DataFrame, device: str, batch_size: int
+    ) -> tuple[NDArray[np.float64], pd.DataFrame | None]:
+        """Return predicted ages of the table's participants, of shape (n_participants, n_networks), in years.
+
+        Where participants have several scans, they are means over scans; of these, there are ``participant_id, scan,
+        age, predicted_age``, the mean over networks.
+        """
+        columns, scans = [], []
+        for trained in self.networks:
+            participants = self._participants_for(trained, table)
+            of_scans = participants.by_scan() if participants.store.scans else participants
+            predicted = trained.predict(of_scans, device=device, batch_size=batch_size)
+            found = of_scans.table.assign(predicted_age=predicted)
+            columns.append(found.groupby("participant_id", sort=False)["predicted_age"].mean().to_numpy())
+            if "scan" in found:
+                scans.append(found[["participant_id", "scan", "age", "predicted_age"]])
+        values = np.stack(columns, axis=1)
+        if not scans:
+            return values, None
+        keys = ["participant_id", "scan", "age"]
+        together = pd.concat(scans).groupby(keys, sort=False, dropna=False)["predicted_age"].mean()
+        return values, together.reset_index()
 
     def caveats(self, table: pd.DataFrame) -> list[str]:
         """Return notes on ages and series outside the training range, without duplicates."""

@@ -134,8 +134,8 @@ class AgeRegressor(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": settings}
 
     def _step(self, batch: Batch, error: RunningError) -> Tensor:
-        series, ages, *n_windows = batch
-        predicted = mean_over_windows(self(series), *n_windows)
+        series, ages, *counts = batch
+        predicted = mean_over_windows(self(series), *counts)
         loss = mse_loss(predicted, ages)
         error.update(loss, predicted, ages)
         return loss

@@ -21,8 +21,8 @@ def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) 
     network : nn.Module
         In evaluation mode, on any device; from series to ages of shape (batch, 1), in years.
     batches : iterable of Tensor or tuple of Tensor
-        Series, each of shape (batch, n_channels, n_times); where participants have several windows, a second tensor
-        says how many each one has, and their mean is predicted.
+        Series, each of shape (batch, n_channels, n_times); where participants may have several windows, further tensors
+        have their numbers, see `mean_over_windows`.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) 
     like = next(network.parameters(), torch.zeros(()))
     ages = []
     for batch in batches:
-        series, *n_windows = batch if isinstance(batch, tuple) else (batch,)
+        series, *counts = batch if isinstance(batch, tuple) else (batch,)
         found = network(series.to(like.device, like.dtype)).squeeze(1).double().cpu()
-        ages.append(mean_over_windows(found, *n_windows))
+        ages.append(mean_over_windows(found, *counts))
     predicted: NDArray[np.float64] = torch.cat(ages).numpy()
     n_wrong = int((~np.isfinite(predicted)).sum())
     if n_wrong:
@@ -50,13 +50,14 @@ def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) 
     return predicted
 
 
-def mean_over_windows(predicted: Tensor, n_windows: Tensor | None = None) -> Tensor:
-    """Return each participant's mean, of shape (batch,), over windows that follow each other, of shape (n_windows,).
+def mean_over_windows(predicted: Tensor, *counts: Tensor) -> Tensor:
+    """Return each participant's mean, of shape (batch,), of what was predicted from windows, of shape (n_windows,).
 
-    `n_windows` is how many windows each participant has, of shape (batch,); one without it.
+    `counts` are the number of windows of each scan, of shape (n_scans,), and the number of scans of each participant,
+    of shape (batch,), if there may be several: then it is the mean over scans of their means. Without counts, each
+    participant has one window.
     """
-    if n_windows is None:
-        return predicted
-    predicted = predicted.float() if predicted.dtype.itemsize < 4 else predicted
-    means: Tensor = torch.segment_reduce(predicted, "mean", lengths=n_windows.to(predicted.device))
-    return means
+    for lengths in counts:
+        predicted = predicted.float() if predicted.dtype.itemsize < 4 else predicted
+        predicted = torch.segment_reduce(predicted, "mean", lengths=lengths.to(predicted.device))
+    return predicted

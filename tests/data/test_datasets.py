@@ -23,7 +23,12 @@ LENGTHS = (9, 4, 6, 5, 8, 4)
 WINDOW = 4
 SERIES = [np.arange(3 * n, dtype=np.float32).reshape(3, n) + 100 * row for row, n in enumerate(LENGTHS)]
 TABLE = pd.DataFrame(
-    {"row": range(6), "age": np.arange(50.0, 56.0), "split": ["train"] * 3 + ["val"] * 2 + ["test"]},
+    {
+        "participant_id": list("abcdef"),
+        "row": range(6),
+        "age": np.arange(50.0, 56.0),
+        "split": ["train"] * 3 + ["val"] * 2 + ["test"],
+    },
 )
 
 

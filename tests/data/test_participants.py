@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.cohorts.select import Selection
 from brainage.data.participants import Participants, participants_of
 from brainage.data.store.layout import Store
 from brainage.data.store.ragged import Ragged
@@ -18,6 +19,7 @@ TABLE = pd.DataFrame({"participant_id": ["a", "b", "c", "d"], "age": [50.0, 60.0
 # Modalities with two channels, of which a network sees both, or the second one.
 BOTH = ModalityConfig(name="two", dimension=2, components="all", good_components=[2], n_channels=2, n_times=3)
 SECOND = replace(BOTH, components="good", n_channels=1)
+SELECTION = Selection(TABLE, {})
 SPLIT = pd.Series({"b": "train", "c": "val", "d": "train"})
 
 
@@ -29,11 +31,11 @@ def store() -> Store:
 
 @pytest.fixture
 def participants(store: Store) -> Participants:
-    return participants_of(TABLE, store, BOTH, SPLIT)
+    return participants_of(SELECTION, store, BOTH, SPLIT)
 
 
 def test_participants_of_a_table_are_those_in_the_store(store: Store) -> None:
-    found = participants_of(TABLE, store, SECOND)
+    found = participants_of(SELECTION, store, SECOND)
     assert len(found) == 3
     assert list(found.table["participant_id"]) == ["b", "c", "d"]
     assert list(found.rows) == [0, 1, 2]
@@ -43,13 +45,13 @@ def test_participants_of_a_table_are_those_in_the_store(store: Store) -> None:
 
 
 def test_with_a_split_participants_outside_of_its_parts_are_left_out(store: Store) -> None:
-    found = participants_of(TABLE, store, SECOND, SPLIT.drop("c"))
+    found = participants_of(SELECTION, store, SECOND, SPLIT.drop("c"))
     assert list(found.table["participant_id"]) == ["b", "d"]
     assert list(found.rows) == [0, 2]
 
 
 def test_columns_of_a_cohort_with_reserved_names_are_dropped(store: Store) -> None:
-    found = participants_of(TABLE.assign(row=99, split="mine", bag=1.0), store, SECOND, SPLIT)
+    found = participants_of(Selection(TABLE.assign(row=99, split="mine", bag=1.0), {}), store, SECOND, SPLIT)
     assert list(found.table.columns) == ["participant_id", "age", "sex", "row", "split"]
     assert list(found.rows) == [0, 1, 2]
     assert list(found.table["split"]) == ["train", "val", "train"]
@@ -90,5 +92,5 @@ def test_the_fingerprint_ignores_other_columns_and_their_order(participants: Par
 def test_participants_with_fewer_time_points_than_a_window_are_excluded_with_their_length() -> None:
     series = Ragged(np.zeros(2 * (3 + 5 + 4), np.float32), 2, [3, 5, 4])
     store = Store(Path("f00d"), ("b", "c", "d"), {}, series, np.arange(3, dtype=np.uint32)).at_least(4)
-    assert list(participants_of(TABLE, store, replace(BOTH, n_times=4)).table["participant_id"]) == ["c", "d"]
+    assert list(participants_of(SELECTION, store, replace(BOTH, n_times=4)).table["participant_id"]) == ["c", "d"]
     assert store.excluded == {"b": ("too few time points", "3, expected at least 4")}

@@ -20,7 +20,7 @@ LINEAR = Correction("linear", intercept=6.0, slope=-0.1, n=20, fitted_on="valida
 
 def test_each_network_predicts_a_column() -> None:
     both = ensemble(constant(60.0), constant(64.0), a=50.0, b=70.0, c=55.0)
-    values = both.predict(both.participants(), "cpu", batch_size=2)
+    values, scans = both.predict(both.participants(), "cpu", batch_size=2)
     assert values.tolist() == [[60.0, 64.0]] * 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,11 +21,15 @@ class Checked(Generic[Series]):
     """A participant's series, float32 of shape (n_channels, n_times), or the checksum of what is in the store already.
 
     `n_missing` of the channels are missing and are zero; `n_interpolated` time points have interpolated values.
+    Of a participant with several scans, `scans` has the label and the time points of each, in the order in which they
+    follow each other, and `unused` the label of each other, and the kind and detail of the reason.
     """
 
     series: Series
     n_missing: int = 0
     n_interpolated: int = 0
+    scans: Sequence[tuple[str, int]] = ()
+    unused: Sequence[tuple[str, str, str]] = ()
 
 
 def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArray[np.float32]]:

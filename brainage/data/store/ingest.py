@@ -15,7 +15,8 @@ from typing import Any
 from brainage.data.store.checked import Checked
 from brainage.data.store.reading import Reading
 from brainage.data.store.rows import Rows
-from brainage.data.store.series import Scan, read_checked
+from brainage.data.store.series import Scan
+from brainage.data.store.several import read_scan
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log
 
@@ -82,9 +83,9 @@ def _exit_with_parent() -> None:
 
 def _read_one(rows: Rows | None, reading: Reading, row: int, scan: Scan) -> Checked[Any] | SeriesError:
     try:
-        found = read_checked(scan, reading)
+        found = read_scan(scan, reading)
     except SeriesError as error:
         return error
     if rows is None:
         return found
-    return Checked(rows.write(row, found.series), found.n_missing, found.n_interpolated)
+    return Checked(rows.write(row, found.series), found.n_missing, found.n_interpolated, found.scans, found.unused)

@@ -65,6 +65,10 @@ class Store:
         Names of the channels; None if the files have none.
     repaired : sequence of (int, int)
         Missing channels, which are zero, and interpolated time points of each row; empty if there are none.
+    scans : sequence of (str, int), one a row
+        Labels and time points of a participant's scans, which follow each other; empty if each has one.
+    unused : sequence of (str, str, str), one a row
+        Labels of a participant's other scans, kind and detail of the reason; empty if there are none.
     """
 
     folder: Path
@@ -75,6 +79,8 @@ class Store:
     unread: tuple[str, ...] = field(default=(), repr=False)
     channels: tuple[str, ...] | None = field(default=None, repr=False)
     repaired: Sequence[Sequence[int]] = field(default=(), repr=False)
+    scans: Sequence[Sequence[tuple[str, int]]] = field(default=(), repr=False)
+    unused: Sequence[Sequence[tuple[str, str, str]]] = field(default=(), repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -93,15 +99,26 @@ class Store:
             return self.series.lengths
         return np.full(len(self.series), self.series.shape[2], dtype=np.intp)
 
+    def scans_of(self, row: int) -> Sequence[tuple[str, int]]:
+        """Return the label and the time points of each scan in a row; one of a participant who has one has no label."""
+        return (self.scans[row] if self.scans else ()) or [("", int(self.lengths[row]))]
+
     def checked(self, row: int) -> Checked[NDArray[np.float32]]:
         """Return a row as it was when it was written."""
-        return Checked(self.series[row], *(self.repaired[row] if self.repaired else ()))
+        n_missing, n_interpolated = self.repaired[row] if self.repaired else (0, 0)
+        scans = self.scans[row] if self.scans else ()
+        unused = self.unused[row] if self.unused else ()
+        return Checked(self.series[row], n_missing, n_interpolated, scans, unused)
 
     def at_least(self, n_times: int) -> Store:
         """Return the store with participants whose series are shorter among the excluded."""
+        if self.scans:
+            lengths = [max(length for _, length in self.scans_of(row)) for row in range(len(self.scans))]
+        else:
+            lengths = self.lengths.tolist()
         short = {
             participant: ("too few time points", f"{length}, expected at least {n_times}")
-            for participant, length in zip(self.participant_ids, self.lengths.tolist(), strict=True)
+            for participant, length in zip(self.participant_ids, lengths, strict=True)
             if length < n_times
         }
         return replace(self, excluded={**self.excluded, **short}) if short else self
@@ -175,8 +192,9 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
     if index.get("rules") != RULES:
         again = [participant for participant, (kind, _) in excluded.items() if kind in _READABLE_NOW]
         unread += [participant for participant in again if excluded.pop(participant)]
-    ids, repaired = tuple(index["participant_ids"]), index.get("repaired", ())
-    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, repaired)
+    ids = tuple(index["participant_ids"])
+    of_rows = {name: index.get(name, ()) for name in ("repaired", "scans", "unused")}
+    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows)
 
 
 def list_stores(root: Path) -> list[Path]:

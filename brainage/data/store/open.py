@@ -16,7 +16,8 @@ from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerp
 from brainage.data.store.locking import locked
 from brainage.data.store.parse import Recording
 from brainage.data.store.reading import Reading, common_names
-from brainage.data.store.series import FileScan, Scan, UnreadableNowError, read_checked
+from brainage.data.store.series import FileScan, Scan, UnreadableNowError
+from brainage.data.store.several import first_of, read_scan
 from brainage.data.store.write import rows_of, write_store
 from brainage.errors import SeriesError, StoreError
 from brainage.system.console import log, track
@@ -136,7 +137,9 @@ def _load_or_write(folder: Path, stamped: _Stamped, reading: Reading) -> Store |
 def _common_names(scans: Mapping[str, Scan], reading: Reading) -> tuple[str, ...] | None:
     """Return the names of channels that most of the first readable files have."""
     recordings: list[Recording] = []
-    for scan in (scan for scan in scans.values() if isinstance(scan, FileScan)):
+    for scan in map(first_of, scans.values()):
+        if not isinstance(scan, FileScan):
+            continue
         with suppress(SeriesError):
             recordings.append(scan.read())
         if len(recordings) == _N_COMPARED:
@@ -170,7 +173,7 @@ def _read_again(store: Store, stamped: _Stamped, reading: Reading) -> Store | No
 
 def _error_of(scan: Scan, reading: Reading) -> SeriesError | None:
     try:
-        read_checked(scan, reading)
+        read_scan(scan, reading)
     except SeriesError as error:
         return error
     return None
@@ -187,7 +190,7 @@ def _completed(store: Store, scans: Mapping[str, Scan], reading: Reading) -> Ite
     def read() -> Iterator[Result]:
         for participant in store.unread:
             try:
-                yield participant, read_checked(scans[participant], reading)
+                yield participant, read_scan(scans[participant], reading)
             except SeriesError as error:
                 yield participant, error
 

@@ -11,6 +11,7 @@ from brainage.data.store.parse import FloatArray, Recording, is_number
 from brainage.errors import SeriesError
 
 # Settings that are among those of a store only where they are not the default.
+_FLAGS = ("rows_are_channels", "several")
 _LIMITS = ("max_missing", "max_interpolated")
 
 # Time points of the shortest series that has a standard deviation.
@@ -29,6 +30,8 @@ class Reading:
         Time points that are kept; None keeps all.
     rows_are_channels : bool, default=False
         Whether a row of a file is a channel, and not a time point.
+    several : bool, default=False
+        Whether participants may have several scans, which follow each other.
     max_missing : float or None
         Share of the channels that may be missing, constant or not finite, and are zero then; None excludes.
     max_interpolated : float, default=0
@@ -41,13 +44,19 @@ class Reading:
     n_channels: int
     n_times: int | None
     rows_are_channels: bool = False
+    several: bool = False
     max_missing: float | None = None
     max_interpolated: float = 0.0
     names: tuple[str, ...] | None = None
 
+    @property
+    def n_times_of_row(self) -> int | None:
+        """Time points of every participant; None if they differ."""
+        return None if self.several else self.n_times
+
     def settings(self) -> list[Any]:
         """Return what the content of a store depends on, besides the files."""
-        flags = ["rows_are_channels"] if self.rows_are_channels else []
+        flags = [name for name in _FLAGS if getattr(self, name)]
         given = {name: getattr(self, name) for name in _LIMITS if getattr(self, name) != getattr(type(self), name)}
         return [self.n_channels, self.n_times, *flags, *given.items()]
 
@@ -55,7 +64,8 @@ class Reading:
     def of(cls, settings: Sequence[Any], names: tuple[str, ...] | None) -> Reading:
         """Return the reading with these `settings`."""
         given = {item[0]: item[1] for item in settings[2:] if item[0] in _LIMITS}
-        return cls(settings[0], settings[1], "rows_are_channels" in settings, names=names, **given)
+        given |= {name: name in settings for name in _FLAGS}
+        return cls(settings[0], settings[1], names=names, **given)
 
     def series(self, raw: Recording | FloatArray) -> FloatArray:
         """Return values of shape (n_times, n_channels), with the channels in order, or raise SeriesError."""

@@ -59,9 +59,9 @@ class RowWriter(Protocol):
 
 def rows_in(path: Path, n_rows: int, reading: Reading) -> Rows | None:
     """Return the places of rows in a file; None if they are not known before the series are read."""
-    if reading.n_times is None:
+    if reading.n_times_of_row is None:
         return None
-    shape = (reading.n_channels, reading.n_times)
+    shape = (reading.n_channels, reading.n_times_of_row)
     return Rows(path, len(header_of((n_rows, *shape))), shape)
 
 

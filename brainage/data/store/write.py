@@ -26,6 +26,9 @@ from brainage.errors import SeriesError, StoreError
 from brainage.system.console import bytes_text
 from brainage.system.files import make_folder
 
+# What an index has of each row, if any row has it.
+_OF_ROWS = ("repaired", "scans", "unused")
+
 
 def discard(store: Store) -> None:
     """Remove a damaged store. If another process has rewritten it meanwhile, it is written once more."""
@@ -77,8 +80,8 @@ def write_store(
     with writing(folder.parent):
         try:
             make_folder(unfinished)
-            if reading.n_times is not None:
-                _check_space(unfinished, 4 * len(stamps) * reading.n_channels * reading.n_times)
+            # Without a common length, how much is needed is not known.
+            _check_space(unfinished, 4 * len(stamps) * reading.n_channels * (reading.n_times_of_row or 0))
             _write(unfinished, stamps, results, reading)
             if not is_current():
                 return False
@@ -109,7 +112,7 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
     """Write rows as they come, and the index last."""
     path = unfinished / "series.npy"
     writer = row_writer(path, len(stamps), reading)
-    index: dict[str, Any] = {"participant_ids": [], "checksums": [], "repaired": [], "excluded": [], "unread": []}
+    index: dict[str, Any] = {name: [] for name in ("participant_ids", "checksums", "excluded", "unread", *_OF_ROWS)}
     with _synced(path) as file:
         file.write(header_of(writer.shape))
         file.flush()
@@ -122,6 +125,8 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
                 index["participant_ids"].append(participant)
                 index["checksums"].append(writer.write(file, row, result.series))
                 index["repaired"].append((result.n_missing, result.n_interpolated))
+                index["scans"].append(result.scans)
+                index["unused"].append(result.unused)
         writer.finish(file)
         # The number of rows is known only now. The header's length does not depend on it.
         header = header_of(writer.shape)
@@ -129,8 +134,9 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
         file.write(header)
     status = path.stat()
     index |= {"format": FORMAT, "rules": RULES, "settings": reading.settings(), "channels": reading.names}
-    if not any(map(any, index["repaired"])):
-        del index["repaired"]
+    for name in _OF_ROWS:
+        if not any(map(any, index[name])):
+            del index[name]
     index |= {"stamps": stamps, "shape": writer.shape, **writer.index()}
     index |= {"header": [len(header), zlib.crc32(header)], "written": [status.st_size, status.st_mtime_ns]}
     body = json.dumps(index, separators=(",", ":")).encode()
