@@ -35,7 +35,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     exporting.add_argument("code", nargs="?", metavar="code=FILE", help="your Python code, if it defines the network")
     importing = verbs.add_parser("import", help="make a bundle of a published Lightning checkpoint")
     importing.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the checkpoint")
-    importing.add_argument("--modality", required=True, help="series that it was trained on: ica25 or ica100")
+    importing.add_argument("--modality", required=True, help="series that it was trained on: ica25, ica100 or parcels")
+    importing.add_argument("--n-times", type=int, metavar="N", help="time points, of parcels")
+    importing.add_argument("--t-r", type=float, metavar="SECONDS", help="repetition time, of parcels")
     for verb in (exporting, importing):
         verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for the bundle")
     options = parser.parse_args(arguments)
@@ -60,7 +62,8 @@ def _export(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     from brainage.trained import bundle, published
 
-    bundle.write_bundle(options.out, *published.read_published(options.checkpoint, options.modality))
+    given = {"n_times": options.n_times, "t_r": options.t_r}
+    bundle.write_bundle(options.out, *published.read_published(options.checkpoint, options.modality, given))
     return _show(options.out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,10 @@ TRUSTED_CLASSES: list[Any] = [
 ]
 
 
-def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
+def read_published(path: Path, modality: str, given: Mapping[str, Any] | None = None) -> tuple[Trained, dict[str, Any]]:
     """Read a Lightning checkpoint; return the network, and a config with ``modality`` and ``model``.
+
+    `given` are values of the modality that its config leaves open, such as ``n_times`` and ``t_r`` of parcels.
 
     Raises
     ------
@@ -44,10 +46,10 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
         It cannot be read, contains other objects than tensors, plain values and `TRUSTED_CLASSES`, or its weights do
         not fit its architecture.
     """
-    checkpoint = _unpickled(path, lambda described, size: _architecture(described, modality, path, size))
-    seen, model, architecture, weights = _architecture(checkpoint, modality, path)
+    chosen = _modality(modality, given or {})
+    checkpoint = _unpickled(path, lambda described, size: _architecture(described, chosen, path, size))
+    seen, model, architecture, weights = _architecture(checkpoint, chosen, path)
     architecture.check_weights(weights, path)
-    given = checkpoint["hyper_parameters"]
     trained = Trained(
         folder=path.parent,
         architecture=architecture,
@@ -57,13 +59,13 @@ def read_published(path: Path, modality: str) -> tuple[Trained, dict[str, Any]]:
         uncorrected="It was imported from a checkpoint without predictions to fit a correction on.",
         ages=None,
         series={},
-        facts={"imported_from": path.name, **_facts(path, checkpoint, given)},
+        facts={"imported_from": path.name, **_facts(path, checkpoint, checkpoint["hyper_parameters"])},
     )
     return trained, {"modality": seen, "model": model}
 
 
 def _architecture(
-    checkpoint: Any, modality: str, path: Path, size: int = 0
+    checkpoint: Any, modality: Mapping[str, Any], path: Path, size: int = 0
 ) -> tuple[dict[str, Any], dict[str, Any], Architecture, dict[str, Tensor]]:
     """Return the modality, the model, what it is built from, and weights of its shapes; raise as `read_published`."""
     if not isinstance(checkpoint, dict):
@@ -81,7 +83,7 @@ def _architecture(
         raise BundleError(
             f"`{path}`: `activation` must be ReLU, as in this project's network, but is {type(activation).__name__}."
         )
-    seen = _modality(modality, given.get("in_channels"), path)
+    seen = _seen(modality, given.get("in_channels"), path)
     model = {"name": "variable1dcnn", "output_bias": "zero", **_arguments(given, seen, path)}
     architecture = checked_architecture(seen, model, path)
     weights = _weights(state, path)
@@ -125,21 +127,33 @@ def _refused(path: Path, message: str) -> str:
     return ", ".join(f"`{name}`" for name in sorted(set(names))[:5])
 
 
-def _modality(name: str, in_channels: Any, path: Path) -> dict[str, Any]:
-    configs = {file.stem: yaml.safe_load(file.read_text()) for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
-    known = {key: plain for key, plain in configs.items() if plain["good_components"]}
-    if name not in known:
-        raise BundleError(f"`--modality` got {name!r}. {nearest(name, known)}")
-    plain = known[name]
+def _modality(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a modality, with values that it leaves open."""
+    files = {file.stem: file for file in sorted((CONFIGS / "modality").glob("*.yaml"))}
+    if name not in files:
+        raise BundleError(f"`--modality` got {name!r}. {nearest(name, files)}")
+    plain = yaml.safe_load(files[name].read_text())
     plain.pop("defaults", None)
-    widths = {"good": len(plain["good_components"]), "all": plain["dimension"]}
+    values = {**plain, **{key: value for key, value in given.items() if value is not None}}
+    if missing := [f"--{key.replace('_', '-')}" for key in given if values[key] == "???"]:
+        raise BundleError(f"`--modality {name}` needs {' and '.join(missing)}, of the series that it was trained on.")
+    return values
+
+
+def _seen(modality: Mapping[str, Any], in_channels: Any, path: Path) -> dict[str, Any]:
+    """Return the modality with the channels of the checkpoint."""
+    good, dimension = modality["good_components"], modality["dimension"]
+    if dimension == "???":
+        return {**modality, "dimension": in_channels, "n_channels": in_channels}
+    widths = {"all": dimension} if good is None else {"good": len(good), "all": dimension}
     components = next((kind for kind, n in widths.items() if n == in_channels), None)
     if components is None:
+        expected = " or ".join(f"{n} ({kind})" for kind, n in widths.items())
         raise BundleError(
-            f"`{path}`: `in_channels` must be {widths['good']} (good components) or {widths['all']} (all) for "
-            f"--modality {name}, but is {in_channels!r}. Use the modality that it was trained on."
+            f"`{path}`: `in_channels` must be {expected} for --modality {modality['name']}, but is {in_channels!r}. "
+            "Use the modality that it was trained on."
         )
-    return {**plain, "components": components, "n_channels": in_channels}
+    return {**modality, "components": components, "n_channels": in_channels}
 
 
 def _arguments(given: dict[Any, Any], seen: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -80,8 +80,8 @@ def saved(folder: Path, checkpoint: Any, name: str = "models-epoch=88-val_loss=3
     return path
 
 
-def take_in(path: Path, out: Path, modality: str = "ica25") -> int:
-    return main(["import", "--checkpoint", str(path), "--modality", modality, "--out", str(out)])
+def take_in(path: Path, out: Path, modality: str = "ica25", *more: str) -> int:
+    return main(["import", "--checkpoint", str(path), "--modality", modality, "--out", str(out), *more])
 
 
 def test_a_bundle_of_a_checkpoint_gives_what_that_network_gives(tmp_path: Path) -> None:
@@ -110,6 +110,24 @@ def test_a_network_of_all_components_is_told_by_its_input(tmp_path: Path) -> Non
     assert read_trained(tmp_path / "bundle", "bundle").modality.components == "all"
 
 
+SUCCESSOR = {"in_channels": 6, "batch_norm": True, "growth": "none", "readout": "global_average", "stride": 2}
+
+
+def test_a_network_of_parcels_needs_what_its_modality_leaves_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Variable1DCNN(**{**ARCHITECTURE, **SUCCESSOR}, n_times=120).eval()
+    path = saved(tmp_path, published(state_dict=made.state_dict(), hyper_parameters=SUCCESSOR))
+    assert take_in(path, tmp_path / "bundle", "parcels") == 2
+    assert "`--modality parcels` needs --n-times and --t-r" in capsys.readouterr().err
+    assert take_in(path, tmp_path / "bundle", "parcels", "--n-times", "120", "--t-r", "2") == 0
+    trained = read_trained(tmp_path / "bundle", "bundle")
+    assert (trained.modality.dimension, trained.modality.n_times, trained.modality.t_r) == (6, 120, 2.0)
+    series = torch.randn(3, 6, 120, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        assert torch.equal(trained.network()(series), made(series))
+
+
 def test_a_checkpoint_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     marker = tmp_path / "executed"
     path = saved(tmp_path, published(hyper_parameters={"loss": Evil(marker)}))
@@ -133,7 +151,7 @@ def test_a_plain_pickle_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFi
     ("changes", "message"),
     [
         ({"hyper_parameters": {"kernel_size": 5}}, "`encoder.0.weight` has the shape (8, 21, 6) there, and (8, 21, 5)"),
-        ({"hyper_parameters": {"in_channels": 20}}, "`in_channels` must be 21 (good components) or 25 (all)"),
+        ({"hyper_parameters": {"in_channels": 20}}, "`in_channels` must be 21 (good) or 25 (all)"),
         ({"hyper_parameters": {"activation": nn.Tanh()}}, "`activation` must be ReLU"),
         ({"hyper_parameters": {"depth": 40}}, "`model.max_parameters=5000000` is exceeded"),
         ({"hyper_parameters": {"depth": "1"}}, "`depth` must be int, but is a str"),
