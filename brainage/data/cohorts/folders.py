@@ -6,7 +6,8 @@ import errno
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,10 +55,32 @@ def _look(paths: Iterable[Path], look: Callable[[Path], T], found: dict[Path, T]
     return failed
 
 
-def file_names(folder: Path) -> frozenset[str]:
-    """List a folder's files, without broken links such as those of a tree whose content was not fetched."""
-    with os.scandir(folder) as entries:
-        return frozenset(entry.name for entry in entries if is_kind(entry.is_file))
+@dataclass(frozen=True)
+class Listing:
+    """What is in a folder: sorted names of files, of folders, and of those folders that are no links.
+
+    Broken links, such as those of a tree whose content was not fetched, and links to folders outside the cohort's are
+    not in it.
+    """
+
+    files: Sequence[str] = ()
+    folders: Sequence[str] = ()
+    own_folders: Sequence[str] = ()
+
+
+def list_folder(folder: Path, root: Path) -> Listing:
+    """List a folder below a cohort's folder."""
+    with os.scandir(folder) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    files = [entry.name for entry in entries if is_kind(entry.is_file)]
+    own = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    links = [entry.name for entry in entries if entry.is_symlink() and _is_folder_below(entry, root)]
+    return Listing(files, sorted([*own, *links]) if links else own, own)
+
+
+def _is_folder_below(link: os.DirEntry[str], root: Path) -> bool:
+    # Path.resolve raises where a link leads to itself.
+    return is_kind(link.is_dir) and Path(os.path.realpath(link.path)).is_relative_to(os.path.realpath(root))
 
 
 def is_kind(question: Callable[[], bool]) -> bool:

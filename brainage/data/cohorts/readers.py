@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -77,6 +77,15 @@ class CohortReader(Protocol):
         ...
 
 
+@runtime_checkable
+class DescribesSearch(Protocol):
+    """A reader that can say where it looked for files; a user's own need not."""
+
+    def describe_search(self, participant_ids: Sequence[str], dimension: int) -> str:
+        """Return where files were looked for and what is there instead, without ids."""
+        ...
+
+
 def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool = True) -> CohortReader:
     """Return the reader of a cohort; unless `need_ages`, its table may lack ages."""
     if isinstance(cohort, SimulatedCohortConfig):
@@ -85,7 +94,12 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
         root, phenotypes = Path(cohort.root), tuple(map(Path, cohort.tables))
         if isinstance(cohort, BidsCohortConfig):
             return BidsCohort(
-                root=root, phenotypes=phenotypes, pattern=cohort.pattern, key=cohort.key, need_ages=need_ages
+                root=root,
+                phenotypes=phenotypes,
+                pattern=cohort.pattern,
+                entities=cohort.values_of_entities,
+                key=cohort.key,
+                need_ages=need_ages,
             )
         if need_ages and not phenotypes:
             raise ConfigError(

@@ -13,7 +13,7 @@ from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
 from brainage.data.cohorts.query import columns_of_query, refuse_participants
-from brainage.data.cohorts.readers import CohortReader, reader_of
+from brainage.data.cohorts.readers import CohortReader, DescribesSearch, reader_of
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import RESERVED_COLUMNS
 from brainage.data.store.series import Scan
@@ -112,8 +112,16 @@ def select_participants(
             f"`cohort`: at least one participant in {reader.label} must have {needed} of {dimension} components, but "
             f"none has (got {counts}, {len(excluded)} withdrawn). Check that ids in the table and in the file names "
             "are the same (spreadsheets and R remove leading zeros), and that cohort.root is the right folder."
+            f"{_search(reader, staying, dimension)}"
         )
     return Selection(table, scans)
+
+
+def _search(reader: CohortReader, participants: Sequence[str], dimension: int) -> str:
+    """Return where a reader looked for files, if it can say it and anybody is left to look for."""
+    if not isinstance(reader, DescribesSearch) or not participants:
+        return ""
+    return f" {reader.describe_search(participants, dimension)}"
 
 
 def _warn_of_lost_zeros(reader: CohortReader, ids: Sequence[str], scans: Collection[str], dimension: int) -> None:
