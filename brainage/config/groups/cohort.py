@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from omegaconf import MISSING
@@ -136,28 +136,30 @@ class BidsCohortConfig(FilesCohortConfig):
         The table, or several that are joined by id; ``participants.tsv`` of the root by default.
     pattern : str
         Path of a participant's series below the root. It may have wildcards, ``*`` and ``**``.
-    entities : dict of str to str or int
+    entities : dict of str to str or int, or None
         Values of the pattern's placeholders other than ``{participant_id}`` and ``{dimension}``.
     key : str or None
         The variable of MATLAB files that have several tables of numbers.
     """
 
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
-    entities: dict[str, Any] = field(default_factory=dict)
+    entities: Any = None  # OmegaConf lets nobody add keys to a dict of a schema
     key: str | None = None
 
     def __post_init__(self) -> None:
         """Check the entities."""
         super().__post_init__()
-        for name, value in self.entities.items():
-            is_value = type(value) is int or (isinstance(value, str) and value != "" and not set(value) & set("/*{}\0"))
+        entities = {} if self.entities is None else self.entities
+        require(isinstance(entities, Mapping), "cohort.entities", "values by name, such as {atlas: Tian}", entities)
+        for name, value in entities.items():
+            is_text = isinstance(value, str) and value != "" and not set(value) & set("/*{}\0")
             rule = "a whole number, or text without slashes, braces and *"
-            require(is_value, f"cohort.entities.{name}", rule, value)
+            require(is_text or type(value) is int, f"cohort.entities.{name}", rule, value)
 
     @property
     def values_of_entities(self) -> dict[str, str]:
         """The values as text."""
-        return {name: str(value) for name, value in self.entities.items()}
+        return {name: str(value) for name, value in (self.entities or {}).items()}
 
 
 @checked("cohort")

@@ -47,8 +47,7 @@ def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
         write_text(Path(f"{parcels}.tsv"), text)
         write_text(Path(f"{parcels}.json"), _json({"SamplingFrequency": "TR"}))
         write_text(Path(f"{image}.json"), _json({"RepetitionTime": scans[i].t_r, "TaskName": "rest"}))
-    name = "sub-{participant_id}"
-    pattern = f"{name}/ses-1/func/{name}_ses-1_task-rest_space-fsLR{_XCPD_SERIES}.tsv"
+    pattern = f"*{_XCPD_SERIES}.tsv"
     modality = ["modality=parcels", f"modality.dimension={len(PARCELS_4S156)}", "modality.n_times=180"]
     return ["cohort=bids", f"cohort.root={folder}", f"cohort.pattern={pattern}", *modality, "modality.t_r=0.8"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brainage.config.groups.cohort import BidsCohortConfig
 from brainage.data.cohorts import finding
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
@@ -253,3 +254,12 @@ def test_a_folder_is_listed_with_links_told_apart(tmp_path: Path) -> None:
         (tmp_path / "root" / name).symlink_to(target)
     expected = Listing(["a.txt", "e.txt"], ["b", "c"], ["b"])
     assert list_folder(tmp_path / "root", tmp_path / "root") == expected
+
+
+@pytest.mark.parametrize("value", ["a/b", "*", "", True, 1.5, None])
+def test_a_value_of_a_placeholder_is_one_name(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"`cohort\.entities\.atlas` must be a whole number, or text without slashes"):
+        BidsCohortConfig(name="bids", root="tree", entities={"atlas": value})
+    assert BidsCohortConfig(name="bids", root="tree", entities={"session": 2}).values_of_entities == {"session": "2"}
+    with pytest.raises(ConfigError, match=r"`cohort\.entities` must be values by name"):
+        BidsCohortConfig(name="bids", root="tree", entities="atlas")
