@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -225,3 +226,8 @@ def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[...
         return summary
 
     return run
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()

@@ -15,7 +15,7 @@ import brainage
 FORKS = multiprocessing.get_context("forkserver")
 # `__main__` is imported by each command.
 MODULES = [module.name for module in walk_packages(brainage.__path__, "brainage.")]
-FORKS.set_forkserver_preload([name for name in MODULES if not name.endswith("__main__")])
+FORKS.set_forkserver_preload([*(name for name in MODULES if not name.endswith("__main__")), "tests.frozen"])
 
 
 def run_python(words: list[str], folder: Path, out: Path, err: Path) -> None:

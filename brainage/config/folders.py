@@ -15,6 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
@@ -63,13 +64,19 @@ class CheckedSource(FileConfigSource):
 class CheckedLoader(ConfigLoaderImpl):
     """Hydra's composing of configs, with a check before Hydra acts on what was composed."""
 
+    # What Hydra composed to know whether it is to run once or several times, and of which words.
+    _first: tuple[list[str], DictConfig] | None = None
+
     def load_configuration(
         self, config_name: str | None, overrides: list[str], run_mode: RunMode, *args: Any, **kwargs: Any
     ) -> DictConfig:
         """Compose a config; end the process with a message if a folder may not decide what it does."""
         try:
             self._check_primary(config_name)
-            config = super().load_configuration(config_name, overrides, run_mode, *args, **kwargs)
+            config = self._again(overrides, run_mode)
+            if config is None:
+                config = super().load_configuration(config_name, overrides, run_mode, *args, **kwargs)
+                self._first = None if kwargs.get("validate_sweep_overrides", True) else (list(overrides), config)
             if folders := foreign_folders(config.hydra.runtime):
                 load_code(config.get("code"), sys.argv[1:])
                 _check_hydra(config, _usual(overrides, run_mode), folders)
@@ -80,6 +87,23 @@ class CheckedLoader(ConfigLoaderImpl):
         except BrainageError as error:
             say(error)
             sys.exit(error.exit_code)
+        return config
+
+    def _again(self, overrides: list[str], run_mode: RunMode) -> DictConfig | None:
+        """Return the config that Hydra composed a moment ago, if these words make the same one but for the mode."""
+        mode = f"hydra.mode={run_mode.name}"
+        if (
+            self._first is None
+            or overrides != [*self._first[0], mode]
+            or "???" in str(self._first[1].hydra.runtime.choices)
+        ):
+            return None
+        config, self._first = self._first[1], None
+        self.validate_sweep_overrides_legal(
+            OverridesParser.create().parse_overrides(overrides), run_mode, from_shell=True
+        )
+        config.hydra.mode = run_mode
+        config.hydra.overrides.hydra.append(mode)
         return config
 
     def _check_primary(self, config_name: str | None) -> None:
