@@ -86,10 +86,13 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
 def _available(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
     """Return the participants of the given cohort, or else of the run, and what they are called."""
     from brainage.trained.ensemble import read_sample
+    from brainage.trained.t_r import resampling
 
     if not isinstance(config.cohort, CohortConfig):
         return _of_run(config, trained)
-    sample = read_sample(config.cohort, trained.modality, config.store.root or DEFAULT_STORE)
+    sample = read_sample(
+        config.cohort, resampling(trained) if config.resample else trained, config.store.root or DEFAULT_STORE
+    )
     return f"participants of cohort {config.cohort.name}", sample.participants
 
 

@@ -55,9 +55,11 @@ def predict(composed: DictConfig) -> None:
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
     from brainage.trained.ensemble import Ensemble, read_samples, usable_device
     from brainage.trained.load import read_trained
+    from brainage.trained.t_r import resampling
 
     device = usable_device(config.device)
     networks = [read_trained(path, key) for key, path in _sources(config)]
+    networks = list(map(resampling, networks)) if config.resample else networks
     phenotypes = partial(columns_to_read, config.associations.variables)
     samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
     _check_excluded(config, folder, list(samples.values()))

@@ -148,6 +148,8 @@ class PredictCommandConfig:
         The participants to predict; ages may be unknown.
     gap_correction : {"in_sample", "none"} or None
         None corrects as fitted in the run.
+    resample : bool
+        Whether series of another repetition time are resampled to that of the network.
     match_ids : bool
         Whether an id that a run contains is the same participant, who may have been trained on; or ids are of another
         cohort.
@@ -167,6 +169,7 @@ class PredictCommandConfig:
         str | None, Field(description="Leave it out to correct as fitted in the run."), choice("in_sample", "none")
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
+    resample: bool = False
     match_ids: bool = True
     device: str = "auto"
     batch_size: Count = 250
@@ -201,6 +204,8 @@ class ExplainCommandConfig:
         How many of them, drawn at random.
     rows : {"test", "val+test", "all"} or None
         Of the run's own participants, the parts to draw from; None is the test set.
+    resample : bool
+        As in `PredictCommandConfig`; not for the run's own participants.
     n_windows : int
         Windows of time.
     n_steps : int
@@ -214,6 +219,7 @@ class ExplainCommandConfig:
     cohort: Any = None
     participants: Count = 50
     rows: Annotated[str | None, choice(*ROWS)] = None
+    resample: bool = False
     n_windows: Count = 10
     n_steps: Annotated[int, Field(ge=2)] = 64
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
@@ -231,6 +237,8 @@ class ExplainCommandConfig:
         rule = "given with a bundle, which contains no participants"
         require(given or self.run is not None, "cohort", rule, self.cohort, _COHORT_STEP)
         _ = self.again
+        rule = "left out for the run's own participants, whose series are as in training"
+        require(given or not self.resample, "resample", rule, self.resample)
         step = "Leave cohort out to explain the run's own participants."
         require(not (given and self.rows), "rows", "left out with cohort=..., which has no parts", self.rows, step)
 

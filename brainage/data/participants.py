@@ -17,6 +17,7 @@ from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.several import SeveralScans
+from brainage.data.t_r import timed_scans, with_stored_t_r
 from brainage.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def participants_of(
     usable = rows.index.difference(list(store.excluded))
     known = table[table["participant_id"].isin(usable)].reset_index(drop=True)
     known = known.drop(columns=[*RESERVED_COLUMNS], errors="ignore")
-    known = known.assign(row=known["participant_id"].map(rows))
+    of_files = {one: t_r[0] for one, t_r in zip(store.participant_ids, store.t_r, strict=False) if t_r}
+    known = with_stored_t_r(known.assign(row=known["participant_id"].map(rows)), of_files)
     if split is not None:
         known = known.assign(split=known["participant_id"].map(split))
         known = known[known["split"].notna()].reset_index(drop=True)
@@ -156,7 +158,8 @@ def stored_participants(
     open_or_find = open_store if write else find_store
     several = any(isinstance(scan, SeveralScans) for scan in selection.scans.values())
     reading = replace(reading_of(modality), several=several)
-    store = open_or_find(Path(root), selection.scans, reading).at_least(modality.n_times)
+    scans = timed_scans(selection.table, selection.scans) if modality.resample else selection.scans
+    store = open_or_find(Path(root), scans, reading).at_least(modality.n_times)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "
@@ -175,4 +178,5 @@ def reading_of(modality: ModalityConfig) -> Reading:
         modality.orientation == "rows_are_channels",
         max_missing=modality.max_missing_fraction if modality.missing == "zero" else None,
         max_interpolated=modality.max_interpolated_fraction,
+        resample_to=modality.t_r if modality.resample else None,
     )

@@ -42,6 +42,13 @@ def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {**summary, **shown}
 
 
+def shown_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts of values for pages and bundles: values of fewer than ten participants are together ``other``."""
+    shown = {value: n for value, n in counts.items() if may_describe(n)}
+    n_other = sum(counts.values()) - sum(shown.values())
+    return {**shown, "other": n_other} if n_other else shown
+
+
 def withholds(values: ArrayLike) -> bool:
     """Return whether a variable must not be correlated: fewer than ten values differ from the most common one."""
     _, counts = np.unique(np.asarray(values), return_counts=True)

@@ -23,7 +23,7 @@ def explain(
     series: Series,
     *,
     components: Sequence[int],
-    t_r: float,
+    t_r: float | None,
     n_windows: int = 10,
     n_steps: int,
     n_resamples: int,
@@ -39,8 +39,8 @@ def explain(
         z-scored.
     components : sequence of int
         The channels' original numbers in the decomposition, from 1.
-    t_r : float
-        Repetition time, in seconds.
+    t_r : float or None
+        Repetition time, in seconds; None gives times in time points.
     n_windows : int, default=10
         Number of time windows.
     n_steps : int
@@ -71,5 +71,5 @@ def explain(
     log.info("Comparing the maps with those of networks with random weights")
     randomisation = check_randomised(network, series, edges, maps, seed=seed)
     notes = caveats(maps, randomisation, n_steps)
-    seconds = edges.astype(np.float64) * t_r
-    return Explanation(maps, randomisation, components, seconds, n_steps, n_resamples, seed, notes)
+    times, unit = edges.astype(np.float64) * (t_r or 1.0), "s" if t_r else "time points"
+    return Explanation(maps, randomisation, components, times, n_steps, n_resamples, seed, notes, unit=unit)

@@ -62,8 +62,8 @@ class Explanation:
         The check with random weights.
     components : sequence of int
         Original component numbers, from 1, in the order of the network's channels.
-    seconds : array of shape (n_windows + 1,)
-        Edges of the time windows.
+    times : array of shape (n_windows + 1,)
+        Edges of the time windows, in `unit`.
     n_steps, n_resamples, seed : int
         Steps of the integration; bootstrap resamples; seed of bootstrap and random weights.
     notes : list of str
@@ -71,17 +71,20 @@ class Explanation:
     shown_rows : array of shape (n_participants,), optional
         The participants in the order in which files and pages show them. Results are of the given order, so that they
         can be repeated.
+    unit : {"s", "time points"}
+        Of `times`.
     """
 
     maps: Maps
     randomisation: Randomisation
     components: Sequence[int]
-    seconds: _Array
+    times: _Array
     n_steps: int
     n_resamples: int
     seed: int
     notes: list[str] = field(default_factory=list)
     shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))
+    unit: str = "s"
 
     @cached_property
     def by_component(self) -> dict[str, list[Summary]]:
@@ -116,7 +119,7 @@ class Explanation:
 
     def map_table(self) -> pd.DataFrame:
         """Return ``map.csv``: one row a component and window."""
-        numbers = np.repeat(self.components, len(self.seconds) - 1)
+        numbers = np.repeat(self.components, len(self.times) - 1)
         table: dict[str, Any] = {"component": numbers, **self._windows(len(self.components))}
         for name, effects in self.maps.methods.items():
             table[f"{name}_spread"] = spread(effects.map).ravel()
@@ -142,7 +145,7 @@ class Explanation:
             "occlusion": self.maps.occlusion.map[self.shown_rows].astype(np.float32),
             "gradients": self.maps.gradients.map[self.shown_rows].astype(np.float32),
             "components": np.asarray(self.components),
-            "seconds": self.seconds,
+            self._times_name: self.times,
         }
 
     def facts(self) -> dict[str, Any]:
@@ -150,7 +153,7 @@ class Explanation:
         return {
             "n_participants": len(self.maps.predicted),
             "components": [int(component) for component in self.components],
-            "seconds": self.seconds.tolist(),
+            self._times_name: self.times.tolist(),
             "silent_prediction": self.maps.silent,
             "n_steps": self.n_steps,
             "completeness": {**asdict(self.maps.completeness), "relative": self.maps.completeness.relative},
@@ -160,11 +163,15 @@ class Explanation:
             "notes": self.notes,
         }
 
+    @property
+    def _times_name(self) -> str:
+        return "seconds" if self.unit == "s" else "time_points"
+
     def _summarise(self, effects: _Array) -> list[Summary]:
         return summarise(effects, n_resamples=self.n_resamples, seed=self.seed)
 
     def _windows(self, times: int) -> dict[str, _Array]:
-        return {"begin": np.tile(self.seconds[:-1], times), "end": np.tile(self.seconds[1:], times)}
+        return {"begin": np.tile(self.times[:-1], times), "end": np.tile(self.times[1:], times)}
 
 
 def caveats(maps: Maps, randomisation: Randomisation, n_steps: int) -> list[str]:

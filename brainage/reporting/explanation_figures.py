@@ -74,26 +74,26 @@ def component_time(found: Explanation) -> Figure:
         panels[0].set_ylabel("component")
         canvas.colorbar(image, ax=panels, label=_label(found), aspect=30)
 
-    row, window = divmod(int(maps["occlusion"].argmax()), len(found.seconds) - 1)
+    row, window = divmod(int(maps["occlusion"].argmax()), len(found.times) - 1)
     alt = (
-        f"Heat maps, {len(found.components)} components by {len(found.seconds) - 1} windows of time; by occlusion the "
-        f"largest is component {found.components[row]} at {found.seconds[window]:.0f} to "
-        f"{found.seconds[window + 1]:.0f} s."
+        f"Heat maps, {len(found.components)} components by {len(found.times) - 1} windows of time; by occlusion the "
+        f"largest is component {found.components[row]} at {found.times[window]:.0f} to "
+        f"{found.times[window + 1]:.0f} {found.unit}."
     )
     return draw("component-time", alt, plot, size=(8.5, 1.6 + 0.17 * len(found.components)))
 
 
 def time_course(found: Explanation) -> Figure:
     """Draw the effect of each window of all components together."""
-    middle = (found.seconds[:-1] + found.seconds[1:]) / 2
+    middle = (found.times[:-1] + found.times[1:]) / 2
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         for name, (label, colour) in METHODS.items():
             value, ends = _drawn(found.by_time[name], absolute=_single(found))
             axes.errorbar(middle, value, ends, fmt="o-", color=colour, capsize=3, label=label)
-        axes.set(xlabel="time (s)", ylabel=_label(found))
-        axes.set_xlim(0, float(found.seconds[-1]))
+        axes.set(xlabel=f"time ({found.unit})", ylabel=_label(found))
+        axes.set_xlim(0, float(found.times[-1]))
         axes.set_ylim(bottom=0)
         axes.legend()
 
@@ -166,8 +166,8 @@ def _drawn(summaries: Sequence[Summary], *, absolute: bool) -> tuple[_Array, _Ar
 def _image(axes: Axes, values: _Array, cmap: str, limits: tuple[float, float], found: Explanation) -> AxesImage:
     """Draw a component x time map."""
     axes.grid(visible=False)
-    axes.set_xlabel("time (s)")
+    axes.set_xlabel(f"time ({found.unit})")
     axes.set_yticks(range(len(values)), [str(component) for component in found.components], fontsize=8)
-    extent = (0, float(found.seconds[-1]), len(values) - 0.5, -0.5)
+    extent = (0, float(found.times[-1]), len(values) - 0.5, -0.5)
     low, high = limits
     return axes.imshow(values, aspect="auto", cmap=cmap, vmin=low, vmax=high, interpolation="nearest", extent=extent)

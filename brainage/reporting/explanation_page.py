@@ -87,8 +87,8 @@ def _time(found: Explanation) -> Section:
     ]
     header = ("time", *_header(found))
     rows = [
-        [f"{found.seconds[k]:.0f} to {found.seconds[k + 1]:.0f} s", *_both(found.by_time, k)]
-        for k in range(len(found.seconds) - 1)
+        [f"{found.times[k]:.0f} to {found.times[k + 1]:.0f} {found.unit}", *_both(found.by_time, k)]
+        for k in range(len(found.times) - 1)
     ]
     drawn = [figures.component_time(found), figures.time_course(found)]
     return Section("Over time", texts, [Table(header, rows)], drawn)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from brainage.config.saved import training_summary
 from brainage.config.schema import Config
+from brainage.evaluation.disclosure import shown_counts
 from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.models import is_baseline
 from brainage.reporting.page import write_report
@@ -77,12 +78,35 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[
         ("cohort", f"{cohort['name']}, {n_participants} participants, store {cohort['fingerprint']}"),
         ("participants", ", ".join(f"{part} {n}" for part, n in summary["n"].items())),
         *((name, f"{integer(cohort[key])} participants") for key, name in _REPAIRED.items() if cohort.get(key)),
+        *_t_r_fact(summary.get("t_r") or {}, config.get("modality") or {}),
         *([] if is_baseline(model["name"]) else training),
         ("seed", str(summary["seed"])),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in summary["seconds"].items() if value is not None)),
         ("commit", summary["commit"] or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in summary["versions"].items())),
     ]
+
+
+def _t_r_fact(counts: Mapping[str, Any], modality: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the repetition times of a run's participants; runs of earlier versions did not record them."""
+    parts = {part: shown_counts(found) for part, found in counts.items() if found}
+    if not parts:
+        return []
+    if len(names := {name for found in parts.values() for name in found}) == 1:
+        text = _t_r_text(names.pop())
+    else:
+        listed = (
+            f"{part} {', '.join(f'{_t_r_text(name)} ({n})' for name, n in found.items())}"
+            for part, found in parts.items()
+        )
+        text = "; ".join(listed)
+    t_r = modality.get("t_r")
+    how = "" if t_r is None else f"; resampled to {t_r:g} s" if modality.get("resample") else f"; set: {t_r:g} s"
+    return [("repetition time", text + how)]
+
+
+def _t_r_text(name: str) -> str:
+    return name if name in ("unknown", "other") else f"{name} s"
 
 
 def _read(path: Path) -> pd.DataFrame | None:

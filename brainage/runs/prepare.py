@@ -17,6 +17,7 @@ from brainage.data.splits.checks import check_disjoint, check_parts
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.data.store.layout import DamagedStoreError
 from brainage.data.store.write import discard
+from brainage.data.t_r import check_for_training
 from brainage.errors import ConfigError
 from brainage.runs.folder import RunFolder
 from brainage.runs.trained_on import FINGERPRINTS, differences, fingerprints, trained_on
@@ -67,6 +68,8 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     store = participants.store
     folder.write_csv("exclusions.csv", exclusions_of(store))
     check_excluded(store, len(selection.scans), config.cohort.max_excluded_fraction, folder.path)
+    if not folder.resumed:
+        check_for_training(participants.table, config.modality)
     _check_split(participants, config.objective)
     folder.write_csv("splits.csv", participants.table[["participant_id", "split"]])
     folder.write_csv(FINGERPRINTS, fingerprints(participants))

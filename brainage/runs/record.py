@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brainage.data.splits import PARTS
+from brainage.data.t_r import t_r_counts
 from brainage.errors import BrainageError, DivergedError
 from brainage.evaluation import METRICS
 from brainage.system.provenance import commit, versions
@@ -98,11 +99,12 @@ def _participants(results: Results) -> dict[str, Any]:
     name = None if results.config is None else results.config.cohort.name
     if results.prepared is None:
         unknown = dict.fromkeys(("fingerprint", "n_participants", "n_excluded"))
-        return {"n": dict.fromkeys(PARTS), "cohort": {"name": name, **unknown}}
+        return {"n": dict.fromkeys(PARTS), "t_r": dict.fromkeys(PARTS), "cohort": {"name": name, **unknown}}
     participants = results.prepared.participants
     counts = participants.table["split"].value_counts()
     return {
         "n": {part: int(counts.get(part, 0)) for part in PARTS},
+        "t_r": {part: t_r_counts(participants.part(part).table["t_r"]) for part in PARTS},
         "cohort": {
             "name": name,
             "fingerprint": participants.store.fingerprint,

@@ -6,6 +6,7 @@ from functools import partial
 
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
+from brainage.data.t_r import check_for_training
 from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
@@ -25,6 +26,8 @@ def train(job: Job, results: Results) -> None:
     selection = select_from(
         config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=not folder.resumed
     )
+    if not folder.resumed:
+        check_for_training(selection.scanned, config.modality)
     # Drawn over another table, a split would differ: participants of a resumed run keep their part.
     split = trained_split(folder.path) if folder.resumed else None
     if split is None:

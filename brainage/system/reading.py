@@ -30,10 +30,10 @@ def read_text(path: Path, *, follow: bool = False) -> str:
         return str(file.read())
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, *, follow: bool = False) -> Any:
     """Read JSON; raise as `read_text`, and a `ValueError` if it is none, or nested too deeply."""
     try:
-        value = json.loads(read_text(path))
+        value = json.loads(read_text(path, follow=follow))
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     level = [value]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from brainage.config.saved import training_summary
+from brainage.data.t_r import text
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
 from brainage.trained.network import Trained
+from brainage.trained.t_r import t_rs_of
 
 _UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": "r"}
 
@@ -28,9 +30,14 @@ def _head(trained: Trained) -> str:
     imported = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
     return (
         f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {series} of "
-        f"resting-state fMRI, {modality.n_times} time points at a repetition time of {modality.t_r} s, each component "
+        f"resting-state fMRI, {modality.n_times} time points at {_repetition_times(trained)}, each component "
         f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{imported}"
     )
+
+
+def _repetition_times(trained: Trained) -> str:
+    known = " and ".join(map(text, t_rs_of(trained)))
+    return f"a repetition time of {known}" if known else "unknown repetition times"
 
 
 def _data(trained: Trained, config: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from brainage.config.groups.cohort import CohortConfig
-from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Choice, Selection, select_from
 from brainage.data.participants import Participants, reading_of, stored_participants
 from brainage.data.store.reading import Reading
@@ -20,6 +19,7 @@ from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
 from brainage.trained.network import Trained
+from brainage.trained.t_r import check_new, t_r_caveats
 
 # How a network's files are read, and the time points that it needs.
 _Shape = tuple[Reading, int]
@@ -43,12 +43,17 @@ class CorrectedGaps:
     corrections: list[Correction]
 
 
-def read_sample(
-    cohort: CohortConfig, modality: ModalityConfig, store_root: str, phenotypes: Choice | None = None
-) -> Sample:
-    """Read a cohort whose ages may be unknown; its store is written if there is none. See `select_participants`."""
+def read_sample(cohort: CohortConfig, trained: Trained, store_root: str, phenotypes: Choice | None = None) -> Sample:
+    """Read a cohort whose ages may be unknown; its store is written if there is none. See `select_participants`.
+
+    Raises CohortError if the repetition time is another than in training.
+    """
+    modality = trained.modality
     selection = select_from(cohort, modality, stores=[store_root], phenotypes=phenotypes, need_ages=False)
-    return Sample(selection, stored_participants(selection, modality, store_root))
+    check_new(trained, selection.scanned)  # before files are read, which may have others
+    sample = Sample(selection, stored_participants(selection, modality, store_root))
+    check_new(trained, sample.participants.table)
+    return sample
 
 
 def read_samples(
@@ -58,7 +63,8 @@ def read_samples(
     samples: dict[_Shape, Sample] = {}
     for trained in networks:
         if _shape(trained) not in samples:
-            samples[_shape(trained)] = read_sample(cohort, trained.modality, store_root, phenotypes)
+            samples[_shape(trained)] = read_sample(cohort, trained, store_root, phenotypes)
+        check_new(trained, samples[_shape(trained)].participants.table)
     return samples
 
 
@@ -110,12 +116,14 @@ class Ensemble:
         return values, together.reset_index()
 
     def caveats(self, table: pd.DataFrame) -> list[str]:
-        """Return notes on ages and series outside the training range, without duplicates."""
+        """Return notes on ages, repetition times and series outside the training range, without duplicates."""
         notes: list[str] = []
         for number, trained in enumerate(self.networks, start=1):
             which = f"network {number}" if len(self.networks) > 1 else "the network"
             notes += _age_caveats(trained, which, table["age"].dropna().to_numpy(float))
-            notes += _series_caveats(trained, which, self._participants_for(trained, table))
+            participants = self._participants_for(trained, table)
+            notes += t_r_caveats(trained, which, participants.table)
+            notes += _series_caveats(trained, which, participants)
         return list(dict.fromkeys(notes))
 
     def corrected(self, table: pd.DataFrame, values: NDArray[np.float64]) -> CorrectedGaps | str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainage import models
 from brainage.errors import EvaluationError
-from brainage.evaluation.disclosure import shown_summary
+from brainage.evaluation.disclosure import shown_counts, shown_summary
 from brainage.evaluation.gap import Correction, fit_correction
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
@@ -79,7 +79,8 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
 def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a bundle says of the run; parts of fewer than ten participants are only counted."""
     shown = {"metrics": {}, "baseline": {}, **shown_summary(summary)}
-    return {name: shown.get(name) for name in _FACTS}
+    t_r = (summary.get("t_r") or {}).get("train")
+    return {**{name: shown.get(name) for name in _FACTS}, **({"t_r": shown_counts(t_r)} if t_r else {})}
 
 
 def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:

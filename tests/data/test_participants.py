@@ -52,7 +52,7 @@ def test_with_a_split_participants_outside_of_its_parts_are_left_out(store: Stor
 
 def test_columns_of_a_cohort_with_reserved_names_are_dropped(store: Store) -> None:
     found = participants_of(Selection(TABLE.assign(row=99, split="mine", bag=1.0), {}), store, SECOND, SPLIT)
-    assert list(found.table.columns) == ["participant_id", "age", "sex", "row", "split"]
+    assert list(found.table.columns) == ["participant_id", "age", "sex", "row", "t_r", "split"]
     assert list(found.rows) == [0, 1, 2]
     assert list(found.table["split"]) == ["train", "val", "train"]
 

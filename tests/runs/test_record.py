@@ -63,7 +63,7 @@ def test_before_any_step_every_key_is_there_and_unknown() -> None:
 
 
 def test_after_all_steps_every_value_is_known() -> None:
-    table = PREDICTIONS.assign(participant_id=list("abcdef"), row=range(6))
+    table = PREDICTIONS.assign(participant_id=list("abcdef"), row=range(6), t_r=[1, 1, 0.7349, 2, math.nan, 2])
     excluded = {"g": ("NaN or infinity", "")}
     store = Store(Path("f00d"), tuple("abcdef"), excluded, np.zeros((6, 1, 2), np.float32), np.zeros(6, np.uint32))
     config: Any = SimpleNamespace(
@@ -80,6 +80,8 @@ def test_after_all_steps_every_value_is_known() -> None:
     assert summary["metrics"] == scores.metrics
     assert summary["baseline"] == {"val": {"mae": 10.0}, "test": {"mae": 15.0}}
     assert summary["n"] == {"train": 2, "val": 2, "test": 2}
+    known = {"train": {"1": 2}, "val": {"0.735": 1, "2": 1}, "test": {"2": 1, "unknown": 1}}
+    assert summary["t_r"] == known
     assert summary["model"] == {"name": "model name", "parameters": 7, "encoder_parameters": 5}
     assert summary["cohort"] == {"name": "mine", "fingerprint": "f00d", "n_participants": 6, "n_excluded": 1}
     assert (summary["seed"], summary["epochs"], summary["best_epoch"]) == (3, 4, 2)

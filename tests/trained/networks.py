@@ -53,7 +53,9 @@ def sample(**ages: float) -> Sample:
     """Return a cohort of these participants, all with series of `MODALITY`."""
     series = np.random.default_rng(1).standard_normal((len(ages), 3, 400)).astype(np.float32)
     checksums = np.array([zlib.crc32(row.tobytes()) for row in series], np.uint32)
-    table = pd.DataFrame({"participant_id": list(ages), "age": list(ages.values()), "row": range(len(ages))})
+    table = pd.DataFrame(
+        {"participant_id": list(ages), "age": list(ages.values()), "row": range(len(ages)), "t_r": 0.735}
+    )
     store = Store(Path("store"), tuple(ages), {}, series, checksums)
     return Sample(Selection(table, {}), Participants(table, store, (0, 1, 2), series.shape[2]))
 

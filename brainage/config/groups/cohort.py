@@ -77,10 +77,21 @@ class SimulatedCohortConfig(CohortConfig):
 @checked("cohort")
 @dataclass
 class FilesCohortConfig(CohortConfig):
-    """A cohort in files, with a table or several."""
+    """A cohort in files, with a table or several.
+
+    Parameters
+    ----------
+    root : str
+        The folder.
+    phenotypes : str, list of str, or None
+        The table, or several that are joined by id.
+    t_r : float or None
+        Repetition time of all series, in seconds, where neither their files nor a column ``t_r`` of the table has it.
+    """
 
     root: PathText = MISSING
     phenotypes: Any = None  # OmegaConf has no unions of text and lists
+    t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
     def __post_init__(self) -> None:
         """Check the tables."""

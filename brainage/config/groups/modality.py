@@ -38,8 +38,10 @@ class ModalityConfig:
         Whether the first `n_times` time points are used, z-scored over them, or all, z-scored over all: training draws
         a random window each epoch, and predictions are means over windows that cover the series. By default "first"
         for an ICA, which has `good_components`, and "all" for parcels.
-    t_r : float
-        Repetition time, in seconds.
+    t_r : float or None
+        Repetition time, in seconds, which is that of all series to within 1 %; None accepts several.
+    resample : bool
+        Whether series of another repetition time are resampled to `t_r`.
     missing : {"exclude", "zero"}
         What happens to a participant with missing channels, which are constant or have values that are not numbers.
     max_missing_fraction : float
@@ -58,14 +60,17 @@ class ModalityConfig:
     n_channels: int = MISSING
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     windows: Annotated[str | None, choice("first", "all")] = None
-    t_r: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.735
+    t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = 0.735
+    resample: bool = False
     missing: Annotated[str, choice("exclude", "zero")] = "exclude"
     max_missing_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_interpolated_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
 
     def __post_init__(self) -> None:
-        """Check the components."""
+        """Check the components, and that there is a repetition time to resample to."""
+        rule = "false without `modality.t_r`, the repetition time to resample to"
+        require(self.t_r is not None or not self.resample, "modality.resample", rule, self.resample)
         good = self.good_components
         if good is None:
             rule, hint = "all, because the modality has no list of good ones", "Use modality.components=all."

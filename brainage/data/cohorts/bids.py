@@ -16,6 +16,7 @@ from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
 from brainage.data.cohorts.patterns import PathPattern
+from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
 from brainage.errors import CohortError, MissingPathError
@@ -83,7 +84,9 @@ class BidsCohort:
         found = self.find_files(participant_ids, dimension)
         if any(len(files) > 1 for files in found.values()):
             raise CohortError(several_files(found, self.root, self.pattern))
-        return {participant: FileScan(files[0].path, self.root, self.key) for participant, files in found.items()}
+        paths = {participant: files[0].path for participant, files in found.items()}
+        t_r = t_r_of_files(self.root, paths.values())
+        return {participant: FileScan(path, self.root, self.key, t_r[path]) for participant, path in paths.items()}
 
     def find_files(self, participant_ids: Iterable[str], dimension: int) -> dict[str, list[FoundFile]]:
         """Find all files of participants; see `brainage.data.cohorts.finding.FileFinder.find`."""

@@ -15,7 +15,7 @@ from brainage.data.cohorts.tables import row_list
 from brainage.errors import CohortError
 from brainage.system.redaction import register
 
-STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id")
+STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id", "t_r")
 """Names that mean the same in every cohort; every other column is a phenotype."""
 
 _MISSING = frozenset({"", "n/a", "na", "nan"})
@@ -43,6 +43,7 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
         "age": ages,
         "sex": sex_codes,
         "head_motion": numbers,
+        "t_r": seconds,
     }
     table = {name: parsers[name](column, label) for name, column in columns.items() if name in parsers}
     for name in ("site", "family_id"):
@@ -96,6 +97,13 @@ def numbers(column: pd.Series, label: str) -> pd.Series:
     """Return finite numbers, NaN where missing; raise CohortError if a value is not one."""
     values, unreadable = _floats(column)
     _refuse(column, unreadable | values.isin([math.inf, -math.inf]), label, "a finite number")
+    return values
+
+
+def seconds(column: pd.Series, label: str) -> pd.Series:
+    """Return durations in seconds, NaN where missing; raise CohortError if a value is not above 0."""
+    values = numbers(column, label)
+    _refuse(column, values <= 0, label, "above 0 seconds")
     return values
 
 

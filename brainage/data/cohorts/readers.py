@@ -146,5 +146,5 @@ def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> Simul
         signal=cohort.signal,
         good_components=tuple(modality.good_components or ()),
         n_times=modality.n_times,
-        t_r=modality.t_r,
+        **({} if modality.t_r is None else {"t_r": modality.t_r}),
     )

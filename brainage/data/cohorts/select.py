@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from brainage.config.groups.cohort import CohortConfig
+from brainage.config.groups.cohort import CohortConfig, FilesCohortConfig
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.checks import check_ages_of_scanned, usable_rows
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
@@ -17,6 +17,7 @@ from brainage.data.cohorts.readers import CohortReader, DescribesSearch, reader_
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import RESERVED_COLUMNS
 from brainage.data.store.series import Scan
+from brainage.data.t_r import own_t_rs, with_t_r
 from brainage.errors import CohortError
 from brainage.system.console import log
 from brainage.system.redaction import register
@@ -29,16 +30,24 @@ Choice = Callable[[Sequence[str]], Iterable[str]]
 class Selection:
     """The participants of a cohort that a config selects, sorted by id, over whom the split is drawn.
 
-    Where ages are needed, all have one. `scans` are those of participants who have one and did not withdraw.
+    Where ages are needed, all have one. `scans` are those of participants who have one and did not withdraw. The column
+    ``t_r`` of `select_from` has the scans' repetition times, in seconds, where they are known.
     """
 
     table: pd.DataFrame
     scans: dict[str, Scan]
 
     @property
+    def scanned(self) -> pd.DataFrame:
+        """``participant_id`` and ``t_r``, in seconds, of all scans."""
+        table = self.table.loc[self.table["participant_id"].isin(list(self.scans)), ["participant_id", "t_r"]]
+        scans = [(one, known) for one, t_r in table.to_numpy() for known in own_t_rs(self.scans[one], t_r)]
+        return pd.DataFrame(scans, columns=["participant_id", "t_r"])
+
+    @property
     def phenotypes(self) -> pd.DataFrame:
-        """The table without ages, and without columns that this project adds."""
-        return self.table.drop(columns=["age", *RESERVED_COLUMNS], errors="ignore")
+        """The table without ages and repetition times, and without columns that this project adds."""
+        return self.table.drop(columns=["age", "t_r", *RESERVED_COLUMNS], errors="ignore")
 
 
 def select_from(
@@ -54,7 +63,7 @@ def select_from(
 
     See `select_participants`; the config of a run that has begun is not new.
     """
-    return select_participants(
+    selection = select_participants(
         reader_of(cohort, modality, need_ages=need_ages),
         dimension=modality.dimension,
         include=cohort.include,
@@ -63,6 +72,8 @@ def select_from(
         need_ages=need_ages,
         is_new=is_new,
     )
+    stated = cohort.t_r if isinstance(cohort, FilesCohortConfig) else None
+    return replace(selection, table=with_t_r(selection.table, selection.scans, stated))
 
 
 def check_query(cohort: CohortConfig, modality: ModalityConfig) -> None:

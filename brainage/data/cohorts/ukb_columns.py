@@ -102,9 +102,7 @@ class UkbHeader:
             name = self._column(field, None) or self._column(field, instance) or standard
             if name in self.names:
                 sources[standard] = name
-        if "family_id" in self.names:
-            sources["family_id"] = "family_id"
-        return sources
+        return sources | {name: name for name in ("family_id", "t_r") if name in self.names}
 
     def phenotypes(self) -> list[str]:
         """Return all columns but ids, and age, sex, centre and head motion at any visit."""

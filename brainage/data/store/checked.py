@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.data.store.parse import FloatArray, Recording
+from brainage.data.store.parse import FloatArray, Recording, recording_of
 from brainage.data.store.reading import Reading
+from brainage.data.store.resample import resampled
 from brainage.errors import SeriesError
 
 Series = TypeVar("Series", bound="NDArray[np.float32] | int")
@@ -20,7 +21,8 @@ Series = TypeVar("Series", bound="NDArray[np.float32] | int")
 class Checked(Generic[Series]):
     """A participant's series, float32 of shape (n_channels, n_times), or the checksum of what is in the store already.
 
-    `n_missing` of the channels are missing and are zero; `n_interpolated` time points have interpolated values.
+    `n_missing` of the channels are missing and are zero; `n_interpolated` time points have interpolated values. `t_r`
+    is the repetition time, in seconds, if the file itself has it.
     Of a participant with several scans, `scans` has the label and the time points of each, in the order in which they
     follow each other, and `unused` the label of each other, and the kind and detail of the reason.
     """
@@ -28,6 +30,7 @@ class Checked(Generic[Series]):
     series: Series
     n_missing: int = 0
     n_interpolated: int = 0
+    t_r: float | None = None
     scans: Sequence[tuple[str, int]] = ()
     unused: Sequence[tuple[str, str, str]] = ()
 
@@ -37,12 +40,15 @@ def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArr
 
     Returns series of shape (n_channels, n_times), or raises SeriesError.
     """
-    raw = reading.series(raw)
-    raw, n_interpolated = _interpolated(raw, reading.max_interpolated)
+    recording = recording_of(raw)
+    raw, n_interpolated = _interpolated(reading.series(recording), reading.max_interpolated)
     finite = np.isfinite(raw)
     if reading.max_missing is None and not finite.all():
         time, component = np.argwhere(~finite)[0]
         raise SeriesError("NaN or infinity", f"{raw[time, component]} at time point {time + 1}, column {component + 1}")
+    if reading.resample_to is not None and recording.t_r is not None:
+        raw = resampled(np.where(finite, raw, np.nan), recording.t_r, reading.resample_to)
+        finite = np.isfinite(raw)
     series = np.ascontiguousarray(raw[: reading.n_times].T, dtype=np.float64)
     missing = ~finite[: reading.n_times].all(axis=0)
     series[missing] = 0.0
@@ -54,7 +60,7 @@ def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArr
     missing = sd[:, 0] < 1e-12
     _check_missing(missing, reading.max_missing)
     series[missing], sd[missing] = 0.0, 1.0
-    return Checked((series / sd).astype(np.float32), int(missing.sum()), n_interpolated)
+    return Checked((series / sd).astype(np.float32), int(missing.sum()), n_interpolated, recording.t_r)
 
 
 def _check_missing(missing: NDArray[np.bool_], max_missing: float | None) -> None:

@@ -41,7 +41,7 @@ def _is_table(shape: Iterable[int], kind: str) -> bool:
 
 
 def read_cifti(path: Path) -> Recording:
-    """Return the parcels' series of a CIFTI-2 file (``.ptseries.nii``), with the parcels' names."""
+    """Return the parcels' series of a CIFTI-2 file (``.ptseries.nii``), with their names and the repetition time."""
     from nibabel.cifti2.cifti2 import Cifti2Image
     from nibabel.cifti2.cifti2_axes import ParcelsAxis, SeriesAxis
 
@@ -51,7 +51,8 @@ def read_cifti(path: Path) -> Recording:
     axes = [image.header.get_axis(number) for number in range(image.ndim)]
     if [type(axis) for axis in axes] != [SeriesAxis, ParcelsAxis]:
         raise SeriesError("not parcels over time", ", ".join(type(axis).__name__ for axis in axes))
-    return Recording(np.asarray(image.dataobj, np.float64), tuple(map(str, axes[1].name)))
+    t_r = float(axes[0].step) if axes[0].unit == "SECOND" and axes[0].step > 0 else None
+    return Recording(np.asarray(image.dataobj, np.float64), tuple(map(str, axes[1].name)), t_r=t_r)
 
 
 _TEXT: dict[str, str | None] = {".txt": None, ".1D": None, ".csv": ",", ".tsv": "\t"}

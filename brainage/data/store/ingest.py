@@ -88,4 +88,5 @@ def _read_one(rows: Rows | None, reading: Reading, row: int, scan: Scan) -> Chec
         return error
     if rows is None:
         return found
-    return Checked(rows.write(row, found.series), found.n_missing, found.n_interpolated, found.scans, found.unused)
+    written: Checked[int] = Checked(**{**vars(found), "series": rows.write(row, found.series)})
+    return written

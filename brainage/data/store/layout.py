@@ -65,6 +65,8 @@ class Store:
         Names of the channels; None if the files have none.
     repaired : sequence of (int, int)
         Missing channels, which are zero, and interpolated time points of each row; empty if there are none.
+    t_r : sequence of (float,), one a row
+        Repetition time, in seconds, if a participant's file itself has it; empty if none has.
     scans : sequence of (str, int), one a row
         Labels and time points of a participant's scans, which follow each other; empty if each has one.
     unused : sequence of (str, str, str), one a row
@@ -79,6 +81,7 @@ class Store:
     unread: tuple[str, ...] = field(default=(), repr=False)
     channels: tuple[str, ...] | None = field(default=None, repr=False)
     repaired: Sequence[Sequence[int]] = field(default=(), repr=False)
+    t_r: Sequence[Sequence[float]] = field(default=(), repr=False)
     scans: Sequence[Sequence[tuple[str, int]]] = field(default=(), repr=False)
     unused: Sequence[Sequence[tuple[str, str, str]]] = field(default=(), repr=False)
 
@@ -106,9 +109,10 @@ class Store:
     def checked(self, row: int) -> Checked[NDArray[np.float32]]:
         """Return a row as it was when it was written."""
         n_missing, n_interpolated = self.repaired[row] if self.repaired else (0, 0)
+        t_r = self.t_r[row][0] if self.t_r and self.t_r[row] else None
         scans = self.scans[row] if self.scans else ()
         unused = self.unused[row] if self.unused else ()
-        return Checked(self.series[row], n_missing, n_interpolated, scans, unused)
+        return Checked(self.series[row], n_missing, n_interpolated, t_r, scans, unused)
 
     def at_least(self, n_times: int) -> Store:
         """Return the store with participants whose series are shorter among the excluded."""
@@ -193,7 +197,7 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         again = [participant for participant, (kind, _) in excluded.items() if kind in _READABLE_NOW]
         unread += [participant for participant in again if excluded.pop(participant)]
     ids = tuple(index["participant_ids"])
-    of_rows = {name: index.get(name, ()) for name in ("repaired", "scans", "unused")}
+    of_rows = {name: index.get(name, ()) for name in ("repaired", "t_r", "scans", "unused")}
     return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows)
 
 

@@ -27,11 +27,19 @@ class Recording:
         float64; NaN where the file has no number.
     column_names, row_names : tuple of str or None
         The names that stand in the file.
+    t_r : float or None
+        The repetition time, in seconds, if it is known.
     """
 
     values: FloatArray
     column_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
+    t_r: float | None = None
+
+
+def recording_of(raw: Recording | FloatArray) -> Recording:
+    """Return what a scan's `read` returned as a Recording."""
+    return raw if isinstance(raw, Recording) else Recording(raw)
 
 
 # Numbers of one participant; 4,800 time points of 1,000 parcels take half of it as text.

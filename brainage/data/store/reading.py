@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from brainage.data.store.parse import FloatArray, Recording, is_number
+from brainage.data.store.parse import FloatArray, Recording, is_number, recording_of
+from brainage.data.store.resample import n_resampled
 from brainage.errors import SeriesError
 
 # Settings that are among those of a store only where they are not the default.
 _FLAGS = ("rows_are_channels", "several")
-_LIMITS = ("max_missing", "max_interpolated")
+_LIMITS = ("max_missing", "max_interpolated", "resample_to")
 
 # Time points of the shortest series that has a standard deviation.
 _MIN_TIMES = 2
@@ -39,6 +40,8 @@ class Reading:
     names : tuple of str or None
         Names of the channels, as most files have them; files with the same names in another order are put in order.
         Without them, files must have no names.
+    resample_to : float or None
+        The repetition time, in seconds, that series are resampled to, before they are cut; None keeps theirs.
     """
 
     n_channels: int
@@ -48,6 +51,7 @@ class Reading:
     max_missing: float | None = None
     max_interpolated: float = 0.0
     names: tuple[str, ...] | None = None
+    resample_to: float | None = None
 
     @property
     def n_times_of_row(self) -> int | None:
@@ -68,8 +72,11 @@ class Reading:
         return cls(settings[0], settings[1], names=names, **given)
 
     def series(self, raw: Recording | FloatArray) -> FloatArray:
-        """Return values of shape (n_times, n_channels), with the channels in order, or raise SeriesError."""
-        recording = raw if isinstance(raw, Recording) else Recording(raw)
+        """Return values of shape (n_times, n_channels), with the channels in order, or raise SeriesError.
+
+        They are not resampled yet.
+        """
+        recording = recording_of(raw)
         values = recording.values.T if self.rows_are_channels else recording.values
         self._check_shape(recording)
         found = channel_names(recording, self.rows_are_channels)
@@ -96,8 +103,17 @@ class Reading:
             hint = f"; {n_rows} rows, {n_columns} columns: are {columns} in rows?" if fits else ""
             where = "rows" if self.rows_are_channels else "columns"
             raise SeriesError(f"wrong number of {where}", f"{channels}, expected {self.n_channels}{hint}")
+        self._check_length(times, n_needed, recording.t_r)
+
+    def _check_length(self, times: int, n_needed: int, t_r: float | None) -> None:
+        found = str(times)
+        if self.resample_to is not None:
+            if t_r is None:
+                raise SeriesError("unknown repetition time", "modality.resample needs it; cohort.t_r=SECONDS says it")
+            times = n_resampled(times, t_r, self.resample_to)
+            found = f"{found}, {times} of them at {self.resample_to:g} s" if found != str(times) else found
         if times < n_needed:
-            raise SeriesError("too few time points", f"{times}, expected at least {n_needed}")
+            raise SeriesError("too few time points", f"{found}, expected at least {n_needed}")
 
 
 def channel_names(recording: Recording, rows_are_channels: bool) -> tuple[str, ...] | None:

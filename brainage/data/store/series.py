@@ -6,7 +6,7 @@ import errno
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from brainage.data.store.checked import Checked, check_series
 from brainage.data.store.formats import delimiter_of, read_file
-from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded
+from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded, recording_of
 from brainage.data.store.reading import Reading
+from brainage.data.store.resample import same
 from brainage.errors import SeriesError
 
 
@@ -68,12 +69,13 @@ class FileScan:
     """A file in one of `brainage.data.store.formats`.
 
     The stamp contains the path relative to the cohort's folder `root`, so a cohort that is moved keeps its store. `key`
-    is the variable of a MATLAB file.
+    is the variable of a MATLAB file, and `t_r` the repetition time, in seconds, that metadata beside the file have.
     """
 
     path: Path
     root: Path
     key: str | None = None
+    t_r: float | None = None
 
     @errors_of_files()
     def read(self) -> Recording:
@@ -85,6 +87,25 @@ class FileScan:
         # Stores without this word may have a header of column numbers as the first time point.
         rules = () if delimiter_of(self.path) is None else ("numeric header",)
         return (*_file_stamp(self.path, self.root), *rules, *([self.key] if self.key else []))
+
+
+@dataclass(frozen=True)
+class TimedScan:
+    """A scan whose series are resampled, from the repetition time `t_r`, in seconds; its stamp contains it."""
+
+    scan: Scan
+    t_r: float
+
+    def read(self) -> Recording:
+        """Return the raw series; see Scan."""
+        recording = recording_of(self.scan.read())
+        if recording.t_r is not None and not same(recording.t_r, self.t_r):
+            raise SeriesError("two repetition times", f"{recording.t_r:g} s in the file, {self.t_r:g} s elsewhere")
+        return replace(recording, t_r=self.t_r)
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        """Return the scan's stamp and the repetition time; see Scan."""
+        return (*self.scan.stamp(), self.t_r)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def read_scan(scan: Scan, reading: Reading) -> Checked[NDArray[np.float32]]:
         np.concatenate([one.series for one in checked], axis=1),
         max(one.n_missing for one in checked),
         sum(one.n_interpolated for one in checked),
+        next((one.t_r for one in checked if one.t_r is not None), None),
         tuple((label, one.series.shape[1]) for label, one in found),
         tuple(unused),
     )

@@ -27,7 +27,7 @@ from brainage.system.console import bytes_text
 from brainage.system.files import make_folder
 
 # What an index has of each row, if any row has it.
-_OF_ROWS = ("repaired", "scans", "unused")
+_OF_ROWS = ("repaired", "t_r", "scans", "unused")
 
 
 def discard(store: Store) -> None:
@@ -125,6 +125,7 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
                 index["participant_ids"].append(participant)
                 index["checksums"].append(writer.write(file, row, result.series))
                 index["repaired"].append((result.n_missing, result.n_interpolated))
+                index["t_r"].append(() if result.t_r is None else (result.t_r,))
                 index["scans"].append(result.scans)
                 index["unused"].append(result.unused)
         writer.finish(file)
