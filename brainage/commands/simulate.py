@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated_files import LAYOUTS, write_cohort
+from brainage.data.cohorts.simulated_files import LAYOUTS, UKB_LAYOUTS, write_cohort
 from brainage.system.invocation import command_text
 from brainage.system.session import exit_code_of
 
@@ -45,6 +45,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"`--seed` must not be negative, but got {options.seed}.")
     if not 0 <= options.signal < math.inf:
         parser.error(f"`--signal` must be 0 or more, but got {options.signal}.")
-    if options.layout != "ukb" and (options.columns or options.extracted):
-        parser.error("`--columns` and `--extracted` need `--layout ukb`.")
+    if options.layout not in UKB_LAYOUTS and (options.columns or options.extracted):
+        parser.error("`--columns` and `--extracted` need `--layout ukb` or `ukb_schaefer`.")
     return options

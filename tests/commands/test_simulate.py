@@ -91,8 +91,8 @@ def test_a_file_in_place_of_the_folder_is_one_message(tmp_path: Path, capsys: py
         (["--layout", "ukb", "--participants", "5", "--seed", "-1"], "`--seed` must not be negative, but got -1"),
         (["--layout", "ukb", "--participants", "5", "--signal", "-1"], "`--signal` must be 0 or more, but got -1.0"),
         (["--layout", "ukb", "--participants", "5", "--signal", "nan"], "`--signal` must be 0 or more, but got nan"),
-        (["--layout", "bids", "--participants", "5", "--columns", "dot"], "need `--layout ukb`"),
-        (["--layout", "bids", "--participants", "5", "--extracted"], "need `--layout ukb`"),
+        (["--layout", "bids", "--participants", "5", "--columns", "dot"], "need `--layout ukb` or `ukb_schaefer`"),
+        (["--layout", "bids", "--participants", "5", "--extracted"], "need `--layout ukb` or `ukb_schaefer`"),
         (["--layout", "nifti", "--participants", "5"], "invalid choice: 'nifti'"),
     ],
 )

@@ -51,6 +51,11 @@ class ModalityConfig:
         there are more.
     orientation : {"rows_are_times", "rows_are_channels"}
         What a row of a file is.
+    ukb_field : int or None
+        UK Biobank's bulk field of the files; by default 20227.
+    ukb_member : str or None
+        Path of a series in UK Biobank's zips and folders, unless `cohort.member` is changed; None for that of an ICA.
+        ``{dimension}`` is replaced.
     """
 
     name: str = MISSING
@@ -66,6 +71,8 @@ class ModalityConfig:
     max_missing_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_interpolated_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
+    ukb_field: Annotated[int | None, Field(ge=1)] = None
+    ukb_member: str | None = None
 
     def __post_init__(self) -> None:
         """Check the components, and that there is a repetition time to resample to."""

@@ -42,16 +42,21 @@ def nothing_found(finder: FileFinder, participants: Sequence[str], dimension: in
     tried = "/".join(level.text for level in finder.pattern.levels(dimension)) + finder.pattern.extension
     participant, folder, names = finder.reached(participants, dimension)
     below = folder.relative_to(finder.root).as_posix()
+    place = "it" if below == "." else f"`{masked(below, participant) if participant else '*'}/`"
+    there = contents(names, participant)
+    return (
+        f"The first path looked for was `{tried}` in `cohort.root={finder.root}`, and {place} has {there}. "
+        "cohort.pattern changes the path."
+    )
+
+
+def contents(names: Sequence[str], participant: str = "") -> str:
+    """Return what names are in a folder, of one participant or of all, by what they have in common."""
     there = Counter(masked(name, participant) for name in names) if participant else _shapes(names)
     common = there.most_common(_SHOWN)
     shown = ", ".join(f"{count} x `{name}`" for name, count in common) or "nothing"
     n_more = len(names) - sum(count for _, count in common)
-    more = f" and {n_more} others" if n_more else ""
-    place = f"`{finder.root}`" if below == "." else f"`{masked(below, participant) if participant else '*'}/`"
-    return (
-        f"The first path looked for was `{tried}` in `cohort.root={finder.root}`, and {place} has {shown}{more}. "
-        "cohort.pattern changes the path."
-    )
+    return shown + (f" and {n_more} others" if n_more else "")
 
 
 def masked(path: str, participant: str) -> str:

@@ -21,6 +21,7 @@ from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
 from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.cohorts.ukb_files import ICA_FIELD
 from brainage.data.store.series import Scan
 from brainage.errors import ConfigError
 
@@ -110,12 +111,19 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
             root=root,
             phenotypes=phenotypes,
             instance=cohort.instance,
-            member=cohort.member,
+            field=modality.ukb_field or ICA_FIELD,
+            member=_member(cohort, modality),
             need_ages=need_ages,
         )
     if isinstance(cohort, OwnCohortConfig):
         return _own(cohort)
     raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
+
+
+def _member(cohort: UkbCohortConfig, modality: ModalityConfig) -> str:
+    """Return the path that the cohort's config gives, or else that of the modality."""
+    is_own = cohort.member != UkbCohortConfig.member
+    return cohort.member if is_own or modality.ukb_member is None else modality.ukb_member
 
 
 def _own(cohort: OwnCohortConfig) -> CohortReader:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_abide import write_abide
 from brainage.data.cohorts.simulated_bids import write_bids, write_xcpd
-from brainage.data.cohorts.simulated_ukb import write_ukb
+from brainage.data.cohorts.simulated_ukb import write_ukb, write_ukb_schaefer
 from brainage.errors import OutputError
 
-_OTHERS: dict[str, Callable[[SimulatedCohort, Path], list[str]]] = {
-    "bids": write_bids,
-    "xcpd": write_xcpd,
-    "abide": write_abide,
-}
-LAYOUTS = ("ukb", *_OTHERS)
+_UKB = {"ukb": write_ukb, "ukb_schaefer": write_ukb_schaefer}
+_OTHERS = {"bids": write_bids, "xcpd": write_xcpd, "abide": write_abide}
+UKB_LAYOUTS = tuple(_UKB)
+LAYOUTS = (*_UKB, *_OTHERS)
 
 
 def write_cohort(
@@ -25,12 +22,12 @@ def write_cohort(
 ) -> list[str]:
     """Write a cohort into a new or an empty folder, and return the overrides that read it.
 
-    `layout` is one of `LAYOUTS`. For ukb, `style` is that of the columns, dash, dot or rap, and `extracted` writes
-    folders instead of zip archives.
+    `layout` is one of `LAYOUTS`. For `UKB_LAYOUTS`, `style` is that of the columns, dash, dot or rap, and `extracted`
+    writes folders instead of zip archives.
     """
     _make_empty_folder(folder)
-    if layout == "ukb":
-        return write_ukb(cohort, folder, style, extracted)
+    if layout in _UKB:
+        return _UKB[layout](cohort, folder, style, extracted)
     return _OTHERS[layout](cohort, folder)
 
 

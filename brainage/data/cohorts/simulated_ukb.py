@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated import SITES, SimulatedCohort
+from brainage.data.cohorts.simulated_parcels import SCHAEFER_100, Acquisition, parcel_scans
 from brainage.data.cohorts.simulated_series import RECRUITMENT
-from brainage.data.cohorts.simulated_writing import ica_texts, only_where, texts, write_text
+from brainage.data.cohorts.simulated_writing import counted, ica_texts, only_where, series_text, texts, write_text
 
 # Real participants of UK Biobank have lower numbers.
 _FIRST_EID = 9_000_001
@@ -52,6 +54,27 @@ def write_ukb(cohort: SimulatedCohort, folder: Path, style: str, extracted: bool
                 for member, text in members.items():
                     archive.writestr(member, text)
     return _overrides(folder)
+
+
+def write_ukb_schaefer(cohort: SimulatedCohort, folder: Path, style: str, extracted: bool) -> list[str]:
+    """Write ``bulk/`` with field 31018, the series of 100 of Schaefer's parcels, and ``phenotypes.csv``."""
+    bulk = _write_table(cohort, folder, style)
+    labels = [f"7Networks_{name}" for name in SCHAEFER_100]
+    scans = parcel_scans(cohort, len(labels), dict.fromkeys(SITES, Acquisition(cohort.t_r, cohort.n_times)))
+    for i in counted(cohort.n_participants):
+        eid = str(_FIRST_EID + i)
+        series = scans[i].read().T
+        lines = series_text(series, separator=",", end="").splitlines()
+        header = ",".join(["label_name", *(f"timepoint_{number}" for number in range(series.shape[1]))])
+        text = "\n".join([header, *(f"{label},{line}" for label, line in zip(labels, lines, strict=True)), ""])
+        name, data = f"{eid}_31018_2_0", gzip.compress(text.encode(), compresslevel=1, mtime=0)
+        if extracted:
+            (bulk / eid / "Baseline" / name).mkdir(parents=True)
+            (bulk / eid / "Baseline" / name / "fMRI.Schaefer7n100p.csv.gz").write_bytes(data)
+        else:
+            with zipfile.ZipFile(bulk / f"{name}.zip", "w") as archive:
+                archive.writestr("fMRI/fMRI.Schaefer7n100p.csv.gz", data)
+    return [*_overrides(folder), "modality=ukb_schaefer"]
 
 
 def _write_table(cohort: SimulatedCohort, folder: Path, style: str) -> Path:

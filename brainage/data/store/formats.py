@@ -6,7 +6,7 @@ import gzip
 import io
 import math
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -80,13 +80,18 @@ def read_file(path: Path, key: str | None = None) -> Recording:
     if path.name.endswith(_CIFTI):
         return read_cifti(path)
     with path.open("rb") as file:
-        zipped = path.suffix == ".gz"
-        data = read_bounded(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file)
+        return read_stream(file, path, key)
+
+
+def read_stream(file: BinaryIO, path: PurePath, key: str | None = None) -> Recording:
+    """Read an open file, of any format but CIFTI-2, by the end of its name; see `read_file`."""
+    zipped = path.suffix == ".gz"
+    data = read_bounded(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file)
     if path.suffix == ".mat":
         return parse_mat(data, key)
     return parse_npy(data) if path.suffix == ".npy" else parse_text(data, delimiter_of(path))
 
 
-def delimiter_of(path: Path) -> str | None:
+def delimiter_of(path: PurePath) -> str | None:
     """Return what separates the numbers of a text file; None is white space."""
     return _TEXT.get(path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix)

@@ -7,15 +7,15 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainage.data.store.checked import Checked, check_series
-from brainage.data.store.formats import delimiter_of, read_file
-from brainage.data.store.parse import FloatArray, Recording, parse_text, read_bounded, recording_of
+from brainage.data.store.formats import delimiter_of, read_file, read_stream
+from brainage.data.store.parse import FloatArray, Recording, recording_of
 from brainage.data.store.reading import Reading
 from brainage.data.store.resample import same
 from brainage.errors import SeriesError
@@ -110,7 +110,7 @@ class TimedScan:
 
 @dataclass(frozen=True)
 class ZipScan:
-    """A text file inside a zip archive, which is opened only when it is read; see FileScan.
+    """A file inside a zip archive, which is opened only when it is read; see FileScan.
 
     The file's name is `member` or, if there is none, one of `alternatives`.
     """
@@ -128,7 +128,7 @@ class ZipScan:
             for name in (self.member, *self.alternatives):
                 if name in members:
                     with archive.open(name) as file:
-                        return parse_text(read_bounded(cast(BinaryIO, file)))
+                        return read_stream(cast(BinaryIO, file), PurePath(name))
         raise SeriesError("not in the archive", f"the zip has no `{self.member}`")
 
     def stamp(self) -> tuple[str | int | float, ...]:

@@ -207,7 +207,7 @@ def test_several_files_of_a_participant_are_one_message_without_ids(tmp_path: Pa
         ),
         (
             "{participant_id}/*.csv",
-            "`{participant_id}/*.csv` in `cohort.root=ROOT`, and `ROOT` has 4 x `sub-*/`, 1 x `*.csv`, 1 x `*.tsv`",
+            "`{participant_id}/*.csv` in `cohort.root=ROOT`, and it has 4 x `sub-*/`, 1 x `*.csv`, 1 x `*.tsv`",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def test_the_simulated_cohort_takes_its_series_from_the_modality() -> None:
 def test_cohorts_of_files_take_their_paths() -> None:
     ukb = UkbCohortConfig("ukb", root="bulk", phenotypes="t.csv", instance=3)
     assert reader_of(ukb, MODALITY) == UkbCohort(root=Path("bulk"), phenotypes=(Path("t.csv"),), instance=3)
+    schaefer = replace(MODALITY, ukb_field=31018, ukb_member="fMRI/{dimension}.csv.gz")
+    expected = replace(reader_of(ukb, MODALITY), field=31018, member="fMRI/{dimension}.csv.gz")
+    assert reader_of(ukb, schaefer) == expected
+    own = replace(ukb, member="own/{dimension}.csv")
+    assert reader_of(own, schaefer) == replace(expected, member="own/{dimension}.csv")
     bids = BidsCohortConfig("bids", root="tree")
     assert reader_of(bids, MODALITY, need_ages=False) == BidsCohort(root=Path("tree"), need_ages=False)
 

@@ -28,9 +28,9 @@ from brainage.data.splits import PARTS
 from brainage.data.splits.fixed import fixed_split
 from brainage.data.store.checked import check_series
 from brainage.data.store.formats import EXTENSIONS
-from brainage.data.store.parse import Recording
+from brainage.data.store.parse import Recording, parse_text
 from brainage.data.store.reading import Reading
-from brainage.data.store.series import FileScan, Scan, ZipScan, parse_text
+from brainage.data.store.series import FileScan, Scan, ZipScan
 from brainage.errors import BrainageError, CohortError, MissingPathError, SeriesError, SplitError
 
 # The same examples every time, so that a change that breaks nothing never fails.

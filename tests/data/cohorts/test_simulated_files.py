@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from nilearn.datasets import fetch_abide_pcp
+from omegaconf import DictConfig
 
 from brainage.commands.simulate import main
+from brainage.config.hydra import parse
+from brainage.data.cohorts.readers import reader_of
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
 from brainage.data.store.series import FileScan
 
@@ -150,3 +155,19 @@ def test_parcels_start_as_memory_does_and_have_names_and_the_acquisition_of_thei
         scan = cohort.find_scans([name.removeprefix("sub-")], 156)[name.removeprefix("sub-")]
         np.testing.assert_allclose(found.values, scan.read(), rtol=1e-5, atol=1e-12)
         assert site in ("Cheadle", "Reading", "Newcastle", "Bristol")
+
+
+@pytest.mark.parametrize("extracted", [[], ["--extracted"]], ids=["zips", "folders"])
+def test_parcels_of_uk_biobank_are_found_by_their_modality(
+    tmp_path: Path, extracted: list[str], capsys: pytest.CaptureFixture[str], composed: Callable[..., DictConfig]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["--layout", "ukb_schaefer", "--out", str(out), "--participants", "2", *extracted]) == 0
+    words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(" train ")[2])
+    config = parse(composed(*words))
+    found = reader_of(config.cohort, config.modality).find_scans(["9000001", "9000002"], 100)["9000002"].read()
+    assert found.row_names is not None
+    assert (found.row_names[0], len(set(found.row_names))) == ("7Networks_LH_Vis_1", 100)
+    cohort = SimulatedCohort(n_participants=2)
+    scan = cohort.find_scans(["sim000002"], 100)["sim000002"]
+    np.testing.assert_allclose(found.values.T, scan.read(), rtol=1e-5, atol=1e-12)

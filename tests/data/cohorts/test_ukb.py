@@ -4,6 +4,7 @@ import pickle
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,11 +60,11 @@ def renamed(prefix: str, between: str = "_") -> str:
     return re.sub(r'"(\d+)-(\d)\.0"', rf'"{prefix}\1{between}\2{between}0"', DASH)
 
 
-def cohort(folder: Path, table: str | bytes = DASH, *, instance: int = 2, name: str = "t.csv") -> UkbCohort:
+def cohort(folder: Path, table: str | bytes = DASH, *, name: str = "t.csv", **options: Any) -> UkbCohort:
     content = table if isinstance(table, bytes) else table.encode()
     (folder / name).write_bytes(content)
     (folder / "bulk").mkdir(exist_ok=True)
-    return UkbCohort(root=folder / "bulk", phenotypes=(folder / name,), instance=instance)
+    return UkbCohort(root=folder / "bulk", phenotypes=(folder / name,), **options)
 
 
 def put_zip(path: Path, *members: str) -> Path:
@@ -236,6 +237,62 @@ def test_an_extracted_scan_is_found(tmp_path: Path, place: str, instance: int) -
     path = put_file(reader.root / place)
     assert reader.find_scans(IDS, 25) == {"1000011": FileScan(path, reader.root)}
     assert reader.find_scans(IDS, 100) == {}
+
+
+SCHAEFER = "fMRI.Schaefer7n100p.csv.gz"
+
+
+@pytest.mark.parametrize(
+    ("place", "instance"),
+    [
+        ("1000011/Baseline/1000011_31018_2_0", 2),
+        ("1000011/1000011_31018_2_0/fMRI", 2),
+        ("1000011/Repeat/1000011_31018_3_0", 3),
+        ("10/1000011/Baseline/1000011_31018_2_0/fMRI", 2),
+        ("1000011_31018_3_0/fMRI", 3),
+        ("sub-1000011/ses-2/31018_2_0/fMRI", 2),
+    ],
+)
+def test_a_scan_of_another_field_is_found_in_the_folder_of_its_visit(tmp_path: Path, place: str, instance: int) -> None:
+    member = "fMRI/fMRI.Schaefer7n{dimension}p.csv.gz"
+    reader = cohort(tmp_path, instance=instance, field=31018, member=member)
+    path = put_file(reader.root / place / SCHAEFER)
+    put_file(reader.root / "1000022" / "Baseline" / f"1000022_31018_{5 - instance}_0" / SCHAEFER)
+    put_file(reader.root / "1000033" / "Baseline" / f"1000033_20227_{instance}_0" / SCHAEFER)
+    assert reader.find_scans(IDS, 100) == {"1000011": FileScan(path, reader.root)}
+    assert reader.find_scans(IDS, 200) == {}
+
+
+def test_parcels_in_the_rows_of_a_zipped_table_keep_their_names(tmp_path: Path) -> None:
+    table = b"label_name,timepoint_0,timepoint_1\n7Networks_LH_Vis_0,8974.5,9017.8\n7Networks_LH_Vis_1,1,-2.5e3\n"
+    (tmp_path / SCHAEFER).write_bytes(gzip.compress(table))
+    with zipfile.ZipFile(tmp_path / "1000011_31018_2_0.zip", "w") as archive:
+        archive.write(tmp_path / SCHAEFER, SCHAEFER)
+    reader = UkbCohort(root=tmp_path, phenotypes=(), field=31018, member="fMRI/fMRI.Schaefer7n{dimension}p.csv.gz")
+    found = reader.find_scans(["1000011"], 100)["1000011"].read()
+    assert found.row_names == ("7Networks_LH_Vis_0", "7Networks_LH_Vis_1")
+    assert found.values.tolist() == [[8974.5, 9017.8], [1.0, -2500.0]]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("{}_20227_2_0.zip", "it has 3 x `*_20227_2_0.zip`"),
+        ("{}/Baseline/{}_20227_2_0/x.txt", "the folder of the first participant has 1 x `Baseline/`"),
+        ("sub-{}/ses-3/x.txt", "the folder of the first participant has 1 x `ses-3/`"),
+    ],
+)
+def test_where_nothing_was_found_the_first_paths_and_what_is_there_are_named(
+    tmp_path: Path, place: str, expected: str
+) -> None:
+    reader = cohort(tmp_path, field=31018, member="fMRI/x{dimension}.csv.gz")
+    for one in IDS:
+        put_file(reader.root / place.replace("{}", one))
+    assert reader.find_scans(IDS, 100) == {}
+    text = reader.describe_search(IDS, 100)
+    assert "`{eid}_31018_2_0.zip` and `{eid}_31018_2_0/fMRI/x100.csv.gz`" in text
+    assert f"and {expected}. cohort.instance, cohort.member" in text
+    refuse_ids(CohortError(text))
 
 
 def test_the_visit_before_an_eid_is_no_other_participant(tmp_path: Path) -> None:
