@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -124,6 +124,16 @@ def paths(key: str, value: object) -> list[str]:
     holds = len(named) == len(listed) and (named or value is None)
     require(bool(holds), key, "a file or a list of files", value, f"Use {key}=FILE or {key}=[FILE,FILE].")
     return named
+
+
+def texts(key: str, value: object, example: str) -> dict[str, str]:
+    """Return a mapping of text to text; names that are mapped to null are left out."""
+    items = value.items() if isinstance(value, Mapping) else ()
+    found = {str(name): str(own) for name, own in items if own is not None}
+    is_plain = all(type(own) in (str, int, float) and own != "" for _, own in items if own is not None)
+    rule = "a mapping of names to names"
+    require(isinstance(value, Mapping) and is_plain, key, rule, value, f"Use '{key}={{{example}}}'.")
+    return found
 
 
 def is_number(value: object) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 from pydantic import Field
 
 from brainage.config.rules import (
@@ -16,6 +16,7 @@ from brainage.config.rules import (
     checked,
     paths,
     require,
+    texts,
 )
 from brainage.errors import NamedParticipantError
 
@@ -74,6 +75,11 @@ class SimulatedCohortConfig(CohortConfig):
     version: int = 1
 
 
+def _open_dict() -> Any:
+    """Return an empty dict that takes any keys, also as in ``cohort.columns.age=AGE``."""
+    return OmegaConf.create({}, flags={"struct": False})
+
+
 @checked("cohort")
 @dataclass
 class FilesCohortConfig(CohortConfig):
@@ -87,16 +93,35 @@ class FilesCohortConfig(CohortConfig):
         The table, or several that are joined by id.
     t_r : float or None
         Repetition time of all series, in seconds, where neither their files nor a column ``t_r`` of the table has it.
+    columns : dict of str to str
+        The table's own columns by standard name, such as ``{age: AGE_AT_SCAN}``.
+    sex_codes : dict of str to str
+        ``male`` or ``female`` by the table's own codes, such as ``{1: male, 2: female}``.
     """
 
     root: PathText = MISSING
     phenotypes: Any = None  # OmegaConf has no unions of text and lists
     t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    columns: Any = field(default_factory=_open_dict)
+    sex_codes: Any = field(default_factory=_open_dict)
 
     def __post_init__(self) -> None:
-        """Check the tables."""
+        """Check the tables and their columns."""
         super().__post_init__()
-        _ = self.tables
+        _ = self.tables, self.codes_of_sex
+        names = [self.own_names[name] for name in ("participant_id", "family_id") if name in self.own_names]
+        if self.include is not None:
+            refuse_ids(self.include, names)
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """The tables' names of standard columns, by standard name."""
+        return texts("cohort.columns", self.columns, "age: AGE_AT_SCAN, sex: SEX")
+
+    @property
+    def codes_of_sex(self) -> dict[str, str]:
+        """Male or female, by the tables' codes."""
+        return texts("cohort.sex_codes", self.sex_codes, "1: male, 2: female")
 
     @property
     def tables(self) -> list[str]:
@@ -189,19 +214,23 @@ def own_cohort(cohort: Any) -> Any:
     return OwnCohortConfig(**common, arguments={key: value for key, value in cohort.items() if key not in common})
 
 
-def refuse_ids(query: str) -> None:
+def refuse_ids(query: str, names: Iterable[str] = ()) -> None:
     """Raise if a query names participants: a config is copied into the run's folder and to loggers.
+
+    `names` are columns of ids under other names.
 
     Raises
     ------
     NamedParticipantError
         The message does not repeat the query.
     """
-    if re.search(r"\b(participant_id|eid|family_id)\b", query, flags=re.IGNORECASE):
+    columns = ("participant_id", "eid", "family_id", *names)
+    if re.search(rf"(?<!\w)({'|'.join(map(re.escape, columns))})(?!\w)", query, flags=re.IGNORECASE):
+        listed = f"{', '.join(columns[:-1])} or {columns[-1]}"
         raise NamedParticipantError(
-            "`cohort.include` must not name participants or families, but compares participant_id, eid or family_id: a "
-            "config is copied into every run's folder, where no id belongs. List participants to exclude in a file, "
-            "one id a line, with cohort.exclude_ids=FILE."
+            f"`cohort.include` must not name participants or families, but compares {listed}: a config is copied into "
+            "every run's folder, where no id belongs. List participants to exclude in a file, one id a line, with "
+            "cohort.exclude_ids=FILE."
         )
 
 

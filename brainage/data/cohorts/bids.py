@@ -15,6 +15,7 @@ from brainage.data.cohorts.finding import FileFinder, FoundFile
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
+from brainage.data.cohorts.own_columns import OwnColumns, check_needed
 from brainage.data.cohorts.patterns import PathPattern
 from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
@@ -40,6 +41,8 @@ class BidsCohort:
         Values of the pattern's other placeholders.
     key : str or None
         The variable of MATLAB files that have several tables of numbers.
+    own : OwnColumns
+        The table's own names of the standard columns, and codes of sex.
     need_ages : bool, default=True
         Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
         file is then read.
@@ -50,6 +53,7 @@ class BidsCohort:
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
     entities: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
+    own: OwnColumns = OwnColumns()
     need_ages: bool = True
 
     def __post_init__(self) -> None:
@@ -67,17 +71,16 @@ class BidsCohort:
         if self._has_no_table():
             check_columns(asked, [], f"`{self.root}` has no participants.tsv, which")
             return table_without_ages({bare_id(one) for one in self._finder.ids()})
-        header = self._table.names
-        needed = ["participant_id", "age"] if self.need_ages else ["participant_id"]
-        check_columns([*needed, *asked], header, self.label)
-        standard = {name: name for name in STANDARD_COLUMNS if name in header}
-        return self._table.read(standard, asked, phenotype)
+        header, sources = self._table.names, self._sources
+        check_needed(["participant_id", "age"] if self.need_ages else ["participant_id"], sources, header, self.label)
+        check_columns(asked, header, self.label)
+        return self._table.read(sources, asked, phenotype)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""
         if self._has_no_table():
             return []
-        return unique_names(self._table.names, STANDARD_COLUMNS, self.label)
+        return unique_names(self._table.names, {*STANDARD_COLUMNS, *self._sources.values()}, self.label)
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an id that would lead out of the root has none. See CohortReader."""
@@ -99,7 +102,11 @@ class BidsCohort:
 
     @cached_property
     def _table(self) -> CohortTable:
-        return CohortTable(self.phenotypes or (self.root / "participants.tsv",))
+        return CohortTable(self.phenotypes or (self.root / "participants.tsv",), self.own)
+
+    @property
+    def _sources(self) -> dict[str, str]:
+        return self.own.sources(self._table.names, self.label)
 
     def _has_no_table(self) -> bool:
         if self.phenotypes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -23,7 +24,7 @@ SEXES = {"0": 0.0, "0.0": 0.0, "female": 0.0, "f": 0.0, "1": 1.0, "1.0": 1.0, "m
 """Codes of sex, by its text in any case."""
 
 
-def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame:
+def standard_table(columns: Mapping[str, pd.Series], label: str, sexes: Mapping[str, float] = SEXES) -> pd.DataFrame:
     """Parse the columns that have the same meaning in every cohort.
 
     Parameters
@@ -32,6 +33,8 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
         Text, by the name in `STANDARD_COLUMNS`; a Series keeps the name that it has in the table.
     label : str
         The table's name in messages, such as its path in backticks.
+    sexes : mapping of str to float
+        Codes of sex, by their text.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def standard_table(columns: Mapping[str, pd.Series], label: str) -> pd.DataFrame
     parsers: dict[str, Callable[[pd.Series, str], pd.Series]] = {
         "participant_id": participant_ids,
         "age": ages,
-        "sex": sex_codes,
+        "sex": partial(sex_codes, sexes=sexes),
         "head_motion": numbers,
         "t_r": seconds,
     }
@@ -119,19 +122,21 @@ def phenotype(column: pd.Series) -> pd.Series:
     return labels(column) if unreadable.any() else values
 
 
-def sex_codes(column: pd.Series, label: str) -> pd.Series:
+def sex_codes(column: pd.Series, label: str, sexes: Mapping[str, float] = SEXES) -> pd.Series:
     """Return 0 for female, 1 for male, NaN where missing; raise CohortError for any other value.
 
-    Accepted are 0 and 1 as numbers or text, Female and Male, F and M, in any case.
+    Accepted are the keys of `sexes`, as numbers or text in any case: 0 and 1, Female and Male, F and M.
     """
     text = labels(column)
-    codes = text.str.casefold().map(SEXES).astype("float64")
+    bare = text.str.casefold().str.replace(r"\.0+$", "", regex=True)  # pandas writes 1.0 where a cell is empty
+    codes = bare.map(sexes).astype("float64")
     unknown = text[text.notna() & codes.isna()]
     if unknown.size:
+        rule = "0 or 1, Female or Male, or F or M (female is 0)" if sexes is SEXES else "one of `cohort.sex_codes`"
         raise CohortError(
-            f"{label}, column `{column.name}`: sex must be 0 or 1, Female or Male, or F or M (female is 0), but "
-            f"{row_list(unknown.index)} {'has' if unknown.size == 1 else 'have'} something else: {_kinds(unknown)}. "
-            "Recode the column, and leave unknown values empty."
+            f"{label}, column `{column.name}`: sex must be {rule}, but {row_list(unknown.index)} "
+            f"{'has' if unknown.size == 1 else 'have'} something else: {_kinds(unknown)}. Leave unknown values empty, "
+            "and name the table's codes, such as 'cohort.sex_codes={1: male, 2: female}', or recode the column."
         )
     return codes
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, standard_table
 from brainage.data.cohorts.ids import ID_NAMES
+from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import CohortError
 from brainage.system.console import log, printable
@@ -27,6 +28,7 @@ class CohortTable:
     """
 
     paths: tuple[Path, ...]
+    own: OwnColumns = OwnColumns()
 
     @property
     def label(self) -> str:
@@ -60,13 +62,13 @@ class CohortTable:
         Ages are NaN if there are none. The index is the line number or, of several files, ``FILE:LINE``.
         """
         if len(self.paths) == 1:
-            table = _read(self.paths[0], sources, phenotypes, parse)
+            table = self._read(self.paths[0], sources, phenotypes, parse)
         else:
             parts = []
             for path, (header, id_name) in zip(self.paths, self._with_id_names(), strict=True):
                 own = {standard: name for standard, name in sources.items() if name in header}
                 wanted = [name for name in phenotypes if name in header]
-                parts.append(_read(path, {**own, "participant_id": id_name}, wanted, parse))
+                parts.append(self._read(path, {**own, "participant_id": id_name}, wanted, parse))
             table = self._joined(parts)[[*(name for name in STANDARD_COLUMNS if name in sources), *phenotypes]]
         return table if "age" in table else table.assign(age=math.nan)
 
@@ -77,11 +79,13 @@ class CohortTable:
     def _with_id_names(self) -> list[tuple[list[str], str]]:
         """Return each file's header and the name of its column of ids."""
         found = []
+        id_names = dict.fromkeys((self.own.names.get("participant_id", ID_NAMES[0]), *ID_NAMES))
         for path, header in zip(self.paths, self._headers, strict=True):
-            if not (names := [name for name in ID_NAMES if name in header]):
+            if not (names := [name for name in id_names if name in header]):
                 raise CohortError(
                     f"`{path}` must have a column of ids to be joined with the other tables of `cohort.phenotypes`, "
-                    f"but has none of {', '.join(f'`{name}`' for name in ID_NAMES)}. Add it."
+                    f"but has none of {', '.join(f'`{name}`' for name in id_names)}. Add it, or name it with "
+                    "cohort.columns.participant_id=NAME."
                 )
             found.append((header, names[0]))
         return found
@@ -106,14 +110,14 @@ class CohortTable:
         first = table[[_line(number) for number in range(len(parts))]].bfill(axis=1).iloc[:, 0]
         return table.set_index(pd.Index(first))
 
+    def _read(
+        self, path: Path, sources: Mapping[str, str], phenotypes: Sequence[str], parse: Callable[[pd.Series], pd.Series]
+    ) -> pd.DataFrame:
+        text = read_columns(path, [*sources.values(), *phenotypes])
+        columns = {standard: text[name] for standard, name in sources.items()}
+        table = standard_table(columns, f"`{path}`", self.own.sexes)
+        return table.assign(**{name: parse(text[name]) for name in phenotypes})
+
 
 def _line(number: int) -> str:
     return f"\0line {number}"  # no column of a file: a header contains no NUL
-
-
-def _read(
-    path: Path, sources: Mapping[str, str], phenotypes: Sequence[str], parse: Callable[[pd.Series], pd.Series]
-) -> pd.DataFrame:
-    text = read_columns(path, [*sources.values(), *phenotypes])
-    table = standard_table({standard: text[name] for standard, name in sources.items()}, f"`{path}`")
-    return table.assign(**{name: parse(text[name]) for name in phenotypes})

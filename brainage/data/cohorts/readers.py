@@ -18,6 +18,7 @@ from brainage.config.groups.cohort import (
 )
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.bids import BidsCohort
+from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
 from brainage.data.cohorts.ukb import UkbCohort
@@ -93,6 +94,7 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
         return _simulated(cohort, modality)
     if isinstance(cohort, UkbCohortConfig | BidsCohortConfig):
         root, phenotypes = Path(cohort.root), tuple(map(Path, cohort.tables))
+        own = OwnColumns(cohort.own_names, cohort.codes_of_sex)
         if isinstance(cohort, BidsCohortConfig):
             return BidsCohort(
                 root=root,
@@ -100,6 +102,7 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
                 pattern=cohort.pattern,
                 entities=cohort.values_of_entities,
                 key=cohort.key,
+                own=own,
                 need_ages=need_ages,
             )
         if need_ages and not phenotypes:
@@ -113,6 +116,7 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
             instance=cohort.instance,
             field=modality.ukb_field or ICA_FIELD,
             member=_member(cohort, modality),
+            own=own,
             need_ages=need_ages,
         )
     if isinstance(cohort, OwnCohortConfig):

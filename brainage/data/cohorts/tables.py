@@ -88,20 +88,27 @@ def unique_names(header: Sequence[str], reserved: Collection[str], label: str) -
 
 
 def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> None:
-    """Raise CohortError with the nearest matches if a column is not among the known ones.
-
-    Column names that may be ids or values, because the file has no header, are not suggested.
-    """
+    """Raise CohortError with the nearest matches if a column is not among the known ones."""
     for name in asked:
         if name not in known:
-            id_like = re.compile(r"\W*(sub-)?\d{5,}\W*")
-            choices = {choice for choice in known if choice.isprintable() and not id_like.fullmatch(choice)}
-            if "participant_id" not in choices:
-                choices = {choice for choice in choices if not re.search(r"\d", choice)}
-            if len(choices) > 30 or "participant_id" not in choices:  # UK Biobank tables have thousands
-                choices = set(difflib.get_close_matches(name, choices, n=5))
-            hint = nearest(name, choices) if choices else "No column has a similar name."
-            raise CohortError(f"{label} has no column `{name}`. The first line must contain the column names. {hint}")
+            raise CohortError(
+                f"{label} has no column `{name}`. The first line must contain the column names. "
+                f"{nearest_column(name, known)}"
+            )
+
+
+def nearest_column(name: str, known: Iterable[str]) -> str:
+    """Return a sentence with the columns that are meant by a name that is none of them; see `named_columns`."""
+    choices = set(named_columns(known))
+    if len(choices) > 30 or "participant_id" not in choices:  # UK Biobank tables have thousands
+        choices = set(difflib.get_close_matches(name, choices, n=5))
+    return nearest(name, choices) if choices else "No column has a similar name."
+
+
+def named_columns(header: Iterable[str]) -> list[str]:
+    """Return the columns that messages may show: not what may be ids or values, because the file has no header."""
+    shown = [name for name in header if name.isprintable() and not re.fullmatch(r"\W*(sub-)?\d{5,}\W*", name)]
+    return shown if "participant_id" in shown else [name for name in shown if not re.search(r"\d", name)]
 
 
 def row_list(lines: Iterable[object], limit: int = 5) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, table_without_ages
 from brainage.data.cohorts.joined import CohortTable
+from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.tables import check_columns
 from brainage.data.cohorts.ukb_columns import UkbHeader
 from brainage.data.cohorts.ukb_files import ICA_FIELD, UkbFiles
@@ -39,6 +40,8 @@ class UkbCohort:
     member : str
         Path of the series inside a zip or folder; ``{dimension}`` is replaced. The same path with or without its
         ``fMRI/`` level is found too.
+    own : OwnColumns
+        The table's own names of standard columns, which come before the fields; and codes of sex.
     need_ages : bool, default=True
         Whether the table must have ages at this imaging visit.
     """
@@ -48,6 +51,7 @@ class UkbCohort:
     instance: int = 2
     field: int = ICA_FIELD
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
+    own: OwnColumns = OwnColumns()
     need_ages: bool = True
 
     @property
@@ -86,11 +90,11 @@ class UkbCohort:
 
     @cached_property
     def _table(self) -> CohortTable:
-        return CohortTable(self.phenotypes)
+        return CohortTable(self.phenotypes, self.own)
 
     @property
     def _header(self) -> UkbHeader:
-        return UkbHeader(tuple(self._table.names), self.instance, self.need_ages, self.label)
+        return UkbHeader(tuple(self._table.names), self.instance, self.need_ages, self.label, self.own)
 
     @cached_property
     def _ids_of_table(self) -> frozenset[str]:

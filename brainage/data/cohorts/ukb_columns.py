@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS
+from brainage.data.cohorts.own_columns import OwnColumns, refuse_shared
 from brainage.data.cohorts.tables import unique_names
 from brainage.errors import CohortError
 
@@ -83,26 +84,46 @@ class UkbHeader:
     instance: int
     need_ages: bool
     label: str
+    own: OwnColumns = OwnColumns()
 
     def sources(self) -> dict[str, str]:
-        """Return the table's own name of each standard column that it has; raise CohortError without eid or age."""
-        style = self._style
-        age = self._column(_AGE, self.instance) or style.name(_AGE, self.instance)
-        if style.eid not in self.names:
+        """Return the table's own name of each standard column that it has; raise CohortError without ids or age."""
+        named = self.own.sources(self.names, self.label)
+        own = {standard: named[standard] for standard in self.own.names}
+        if own.get("age") in self._other_ages():
             raise CohortError(
-                f"{self.label} has no column `{style.eid}`, which must contain the participants' ids, next to `{age}`. "
-                "Export the table again with it, all columns in one style."
+                f"`cohort.columns.age` must name the age at imaging visit {self.instance}, but `{own['age']}` of "
+                f"{self.label} is the age at recruitment or at another visit. Choose the visit with cohort.instance."
             )
-        if age not in self.names and self.need_ages:
-            raise CohortError(self._no_age(age))
-        sources = {"participant_id": style.eid, **({"age": age} if age in self.names else {})}
-        for standard, field in _FIELDS.items():
+        sources = {**self._ids_and_ages(own), **own}
+        for standard, number in _FIELDS.items():
             # Sex has no instance on the Research Analysis Platform, and only instance 0 elsewhere.
             instance = 0 if standard == "sex" else self.instance
-            name = self._column(field, None) or self._column(field, instance) or standard
+            name = self._column(number, None) or self._column(number, instance) or standard
             if name in self.names:
-                sources[standard] = name
-        return sources | {name: name for name in ("family_id", "t_r") if name in self.names}
+                sources.setdefault(standard, name)
+        for name in ("family_id", "t_r"):
+            if name in self.names:
+                sources.setdefault(name, name)
+        refuse_shared(sources)
+        return sources
+
+    def _ids_and_ages(self, own: Collection[str]) -> dict[str, str]:
+        """Return the columns of ids and ages in the table's style, without those that have a name of `own`."""
+        if {"participant_id", "age"} <= set(own):
+            return {}
+        style = self._style
+        age = self._column(_AGE, self.instance) or style.name(_AGE, self.instance)
+        if style.eid not in self.names and "participant_id" not in own:
+            raise CohortError(
+                f"{self.label} has no column `{style.eid}`, which must contain the participants' ids, next to `{age}`. "
+                "Export the table again with it, all columns in one style, or name it with "
+                "cohort.columns.participant_id=NAME."
+            )
+        if age not in self.names and self.need_ages and "age" not in own:
+            raise CohortError(self._no_age(age))
+        found = {"participant_id": style.eid, "age": age}
+        return {standard: name for standard, name in found.items() if name in self.names}
 
     def phenotypes(self) -> list[str]:
         """Return all columns but ids, and age, sex, centre and head motion at any visit."""
@@ -116,7 +137,8 @@ class UkbHeader:
 
     @cached_property
     def _places(self) -> dict[str, _Place]:
-        return self._style.columns(self.names)
+        styles = _STYLES if {"participant_id", "age"} <= set(self.own.names) else (self._style,)
+        return {name: place for style in styles for name, place in style.columns(self.names).items()}
 
     @cached_property
     def _style(self) -> _Style:
@@ -126,7 +148,7 @@ class UkbHeader:
         if len(found) == 1:
             return next(iter(found))
         by_id = [style for style in _STYLES if style.eid in self.names]
-        if not found and by_id and not self.need_ages:
+        if not found and by_id and (not self.need_ages or "age" in self.own.names):
             return by_id[0]
         age = ", ".join(f"`{style.name(_AGE, self.instance)}`" for style in _STYLES)
         if found:
@@ -140,12 +162,20 @@ class UkbHeader:
             "Export field 21003 at this instance, with the fields' numbers as column names."
         )
 
+    def _other_ages(self) -> list[str]:
+        """Return the columns of ages that are not those at this visit."""
+        here = [(_AGE, self.instance, None), (_AGE, self.instance, 0)]
+        ages = {name: place for name, place in self._places.items() if place[0] in (_AGE, _AGE_AT_RECRUITMENT)}
+        return [name for name, place in ages.items() if place not in here]
+
     def _no_age(self, age: str) -> str:
         message = f"{self.label} has no column `{age}`, the age at imaging visit {self.instance}."
-        others = [name for name, place in self._places.items() if place[0] in (_AGE, _AGE_AT_RECRUITMENT)]
-        if others:
+        if others := self._other_ages():
             message += (
                 f" It has {', '.join(f'`{name}`' for name in others[:5])}, but age at recruitment (21022) or at "
                 "another visit is not the age at the scan and is not used instead."
             )
-        return f"{message} Export field 21003 at instance {self.instance}, or choose the visit with `cohort.instance`."
+        return (
+            f"{message} Export field 21003 at instance {self.instance}, or choose the visit with "
+            "`cohort.instance`; an age at this visit in another column has the key cohort.columns.age=NAME."
+        )

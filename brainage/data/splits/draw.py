@@ -72,7 +72,7 @@ def leave_site_out_split(
     if "site" not in table or table["site"].isna().all():
         raise SplitError(
             "`split=leave_site_out` needs the site of every participant, but the table has none. Add a column `site` "
-            "(UK Biobank: field 54), or choose another split."
+            "(UK Biobank: field 54), name it with cohort.columns.site=NAME, or choose another split."
         )
     table = _sorted(table)
     counts = table["site"].value_counts()

@@ -19,7 +19,8 @@ class RidgeMotion(Ridge):
         if motion is None or motion.notna().sum() == 0:
             raise CohortError(
                 "`model=ridge_motion` needs `head_motion` in the cohort's table (field 25741 of UK Biobank), but no "
-                "participant has a value. Add the column, or choose another model."
+                "participant has a value. Add the column, name it with cohort.columns.head_motion=NAME, or choose "
+                "another model."
             )
         split = participants.table.get("split")
         training = motion if split is None else motion[split == "train"]

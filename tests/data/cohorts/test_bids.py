@@ -57,7 +57,7 @@ def test_the_table_may_be_in_another_folder(tmp_path: Path) -> None:
     ("table", "columns", "message"),
     [
         pytest.param("subject\tage\nCC110033\t3\n", [], r"no column `participant_id`", id="no ids"),
-        pytest.param("Participant_ID\tage\nx7\t3\n", [], r"Did you mean `Participant_ID`\?", id="ids in capitals"),
+        pytest.param("Participant_ID\tage\nx7\t3\n", [], r"\{participant_id: Participant_ID\}", id="ids in capitals"),
         pytest.param("participant_id\tages\nx7\t3\n", [], r"no column `age`.*Did you mean `ages`\?", id="no age"),
         pytest.param(TABLE, ["scores"], r"no column `scores`.*Did you mean `score`\?", id="no phenotype"),
         pytest.param("CC110033\t24\nCC110034\t25\n", [], r"first line must contain the column names", id="no header"),
