@@ -21,7 +21,7 @@ from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.training.predict import predict
 trained = read_trained(Path(sys.argv[2]), "run")
-network, channels, n = trained.network(), trained.modality.channel_indices, int(sys.argv[5])
+network, channels, n = trained.network(), trained.modality.channel_indices(), int(sys.argv[5])
 store = next(found for path in list_stores(Path(sys.argv[3])) if len((found := load_store(path)).participant_ids) == n)
 rows = np.arange(n)
 participants = Participants(pd.DataFrame({"row": rows, "age": 0.0}), store, tuple(channels), trained.modality.n_times)

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from brainage.config.again import with_pluses
+from brainage.config.channels import refuse_both
 from brainage.config.code import check_code_files, load_code
 from brainage.config.folders import check_job, checked_composing, foreign_folders
 from brainage.config.hydra import register
@@ -27,6 +28,7 @@ def run(name: str, words: Sequence[str]) -> int:
     words = with_pluses(name, quote_words(words))
     try:
         check_code_files(words)
+        refuse_both(words)
         if any(word.startswith("--exp") for word in words):
             raise ConfigError("`--experimental-rerun` must not be given, because Hydra would unpickle the file.")
     except BrainageError as error:

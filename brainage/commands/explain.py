@@ -58,11 +58,11 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         notes.append(
             f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
         )
-    channels = trained.modality.channel_indices
     found = explain(
         trained.network(),
         _series(explained),
-        components=[channel + 1 for channel in channels],
+        components=[channel + 1 for channel in explained.channels],
+        names=explained.channel_names,
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
@@ -110,6 +110,8 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
     split = trained.run.predictions.set_index("participant_id")["split"]
     asked = config.rows or "test"
     everyone = participants_of(selection, store, own.modality, split)
+    if trained.channel_names is not None:
+        everyone = replace(everyone, channels=trained.channels_in(store))
     if config.again:
         check_same(trained.run, selection.table, everyone)
     found = everyone.part(*_PARTS[asked])
@@ -180,11 +182,11 @@ def _write(
     record = {"network": str(trained.folder), "people": name, "n_available": n_available, **found.facts()}
     write_text(folder / "explanation.json", json.dumps(record, indent=2) + "\n")
     modality = trained.modality
-    numbers = ", ".join(str(number) for number in found.components)
+    listed = ", ".join(found.labels)
     facts = [
         ("network", f"{trained.label}: {trained.folder}"),
         ("participants", f"{n:,} of {n_available:,} {name}, drawn with seed {config.seed}"),
-        ("components", f"{modality.components}, {len(found.components)} of {modality.dimension}: {numbers}"),
+        (f"{found.kind}s", f"{modality.chosen}, {len(found.components)} of {modality.dimension}: {listed}"),
         ("windows, steps, resamples", f"{config.n_windows}, {config.n_steps}, {config.report.n_resamples:,}"),
     ]
     title = f"Explanation of predictions: {trained.label}"
@@ -195,7 +197,7 @@ def _show(found: Explanation, folder: Path) -> None:
     header, rows = component_rows(found)
     shown = rows[:_N_SHOWN]
     n = len(found.maps.predicted)
-    title = f"Effects on the predictions of {n:,} participants, in years; {len(shown)} of {len(rows)} components"
+    title = f"Effects on the predictions of {n:,} participants, in years; {len(shown)} of {len(rows)} {found.kind}s"
     show_table(title, header, shown)
     show_table("Checks", *check_rows(found))
     for note in found.notes:

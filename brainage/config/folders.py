@@ -27,6 +27,7 @@ from yaml import YAMLError
 
 from brainage.config.again import key_of
 from brainage.config.allowed import is_allowed
+from brainage.config.channels import with_listed_channels
 from brainage.config.code import load_code
 from brainage.config.overrides import leaves
 from brainage.errors import BrainageError, ConfigError
@@ -76,6 +77,7 @@ class CheckedLoader(ConfigLoaderImpl):
             config = self._again(overrides, run_mode)
             if config is None:
                 config = super().load_configuration(config_name, overrides, run_mode, *args, **kwargs)
+                with_listed_channels(config)
                 self._first = None if kwargs.get("validate_sweep_overrides", True) else (list(overrides), config)
             if folders := foreign_folders(config.hydra.runtime):
                 load_code(config.get("code"), sys.argv[1:])

@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from brainage.config.channels import count_channels
 from brainage.config.commands import COMMAND_SCHEMAS
 from brainage.config.schema import SCHEMAS, Config
 from brainage.errors import ConfigError
@@ -30,7 +31,7 @@ def register() -> None:
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
     resolvers: dict[str, Callable[..., Any]] = {
-        "brainage.n_channels": lambda components, good, dimension: len(good) if components == "good" else dimension,
+        "brainage.n_channels": count_channels,
         "brainage.unique": lambda: secrets.token_hex(3),
         "brainage.first": lambda *values: next((value for value in values if value is not None), None),
         "brainage.unless": lambda given, value: value if given is None else None,

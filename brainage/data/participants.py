@@ -75,6 +75,12 @@ class Participants:
         """Ages in years, of shape (n_participants,)."""
         return self.table["age"].to_numpy(np.float64)
 
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """Names of the channels that a network sees, in its order; None if the files have none."""
+        names = self.store.channels
+        return None if names is None else tuple(names[channel] for channel in self.channels)
+
     def part(self, *parts: str) -> Participants:
         """Return the participants of these parts of the split."""
         return self.where(self.table["split"].isin(parts).to_numpy())
@@ -136,7 +142,7 @@ def participants_of(
         for one in scan.scans
         if one.age is not None
     }
-    found = Participants(known, store, tuple(modality.channel_indices), modality.n_times, scan_ages)
+    found = Participants(known, store, tuple(modality.channel_indices(store.channels)), modality.n_times, scan_ages)
     if not scan_ages:
         return found
     ages = [np.mean([one.age for one in found.scans(position)]) for position in range(len(found))]

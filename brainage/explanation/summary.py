@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, bootstrap
 from brainage.explanation.effects import Maps, Randomisation, rank_correlation, spread
+from brainage.system.console import printable
 
 _Array = NDArray[np.float64]
 
@@ -62,6 +63,8 @@ class Explanation:
         The check with random weights.
     components : sequence of int
         Original component numbers, from 1, in the order of the network's channels.
+    names : sequence of str or None
+        Names of the channels, in the same order, which tables and figures show in place of numbers.
     times : array of shape (n_windows + 1,)
         Edges of the time windows, in `unit`.
     n_steps, n_resamples, seed : int
@@ -83,8 +86,19 @@ class Explanation:
     n_resamples: int
     seed: int
     notes: list[str] = field(default_factory=list)
+    names: Sequence[str] | None = None
     shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))
     unit: str = "s"
+
+    @property
+    def labels(self) -> list[str]:
+        """What each channel is called: its name or, without names, its number."""
+        return list(map(str, self.components)) if self.names is None else [printable(name) for name in self.names]
+
+    @property
+    def kind(self) -> str:
+        """What the network's channels are called: components have numbers only."""
+        return "component" if self.names is None else "channel"
 
     @cached_property
     def by_component(self) -> dict[str, list[Summary]]:
@@ -111,7 +125,7 @@ class Explanation:
 
     def component_table(self) -> pd.DataFrame:
         """Return ``components.csv``: one row a component, in the order of their numbers."""
-        return pd.DataFrame({"component": list(self.components), **_columns(self.by_component)})
+        return pd.DataFrame({**self._channels(1), **_columns(self.by_component)})
 
     def time_table(self) -> pd.DataFrame:
         """Return ``time.csv``: one row a window, of all components together."""
@@ -119,8 +133,7 @@ class Explanation:
 
     def map_table(self) -> pd.DataFrame:
         """Return ``map.csv``: one row a component and window."""
-        numbers = np.repeat(self.components, len(self.times) - 1)
-        table: dict[str, Any] = {"component": numbers, **self._windows(len(self.components))}
+        table: dict[str, Any] = {**self._channels(len(self.times) - 1), **self._windows(len(self.components))}
         for name, effects in self.maps.methods.items():
             table[f"{name}_spread"] = spread(effects.map).ravel()
             table[f"{name}_mean"] = effects.map.mean(axis=0).ravel()
@@ -135,8 +148,8 @@ class Explanation:
             "completeness_error": maps.completeness_error[shown],
         }
         for name, effects in maps.methods.items():
-            for component, values in zip(self.components, effects.components[shown].T, strict=True):
-                table[f"{name}_{component}"] = values
+            for label, values in zip(self.labels, effects.components[shown].T, strict=True):
+                table[f"{name}_{label}"] = values
         return pd.DataFrame(table)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -145,6 +158,7 @@ class Explanation:
             "occlusion": self.maps.occlusion.map[self.shown_rows].astype(np.float32),
             "gradients": self.maps.gradients.map[self.shown_rows].astype(np.float32),
             "components": np.asarray(self.components),
+            **({} if self.names is None else {"names": np.array(self.labels)}),
             self._times_name: self.times,
         }
 
@@ -153,6 +167,7 @@ class Explanation:
         return {
             "n_participants": len(self.maps.predicted),
             "components": [int(component) for component in self.components],
+            **({} if self.names is None else {"names": self.labels}),
             self._times_name: self.times.tolist(),
             "silent_prediction": self.maps.silent,
             "n_steps": self.n_steps,
@@ -169,6 +184,11 @@ class Explanation:
 
     def _summarise(self, effects: _Array) -> list[Summary]:
         return summarise(effects, n_resamples=self.n_resamples, seed=self.seed)
+
+    def _channels(self, times: int) -> dict[str, Any]:
+        """Return the first columns of a table: numbers and, where there are any, names."""
+        names = {} if self.names is None else {"name": np.repeat(self.labels, times)}
+        return {"component": np.repeat(self.components, times), **names}
 
     def _windows(self, times: int) -> dict[str, _Array]:
         return {"begin": np.tile(self.times[:-1], times), "end": np.tile(self.times[1:], times)}

@@ -18,8 +18,9 @@ from brainage.reporting.figure import BLUE, ORANGE, Figure, draw
 # Label and colour of each method.
 METHODS = {"occlusion": ("occlusion", BLUE), "gradients": ("integrated gradients", ORANGE)}
 
-# Components per line of the figure.
+# Components per line of the figure; longest label that is written level.
 _A_LINE = 34
+_LEVEL = 3
 
 # Single participants drawn at most.
 _MOST_ROWS = 60
@@ -42,20 +43,20 @@ def components(found: Explanation) -> Figure:
                 value, ends = _drawn(chosen, absolute=_single(found))
                 places = np.arange(len(positions)) + shift
                 axes.errorbar(places, value, ends, fmt="o", markersize=5, color=colour, capsize=2, label=label)
-            axes.set_xticks(range(len(positions)), [str(found.components[k]) for k in positions])
+            _label_below(axes, range(len(positions)), [found.labels[k] for k in positions])
             axes.set_xlim(-0.6, longest - 0.4)
             axes.set_ylim(bottom=0)
             axes.grid(visible=False, axis="x")
         panels[0].legend(loc="upper right")
-        panels[-1].set_xlabel("component")
+        panels[-1].set_xlabel(found.kind)
         canvas.supylabel(_label(found), fontsize=10)
 
-    first = ", ".join(str(found.components[k]) for k in order[:3])
+    first = ", ".join(found.labels[k] for k in order[:3])
     alt = (
-        f"{_what(found)} of {len(order)} components by occlusion and by integrated gradients, with 95 % intervals; the "
-        f"largest are components {first}."
+        f"{_what(found)} of {len(order)} {found.kind}s by occlusion and by integrated gradients, with 95 % intervals; "
+        f"the largest are {found.kind}s {first}."
     )
-    return draw("components", alt, plot, size=(max(5.5, 1 + 0.3 * longest), 0.6 + 2.8 * n_lines))
+    return draw("components", alt, plot, size=(max(5.5, 1 + 0.3 * longest), 0.6 + (2.8 + _height(found)) * n_lines))
 
 
 def component_time(found: Explanation) -> Figure:
@@ -71,13 +72,13 @@ def component_time(found: Explanation) -> Figure:
         for axes, (name, values) in zip(panels, maps.items(), strict=True):
             image = _image(axes, values, "viridis", (0, highest), found)
             axes.set(title=METHODS[name][0])
-        panels[0].set_ylabel("component")
+        panels[0].set_ylabel(found.kind)
         canvas.colorbar(image, ax=panels, label=_label(found), aspect=30)
 
     row, window = divmod(int(maps["occlusion"].argmax()), len(found.times) - 1)
     alt = (
-        f"Heat maps, {len(found.components)} components by {len(found.times) - 1} windows of time; by occlusion the "
-        f"largest is component {found.components[row]} at {found.times[window]:.0f} to "
+        f"Heat maps, {len(found.components)} {found.kind}s by {len(found.times) - 1} windows of time; by occlusion "
+        f"the largest is {found.kind} {found.labels[row]} at {found.times[window]:.0f} to "
         f"{found.times[window + 1]:.0f} {found.unit}."
     )
     return draw("component-time", alt, plot, size=(8.5, 1.6 + 0.17 * len(found.components)))
@@ -97,7 +98,7 @@ def time_course(found: Explanation) -> Figure:
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    alt = f"{_what(found)} of {len(middle)} windows of time, all components together, by both methods."
+    alt = f"{_what(found)} of {len(middle)} windows of time, all {found.kind}s together, by both methods."
     return draw("time", alt, plot, size=(6, 3.6))
 
 
@@ -111,14 +112,14 @@ def participants(found: Explanation) -> Figure:
         image = axes.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-highest, vmax=highest, interpolation="nearest")
         axes.grid(visible=False)
         places = range(0, len(found.components), math.ceil(len(found.components) / 40))
-        axes.set_xticks(places, [str(found.components[k]) for k in places], fontsize=8)
+        _label_below(axes, places, [found.labels[k] for k in places], fontsize=8)
         rows = range(0, len(values), math.ceil(len(values) / 10))
         axes.set_yticks(rows, [str(row + 1) for row in rows])
-        axes.set(xlabel="component", ylabel="row of participants.csv")
+        axes.set(xlabel=found.kind, ylabel="row of participants.csv")
         canvas.colorbar(image, ax=axes, label="effect by occlusion (years)")
 
-    alt = f"Effects of {values.shape[1]} components on the predictions of {len(values)} participants, by occlusion."
-    size = (max(5.5, 2 + 0.22 * min(len(found.components), 40)), 1.6 + 0.09 * max(len(values), 15))
+    alt = f"Effects of {values.shape[1]} {found.kind}s on the predictions of {len(values)} participants, by occlusion."
+    size = (max(5.5, 2 + 0.22 * min(len(found.components), 40)), 1.6 + 0.09 * max(len(values), 15) + _height(found))
     return draw("participants", alt, plot, size=size, caption="Red makes the prediction older, blue younger.")
 
 
@@ -133,7 +134,7 @@ def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
         for axes, row, values in zip(panels, rows, maps, strict=True):
             image = _image(axes, values, "RdBu_r", (-highest, highest), found)
             axes.set(title=f"row {row + 1}: {predicted[row]:.1f} years")
-        panels[0].set_ylabel("component")
+        panels[0].set_ylabel(found.kind)
         canvas.colorbar(image, ax=panels, label="integrated gradients (years)", aspect=30)
 
     named = ", ".join(str(row + 1) for row in rows)
@@ -141,6 +142,17 @@ def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
     size = (2.2 + 2.4 * len(rows), 1.6 + 0.17 * len(found.components))
     caption = "The participants with the lowest, median and highest predicted age, which is in the title."
     return draw("single-maps", alt, plot, size=size, caption=caption if len(rows) == 3 else "")
+
+
+def _label_below(axes: Axes, places: Sequence[int], labels: Sequence[str], fontsize: float = 10) -> None:
+    """Label places of the horizontal axis; names are turned, because they are longer than their places."""
+    axes.set_xticks(places, labels, fontsize=fontsize, rotation=90 if max(map(len, labels)) > _LEVEL else 0)
+
+
+def _height(found: Explanation) -> float:
+    """Return the height that turned labels need, in inches."""
+    longest = max(map(len, found.labels))
+    return 0.07 * longest if longest > _LEVEL else 0.0
 
 
 def _single(found: Explanation) -> bool:
@@ -167,7 +179,7 @@ def _image(axes: Axes, values: _Array, cmap: str, limits: tuple[float, float], f
     """Draw a component x time map."""
     axes.grid(visible=False)
     axes.set_xlabel(f"time ({found.unit})")
-    axes.set_yticks(range(len(values)), [str(component) for component in found.components], fontsize=8)
+    axes.set_yticks(range(len(values)), found.labels, fontsize=8)
     extent = (0, float(found.times[-1]), len(values) - 0.5, -0.5)
     low, high = limits
     return axes.imshow(values, aspect="auto", cmap=cmap, vmin=low, vmax=high, interpolation="nearest", extent=extent)

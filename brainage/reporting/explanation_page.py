@@ -15,8 +15,8 @@ Rows = tuple[Sequence[str], list[list[str]]]
 
 def component_rows(found: Explanation) -> Rows:
     """Return header and rows of the components, in descending order of effect."""
-    header = ("component", *_header(found))
-    rows = [[str(found.components[k]), *_both(found.by_component, k)] for k in found.order]
+    header = (found.kind, *_header(found))
+    rows = [[found.labels[k], *_both(found.by_component, k)] for k in found.order]
     return header, rows
 
 
@@ -26,11 +26,12 @@ def check_rows(found: Explanation) -> Rows:
     relative = "-" if error.relative is None else f"{error.relative:.2%} of {error.effect:.2f} years"
     error_text = f"{error.mean:.4f} years, at most {error.highest:.4f}"
     draws = f"random weights ({check.n_draws} draws)"
+    kinds = f"{found.kind}s"
     rows = [
         [f"completeness error of the gradients, {found.n_steps} steps", error_text],
         ["completeness error / mean absolute effect", relative],
-        [f"{draws}, components by occlusion", _rho(check.occlusion)],
-        [f"{draws}, components by gradients", _rho(check.gradients)],
+        [f"{draws}, {kinds} by occlusion", _rho(check.occlusion)],
+        [f"{draws}, {kinds} by gradients", _rho(check.gradients)],
         [f"{draws}, maps of gradients", _rho(check.maps)],
         [f"{draws}, absolute maps of gradients", _rho(check.maps_absolute)],
         ["maps with random weights", {True: "similar", False: "different", None: "-"}[check.alike]],
@@ -48,40 +49,42 @@ def explanation_page(found: Explanation, facts: Sequence[tuple[str, str]], *, ti
 def lead(found: Explanation) -> list[str]:
     """Return the summary sentences at the top of the page."""
     n, check = len(found.maps.predicted), found.randomisation
-    first = ", ".join(str(found.components[k]) for k in found.order[:5])
+    first, kinds = ", ".join(found.labels[k] for k in found.order[:5]), f"{found.kind.capitalize()}s"
     most = found.by_component["occlusion"][found.order[0]]
     sentences = [
-        f"Predictions of {n:,} participants. Components with the largest effects by occlusion: {first}; the effect of "
+        f"Predictions of {n:,} participants. {kinds} with the largest effects by occlusion: {first}; the effect of "
         f"the first has an SD of {with_interval(most.spread)} years over participants."
         if most.spread.value is not None
-        else f"Prediction of one participant. Components with the largest effects by occlusion: {first}."
+        else f"Prediction of one participant. {kinds} with the largest effects by occlusion: {first}."
     ]
     if found.agreement is not None:
-        sentences.append(f"Rank correlation of component effects between the two methods: {found.agreement:.2f}.")
+        sentences.append(f"Rank correlation of {found.kind} effects between the two methods: {found.agreement:.2f}.")
     sentences.append(
         f"Mean completeness error of the gradients: {found.maps.completeness.mean:.4f} years. Rank correlation with "
-        f"networks with random weights: {number(check.occlusion.mean)} for component effects by occlusion, "
+        f"networks with random weights: {number(check.occlusion.mean)} for {found.kind} effects by occlusion, "
         f"{number(check.maps.mean)} for maps of gradients."
     )
     return sentences
 
 
 def _components(found: Explanation) -> Section:
+    kind = found.kind
+    numbered = "" if found.names is not None else " Components are numbered as in the decomposition, from 1."
     texts = [
-        "Occlusion: the prediction minus the prediction with the component's z-scored series replaced by zeros. "
-        "Integrated gradients: the component's share of the difference between the prediction and the prediction for "
-        f"all zeros, which is {found.maps.silent:.1f} years. Components are numbered as in the decomposition, from 1.",
-        "The SD over participants measures how much a component separates their predictions. The mean effect (above 0: "
-        "the component makes predictions older) is a shift common to all participants: no scan resembles zeros, so it "
-        "says little about age. A component that the network relies on need not change with age: it may represent "
-        "motion, or suppress the signal of another component. All effects are in years, with 95 % bootstrap intervals.",
+        f"Occlusion: the prediction minus the prediction with the {kind}'s z-scored series replaced by zeros. "
+        f"Integrated gradients: the {kind}'s share of the difference between the prediction and the prediction for "
+        f"all zeros, which is {found.maps.silent:.1f} years.{numbered}",
+        f"The SD over participants measures how much a {kind} separates their predictions. The mean effect (above 0: "
+        f"the {kind} makes predictions older) is a shift common to all participants: no scan resembles zeros, so it "
+        f"says little about age. A {kind} that the network relies on need not change with age: it may represent "
+        f"motion, or suppress the signal of another {kind}. All effects are in years, with 95 % bootstrap intervals.",
     ]
-    return Section("Components", texts, [Table(*component_rows(found))], [figures.components(found)])
+    return Section(f"{kind.capitalize()}s", texts, [Table(*component_rows(found))], [figures.components(found)])
 
 
 def _time(found: Explanation) -> Section:
     texts = [
-        "Effects of a time window of one component (the maps), or of all components together (table and curve). "
+        f"Effects of a time window of one {found.kind} (the maps), or of all {found.kind}s together (table and curve). "
         "At rest, time points are not comparable between participants: an average over time reflects how the network "
         "processes a scan, such as the ends, which fewer pooling windows cover, and not brain activity at that time."
     ]

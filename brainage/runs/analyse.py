@@ -19,6 +19,7 @@ from brainage.models import is_baseline
 from brainage.reporting.page import write_report
 from brainage.reporting.run_page import About, findings_page
 from brainage.reporting.text import integer
+from brainage.runs.channels import CHANNELS, read_channel_names, shown_names
 from brainage.runs.folder import finite
 from brainage.system.console import track
 from brainage.system.files import write_csv, write_text
@@ -50,7 +51,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
     kinds = [] if excluded is None else [str(reason).partition(":")[0] for reason in excluded["reason"]]
     return About(
         title=f"{summary['model']['name']}, cohort {summary['cohort']['name']}",
-        facts=_facts(summary, values),
+        facts=[*_facts(summary, values), *_channels(folder, values)],
         config=config,
         curves=curves,
         best_epoch=summary["best_epoch"],
@@ -107,6 +108,11 @@ def _t_r_fact(counts: Mapping[str, Any], modality: Mapping[str, Any]) -> list[tu
 
 def _t_r_text(name: str) -> str:
     return name if name in ("unknown", "other") else f"{name} s"
+
+
+def _channels(folder: Path, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names, dimension = read_channel_names(folder), (config.get("modality") or {}).get("dimension")
+    return [] if names is None else [("channels", f"{len(names)} of {dimension}: {shown_names(names)} ({CHANNELS})")]
 
 
 def _read(path: Path) -> pd.DataFrame | None:

@@ -19,6 +19,7 @@ from brainage.data.store.layout import DamagedStoreError
 from brainage.data.store.write import discard
 from brainage.data.t_r import check_for_training
 from brainage.errors import ConfigError
+from brainage.runs.channels import CHANNELS, channel_table
 from brainage.runs.folder import RunFolder
 from brainage.runs.trained_on import FINGERPRINTS, differences, fingerprints, trained_on
 from brainage.system.console import log
@@ -73,6 +74,8 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     _check_split(participants, config.objective)
     folder.write_csv("splits.csv", participants.table[["participant_id", "split"]])
     folder.write_csv(FINGERPRINTS, fingerprints(participants))
+    if (channels := channel_table(participants)) is not None:
+        folder.write_csv(CHANNELS, channels)
     return AgeDataModule(
         participants,
         batch_size=config.batch_size,

@@ -25,7 +25,7 @@ from brainage.system.files import CONFIGS
 # Keys that the study's experiments set.
 _OWN = re.compile(
     r"(experiment|resume|sweep|evaluate|objective|model|optimizer|modality"
-    r"|modality\.(name|dimension|components|n_channels)|(hydra|model|optimizer)[./].*)"
+    r"|modality\.(name|dimension|components|channels|n_channels)|(hydra|model|optimizer)[./].*)"
 )
 
 

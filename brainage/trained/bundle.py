@@ -21,6 +21,7 @@ from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import METHODS, Correction
 from brainage.evaluation.training_stats import Spread
+from brainage.runs.channels import checked_names
 from brainage.system.files import as_output_error, open_file, remove_partials, write_text, write_whole
 from brainage.system.reading import read_json, read_yaml, reason_of
 from brainage.trained.card import model_card
@@ -82,6 +83,7 @@ def _manifest(trained: Trained) -> dict[str, Any]:
         "ages": asdict(trained.ages) if trained.ages and may_describe(trained.ages.n) else None,
         "series": {name: asdict(spread) for name, spread in trained.series.items() if may_describe(spread.n)},
         "facts": trained.facts,
+        **({"channels": list(trained.channel_names)} if trained.channel_names else {}),
     }
 
 
@@ -130,7 +132,21 @@ def read_bundle(folder: Path, key: str) -> Trained:
             f"`{folder / MANIFEST}` must have the keys and values of a bundle, but cannot be read "
             f"({type(error).__name__}). Export the run again."
         ) from None
-    return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts)
+    names = _channel_names(manifest, architecture, folder)
+    return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts, names)
+
+
+def _channel_names(manifest: dict[str, Any], architecture: Architecture, folder: Path) -> tuple[str, ...] | None:
+    """Return the names of the network's channels; bundles of networks without names have none."""
+    if "channels" not in manifest:
+        return None
+    names, n_channels = checked_names(manifest["channels"]), architecture.modality.n_channels
+    if names is None or len(names) != n_channels:
+        raise BundleError(
+            f"`{folder / MANIFEST}`: `channels` must be the {n_channels} names of the network's channels, but they "
+            "are not. Export the run again."
+        )
+    return names
 
 
 def _parsed(path: Path, parse: Callable[[Path], Any]) -> dict[str, Any]:

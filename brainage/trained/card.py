@@ -8,6 +8,7 @@ from brainage.config.saved import training_summary
 from brainage.data.t_r import text
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
+from brainage.runs.channels import shown_names
 from brainage.trained.network import Trained
 from brainage.trained.t_r import t_rs_of
 
@@ -22,7 +23,7 @@ def model_card(trained: Trained, config: dict[str, Any]) -> str:
 
 def _head(trained: Trained) -> str:
     modality = trained.modality
-    series = f"{modality.n_channels} of {modality.dimension} components ({modality.components})"
+    series = f"{modality.n_channels} of {modality.dimension} {_channels(trained)}"
     n_weights = sum(
         tensor.numel() for name, tensor in trained.weights.items() if not name.endswith("num_batches_tracked")
     )
@@ -30,7 +31,7 @@ def _head(trained: Trained) -> str:
     imported = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
     return (
         f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {series} of "
-        f"resting-state fMRI, {modality.n_times} time points at {_repetition_times(trained)}, each component "
+        f"resting-state fMRI, {modality.n_times} time points at {_repetition_times(trained)}, each channel "
         f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{imported}"
     )
 
@@ -38,6 +39,12 @@ def _head(trained: Trained) -> str:
 def _repetition_times(trained: Trained) -> str:
     known = " and ".join(map(text, t_rs_of(trained)))
     return f"a repetition time of {known}" if known else "unknown repetition times"
+
+
+def _channels(trained: Trained) -> str:
+    if trained.channel_names is not None:
+        return f"channels ({shown_names(trained.channel_names)}; bundle.json lists them)"
+    return f"components ({trained.modality.components if trained.modality.channels is None else 'chosen by number'})"
 
 
 def _data(trained: Trained, config: dict[str, Any]) -> str:

@@ -46,14 +46,17 @@ class CorrectedGaps:
 def read_sample(cohort: CohortConfig, trained: Trained, store_root: str, phenotypes: Choice | None = None) -> Sample:
     """Read a cohort whose ages may be unknown; its store is written if there is none. See `select_participants`.
 
-    Raises CohortError if the repetition time is another than in training.
+    The participants have the channels of the network; raises as `Trained.channels_in`, and CohortError if the
+    repetition time is another than in training.
     """
     modality = trained.modality
     selection = select_from(cohort, modality, stores=[store_root], phenotypes=phenotypes, need_ages=False)
     check_new(trained, selection.scanned)  # before files are read, which may have others
-    sample = Sample(selection, stored_participants(selection, modality, store_root))
-    check_new(trained, sample.participants.table)
-    return sample
+    # All channels first: the chosen ones have the network's names.
+    every = replace(modality, channels="all", n_channels=modality.dimension)
+    participants = stored_participants(selection, every, store_root)
+    check_new(trained, participants.table)
+    return Sample(selection, replace(participants, channels=trained.channels_in(participants.store)))
 
 
 def read_samples(
@@ -89,7 +92,7 @@ class Ensemble:
     def _participants_for(self, trained: Trained, table: pd.DataFrame) -> Participants:
         known = self.samples[_shape(trained)].participants
         chosen = known.where(known.table["participant_id"].isin(set(table["participant_id"])).to_numpy())
-        return replace(chosen, channels=tuple(trained.modality.channel_indices))
+        return replace(chosen, channels=trained.channels_in(known.store))
 
     def predict(
         self, table: pd.DataFrame, device: str, batch_size: int

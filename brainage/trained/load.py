@@ -14,6 +14,7 @@ from brainage.evaluation.disclosure import shown_counts, shown_summary
 from brainage.evaluation.gap import Correction, fit_correction
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
+from brainage.runs.channels import read_channel_names
 from brainage.runs.read import read_run
 from brainage.system.reading import read_json
 from brainage.trained.bundle import MANIFEST, read_bundle
@@ -72,6 +73,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
         ages=spread_of(training) if len(training) else None,
         series=aggregates.series if aggregates else {},
         facts=_facts(run.summary),
+        channel_names=read_channel_names(folder),
         run=run,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from brainage.config.groups.model import ModelConfig
 from brainage.config.saved import typed_parts
 from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
+from brainage.data.store.layout import Store
 from brainage.errors import BundleError, DivergedError, EvaluationError
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.training_stats import Spread
 from brainage.models import geometry
 from brainage.runs.read import Run
+from brainage.system.console import printable
 from brainage.training.predict import predict
 from brainage.training.weights import first_difference
 
@@ -76,6 +78,8 @@ class Trained:
         (`brainage.data.traits.traits_of`); None and empty if unknown.
     facts : dict
         Metrics, versions and the like of the training; plain values.
+    channel_names : tuple of str or None
+        Names of the network's channels, in its order; None if its files had none, or an earlier version wrote it.
     run : Run or None
         The run; a bundle has none, and so no participants.
     """
@@ -89,6 +93,7 @@ class Trained:
     ages: Spread | None
     series: dict[str, Spread]
     facts: dict[str, Any]
+    channel_names: tuple[str, ...] | None = None
     run: Run | None = None
 
     @property
@@ -105,6 +110,48 @@ class Trained:
     def own_predictions(self) -> pd.DataFrame | None:
         """``participant_id, split, age, predicted_age`` of the run; None for a bundle."""
         return None if self.run is None else self.run.predictions
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"`{'bundle' if self.run is None else 'run'}={self.folder}`"
+
+    def channels_in(self, store: Store) -> tuple[int, ...]:
+        """Return the indices of this network's channels among those of a store, in the network's order.
+
+        Raises
+        ------
+        EvaluationError
+            The store has other names; or one of the two has names and the other none.
+        """
+        names, found = self.channel_names, store.channels
+        if names is None and found is None:
+            return tuple(self.modality.channel_indices())
+        if found is None or names is None:
+            raise EvaluationError(self._one_has_names(names, found))
+        place = {name: index for index, name in enumerate(found)}
+        if unknown := [name for name in names if name not in place]:
+            other = next((name for name in found if name not in names), found[0])
+            raise EvaluationError(
+                f"{self.title} must get the channels that it was trained on, but {len(unknown)} of its {len(names)} "
+                f"names are not among the {len(found)} of these participants' files: the first is "
+                f"`{printable(unknown[0])}`, and they have `{printable(other)}`, which it does not know. Use files of "
+                "the same atlas."
+            )
+        return tuple(place[name] for name in names)
+
+    def _one_has_names(self, names: Sequence[str] | None, found: Sequence[str] | None) -> str:
+        if names is not None:
+            return (
+                f"{self.title} was trained on channels with names (the first is `{printable(names[0])}`), but those of "
+                "these participants' files have none, so their order is unknown. Give the files a first line with the "
+                "names, or train a network on files without."
+            )
+        return (
+            f"{self.title} has no names of its channels, but those of these participants' files have (the first is "
+            f"`{printable((found or ('',))[0])}`), so whether they are the same is unknown. Train the network again on "
+            "files with names, or remove the names from the files if they are in the network's order."
+        )
 
     def network(self) -> nn.Module:
         """Build the network in evaluation mode on the CPU: from (batch, n_channels, n_times) to (batch, 1), years."""

@@ -109,7 +109,7 @@ def test_components_decide_the_channels_everywhere(
     modality: str, components: str, n_channels: int, first: int, last: int, composed: Compose
 ) -> None:
     parsed = parse(composed(f"modality={modality}", f"modality.components={components}"))
-    indices = parsed.modality.channel_indices
+    indices = parsed.modality.channel_indices()
     assert (len(indices), indices[0], indices[-1]) == (n_channels, first, last)
     assert parsed.modality.n_channels == parsed.model.in_channels == n_channels
 

@@ -90,7 +90,7 @@ def test_a_bundle_of_a_checkpoint_gives_what_that_network_gives(tmp_path: Path) 
     series = torch.randn(3, 21, 490, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         assert torch.equal(trained.network()(series), network()(series))
-    assert trained.modality.channel_indices == [c - 1 for c in (1, 2, 3, *range(5, 23))]
+    assert trained.modality.channel_indices() == [c - 1 for c in (1, 2, 3, *range(5, 23))]
     assert trained.ages is None
     assert trained.own_predictions is None
     manifest = json.loads((tmp_path / "bundle" / "bundle.json").read_text())

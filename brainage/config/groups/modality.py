@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from omegaconf import MISSING
 from pydantic import Field
@@ -13,6 +15,8 @@ from brainage.config.rules import (
     choice,
     require,
 )
+from brainage.errors import ConfigError, nearest
+from brainage.system.console import printable
 
 
 @checked("modality")
@@ -30,8 +34,11 @@ class ModalityConfig:
         Which of them the network gets.
     good_components : list of int or None
         Numbers (from 1) of the components that are not artefacts; None for parcels.
+    channels : list of str or int, "all", or None
+        Names or numbers (from 1) of the channels that the network gets, in its order; it replaces `components`. A file
+        with one a line is read before (`brainage.config.channels`).
     n_channels : int
-        How many components the network gets; derived.
+        How many channels the network gets; derived.
     n_times : int
         Time points that a network sees at once; participants with fewer are excluded.
     windows : {"first", "all"} or None
@@ -62,6 +69,7 @@ class ModalityConfig:
     dimension: Annotated[int, Field(ge=1, le=100_000)] = MISSING
     components: Annotated[str, choice("good", "all")] = "good"
     good_components: list[int] | None = MISSING
+    channels: Any = None  # OmegaConf has no unions of text and lists
     n_channels: int = MISSING
     n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
     windows: Annotated[str | None, choice("first", "all")] = None
@@ -89,8 +97,10 @@ class ModalityConfig:
                 f"rising component numbers from 1 to {self.dimension}",
                 good,
             )
-        expected = len(self.channel_indices)
-        rule = f"{expected}, the number of {self.components} components"
+        if self.channels is not None and self.channels != "all":
+            self._check_channels()
+        expected = self.dimension if self.channels == "all" else len(self.channels or self.channel_indices())
+        rule = f"{expected}, the number of {self.chosen}"
         require(
             self.n_channels == expected,
             "modality.n_channels",
@@ -105,8 +115,59 @@ class ModalityConfig:
         return (self.windows or ("all" if self.good_components is None else "first")) == "all"
 
     @property
-    def channel_indices(self) -> list[int]:
-        """Indices (from 0) of the components that the network gets, in order."""
-        if self.components == "good" and self.good_components is not None:
-            return [c - 1 for c in self.good_components]
-        return list(range(self.dimension))
+    def chosen(self) -> str:
+        """What chooses the channels, in words."""
+        if self.channels is None:
+            return f"{self.components} components"
+        return "all channels" if self.channels == "all" else "chosen channels"
+
+    def channel_indices(self, names: Sequence[str] | None = None) -> list[int]:
+        """Return the indices (from 0) of the channels that the network gets, in its order.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            The names of all channels, in the order of the files; None if they have none.
+
+        Raises
+        ------
+        ConfigError
+            A chosen name is none of these.
+        """
+        if self.channels is None and self.components == "good" and self.good_components is not None:
+            return [number - 1 for number in self.good_components]
+        if self.channels is None or self.channels == "all":
+            return list(range(self.dimension))
+        place = {name: index for index, name in enumerate(names or ())}
+        self._check_names(place, names)
+        found = [chosen - 1 if isinstance(chosen, int) else place[chosen] for chosen in self.channels]
+        rule = "different channels, but some are chosen by name and by number"
+        require(len(set(found)) == len(found), "modality.channels", rule, self.channels, "Leave out one of each two.")
+        return found
+
+    def _check_channels(self) -> None:
+        chosen = self.channels if isinstance(self.channels, list) else []
+        kinds = all(isinstance(one, str | int) and not isinstance(one, bool) and one != "" for one in chosen)
+        rule = "a list of names and numbers, `all`, or a file with one a line"
+        hint = "Use modality.channels=[1,2,LH_Vis_1]; a name that is a number is put in quotes."
+        require(kinds and bool(chosen), "modality.channels", rule, self.channels, hint)
+        wrong = [one for one in chosen if isinstance(one, int) and not 1 <= one <= self.dimension]
+        require(not wrong, "modality.channels", f"names, and numbers from 1 to {self.dimension}", wrong[:5], hint)
+        twice = [one for one, count in Counter(chosen).items() if count > 1]
+        require(not twice, "modality.channels", "different channels", twice[:5], "Leave out all but one of each.")
+
+    def _check_names(self, known: Collection[str], names: Sequence[str] | None) -> None:
+        """Raise a ConfigError if a chosen name is no channel of the files."""
+        chosen = [one for one in self.channels if isinstance(one, str)]
+        if not (unknown := [name for name in chosen if name not in known]):
+            return
+        first = f"{len(unknown)} of {len(chosen)} names are not, the first `{printable(unknown[0])}`"
+        if names is None:
+            raise ConfigError(
+                f"`modality.channels` must name channels of the participants' files, but {first}: their channels have "
+                f"no names. Use numbers, from 1 to {self.dimension}."
+            )
+        raise ConfigError(
+            f"`modality.channels` must name channels of the participants' files, but {first}. "
+            f"{printable(nearest(unknown[0], known))}"
+        )

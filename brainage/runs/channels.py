@@ -1,0 +1,51 @@
+"""Names of a network's channels, in ``channels.csv`` of a run's folder; there is none where files have no names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from brainage.data.participants import Participants
+from brainage.errors import EvaluationError
+from brainage.system.console import printable
+from brainage.system.reading import read_csv
+
+CHANNELS = "channels.csv"
+
+# Names that a page or a card shows.
+_N_SHOWN = 3
+
+
+def channel_table(participants: Participants) -> pd.DataFrame | None:
+    """Return ``number, name`` of the channels in the network's order; numbers are those in the files, from 1."""
+    if (names := participants.channel_names) is None:
+        return None
+    return pd.DataFrame({"number": [channel + 1 for channel in participants.channels], "name": names})
+
+
+def read_channel_names(folder: Path) -> tuple[str, ...] | None:
+    """Return the names in a run's ``channels.csv``; None without one. Raises an EvaluationError if it is damaged."""
+    path = folder / CHANNELS
+    if not path.exists():
+        return None
+    table = read_csv(path, dtype=str, keep_default_na=False)
+    if "name" not in table or (names := checked_names(table["name"].tolist())) is None:
+        raise EvaluationError(f"`{path}` must have a column `name` of different names, but has not. Restore it.")
+    return names
+
+
+def checked_names(plain: object) -> tuple[str, ...] | None:
+    """Return names of channels, different and not empty; None if plain values are anything else."""
+    if not isinstance(plain, list) or not plain or not all(isinstance(name, str) and name for name in plain):
+        return None
+    return tuple(plain) if len(set(plain)) == len(plain) else None
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Return the first and the last names as words."""
+    shown = [printable(name) for name in names]
+    if len(shown) <= 2 * _N_SHOWN:
+        return ", ".join(shown)
+    return f"{', '.join(shown[:_N_SHOWN])}, ..., {shown[-1]}"
