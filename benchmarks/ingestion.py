@@ -1,13 +1,15 @@
-"""Time to read text files into the store, relative to ``numpy.loadtxt`` for the same files on all cores."""
+"""Time to read text files into the store, relative to NumPy or pandas for the same files on all cores."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.measure import Result, of_medians
 
@@ -15,30 +17,48 @@ N_PARTICIPANTS = 1000
 
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
-    """Ingest 1,000 participants x ICA100."""
+    """Ingest 1,000 participants x ICA100, and as many files of parcels with a header."""
     from brainage.commands.simulate import main as write_files
-    from brainage.data.cohorts.bids import BidsCohort
-    from brainage.data.store.open import open_store
-    from brainage.data.store.reading import Reading
 
     tree = folder / "tree100"
-    words = ["--layout", "bids", "--out", str(tree), "--participants", str(N_PARTICIPANTS)]
-    write_files(words)
-    cohort = BidsCohort(root=tree)
-    ids = cohort.read_table()["participant_id"]
-    files = sorted(tree.rglob("*ica-100.txt"))
+    write_files(["--layout", "bids", "--out", str(tree), "--participants", str(N_PARTICIPANTS)])
+    plain = sorted(tree.rglob("*ica-100.txt"))
+    headed = [_with_header(path, folder / "headed" / path.name) for path in plain]
+    return [
+        _ingested("ICA100 / loadtxt", plain, np.loadtxt, repetitions),
+        _ingested("tables with a header / pandas", headed, lambda path: pd.read_csv(path, sep="\t"), repetitions),
+    ]
+
+
+def _with_header(path: Path, to: Path) -> Path:
+    """Write a file as a table separated by tabs, with names."""
+    rows = ["\t".join(f"LH_Vis_{number}" for number in range(1, 101))]
+    rows += ["\t".join(line.split()) for line in path.read_text().splitlines()]
+    to.parent.mkdir(exist_ok=True)
+    to = to.with_suffix(".tsv")
+    to.write_text("\n".join(rows) + "\n")
+    return to
+
+
+def _ingested(name: str, files: list[Path], read: Callable[[Path], object], repetitions: int) -> Result:
+    """Return the time to ingest files, relative to `read` for the same files on all cores."""
+    from brainage.data.store.open import open_store
+    from brainage.data.store.reading import Reading
+    from brainage.data.store.series import FileScan
+
     n_cores = len(os.sched_getaffinity(0))
-    ratios = []
+    root, ratios = files[0].parent / "ingested", []
+    top = Path(os.path.commonpath(files))
+    scans = {path.name: FileScan(path, top) for path in files}
     for _ in range(repetitions):
         started = time.perf_counter()
         for path in files:
-            np.loadtxt(path)
+            read(path)
         alone = time.perf_counter() - started
-        root = folder / "ingested"
         shutil.rmtree(root, ignore_errors=True)
         started = time.perf_counter()
-        open_store(root, cohort.find_scans(ids, 100), Reading(100, 490))
+        open_store(root, scans, Reading(100, 490))
         ratios.append((time.perf_counter() - started) / (alone / n_cores))
     shutil.rmtree(root)
-    note = f"time of single-core loadtxt for the same files, divided by {n_cores} cores"
-    return [of_medians(f"ingestion of {N_PARTICIPANTS:,} ICA100 / loadtxt", ratios, 1.25, note=note)]
+    note = f"time of one core for the same files, divided by {n_cores} cores"
+    return of_medians(f"ingestion of {len(files):,} {name}", ratios, 1.25, note=note)
