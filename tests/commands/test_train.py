@@ -251,6 +251,43 @@ def test_parcels_of_any_length_train_and_are_no_components(tmp_path: Path) -> No
     assert "modality=parcels modality.dimension=6" in ended.err
 
 
+def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_path: Path) -> None:
+    put_parcels(tmp_path / "xcpd")
+    names = sorted((tmp_path / "xcpd").glob("sub-*/func/*.tsv"))
+    for number, path in enumerate(names):
+        path.rename(path.with_name(path.name.replace("_task-rest_", "_task-rest_run-1_")))
+        if number % 2:
+            other = names[number - 1].with_name(names[number - 1].name.replace("_task-rest_", "_task-rest_run-1_"))
+            path.with_name(path.name.replace("_task-rest_", "_task-rest_run-2_")).write_bytes(other.read_bytes())
+    words = [
+        "cohort=bids",
+        "cohort.root=xcpd",
+        "cohort.pattern=*_timeseries.tsv",
+        "modality.n_times=60",
+        "model.depth=1",
+    ]
+    words += ["modality=parcels", "modality.dimension=6", "modality.t_r=0.8", "cohort.max_excluded_fraction=0.2"]
+    ended = run_command(tmp_path, "train.py", *words, *FAST[1:])
+    assert ended.code == 2
+    assert "have several, up to 2" in ended.err
+    assert "cohort.scans=first|all|longest" in ended.err
+    ended = run_command(tmp_path, "train.py", *words, "cohort.scans=all", *FAST[1:], "hydra.run.dir=run")
+    assert ended.code == 0, ended.text
+    scans, participants = (pd.read_csv(tmp_path / "run" / name) for name in ("scans.csv", "predictions.csv"))
+    assert list(scans.columns) == ["participant_id", "scan", "split", "age", "predicted_age"]
+    assert len(participants) == participants["participant_id"].nunique() == 40
+    means = scans.groupby("participant_id")["predicted_age"].mean()
+    np.testing.assert_allclose(participants["predicted_age"], participants["participant_id"].map(means))
+    assert (scans.groupby("participant_id")["split"].nunique() == 1).all()
+    assert set(scans.groupby("participant_id").size()) == {1, 2}
+    reasons = pd.read_csv(tmp_path / "run" / "exclusions.csv")["reason"]
+    assert sum(reason.startswith("one of several scans: run-1: ") for reason in reasons) == 2
+    ended = run_command(tmp_path, "predict.py", "run=run", *words[:3], "cohort.scans=all", "hydra.run.dir=new")
+    assert ended.code == 0, ended.text
+    again = pd.read_csv(tmp_path / "new" / "scans.csv").merge(scans, on=["participant_id", "scan"])
+    np.testing.assert_allclose(again["predicted_age_x"], again["predicted_age_y"], rtol=1e-6)
+
+
 def test_the_parts_do_not_depend_on_dimension_or_seed(run_job: Any, tmp_path: Path) -> None:
     run_job(*FAST, "trainer.limit_train_batches=1")
     run_job(*FAST, "trainer.limit_train_batches=1", "modality=ica100", "seed=5")

@@ -14,6 +14,7 @@ from brainage.config.rules import (
     PathText,
     Seed,
     checked,
+    choice,
     paths,
     require,
     texts,
@@ -176,11 +177,15 @@ class BidsCohortConfig(FilesCohortConfig):
         Values of the pattern's placeholders other than ``{participant_id}`` and ``{dimension}``.
     key : str or None
         The variable of MATLAB files that have several tables of numbers.
+    scans : {"first", "all", "longest"} or None
+        Which of several sessions and runs of a participant are used; without it, each must have one file. All of a
+        participant are in one part of the split, and the prediction is the mean over scans, at the mean age.
     """
 
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
     entities: Any = None  # OmegaConf lets nobody add keys to a dict of a schema
     key: str | None = None
+    scans: Annotated[str | None, choice("first", "all", "longest")] = None
 
     def __post_init__(self) -> None:
         """Check the entities."""

@@ -20,6 +20,7 @@ from brainage.data.cohorts.patterns import PathPattern
 from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
+from brainage.data.store.several import LabelledScan, SeveralScans
 from brainage.errors import CohortError, MissingPathError
 
 
@@ -43,6 +44,8 @@ class BidsCohort:
         The variable of MATLAB files that have several tables of numbers.
     own : OwnColumns
         The table's own names of the standard columns, and codes of sex.
+    scans : {"first", "all", "longest"} or None
+        Which of several sessions and runs of a participant are used; without it, each must have one file.
     need_ages : bool, default=True
         Whether the table must have ages. If not, ``participants.tsv`` may be missing too; every participant with a
         file is then read.
@@ -54,6 +57,7 @@ class BidsCohort:
     entities: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
     own: OwnColumns = OwnColumns()
+    scans: str | None = None
     need_ages: bool = True
 
     def __post_init__(self) -> None:
@@ -85,11 +89,26 @@ class BidsCohort:
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an id that would lead out of the root has none. See CohortReader."""
         found = self.find_files(participant_ids, dimension)
-        if any(len(files) > 1 for files in found.values()):
-            raise CohortError(several_files(found, self.root, self.pattern))
-        paths = {participant: files[0].path for participant, files in found.items()}
-        t_r = t_r_of_files(self.root, paths.values())
-        return {participant: FileScan(path, self.root, self.key, t_r[path]) for participant, path in paths.items()}
+        unclear = {participant: files for participant, files in found.items() if self._are_unclear(files)}
+        if unclear:
+            raise CohortError(several_files(unclear, len(found), self.root, self.pattern))
+        if self.scans == "first":
+            found = {participant: files[:1] for participant, files in found.items()}
+        t_r = t_r_of_files(self.root, (file.path for files in found.values() for file in files))
+
+        def scan_of(file: FoundFile) -> LabelledScan:
+            return LabelledScan(file.label, FileScan(file.path, self.root, self.key, t_r[file.path]))
+
+        return {participant: self._chosen([*map(scan_of, files)]) for participant, files in found.items()}
+
+    def _are_unclear(self, files: Sequence[FoundFile]) -> bool:
+        """Return whether files of a participant are not one, nor sessions and runs of which some are asked for."""
+        return len(files) > 1 and (self.scans is None or len({file.label for file in files}) < len(files))
+
+    def _chosen(self, scans: Sequence[LabelledScan]) -> Scan:
+        if len(scans) == 1:
+            return scans[0].scan
+        return SeveralScans(tuple(scans), only_longest=self.scans == "longest")
 
     def find_files(self, participant_ids: Iterable[str], dimension: int) -> dict[str, list[FoundFile]]:
         """Find all files of participants; see `brainage.data.cohorts.finding.FileFinder.find`."""

@@ -36,6 +36,12 @@ class FoundFile:
     session: str | None
     run: str | None
 
+    @property
+    def label(self) -> str:
+        """Session and run."""
+        entities = {"ses": self.session, "run": self.run}
+        return "_".join(f"{key}-{value}" for key, value in entities.items() if value is not None)
+
 
 @dataclass
 class FileFinder:

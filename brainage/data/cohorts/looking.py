@@ -15,9 +15,8 @@ _MIN_ALIKE = 3
 _ENDING = re.compile(r"(\.(tsv|csv|json|txt|npy|mat|1D|nii|dr|zip|html))?(\.gz)?$")
 
 
-def several_files(found: Mapping[str, Sequence[FoundFile]], root: Path, pattern: str) -> str:
-    """Return the message that participants have several files."""
-    several = {participant: files for participant, files in found.items() if len(files) > 1}
+def several_files(several: Mapping[str, Sequence[FoundFile]], n_found: int, root: Path, pattern: str) -> str:
+    """Return the message that some of `n_found` participants have several files."""
     differing: Counter[str] = Counter()
     for files in several.values():
         values = defaultdict(set)
@@ -31,9 +30,9 @@ def several_files(found: Mapping[str, Sequence[FoundFile]], root: Path, pattern:
     keys = ", ".join(f"`{key}`" for key, _ in differing.most_common()) or "no entity of BIDS"
     most = max(map(len, several.values()))
     return (
-        f"`cohort.pattern`: each participant must have one file, but {len(several)} of {len(found)} have several, up "
+        f"`cohort.pattern`: each participant must have one file, but {len(several)} of {n_found} have several, up "
         f"to {most}, such as `{example}`; they differ in {keys}. Write what chooses one into the pattern (got "
-        f"`{pattern}`), such as `_ses-1_` or `_run-1_`."
+        f"`{pattern}`), such as `_ses-1_` or `_run-1_`; of sessions and runs, cohort.scans=first|all|longest chooses."
     )
 
 

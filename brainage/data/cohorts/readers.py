@@ -103,6 +103,7 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
                 entities=cohort.values_of_entities,
                 key=cohort.key,
                 own=own,
+                scans=cohort.scans,
                 need_ages=need_ages,
             )
         if need_ages and not phenotypes:

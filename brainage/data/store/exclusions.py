@@ -16,7 +16,8 @@ def exclusions_of(store: Store) -> pd.DataFrame:
     """Return the excluded participants, and those with a scan that is not used: participant_id, reason."""
     reasons = [(one, f"{kind}: {detail}" if detail else kind) for one, (kind, detail) in store.excluded.items()]
     for participant, unused in zip(store.participant_ids, store.unused, strict=False):
-        reasons += [(participant, f"only the scan {label}: {kind}: {detail}") for label, kind, detail in unused]
+        unused = () if participant in store.excluded else unused
+        reasons += [(participant, f"one of several scans: {label}: {kind}: {detail}") for label, kind, detail in unused]
     return pd.DataFrame(reasons, columns=["participant_id", "reason"])
 
 

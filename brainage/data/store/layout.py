@@ -115,17 +115,20 @@ class Store:
         return Checked(self.series[row], n_missing, n_interpolated, t_r, scans, unused)
 
     def at_least(self, n_times: int) -> Store:
-        """Return the store with participants whose series are shorter among the excluded."""
+        """Return the store with shorter scans among the unused, and who has no other scan among the excluded."""
+
+        def reason(length: int) -> tuple[str, str]:
+            return "too few time points", f"{length}, expected at least {n_times}"
+
+        lengths, store = self.lengths, self
         if self.scans:
-            lengths = [max(length for _, length in self.scans_of(row)) for row in range(len(self.scans))]
-        else:
-            lengths = self.lengths.tolist()
-        short = {
-            participant: ("too few time points", f"{length}, expected at least {n_times}")
-            for participant, length in zip(self.participant_ids, lengths, strict=True)
-            if length < n_times
-        }
-        return replace(self, excluded={**self.excluded, **short}) if short else self
+            of_rows = [self.scans_of(row) for row in range(len(self.scans))]
+            lengths = np.array([max(length for _, length in scans) for scans in of_rows], dtype=np.intp)
+            short = ([(label, *reason(n)) for label, n in scans if n < n_times] for scans in of_rows)
+            unused = self.unused or [()] * len(of_rows)
+            store = replace(self, unused=[[*known, *new] for known, new in zip(unused, short, strict=True)])
+        excluded = {self.participant_ids[row]: reason(int(lengths[row])) for row in np.flatnonzero(lengths < n_times)}
+        return replace(store, excluded={**self.excluded, **excluded}) if excluded else store
 
     def release(self) -> None:
         """Drop the mapped pages from this process; the system's cache may keep them."""

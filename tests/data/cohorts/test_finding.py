@@ -13,7 +13,8 @@ from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
 from brainage.data.cohorts.folders import Listing, list_folder
 from brainage.data.cohorts.patterns import PathPattern
-from brainage.data.store.series import FileScan
+from brainage.data.store.series import FileScan, Scan
+from brainage.data.store.several import SeveralScans
 from brainage.errors import CohortError, ConfigError
 
 XCPD = "sub-{participant_id}/**/*_seg-{atlas}_*timeseries.tsv"
@@ -186,6 +187,25 @@ def test_several_files_of_a_participant_are_one_message_without_ids(tmp_path: Pa
     assert not [secret for secret in ("A7", "B8", "2019") if secret in text]
     chosen = BidsCohort(root=tmp_path, pattern="*_ses-{session}_*_run-1_bold.csv", entities={"session": "2"})
     assert chosen.find_scans(["A7", "B8"], 25)["A7"] == FileScan(tmp_path / names[2], tmp_path)
+
+
+def test_of_several_sessions_and_runs_the_first_all_or_the_longest_are_used(tmp_path: Path) -> None:
+    names = [f"sub-A7/ses-{s}/sub-A7_ses-{s}_run-{r}_bold.csv" for s, r in ((1, 2), (2, 10), (2, 9))]
+    put(tmp_path, *names, "sub-B8/ses-2/sub-B8_ses-2_run-1_bold.csv")
+
+    def found(scans: str) -> dict[str, Scan]:
+        return BidsCohort(root=tmp_path, pattern="*_bold.csv", scans=scans).find_scans(["A7", "B8"], 25)
+
+    assert found("first")["A7"] == FileScan(tmp_path / names[0], tmp_path)
+    for choice in ("all", "longest"):
+        several = found(choice)["A7"]
+        assert isinstance(several, SeveralScans)
+        assert [one.label for one in several.scans] == ["ses-1_run-2", "ses-2_run-9", "ses-2_run-10"]
+        assert several.only_longest == (choice == "longest")
+        assert found(choice)["B8"] == found("first")["B8"]
+    put(tmp_path, "sub-A7/ses-1/sub-A7_ses-1_run-2_space-T1w_bold.csv")
+    with pytest.raises(CohortError, match="1 of 2 have several, up to 4"):
+        found("all")
 
 
 @pytest.mark.parametrize(

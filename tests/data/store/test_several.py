@@ -133,8 +133,12 @@ def test_training_sees_scans_with_their_ages_and_validation_means_over_scans(par
 
 
 def test_exclusions_name_scans_that_are_not_used(participants: Participants) -> None:
-    reasons = exclusions_of(participants.store).set_index("participant_id")["reason"]
-    assert reasons["c"] == "only the scan ses-3: wrong number of columns: 3, expected 2"
+    reasons = exclusions_of(participants.store)
+    assert list(reasons.itertuples(index=False, name=None)) == [
+        ("d", "too few time points: 3, expected at least 4"),
+        ("c", "one of several scans: ses-3: wrong number of columns: 3, expected 2"),
+        ("c", "one of several scans: ses-1: too few time points: 3, expected at least 4"),
+    ]
 
 
 def test_a_purged_participant_is_gone_with_all_scans(tmp_path: Path) -> None:
