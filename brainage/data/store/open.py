@@ -16,7 +16,7 @@ from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerp
 from brainage.data.store.locking import locked
 from brainage.data.store.parse import Recording
 from brainage.data.store.reading import Reading, common_names
-from brainage.data.store.series import FileScan, Scan, TimedScan, UnreadableNowError
+from brainage.data.store.series import FileScan, Scan, TimedScan, UnreadableNowError, ZipScan
 from brainage.data.store.several import first_of, read_scan
 from brainage.data.store.write import rows_of, write_store
 from brainage.errors import SeriesError, StoreError
@@ -138,7 +138,7 @@ def _common_names(scans: Mapping[str, Scan], reading: Reading) -> tuple[str, ...
     """Return the names of channels that most of the first readable files have."""
     recordings: list[Recording] = []
     for scan in map(first_of, scans.values()):
-        if not isinstance(scan, FileScan | TimedScan):
+        if not isinstance(scan, FileScan | ZipScan | TimedScan):
             continue
         with suppress(SeriesError):
             recordings.append(scan.read())

@@ -29,17 +29,20 @@ class Recording:
         The names that stand in the file.
     t_r : float or None
         The repetition time, in seconds, if it is known.
+    rows_are_times : bool, default=False
+        Whether a row is a time point, whatever the modality says of files.
     """
 
     values: FloatArray
     column_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
     t_r: float | None = None
+    rows_are_times: bool = False
 
 
 def recording_of(raw: Recording | FloatArray) -> Recording:
-    """Return what a scan's `read` returned as a Recording."""
-    return raw if isinstance(raw, Recording) else Recording(raw)
+    """Return what a scan's `read` returned as a Recording; the rows of an array are time points."""
+    return raw if isinstance(raw, Recording) else Recording(raw, rows_are_times=True)
 
 
 # Numbers of one participant; 4,800 time points of 1,000 parcels take half of it as text.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from brainage.data.store.parse import FloatArray, Recording, is_number, recording_of
@@ -77,6 +77,8 @@ class Reading:
         They are not resampled yet.
         """
         recording = recording_of(raw)
+        if self.rows_are_channels and recording.rows_are_times:
+            return replace(self, rows_are_channels=False).series(recording)
         values = recording.values.T if self.rows_are_channels else recording.values
         self._check_shape(recording)
         found = channel_names(recording, self.rows_are_channels)

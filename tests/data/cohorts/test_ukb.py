@@ -12,6 +12,8 @@ import pytest
 
 from brainage.commands.simulate import main
 from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.store.open import open_store
+from brainage.data.store.reading import Reading
 from brainage.data.store.series import FileScan, ZipScan
 from brainage.errors import CohortError, MissingPathError, SeriesError
 
@@ -272,6 +274,29 @@ def test_parcels_in_the_rows_of_a_zipped_table_keep_their_names(tmp_path: Path) 
     found = reader.find_scans(["1000011"], 100)["1000011"].read()
     assert found.row_names == ("7Networks_LH_Vis_0", "7Networks_LH_Vis_1")
     assert found.values.tolist() == [[8974.5, 9017.8], [1.0, -2500.0]]
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zips", "folders"])
+def test_a_store_has_the_names_of_parcels_in_rows_and_their_order(tmp_path: Path, zipped: bool) -> None:
+    names = ["7Networks_LH_Vis_0", "7Networks_LH_Vis_1", "7Networks_LH_Vis_2"]
+    for one, order in (("1000011", (0, 1, 2)), ("1000022", (0, 1, 2)), ("1000033", (2, 0, 1))):
+        rows = [f"{names[row]},{row},{row + 1},{row * row}" for row in order]
+        table = gzip.compress("\n".join(["label_name,timepoint_0,timepoint_1,timepoint_2", *rows, ""]).encode())
+        place = tmp_path / "bulk" / one / "Baseline" / f"{one}_31018_2_0"
+        place.mkdir(parents=True)
+        (place / "fMRI.csv.gz").write_bytes(table)
+        if zipped:
+            with zipfile.ZipFile(tmp_path / "bulk" / f"{place.name}.zip", "w") as archive:
+                archive.write(place / "fMRI.csv.gz", "fMRI/fMRI.csv.gz")
+            (place / "fMRI.csv.gz").unlink()
+    scans = UkbCohort(root=tmp_path / "bulk", phenotypes=(), field=31018, member="fMRI/fMRI.csv.gz").find_scans(IDS, 3)
+    assert {isinstance(scan, ZipScan) for scan in scans.values()} == {zipped}
+    store = open_store(tmp_path / "store", scans, Reading(3, None, rows_are_channels=True))
+    assert store.channels == tuple(names)
+    expected = np.array([[0.0, 1.0, 0.0], [1.0, 2.0, 1.0], [2.0, 3.0, 4.0]])
+    expected = (expected - expected.mean(axis=1, keepdims=True)) / expected.std(axis=1, keepdims=True)
+    for row in range(3):
+        np.testing.assert_allclose(store.series[row], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from brainage.data.store.checked import check_series
 from brainage.data.store.layout import load_store
 from brainage.data.store.open import open_store
+from brainage.data.store.parse import Recording
 from brainage.data.store.purge import purge_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.series import FileScan
@@ -94,3 +95,11 @@ def test_counts_are_kept_in_the_store_and_the_settings_have_their_own_store(tmp_
     kept = open_store(tmp_path / "store", remaining, ZERO)
     assert list(map(tuple, load_store(kept.folder).repaired)) == [(1, 0), (1, 0)]
     assert Reading.of(ZERO.settings(), None) == ZERO
+
+
+def test_the_rows_of_an_array_are_time_points_whatever_the_files_of_its_modality_have() -> None:
+    series = np.random.default_rng(0).normal(size=(7, 3))
+    expected = check_series(series, Reading(3, 5)).series
+    by_rows = Reading(3, 5, rows_are_channels=True)
+    np.testing.assert_array_equal(check_series(series, by_rows).series, expected)
+    np.testing.assert_array_equal(check_series(Recording(series.T), by_rows).series, expected)
