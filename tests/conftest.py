@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from brainage.commands import store
 from brainage.config.hydra import register
 from brainage.runs import job as jobs
+from tests.composing import compose_job, forget_job
 from tests.forked import FORKS, run_python
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,21 +139,13 @@ def store_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def run_here(work: Callable[[DictConfig], object], verb: str, folder: Path, *overrides: str) -> int:
     """Do a command's work inside this process, in a folder; return its exit code."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        job = compose(verb, list(overrides), return_hydra_config=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        with open_dict(job):
-            job.hydra.runtime.output_dir = str(folder)
-            job.hydra.mode = "RUN"
-            HydraConfig.instance().set_config(job)
-            del job["hydra"]
-        try:
-            work(job)
-        except SystemExit as end:
-            return int(end.code or 0)
-        finally:
-            HydraConfig.instance().cfg = None
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        work(compose_job(verb, overrides, folder))
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        forget_job()
     return 0
 
 
@@ -191,21 +182,9 @@ def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
 @pytest.fixture
 def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose ``train.yaml`` with overrides, as a job that would write into ``tmp_path/run0``, then ``run1``, ..."""
-    GlobalHydra.instance().clear()
     numbers = itertools.count()
-
-    def compose_with(*overrides: str) -> DictConfig:
-        job = compose("train", list(overrides), return_hydra_config=True)
-        with open_dict(job):
-            job.hydra.runtime.output_dir = str(tmp_path / f"run{next(numbers)}")
-            job.hydra.mode = "RUN"
-            HydraConfig.instance().set_config(job)
-            del job["hydra"]
-        return job
-
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        yield compose_with
-    HydraConfig.instance().cfg = None
+    yield lambda *overrides: compose_job("train", overrides, tmp_path / f"run{next(numbers)}")
+    forget_job()
 
 
 @pytest.fixture
