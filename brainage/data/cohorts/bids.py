@@ -11,17 +11,19 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, table_without_ages
-from brainage.data.cohorts.finding import FileFinder, FoundFile
+from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
 from brainage.data.cohorts.own_columns import OwnColumns, check_needed
 from brainage.data.cohorts.patterns import PathPattern
+from brainage.data.cohorts.sessions import session_ages
 from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
 from brainage.data.store.several import LabelledScan, SeveralScans
 from brainage.errors import CohortError, MissingPathError
+from brainage.system.console import log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +76,12 @@ class BidsCohort:
         asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
         if self._has_no_table():
             check_columns(asked, [], f"`{self.root}` has no participants.tsv, which")
-            return table_without_ages({bare_id(one) for one in self._finder.ids()})
+            return self._with_session_ages(table_without_ages({bare_id(one) for one in self._finder.ids()}), None)
         header, sources = self._table.names, self._sources
-        check_needed(["participant_id", "age"] if self.need_ages else ["participant_id"], sources, header, self.label)
+        check_needed(["participant_id"], sources, header, self.label)
         check_columns(asked, header, self.label)
-        return self._table.read(sources, asked, phenotype)
+        table = self._table.read(sources, asked, phenotype)
+        return table if "age" in sources else self._with_session_ages(table, header)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""
@@ -125,7 +128,31 @@ class BidsCohort:
 
     @property
     def _sources(self) -> dict[str, str]:
-        return self.own.sources(self._table.names, self.label)
+        return self.own.sources(self._table.names, self.label, elsewhere=("age",))
+
+    def _with_session_ages(self, table: pd.DataFrame, header: Sequence[str] | None) -> pd.DataFrame:
+        """Add the ages at the session that the pattern names; raise CohortError if they are needed and none is there.
+
+        If it names none, they are the ages of participants with one session.
+        """
+        column = self.own.names.get("age", "age")
+        found = session_ages(self.root, table["participant_id"], column)
+        ages = table["participant_id"].map(found.at(self._session))
+        at = "the only session" if self._session is None else f"session `{self._session}`"
+        if ages.notna().any():
+            log.info("%s: %d ages are those at %s, from sub-*_sessions.tsv", *(self.label, ages.count(), at))
+        elif header is not None:
+            files = f", with {found.n_files} files sub-*/sub-*_sessions.tsv without an age at {at},"
+            label = f"{self.label}{files if found.n_files else ''}"
+            sources = self.own.sources(header, label)  # raises where `cohort.columns` names a column of ages
+            check_needed(["age"] if self.need_ages else [], sources, header, label)
+        return table.assign(age=ages.astype("float64"))
+
+    @property
+    def _session(self) -> str | None:
+        """The session that the pattern names; None if it names none, or any."""
+        session = entities_of("/".join(level.text for level in self._finder.pattern.levels())).get("ses", "*")
+        return None if "*" in session else session
 
     def _has_no_table(self) -> bool:
         if self.phenotypes:

@@ -60,8 +60,8 @@ class OwnColumns:
         """Codes of sex, 0 female and 1 male, by their text in lower case."""
         return {code.casefold(): SEXES[sex.casefold()] for code, sex in self.codes.items()} or SEXES
 
-    def sources(self, header: Collection[str], label: str) -> dict[str, str]:
-        """Return the table's column of each standard name that it has.
+    def sources(self, header: Collection[str], label: str, elsewhere: Collection[str] = ()) -> dict[str, str]:
+        """Return the table's column of each standard name that it has; those of `elsewhere` may be in other files.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class OwnColumns:
             A column of `names` is missing.
         """
         for standard, name in self.names.items():
-            if name not in header:
+            if name not in header and standard not in elsewhere:
                 raise CohortError(
                     f"`cohort.columns.{standard}` must name a column of {label}, which has none of the name `{name}`. "
                     f"{nearest_column(name, header)}"

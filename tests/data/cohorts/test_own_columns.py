@@ -80,7 +80,7 @@ def test_uk_biobank_takes_an_own_column_instead_of_a_field(tmp_path: Path) -> No
     [
         ({"agee": "AGE_AT_SCAN"}, ConfigError, r"`cohort\.columns\.agee` .* a standard name.*Did you mean `age`\?"),
         (
-            {"age": "AGE_AT_SCANS"},
+            {"participant_id": "SUB_ID", "age": "AGE_AT_SCANS"},
             CohortError,
             r"`cohort\.columns\.age` .*participants\.tsv`.* `AGE_AT_SCANS`.*Did you mean `AGE_AT_SCAN`\?",
         ),
