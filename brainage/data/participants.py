@@ -168,8 +168,8 @@ def stored_participants(
     store = open_or_find(Path(root), scans, reading).at_least(modality.n_times)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
-            f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but the channels "
-            f"of {len(store.participant_ids)} participants' files have names. Use modality=parcels "
+            f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but line 1 "
+            f"of {len(store.participant_ids)} participants' files has names. Use modality=parcels "
             f"modality.dimension={modality.dimension} modality.n_times=... modality.t_r=..."
         )
     return participants_of(selection, store, modality, split)

@@ -21,12 +21,24 @@ def exclusions_of(store: Store) -> pd.DataFrame:
     return pd.DataFrame(reasons, columns=["participant_id", "reason"])
 
 
+# The keys that change what excludes a participant.
+_KEYS = {
+    "too few time points": "modality.n_times",
+    "wrong number of columns": "modality.dimension and modality.orientation",
+    "wrong number of rows": "modality.dimension and modality.orientation",
+    "names in the first column": "modality.orientation",
+    "NaN or infinity": "modality.missing",
+    "constant component": "modality.missing",
+    "too many missing channels": "modality.max_missing_fraction",
+    "not one table of numbers": "cohort.key",
+}
+
+
 def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
     """Log how many participants are excluded, by reason; raise if they exceed the fraction, or none is left."""
     if not store.excluded:
         return
-    counts = Counter(kind for kind, _ in store.excluded.values()).most_common()
-    listed = ", ".join(f"{count} x {kind}" for kind, count in counts)
+    listed = ", ".join(_reasons(store))
     n_excluded = len(store.excluded)
     fraction = n_excluded / n_scanned
     if fraction > max_fraction or n_excluded == n_scanned:
@@ -36,3 +48,15 @@ def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Pa
             "correct the files, or raise the limit. A file that cannot be read now is read again by the next run."
         )
     log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
+
+
+def _reasons(store: Store) -> list[str]:
+    """Return how many are excluded for each kind of reason, with its commonest detail and the keys that change it."""
+    kinds = Counter(kind for kind, _ in store.excluded.values())
+    found = []
+    for kind, count in kinds.most_common():
+        ((detail, _),) = Counter(detail for of, detail in store.excluded.values() if of == kind).most_common(1)
+        facts = [f"most often {detail}" if detail and count > 1 else detail, _KEYS.get(kind, "")]
+        shown = "; ".join(fact for fact in facts if fact)
+        found.append(f"{count} x {kind}{f' ({shown})' if shown else ''}")
+    return found
