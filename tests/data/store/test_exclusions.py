@@ -27,10 +27,8 @@ def test_up_to_the_limit_exclusions_are_a_warning_that_counts_reasons(
 ) -> None:
     caplog.set_level(logging.WARNING, "brainage")
     check_excluded(make(tmp_path, SCANS), 8, 0.25, tmp_path)
-    assert (
-        "2 of 8 participants with a file are excluded (exclusions.csv): 2 x NaN or infinity (most often made so; modality.missing)"
-        in caplog.text
-    )
+    assert "2 of 8 participants with a file are excluded (exclusions.csv): 2 x NaN or infinity" in caplog.text
+    assert "(most often made so; modality.missing)" in caplog.text
     assert "secret" not in caplog.text
 
 
