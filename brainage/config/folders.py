@@ -179,6 +179,7 @@ def check_job(config: DictConfig, folders: Sequence[str]) -> None:
     named = ((key.removeprefix("."), target) for key, target in _named(config, ""))
     _refuse((pair for pair in named if not pair[0].startswith("hydra.")), folders)
     _check_loggers(config, folders)
+    _check_download(config, folders)
 
 
 def _own_loggers() -> dict[str, Any]:
@@ -202,6 +203,17 @@ def _check_loggers(config: DictConfig, folders: Sequence[str]) -> None:
             raise ConfigError(
                 f"`logger.{printable(key)[:100]}` must not be set by {_shown(folders)}, because it may send your key "
                 "to another server. Give it on the command line, or in ~/.config/brainage, if it is yours."
+            )
+
+
+def _check_download(config: DictConfig, folders: Sequence[str]) -> None:
+    """Raise a `ConfigError` if a folder lets this machine fetch files."""
+    typed = {key_of(word) for word in sys.argv[1:]}
+    for key in ("download", "url"):
+        if OmegaConf.select(config, f"cohort.{key}") and f"cohort.{key}" not in typed:
+            raise ConfigError(
+                f"`cohort.{key}` must not be set by {_shown(folders)}, because files would be fetched. Give it on the "
+                "command line."
             )
 
 

@@ -34,7 +34,10 @@ def read_config(path: Path) -> DictConfig:
             group, _, name = place.partition("/")
             if not name or loaded[group].get("name") == name:
                 typed[group] = OmegaConf.structured(node)
-        return OmegaConf.merge(typed, loaded)  # type: ignore[return-value]
+        config = cast("DictConfig", OmegaConf.merge(typed, loaded))
+        if config.cohort.get("download"):  # only a command line opens the network
+            config.cohort.download = False
+        return config
     except (OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(
             f"`{path}` must be the config of a run of this version, but cannot be read as one: {reason_of(error)}. "

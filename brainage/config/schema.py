@@ -13,6 +13,7 @@ from omegaconf import MISSING
 from pydantic import Field
 
 from brainage.config.groups.cohort import (
+    AbideCohortConfig,
     BidsCohortConfig,
     CohortConfig,
     SimulatedCohortConfig,
@@ -152,6 +153,7 @@ SCHEMAS: dict[str, Any] = {
     "cohort/simulated": SimulatedCohortConfig,
     "cohort/ukb": UkbCohortConfig,
     "cohort/bids": BidsCohortConfig,
+    "cohort/abide": AbideCohortConfig,
     "model/variable1dcnn": Variable1DCNNConfig,
     "model/simple1dcnn": Simple1DCNNConfig,
 }

@@ -205,6 +205,39 @@ class BidsCohortConfig(FilesCohortConfig):
 
 @checked("cohort")
 @dataclass
+class AbideCohortConfig(CohortConfig):
+    """ABIDE I, preprocessed.
+
+    Parameters
+    ----------
+    root : str
+        The folder that has ``ABIDE_pcp/``, as nilearn leaves it.
+    download : bool
+        Whether missing files are fetched. A saved config, or one of a folder, cannot switch it on.
+    url : str or None
+        Where they are fetched from; None is the original place.
+    rois : str or None
+        The set of regions; None is the one that the modality is called after.
+    pipeline : {"cpac", "ccs", "dparsf", "niak"}
+        Who preprocessed the series.
+    band_pass_filtering, global_signal_regression : bool
+        How.
+    quality_checked : bool
+        Whether only participants who passed all raters' checks take part.
+    """
+
+    root: PathText = MISSING
+    download: bool = False
+    url: str | None = None
+    rois: Annotated[str | None, choice("aal", "cc200", "cc400", "dosenbach160", "ez", "ho", "tt")] = None
+    pipeline: Annotated[str, choice("cpac", "ccs", "dparsf", "niak")] = "cpac"
+    band_pass_filtering: bool = False
+    global_signal_regression: bool = False
+    quality_checked: bool = True
+
+
+@checked("cohort")
+@dataclass
 class OwnCohortConfig(CohortConfig):
     """A cohort of the user's own code: a reader with the cohort's name, and the arguments of its constructor."""
 

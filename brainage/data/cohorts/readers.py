@@ -10,6 +10,7 @@ import pandas as pd
 
 from brainage.config.code import own_class
 from brainage.config.groups.cohort import (
+    AbideCohortConfig,
     BidsCohortConfig,
     CohortConfig,
     OwnCohortConfig,
@@ -17,6 +18,7 @@ from brainage.config.groups.cohort import (
     UkbCohortConfig,
 )
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.cohorts.abide import ROIS, AbideCohort, Derivative
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.simulated import SimulatedCohort
@@ -24,7 +26,7 @@ from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.cohorts.ukb_files import ICA_FIELD
 from brainage.data.store.series import Scan
-from brainage.errors import ConfigError
+from brainage.errors import ConfigError, nearest
 
 
 class CohortReader(Protocol):
@@ -120,9 +122,33 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
             own=own,
             need_ages=need_ages,
         )
+    if isinstance(cohort, AbideCohortConfig):
+        return _abide(cohort, modality)
     if isinstance(cohort, OwnCohortConfig):
         return _own(cohort)
-    raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb or bids.")
+    raise ConfigError(f"`cohort` got a config without a reader: {cohort!r}. Use cohort=simulated, ukb, bids or abide.")
+
+
+def _abide(cohort: AbideCohortConfig, modality: ModalityConfig) -> AbideCohort:
+    rois = cohort.rois or modality.name
+    if rois not in ROIS:
+        raise ConfigError(
+            f"`cohort.rois` must name a set of regions, because modality={modality.name} is not called after one, but "
+            f"got {cohort.rois!r}. {nearest(rois, ROIS)}"
+        )
+    derivative = Derivative(
+        rois=rois,
+        pipeline=cohort.pipeline,
+        band_pass_filtering=cohort.band_pass_filtering,
+        global_signal_regression=cohort.global_signal_regression,
+        url=cohort.url,
+    )
+    return AbideCohort(
+        root=Path(cohort.root),
+        derivative=derivative,
+        quality_checked=cohort.quality_checked,
+        download=cohort.download,
+    )
 
 
 def _member(cohort: UkbCohortConfig, modality: ModalityConfig) -> str:
@@ -137,8 +163,8 @@ def _own(cohort: OwnCohortConfig) -> CohortReader:
     kind = own_class("cohort.name", cohort.name, lambda item: all(hasattr(item, name) for name in members))
     if kind is None:
         raise ConfigError(
-            f"`cohort.name` got {cohort.name!r}, which has no reader. Use cohort=simulated, ukb or bids, or load "
-            "your own reader with code=FILE."
+            f"`cohort.name` got {cohort.name!r}, which has no reader. Use cohort=simulated, ukb, bids or abide, or "
+            "load your own reader with code=FILE."
         )
     try:
         reader: CohortReader = kind(**cohort.arguments)
