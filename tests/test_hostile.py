@@ -451,6 +451,11 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("`logger.wandb.settings.base_url` must not be set",),
     ),
+    "a download": (
+        {"experiment/x": "defaults: [override /cohort: abide]\ncohort: {root: x, download: true, url: 'http://a'}"},
+        (),
+        ("`cohort.download` must not be set", "command line"),
+    ),
     "a function of this project": (
         {"experiment/x": "optimizer: {_target_: brainage.config.instantiate.instance, key: a, value: {}}"},
         (),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from brainage.config.saved import has_interpolation, read_config, training_summary
 from brainage.errors import ConfigError
@@ -35,6 +36,13 @@ def test_a_file_that_is_no_saved_config_is_one_message(text: str, reason: str, t
 )
 def test_interpolations_are_found_in_keys_and_values(value: object, expected: bool) -> None:
     assert has_interpolation(value) is expected
+
+
+def test_a_saved_config_fetches_nothing(composed: Callable[..., DictConfig], tmp_path: Path) -> None:
+    config = composed("cohort=abide", "cohort.root=x", "cohort.download=true", "modality=cc200")
+    assert config.cohort.download
+    OmegaConf.save(config, tmp_path / "config.yaml", resolve=True)
+    assert not read_config(tmp_path / "config.yaml").cohort.download
 
 
 def test_how_a_network_was_trained_is_one_line() -> None:
