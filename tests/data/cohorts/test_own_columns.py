@@ -26,7 +26,7 @@ COLUMNS = {
     "head_motion": "func_mean_fd",
 }
 CODES = {1: "male", 2: "Female"}
-MODALITY = ModalityConfig("ica7", 7, "good", [1, 3], 2, 40, t_r=2.0)
+MODALITY = ModalityConfig("ica7", 7, "good", [1, 3], n_channels=2, n_times=40, t_r=2.0)
 
 
 def bids(folder: Path, table: str, columns: Any = (), **more: Any) -> CohortReader:

@@ -15,7 +15,7 @@ from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.errors import ConfigError
 
-MODALITY = ModalityConfig("ica7", 7, "good", [1, 3], 2, 40, t_r=2.0)
+MODALITY = ModalityConfig("ica7", 7, "good", [1, 3], n_channels=2, n_times=40, t_r=2.0)
 
 
 def test_the_simulated_cohort_takes_its_series_from_the_modality() -> None:
