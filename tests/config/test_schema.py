@@ -24,6 +24,7 @@ CHOICES = sorted(
 NEEDS = {
     "ukb": ["cohort.root=x", "cohort.phenotypes=y"],
     "bids": ["cohort.root=x"],
+    "abide": ["cohort.root=x"],
     "parcels": ["modality.dimension=10", "modality.n_times=490", "modality.t_r=0.735"],
     "kfold": ["split.fold=1"],
     "leave_site_out": ["split.site=Cheadle"],
