@@ -25,7 +25,10 @@ def _write(options: argparse.Namespace) -> int:
         cohort, options.out, options.layout, style=options.columns or "dash", extracted=options.extracted
     )
     print(f"Wrote {cohort.n_participants} participants to {options.out}")
-    print(f"Train on them with: {command_text('train', *overrides)}")
+    if overrides:
+        print(f"Train on them with: {command_text('train', *overrides)}")
+    else:
+        print("Make series of the images with nilearn, as docs/your_data.md shows, and train on these.")
     return 0
 
 

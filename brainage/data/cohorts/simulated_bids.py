@@ -23,7 +23,7 @@ _XCPD_SERIES = "_seg-4S156Parcels_stat-mean_timeseries"
 
 def write_bids(cohort: SimulatedCohort, folder: Path) -> list[str]:
     """Write ``participants.tsv`` and a tree of text files, the components of two ICAs."""
-    names = _write_table(cohort, folder)
+    names = write_table(cohort, folder)
     for i, series in ica_texts(cohort):
         for dimension, text in series.items():
             name = f"{names[i]}_ses-2_task-rest_ts-ica-{dimension}.txt"
@@ -36,7 +36,7 @@ def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
 
     As in real output, the sidecar of the series has no repetition time; that of the denoised images has.
     """
-    names = _write_table(cohort, folder)
+    names = write_table(cohort, folder)
     scans = parcel_scans(cohort, len(PARCELS_4S156), _XCPD_SITES)
     described = {"Name": "XCP-D outputs", "DatasetType": "derivative", "GeneratedBy": [{"Name": "xcp_d"}]}
     write_text(folder / "dataset_description.json", _json({**described, "BIDSVersion": "1.9.0"}))
@@ -49,10 +49,10 @@ def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
         write_text(Path(f"{image}.json"), _json({"RepetitionTime": scans[i].t_r, "TaskName": "rest"}))
     pattern = f"*{_XCPD_SERIES}.tsv"
     modality = ["modality=parcels", f"modality.dimension={len(PARCELS_4S156)}", "modality.n_times=180"]
-    return ["cohort=bids", f"cohort.root={folder}", f"cohort.pattern={pattern}", *modality, "modality.t_r=0.8"]
+    return ["cohort=bids", f"cohort.root={folder}", f"cohort.pattern={pattern}", *modality, "modality.t_r=null"]
 
 
-def _write_table(cohort: SimulatedCohort, folder: Path) -> list[str]:
+def write_table(cohort: SimulatedCohort, folder: Path) -> list[str]:
     """Write ``participants.tsv`` and return the participants' labels."""
     table = cohort.read_table()
     names = [f"sub-{name}" for name in table["participant_id"]]

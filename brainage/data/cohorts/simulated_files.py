@@ -8,11 +8,12 @@ from pathlib import Path
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_abide import write_abide
 from brainage.data.cohorts.simulated_bids import write_bids, write_xcpd
+from brainage.data.cohorts.simulated_fmriprep import write_fmriprep
 from brainage.data.cohorts.simulated_ukb import write_ukb, write_ukb_schaefer
 from brainage.errors import OutputError
 
 _UKB = {"ukb": write_ukb, "ukb_schaefer": write_ukb_schaefer}
-_OTHERS = {"bids": write_bids, "xcpd": write_xcpd, "abide": write_abide}
+_OTHERS = {"bids": write_bids, "xcpd": write_xcpd, "abide": write_abide, "fmriprep": write_fmriprep}
 UKB_LAYOUTS = tuple(_UKB)
 LAYOUTS = (*_UKB, *_OTHERS)
 
@@ -20,7 +21,7 @@ LAYOUTS = (*_UKB, *_OTHERS)
 def write_cohort(
     cohort: SimulatedCohort, folder: Path, layout: str, *, style: str = "dash", extracted: bool = False
 ) -> list[str]:
-    """Write a cohort into a new or an empty folder, and return the overrides that read it.
+    """Write a cohort into a new or an empty folder, and return the overrides that read it, none for images.
 
     `layout` is one of `LAYOUTS`. For `UKB_LAYOUTS`, `style` is that of the columns, dash, dot or rap, and `extracted`
     writes folders instead of zip archives.

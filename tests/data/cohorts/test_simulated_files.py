@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from nilearn.datasets import fetch_abide_pcp
+from nilearn.interfaces.fmriprep import load_confounds
+from nilearn.maskers import NiftiLabelsMasker
 from omegaconf import DictConfig
 
 from brainage.commands.simulate import main
 from brainage.config.hydra import parse
 from brainage.data.cohorts.readers import reader_of
+from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
 from brainage.data.store.series import FileScan
 
@@ -171,3 +174,17 @@ def test_parcels_of_uk_biobank_are_found_by_their_modality(
     cohort = SimulatedCohort(n_participants=2)
     scan = cohort.find_scans(["sim000002"], 100)["sim000002"]
     np.testing.assert_allclose(found.values.T, scan.read(), rtol=1e-5, atol=1e-12)
+
+
+def test_nilearn_makes_the_series_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--layout", "fmriprep", "--out", str(tmp_path), "--participants", "1"]) == 0
+    assert "Make series of the images with nilearn" in capsys.readouterr().out
+    [image] = tmp_path.glob("sub-*/func/*_desc-preproc_bold.nii.gz")
+    confounds, _ = load_confounds(str(image), strategy=["motion"], motion="basic")
+    assert confounds.shape == (200, 6)
+    found = NiftiLabelsMasker(tmp_path / "atlas.nii.gz", standardize=None).fit_transform(image)
+    scan = SimulatedCohort(n_participants=1, t_r=2.0, n_times=200).find_scans(["sim000001"], 100)["sim000001"]
+    np.testing.assert_allclose(found, 1000 + scan.read(), rtol=1e-6)
+    assert len(pd.read_csv(tmp_path / "atlas.tsv", sep="\t")) == found.shape[1]
+    table = image.with_name("sub-sim000001_task-rest_seg-Schaefer100_timeseries.tsv")
+    assert t_r_of_files(tmp_path, [table]) == {table: 2.0}
