@@ -121,7 +121,7 @@ class BidsCohort:
             return None
         if self._table.paths[0].exists() and "age" in self._sources:
             return None
-        return self._session_ages(participants).ages
+        return self._session_ages(participants).ages or None
 
     def _several(self, scans: Sequence[LabelledScan]) -> Scan:
         return SeveralScans(tuple(scans), only_longest=self.scans == "longest")
