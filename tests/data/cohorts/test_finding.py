@@ -283,12 +283,22 @@ def test_each_folder_of_5000_participants_is_listed_once_in_seconds(
         assert len(found) == 5000
 
 
+def test_hidden_folders_and_endless_trees_are_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, ".git/annex/1_a.csv", "x/.git/1_a.csv", "x/y/1_a.csv")
+    assert find(tmp_path, "**/{participant_id}_*.csv") == {"1": ["x/y/1_a.csv"]}
+    monkeypatch.setattr(finding, "MAX_FOLDERS", 2)
+    assert find(tmp_path, "x/**/{participant_id}_*.csv") == {"1": ["x/y/1_a.csv"]}
+    put(tmp_path, "x/y/z/1_a.csv", "x/y/w/1_a.csv", "x/y/w/v/1_a.csv")
+    with pytest.raises(ConfigError, match=r"^`cohort\.pattern` must not have `\*\*` above more than 2 folders"):
+        find(tmp_path, "x/**/{participant_id}_*.csv")
+
+
 def test_a_folder_is_listed_with_links_told_apart(tmp_path: Path) -> None:
-    put(tmp_path / "root", "b/x.txt", "a.txt")
+    put(tmp_path / "root", "b/x.txt", "a.txt", ".h/x.txt")
     (tmp_path / "out").mkdir()
     for name, target in {"c": "b", "d": "../out", "e.txt": "a.txt", "f.txt": "nowhere"}.items():
         (tmp_path / "root" / name).symlink_to(target)
-    expected = Listing(["a.txt", "e.txt"], ["b", "c"], ["b"])
+    expected = Listing(["a.txt", "e.txt"], [".h", "b", "c"], ["b"])
     assert list_folder(tmp_path / "root", tmp_path / "root") == expected
 
 
