@@ -21,6 +21,7 @@ WITH_HYDRA = {
     "report": "Evaluate and report predictions: of a finished run, of pooled folds, or of a table.",
     "predict": "Predict the age of new participants with trained networks.",
     "compare": "Compare finished runs on the test participants that they share.",
+    "check": "Look at a cohort's files and table, and propose a modality and an experiment; nothing is trained.",
     "explain": "Explain a trained network: the components and times that its predictions depend on.",
 }
 

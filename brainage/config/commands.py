@@ -248,10 +248,42 @@ class ExplainCommandConfig:
         return {} if isinstance(self.cohort, CohortConfig) else given_again(self.cohort)
 
 
+@checked()
+@dataclass
+class CheckCommandConfig:
+    """``check``.
+
+    Parameters
+    ----------
+    cohort : CohortConfig
+        The participants; of a BIDS-like tree, the pattern is proposed if its own finds nothing.
+    modality : ModalityConfig or None
+        What the files are; by default, the modality of most files.
+    write : str or None
+        A folder for the proposed modality and experiment.
+    store, outputs, code
+        See `Config`.
+    """
+
+    cohort: Any = None
+    modality: Any = None
+    write: PathText | None = None
+    store: StoreRootConfig = field(default_factory=StoreRootConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
+    code: Any = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a cohort."""
+        self.cohort = own_cohort(self.cohort)
+        step = "Use cohort=bids cohort.root=DIR, cohort=ukb, or cohort=abide."
+        require(isinstance(self.cohort, CohortConfig), "cohort", "given", self.cohort, step)
+
+
 # Name of the command, and its schema.
 COMMAND_SCHEMAS: dict[str, Any] = {
     "report": ReportCommandConfig,
     "compare": CompareCommandConfig,
     "predict": PredictCommandConfig,
     "explain": ExplainCommandConfig,
+    "check": CheckCommandConfig,
 }

@@ -71,13 +71,14 @@ log.addFilter(_without_control_characters)
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; lines are never wrapped, and columns after the first are right-aligned.
 
-    A header of empty names prints none.
+    A header of empty names, and an empty title, print none.
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(printable(title)), title_justify="left", box=None, pad_edge=False, show_header=any(header))
+    heading = Text(printable(title)) if title else None
+    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, show_header=any(header))
     for index, name in enumerate(header):
         table.add_column(Text(printable(name)), justify="right" if index else "left", no_wrap=True)
     for row in rows:

@@ -130,6 +130,8 @@ STEPS = (
         code=1,
     ),
     # Stores.
+    Step(("brainage.__main__", "check", *UKB, "write=outputs/mine")),
+    Step(("brainage.__main__", "check", *BIDS, "modality=ica100")),
     Step(("brainage.data.store.__main__", "list")),
     Step(("brainage.__main__", "store", "verify")),
     Step(("brainage.__main__", "store", "purge", "--ids", "../data/withdrawn.txt")),

@@ -90,6 +90,15 @@ class DescribesSearch(Protocol):
         ...
 
 
+@runtime_checkable
+class ListsFiles(Protocol):
+    """A reader that knows whose files there are, in the table or not; a user's own need not."""
+
+    def ids_of_files(self) -> set[str]:
+        """Return the ids in the names of files, or of folders of participants."""
+        ...
+
+
 def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool = True) -> CohortReader:
     """Return the reader of a cohort; unless `need_ages`, its table may lack ages."""
     if isinstance(cohort, SimulatedCohortConfig):

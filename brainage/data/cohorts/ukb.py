@@ -70,7 +70,7 @@ class UkbCohort:
         asked = [name for name in dict.fromkeys(columns) if name not in STANDARD_COLUMNS]
         if not self.phenotypes:
             check_columns(asked, [], "`cohort.phenotypes` names no table, which")
-            return table_without_ages(self._files().ids())
+            return table_without_ages(self.ids_of_files())
         header = self._header
         sources = header.sources()
         check_columns(asked, {*header.names, *STANDARD_COLUMNS}, self.label)
@@ -83,6 +83,10 @@ class UkbCohort:
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
         """Find scans; an extracted folder comes before a zip. See CohortReader."""
         return self._files(dimension).find(participant_ids)
+
+    def ids_of_files(self) -> set[str]:
+        """Return the ids of all zips and folders of this visit."""
+        return self._files().ids()
 
     def describe_search(self, participant_ids: Sequence[str], dimension: int) -> str:
         """Return where files were looked for, and what is there instead."""

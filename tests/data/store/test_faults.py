@@ -17,8 +17,8 @@ import numpy as np
 import psutil
 import pytest
 
-from brainage.data.store import ingest
 from brainage.data.store import layout as store_files
+from brainage.data.store import workers
 from brainage.data.store.layout import DamagedStoreError, Store, load_store
 from brainage.data.store.locking import locked
 from brainage.data.store.open import open_store
@@ -360,8 +360,8 @@ def test_without_shared_memory_one_process_reads_and_a_message_says_so(
     def without_semaphores(*arguments: object, **keywords: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))  # as Linux answers without a /dev/shm that can be written
 
-    monkeypatch.setattr(ingest, "ProcessPoolExecutor", without_semaphores)
-    monkeypatch.setattr(ingest, "_MIN_SCANS_FOR_WORKERS", 1)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", without_semaphores)
+    monkeypatch.setattr(workers, "_MIN_SCANS_FOR_WORKERS", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
     store = make(tmp_path, {"a": FakeScan(1), "b": FakeScan(2)})
     assert store.participant_ids == ("a", "b")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainage.data.store import ingest as reading
 from brainage.data.store import layout as store_files
+from brainage.data.store import workers
 from brainage.data.store.layout import DamagedStoreError, Store
 from brainage.data.store.open import open_store
 from brainage.data.store.reading import Reading
@@ -57,7 +57,7 @@ def test_a_store_has_two_files(tmp_path: Path) -> None:
 def test_workers_write_the_same_bytes_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scans = {f"p{i:03d}": FakeScan(i if i % 50 else -1) for i in range(140)}
     parallel = make(tmp_path / "parallel", scans)
-    monkeypatch.setattr(reading, "_MIN_SCANS_FOR_WORKERS", 1000)
+    monkeypatch.setattr(workers, "_MIN_SCANS_FOR_WORKERS", 1000)
     alone = make(tmp_path / "alone", scans)
     assert len(parallel.participant_ids) == 137
     assert parallel.excluded == alone.excluded

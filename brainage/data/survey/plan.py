@@ -1,0 +1,149 @@
+"""The modality and the experiment that a survey proposes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from brainage.config.groups.cohort import CohortConfig, OwnCohortConfig
+from brainage.config.groups.modality import ModalityConfig
+from brainage.data.store.resample import same
+from brainage.data.survey.cohort import Survey
+from brainage.data.survey.series import Series, proposed_length
+from brainage.errors import CohortError
+
+# Share of participants whose missing channels are made zero instead of excluding them.
+_MANY = 0.05
+# Keys of a cohort's config that are paths, and one that only a command line may give.
+_PATHS, _NOT_WRITTEN = ("root", "phenotypes", "exclude_ids"), ("name", "download", "arguments")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A modality and a cohort, as values of their configs.
+
+    Parameters
+    ----------
+    modality : str
+        Its name.
+    is_new : bool
+        Whether it is none of this project's, and so has a config of its own.
+    values : dict
+        Values of its config or, of a modality of this project, those that differ.
+    cohort : dict
+        Values of the cohort's config, without its name.
+    n_times, n_channels : int
+        What a network sees.
+    n_kept, n_scanned : int
+        Participants with an age and a file who are kept, and all of them.
+    limit : float or None
+        The share of participants who may be excluded, where that of the config is too low.
+    """
+
+    modality: str
+    is_new: bool
+    values: dict[str, Any]
+    cohort: dict[str, Any]
+    n_times: int
+    n_channels: int
+    n_kept: int
+    n_scanned: int
+    limit: float | None = None
+
+
+def plan_of(survey: Survey, taken: Collection[str]) -> Plan:
+    """Return the proposal; raise CohortError if there is nobody to train on.
+
+    `taken` are names of modalities that exist.
+    """
+    found, series = survey.found, survey.series
+    if found.table is None:
+        raise CohortError(f"{survey.problems[0]} Without a table of ages, there is nothing to train on.")
+    lengths = survey.lengths()
+    if series is None or not lengths:
+        raise CohortError(
+            f"`cohort`: participants with an age must have a file that can be read, but none of {len(survey.aged)} has "
+            "one. The tables above say why."
+        )
+    modality = found.modality
+    is_known = modality.dimension == series.n_channels and _is_known(survey, series)
+    n_times = modality.n_times if is_known else proposed_length(lengths)
+    if sum(length >= n_times for length in lengths) < (1 - _MANY) * len(lengths):
+        n_times = proposed_length(lengths)
+    values = _different(modality, n_times, survey) if is_known else _own(series, n_times, survey)
+    missing, kept = _missing(series, n_times, survey.aged)
+    if missing is not None:
+        values["missing"] = missing
+    n_scanned, limit = len(survey.aged), None
+    if (excluded := 1 - len(kept) / n_scanned) > found.cohort.max_excluded_fraction:
+        limit = min(1.0, math.ceil(100 * excluded + 1) / 100)
+    cohort = cohort_values(found.cohort) | ({} if limit is None else {"max_excluded_fraction": limit})
+    n_channels = modality.n_channels if is_known else series.n_channels
+    name = modality.name if is_known else _name(found.cohort, taken)
+    return Plan(name, not is_known, values, cohort, n_times, n_channels, len(kept), n_scanned, limit)
+
+
+def _is_known(survey: Survey, series: Series) -> bool:
+    """Return whether files are those of the modality that was looked for: an ICA's channels have no names."""
+    modality, rows_are_channels = survey.found.modality, series.orientation.rows_are_channels
+    if not survey.found.is_expected or rows_are_channels != (modality.orientation == "rows_are_channels"):
+        return False
+    return modality.good_components is None or series.names is None
+
+
+def _t_r(survey: Survey) -> float | None:
+    """Return the one repetition time of all scans whose is known; None if they have several, or it is unknown."""
+    known = survey.t_r.dropna()
+    if known.empty:
+        return None
+    middle = float(known.median())
+    return round(middle, 4) if same(known, middle).all() else None
+
+
+def _different(modality: ModalityConfig, n_times: int, survey: Survey) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "{dimension}" in (modality.ukb_member or ""):
+        values["dimension"] = modality.dimension
+    if n_times != modality.n_times:
+        values["n_times"] = n_times
+    known, t_r = survey.t_r.notna().any(), _t_r(survey)
+    if known and modality.t_r is not None and (t_r is None or not same(t_r, modality.t_r)):
+        values["t_r"] = t_r
+    return values
+
+
+def _own(series: Series, n_times: int, survey: Survey) -> dict[str, Any]:
+    rows = {"orientation": "rows_are_channels"} if series.orientation.rows_are_channels else {}
+    return {"dimension": series.n_channels, "n_times": n_times, "t_r": _t_r(survey), **rows}
+
+
+def _missing(series: Series, n_times: int, aged: set[str]) -> tuple[str | None, set[str]]:
+    """Return whether missing channels are to be zero, and the participants who are kept."""
+    whole, zero = (series.usable(n_times, share) & aged for share in (0.0, ModalityConfig.max_missing_fraction))
+    return ("zero", zero) if len(zero) - len(whole) > _MANY * len(aged) else (None, whole)
+
+
+def _name(cohort: CohortConfig, taken: Collection[str]) -> str:
+    """Return a new name for a modality: that of the atlas in the pattern, if it has one."""
+    pattern = getattr(cohort, "pattern", "")
+    atlas = re.search(r"(?:seg|atlas)-([A-Za-z0-9]+)", pattern)
+    return atlas[1].lower() if atlas and atlas[1].lower() not in taken else "mine"
+
+
+def cohort_values(cohort: CohortConfig) -> dict[str, Any]:
+    """Return the values of a cohort's config that are not the defaults, with whole paths."""
+    values: dict[str, Any] = {}
+    for field in fields(cohort):
+        value = getattr(cohort, field.name)
+        default = field.default if field.default is not MISSING else None
+        if field.name not in _NOT_WRITTEN and value != default and value not in (None, {}):
+            values[field.name] = _absolute(value) if field.name in _PATHS else value
+    return {**values, **(cohort.arguments or {} if isinstance(cohort, OwnCohortConfig) else {})}
+
+
+def _absolute(value: Any) -> Any:
+    return [_absolute(one) for one in value] if isinstance(value, list) else str(Path(value).expanduser().absolute())
