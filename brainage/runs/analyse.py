@@ -102,8 +102,11 @@ def _t_r_fact(counts: Mapping[str, Any], modality: Mapping[str, Any]) -> list[tu
         )
         text = "; ".join(listed)
     t_r = modality.get("t_r")
-    how = "" if t_r is None else f"; resampled to {t_r:g} s" if modality.get("resample") else f"; set: {t_r:g} s"
-    return [("repetition time", text + how)]
+    if t_r is not None and modality.get("resample"):
+        text += f"; resampled to {t_r:g} s"
+    elif t_r is not None and "unknown" in text:
+        text += f"; {t_r:g} s is assumed"
+    return [("repetition time", text)]
 
 
 def _t_r_text(name: str) -> str:

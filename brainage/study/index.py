@@ -16,6 +16,7 @@ import psutil
 from brainage.evaluation.disclosure import shown_summary
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import number
+from brainage.runs.folder import read_summary
 from brainage.study.plan import SIZES, Step
 from brainage.study.record import StudyRecord
 from brainage.system.console import bytes_text
@@ -71,8 +72,10 @@ def _sweeps(steps: Sequence[Step]) -> Table:
         trials = _read_csv(step.result)
         complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
         best = min(complete, key=lambda trial: float(trial["value"]), default={})
+        summary = shown_summary(read_summary(step.folder / "trials" / best.get("number", "")) or {})
+        lowest = _numbers(summary.get("objective") or {}, "value")
         given = " ".join(f"{key}={value}" for key, value in best.items() if "." in key)
-        rows.append([step.name, str(len(trials)), str(len(complete)), *_numbers(best, "value"), given or "-"])
+        rows.append([step.name, str(len(trials)), str(len(complete)), *lowest, given or "-"])
     return Table(("sweep", "trials", "complete", "lowest val MSE", "with"), rows)
 
 

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
@@ -30,7 +31,7 @@ def write_page(study: Study, settings: SweepSettings, result: Result, folder: Pa
     table = [Table(result.header, result.rows, title=result.title)] if result.rows else []
     sections = [Section("Result", [result.counts, *result.sentences], table)]
     if any(trial.state == TrialState.COMPLETE for trial in trials):
-        sections += [_course(study, settings, result), _parameters(study, settings)]
+        sections += [_course(study, settings, result), _parameters(study, settings, result)]
     sections += [_time(trials), *_failures(trials), _about(study)]
     return write_report(folder, Page(f"Sweep {settings.study_name}", _lead(study, settings, trials), sections))
 
@@ -65,6 +66,8 @@ def _names(study: Study, settings: SweepSettings) -> list[str]:
 
 
 def _course(study: Study, settings: SweepSettings, result: Result) -> Section:
+    if not result.shows_errors:
+        return Section("History", [f"Errors of fewer than {MIN_SHOWN} validation participants are not shown."])
     trials, names = study.get_trials(deepcopy=False), _names(study, settings)
     maximize = study.directions[0] == StudyDirection.MAXIMIZE
     if len(names) > 1:
@@ -79,7 +82,7 @@ def _course(study: Study, settings: SweepSettings, result: Result) -> Section:
     return Section("History", figures=drawn)
 
 
-def _parameters(study: Study, settings: SweepSettings) -> Section:
+def _parameters(study: Study, settings: SweepSettings, result: Result) -> Section:
     name = _names(study, settings)[0]
     maximize = study.directions[0] == StudyDirection.MAXIMIZE
     space = {key: value for key, value in search_space(study).items() if not value.single()}
@@ -96,10 +99,10 @@ def _parameters(study: Study, settings: SweepSettings) -> Section:
         )
     else:
         text = f"Importances need {_FEWEST} complete trials, and there are {len(complete)}."
-    drawn += [
-        figures.parallel(complete, space, name, maximize=maximize),
-        figures.slices(trials if reports_objective(study) else complete, space, name, maximize=maximize),
-    ]
+    drawn.append(figures.parallel(complete, space, name, maximize=maximize))
+    if result.shows_errors:
+        valued = trials if reports_objective(study) else complete
+        drawn.append(figures.slices(valued, space, name, maximize=maximize))
     return Section("Parameters", [text], figures=drawn)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
+from brainage.evaluation.disclosure import may_describe
 from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
@@ -21,11 +22,15 @@ from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
 from brainage.system.invocation import command_text
 from brainage.system.locks import acquire
+from brainage.system.reading import read_json
 
 # The smallest network within this fraction of the best error is named.
 _CLOSE = 0.02
 
 _N_SHOWN = 10
+
+# The user attribute of a trial with the number of its validation participants.
+N_VALIDATION = "n_val"
 
 # How long to wait, in seconds, for another process that opens the study or writes the results: it takes moments.
 _PATIENCE = 600.0
@@ -41,6 +46,7 @@ class Result:
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     sentences: Sequence[str] = ()
+    shows_errors: bool = True
 
     def show(self) -> None:
         """Print the result."""
@@ -58,7 +64,8 @@ def locked(folder: Path) -> AbstractContextManager[object]:
 
 def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
     """Return the result of a study; the best trial is an experiment in the folder."""
-    states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
+    states = Counter(trial.state.name for trial in trials)
     counts = f"Study {settings.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}"
     best = ranked(study)
     if not best:
@@ -69,8 +76,30 @@ def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
         sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
     command = command_text("train", "--config-dir", str(folder), "experiment=best")
     sentences.append(f"Train trial {chosen.number}, and test it: {command}")
-    title, header, rows = _table(best[:_N_SHOWN], settings, list(search_space(study)))
-    return Result(counts, (chosen,), title, header, rows, sentences)
+    shows_errors = may_show_errors(trials, folder)
+    title, header, rows = _table(best[:_N_SHOWN], settings, list(search_space(study)), shows_errors=shows_errors)
+    return Result(counts, (chosen,), title, header, rows, sentences, shows_errors)
+
+
+def may_show_errors(trials: Sequence[FrozenTrial], folder: Path) -> bool:
+    """Return whether the errors of trials are those of enough validation participants to be on a page."""
+    measured = (trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED))
+    return all(may_describe(_n_validation(trial, folder)) for trial in measured)
+
+
+def _n_validation(trial: FrozenTrial, folder: Path) -> int:
+    """Return the number of a trial's validation participants, also of trials of earlier versions; 0 if unknown."""
+    n = trial.user_attrs.get(N_VALIDATION)
+    if n is None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            n = read_json(folder / "trials" / str(trial.number) / "summary.json")["n"]["val"]
+    return n if isinstance(n, int) else 0
+
+
+def trial_title(trial: FrozenTrial, study_name: str, folder: Path) -> str:
+    """Return a line that describes a trial, with its values if they may be shown."""
+    values = ", ".join(f"{value:g}" for value in trial.values) if may_show_errors([trial], folder) else ""
+    return f"Trial {trial.number} of the study {study_name}{values and f': {values}'}."
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
@@ -131,15 +160,17 @@ def _values(trial: FrozenTrial, n_objectives: int, *, reported: bool) -> list[An
 
 
 def _table(
-    trials: Sequence[FrozenTrial], settings: SweepSettings, keys: Sequence[str]
+    trials: Sequence[FrozenTrial], settings: SweepSettings, keys: Sequence[str], *, shows_errors: bool
 ) -> tuple[str, Sequence[str], list[list[str]]]:
     """Return the title, header and rows of the best trials, without parameters that are the same in all."""
     varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
     title = "The front" if len(settings.objectives) > 1 else f"The best {len(trials)}"
-    formats = [",.0f" if name == "parameters" else ".3f" for name in settings.objectives]
     rows = []
     for trial in trials:
-        values = map(format, trial.values, formats)
+        values = [
+            f"{value:,.0f}" if name == "parameters" else f"{value:.3f}" if shows_errors else "-"
+            for name, value in zip(settings.objectives, trial.values, strict=True)
+        ]
         parameters = (cell(trial.params.get(key), ".3g") for key in varied)
         rows.append([str(trial.number), *values, str(trial.user_attrs.get("epochs", "-")), *parameters])
     return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows

@@ -24,7 +24,7 @@ from brainage.sweep.configs import TrialConfigs
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
-from brainage.sweep.results import locked
+from brainage.sweep.results import locked, trial_title
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space, refuse_other_values
@@ -151,8 +151,7 @@ class Sweep:
         return made
 
     def _experiment(self, trial: FrozenTrial) -> str:
-        values = ", ".join(f"{value:g}" for value in trial.values)
-        title = f"Trial {trial.number} of the study {self._settings.study_name}: {values}."
+        title = trial_title(trial, self._settings.study_name, self._folder)
         words = [*self._space.fixed, *as_overrides(trial.params)]
         return experiment_text(self._configs.compose_run, words, title)
 

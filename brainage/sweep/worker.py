@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
 from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_counted, retry, running
+from brainage.sweep.results import N_VALIDATION
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, Space, refuse_other_values
 from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, is_of_storage
@@ -173,6 +174,7 @@ def _attributes(summary: Mapping[str, Any]) -> dict[str, Any]:
         "best_epoch": summary.get("best_epoch"),
         "parameters": summary.get("model", {}).get("parameters"),
         "fit_seconds": summary.get("seconds", {}).get("fit"),
+        N_VALIDATION: summary.get("n", {}).get("val"),
     }
 
 

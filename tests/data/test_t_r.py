@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.select import Selection
+from brainage.data.participants import stored_participants
+from brainage.data.store.layout import list_stores, load_store
+from brainage.data.store.parse import Recording
+from brainage.data.store.purge import purge_store
 from brainage.data.store.series import FileScan, TimedScan
 from brainage.data.store.several import LabelledScan, SeveralScans
-from brainage.data.t_r import check_t_r, t_r_counts, timed_scans, with_stored_t_r, with_t_r
+from brainage.data.t_r import check_for_training, check_t_r, t_r_counts, timed_scans, with_stored_t_r, with_t_r
 from brainage.errors import CohortError
 
 TABLE = pd.DataFrame({"participant_id": list("abcd")})
@@ -52,6 +58,37 @@ def test_only_known_ones_that_differ_from_all_expected_are_refused() -> None:
 def test_counts_are_by_milliseconds() -> None:
     counts = t_r_counts(pd.Series([0.735, 0.7351, 2.0, math.nan]))
     assert counts == {"0.735": 2, "2": 1, "unknown": 1}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A scan whose file has its repetition time, as CIFTI has it."""
+
+    t_r_of_file: float | None
+
+    def read(self) -> Recording:
+        return Recording(np.random.default_rng(1).normal(size=(50, 2)), t_r=self.t_r_of_file)
+
+    def stamp(self) -> tuple[str | int | float, ...]:
+        return ("timed", str(self.t_r_of_file))
+
+
+MODALITY = ModalityConfig(
+    name="two", dimension=2, components="all", good_components=None, n_channels=2, n_times=40, windows="first", t_r=2.0
+)
+
+
+def test_those_in_files_are_kept_in_the_store_and_checked(tmp_path: Path) -> None:
+    selection = Selection(TABLE.assign(t_r=math.nan), {"a": Timed(2), "b": Timed(None), "c": Timed(3)})
+    found = stored_participants(selection, MODALITY, str(tmp_path))
+    assert found.table["t_r"].fillna(0).tolist() == [2.0, 0.0, 3.0]
+    purge_store(found.store.folder, ["a"])
+    (folder,) = list_stores(tmp_path)
+    assert [list(t_r) for t_r in load_store(folder).t_r] == [[], [3]]
+    with pytest.raises(
+        CohortError, match=r"`modality.t_r=2.0`.* 1 of 2 participants have .*: 3 s \(1\).*resample=true"
+    ):
+        check_for_training(found.table, MODALITY)
 
 
 def test_each_of_several_scans_has_its_own() -> None:

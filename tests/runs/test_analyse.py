@@ -52,6 +52,29 @@ def test_only_a_network_has_facts_of_its_training(model: str, has_epochs: bool, 
     assert about.augmented and about.best_epoch == 21
 
 
+@pytest.mark.parametrize(
+    ("parts", "modality", "expected"),
+    [
+        ({}, "{t_r: 0.735}", None),
+        ({"train": {"0.735": 80}, "test": {"0.735": 10}}, "{t_r: 0.735}", "0.735 s"),
+        ({"train": {"unknown": 80}}, "{t_r: 0.735}", "unknown; 0.735 s is assumed"),
+        (
+            {"train": {"1": 80, "2": 9, "3": 9}, "test": {"2": 10}},
+            "{t_r: null}",
+            "train 1 s (80), other (18); test 2 s (10)",
+        ),
+        ({"train": {"1": 80}}, "{t_r: 2.0, resample: true}", "1 s; resampled to 2 s"),
+    ],
+    ids=["of an earlier version", "one", "unknown", "several", "resampled"],
+)
+def test_repetition_times_are_a_fact(
+    parts: dict[str, Any], modality: str, expected: str | None, tmp_path: Path
+) -> None:
+    run = {**summary("variable1dcnn"), **({"t_r": parts} if parts else {})}
+    about = about_run(tmp_path, run, f"{CONFIG}modality: {modality}\n", "none")
+    assert dict(about.facts).get("repetition time") == expected
+
+
 def test_exclusions_are_counted_by_kind_and_the_curves_are_read(tmp_path: Path) -> None:
     reasons = ["too short: 300 time points", "NaN or infinity", "too short: 12 time points"]
     pd.DataFrame({"participant_id": ["a", "b", "c"], "reason": reasons}).to_csv(

@@ -19,12 +19,22 @@ from tests.conftest import run_command, run_here, train_here
 WORDS = ("cohort=ukb", "model.depth=1", "model.start_out=2", "batch_size=16", "report.n_resamples=100")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data, ``data``, a run of two epochs on them, ``run``, and their ``store``."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["--layout", "ukb", "--out", "data", "--participants", "60"]) == 0
+        train_here(folder / "run", *WORDS, *at("data"), "trainer.max_epochs=2", "store.root=store")
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the data, ``data``, and a run of two epochs on them, ``run``."""
+def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a copy of the data, their store and the run."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    assert main(["--layout", "ukb", "--out", "data", "--participants", "60"]) == 0
-    train_here(tmp_path / "run", *WORDS, *at("data"), "trainer.max_epochs=2")
     return tmp_path
 
 

@@ -37,6 +37,10 @@ def test_every_stage_has_its_numbers_and_steps_of_other_commits_are_listed(tmp_p
     sweep.result.write_text(
         "number,state,value,model.depth\n0,COMPLETE,44.25,2\n1,COMPLETE,42.125,3\n2,PRUNED,40.0,4\n3,FAIL,,5\n"
     )
+    best = sweep.folder / "trials" / "1"
+    best.mkdir(parents=True)
+    trial = {"status": "finished", "objective": {"name": "val/mse", "value": 42.125}, "n": {"val": 10}}
+    (best / "summary.json").write_text(json.dumps(trial))
     metrics = {"mse": 40.0, "mae": 5.0, "pearson_r": 0.5, "r2": None}
     summary = {
         "metrics": {"val": metrics, "test": metrics},
@@ -58,11 +62,20 @@ def test_every_stage_has_its_numbers_and_steps_of_other_commits_are_listed(tmp_p
 
 def test_errors_of_fewer_than_ten_participants_are_not_on_the_index(tmp_path: Path) -> None:
     steps = study_steps("small", tmp_path, ())
-    final = steps[8]
-    final.folder.mkdir(parents=True)
+    sweep, final = steps[4], steps[8]
+    for folder in (final.folder, sweep.folder / "trials" / "0"):
+        folder.mkdir(parents=True)
+    sweep.result.write_text("number,state,value,model.depth\n0,COMPLETE,44.25,2\n")
+    trial = {"status": "finished", "objective": {"name": "val/mse", "value": 44.25}, "n": {"val": 9}}
+    (sweep.folder / "trials" / "0" / "summary.json").write_text(json.dumps(trial))
     metrics = {"mse": 40.0, "mae": 5.5, "pearson_r": 0.5, "r2": None}
     summary = {"metrics": {"val": metrics, "test": {**metrics, "mae": 5.75}}, "baseline": {"test": {"mae": 6.25}}}
     saved = {**summary, "n": {"val": 10, "test": 9}, "status": "finished", "best_epoch": 11, "epochs": 20}
     final.result.write_text(json.dumps(saved))
-    html = write_index(tmp_path, StudyRecord("small", [], {}, {final.label: None}), steps).read_text()
+    done = {sweep.label: None, final.label: None}
+    html = write_index(tmp_path, StudyRecord("small", [], {}, done), steps).read_text()
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
+    at = cells.index("ica25_good")
+    assert cells[at : at + 5] == ["ica25_good", "1", "1", "-", "model.depth=2"]
+    assert "44.2" not in html
     assert "5.50" in html and "5.75" not in html and "6.25" not in html

@@ -26,6 +26,7 @@ from brainage.sweep import figures
 from brainage.sweep.finish import finish_sweep
 from brainage.sweep.page import _importances
 from brainage.sweep.recovery import REASON
+from brainage.sweep.results import N_VALIDATION, trial_title
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Space
 from brainage.sweep.storage import OBJECTIVES, StudyTerms, open_study
@@ -96,7 +97,7 @@ def add(
             params={**drawn, **(params or {})},
             distributions=dict(space),
             intermediate_values=dict(enumerate(reported)),
-            user_attrs={"seconds": 2.5, "fit_seconds": 2.0, "epochs": len(reported), **attributes},
+            user_attrs={"seconds": 2.5, "fit_seconds": 2.0, "epochs": len(reported), N_VALIDATION: 10, **attributes},
         )
     )
 
@@ -337,6 +338,42 @@ def test_with_another_objective_a_pruned_trial_has_no_value(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("rendered")
+def test_errors_of_fewer_than_ten_validation_participants_are_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objectives = ("objective", "parameters")
+    for number, names in enumerate((("objective",), objectives)):
+        study, options = made(directions=("minimize",) * len(names), objectives=names)
+        add(study, (43.21, 1234.0)[: len(names)], (45.67,))
+        add(study, (44.21, 1233.0)[: len(names)], (46.67,), n_val=9)
+        folder = tmp_path / str(number)
+        seen = ended(study, options, folder)
+        said = capsys.readouterr().out
+        assert "Errors of fewer than 10 validation participants are not shown." in seen.text
+        assert drawn(folder) == {"parallel", "time"}
+        for text in (seen.text, said):
+            assert not any(value in text for value in ("43.2", "44.2", "45.6", "46.6"))
+            assert ("1,234" in text) == (len(names) == 2)
+        assert "43.21" in (folder / "trials.csv").read_text()  # a record
+        assert trial_title(study.trials[1], "s", folder) == "Trial 1 of the study s."
+    assert trial_title(study.trials[0], "s", folder) == "Trial 0 of the study s: 43.21, 1234."
+
+
+@pytest.mark.parametrize(
+    ("summary", "shown"), [(None, False), ("{", False), ('{"n": {"val": 9}}', False), ('{"n": {"val": 10}}', True)]
+)
+def test_participants_of_trials_of_earlier_versions_are_those_of_their_summaries(
+    summary: str | None, shown: bool, tmp_path: Path
+) -> None:
+    study, options = made()
+    add(study, 43.21, n_val=None)
+    trial = tmp_path / "trials" / "0"
+    trial.mkdir(parents=True)
+    if summary is not None:
+        (trial / "summary.json").write_text(summary)
+    assert ("43.21" in ended(study, options, tmp_path).text) == shown
+
+
 def test_names_and_reasons_are_escaped(tmp_path: Path) -> None:
     space = {f"model.{SCRIPT}": CategoricalDistribution([SCRIPT, '"><img src=x onerror=alert(1)>', "$\\frac$"])}
     study, options = made(SCRIPT, space=space, **{f"cohort.{SCRIPT}": SCRIPT})

@@ -17,7 +17,7 @@ from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
 from brainage.data.cohorts.own_columns import OwnColumns, check_needed
 from brainage.data.cohorts.patterns import PathPattern
-from brainage.data.cohorts.sessions import session_ages
+from brainage.data.cohorts.sessions import SessionAges, session_ages
 from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
@@ -98,19 +98,32 @@ class BidsCohort:
         if self.scans == "first":
             found = {participant: files[:1] for participant, files in found.items()}
         t_r = t_r_of_files(self.root, (file.path for files in found.values() for file in files))
+        ages = self._ages_at_scans(found)
 
-        def scan_of(file: FoundFile) -> LabelledScan:
-            return LabelledScan(file.label, FileScan(file.path, self.root, self.key, t_r[file.path]))
+        def scan_of(participant: str, file: FoundFile) -> LabelledScan:
+            scan = FileScan(file.path, self.root, self.key, t_r[file.path])
+            return LabelledScan(file.label, scan, (ages or {}).get((participant, file.session or "")))
 
-        return {participant: self._chosen([*map(scan_of, files)]) for participant, files in found.items()}
+        scans = {one: [scan_of(one, file) for file in files] for one, files in found.items()}
+        if ages is None:
+            return {one: self._several(of) if len(of) > 1 else of[0].scan for one, of in scans.items()}
+        if self.need_ages:
+            scans = {one: [scan for scan in of if scan.age is not None] for one, of in scans.items()}
+        return {one: self._several(of) for one, of in scans.items() if of}
 
     def _are_unclear(self, files: Sequence[FoundFile]) -> bool:
         """Return whether files of a participant are not one, nor sessions and runs of which some are asked for."""
         return len(files) > 1 and (self.scans is None or len({file.label for file in files}) < len(files))
 
-    def _chosen(self, scans: Sequence[LabelledScan]) -> Scan:
-        if len(scans) == 1:
-            return scans[0].scan
+    def _ages_at_scans(self, participants: Iterable[str]) -> dict[tuple[str, str], float] | None:
+        """Return ages by participant and session; None if all have the age of the table, or that of one session."""
+        if self.scans is None or self._session is not None:
+            return None
+        if self._table.paths[0].exists() and "age" in self._sources:
+            return None
+        return self._session_ages(participants).ages or None
+
+    def _several(self, scans: Sequence[LabelledScan]) -> Scan:
         return SeveralScans(tuple(scans), only_longest=self.scans == "longest")
 
     def find_files(self, participant_ids: Iterable[str], dimension: int) -> dict[str, list[FoundFile]]:
@@ -138,12 +151,15 @@ class BidsCohort:
     def _with_session_ages(self, table: pd.DataFrame, header: Sequence[str] | None) -> pd.DataFrame:
         """Add the ages at the session that the pattern names; raise CohortError if they are needed and none is there.
 
-        If it names none, they are the ages of participants with one session.
+        If it names none, they are the ages of participants with one session or, where `scans` chooses among sessions,
+        means over sessions.
         """
-        column = self.own.names.get("age", "age")
-        found = session_ages(self.root, table["participant_id"], column)
-        ages = table["participant_id"].map(found.at(self._session))
+        found = self._session_ages(table["participant_id"])
         at = "the only session" if self._session is None else f"session `{self._session}`"
+        if self._session is None and self.scans is not None:
+            ages, at = table["participant_id"].map(found.means()), "each session"
+        else:
+            ages = table["participant_id"].map(found.at(self._session))
         if ages.notna().any():
             log.info("%s: %d ages are those at %s, from sub-*_sessions.tsv", *(self.label, ages.count(), at))
         elif header is not None:
@@ -152,6 +168,9 @@ class BidsCohort:
             sources = self.own.sources(header, label)  # raises where `cohort.columns` names a column of ages
             check_needed(["age"] if self.need_ages else [], sources, header, label)
         return table.assign(age=ages.astype("float64"))
+
+    def _session_ages(self, participants: Iterable[str]) -> SessionAges:
+        return session_ages(self.root, participants, self.own.names.get("age", "age"))
 
     @property
     def _session(self) -> str | None:

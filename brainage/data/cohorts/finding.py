@@ -13,7 +13,10 @@ from pathlib import Path
 from brainage.data.cohorts.folders import Listing, list_folder, look_into
 from brainage.data.cohorts.patterns import ANY_DEPTH, Level, PathPattern
 from brainage.data.store.formats import EXTENSIONS
+from brainage.errors import ConfigError
 
+# Folders that `**` may list: ten of 100,000 participants.
+MAX_FOLDERS = 1_000_000
 _NOTHING = Listing()
 
 # The folders, or the files, of each participant.
@@ -47,7 +50,8 @@ class FoundFile:
 class FileFinder:
     """Finds files below a folder by a pattern; each folder is listed once.
 
-    Wildcards follow no link to a folder that leads out of the root, and ``**`` no link to a folder at all.
+    Wildcards follow no link to a folder that leads out of the root, and ``**`` enters neither links nor hidden
+    folders.
     """
 
     root: Path
@@ -149,15 +153,21 @@ class FileFinder:
         """List folders and all below, level by level."""
         new = list(_each(folders))
         while new:
+            if len(self._listings) + len(new) > MAX_FOLDERS:
+                raise ConfigError(
+                    f"`cohort.pattern` must not have `**` above more than {MAX_FOLDERS:,} folders, but got "
+                    f"`{self.pattern.text}` in `{self.root}`. Write the folders of the first levels into the pattern, "
+                    "such as `derivatives/xcpd/sub-{participant_id}/**/`."
+                )
             self._list(new)
             listings = [(folder, self._listings.get(folder, _NOTHING)) for folder in dict.fromkeys(new)]
-            new = [folder / name for folder, listing in listings for name in listing.own_folders]
+            new = [folder / name for folder, listing in listings for name in listing.plain_folders]
 
     def _all_below(self, folders: Sequence[Path]) -> list[Path]:
         """Return listed folders and all below, without those that are links."""
         found = list(folders)
         for folder in found:  # it grows
-            found += [folder / name for name in self._listings.get(folder, _NOTHING).own_folders]
+            found += [folder / name for name in self._listings.get(folder, _NOTHING).plain_folders]
         return found
 
     def _list(self, folders: Iterable[Path]) -> None:

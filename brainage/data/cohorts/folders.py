@@ -57,7 +57,7 @@ def _look(paths: Iterable[Path], look: Callable[[Path], T], found: dict[Path, T]
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder: sorted names of files, of folders, and of those folders that are no links.
+    """What is in a folder: sorted names of files, of folders, and of those folders that are neither links nor hidden.
 
     Broken links, such as those of a tree whose content was not fetched, and links to folders outside the cohort's are
     not in it.
@@ -65,7 +65,7 @@ class Listing:
 
     files: Sequence[str] = ()
     folders: Sequence[str] = ()
-    own_folders: Sequence[str] = ()
+    plain_folders: Sequence[str] = ()
 
 
 def list_folder(folder: Path, root: Path) -> Listing:
@@ -75,7 +75,7 @@ def list_folder(folder: Path, root: Path) -> Listing:
     files = [entry.name for entry in entries if is_kind(entry.is_file)]
     own = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     links = [entry.name for entry in entries if entry.is_symlink() and _is_folder_below(entry, root)]
-    return Listing(files, sorted([*own, *links]) if links else own, own)
+    return Listing(files, sorted([*own, *links]), [name for name in own if not name.startswith(".")])
 
 
 def _is_folder_below(link: os.DirEntry[str], root: Path) -> bool:

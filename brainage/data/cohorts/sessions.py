@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,13 @@ class SessionAges:
             for (participant, name), age in self.ages.items()
             if name == session or (session is None and counts[participant] == 1)
         }
+
+    def means(self) -> dict[str, float]:
+        """Return the mean age of each participant over all sessions."""
+        found: dict[str, list[float]] = defaultdict(list)
+        for (participant, _), age in self.ages.items():
+            found[participant].append(age)
+        return {participant: sum(ages) / len(ages) for participant, ages in found.items()}
 
 
 def session_ages(root: Path, participants: Iterable[str], column: str = "age") -> SessionAges:

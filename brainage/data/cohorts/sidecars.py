@@ -15,8 +15,8 @@ from brainage.data.store.formats import EXTENSIONS
 from brainage.system.console import log
 from brainage.system.reading import read_json, reason_of
 
-# Entities that tell apart what was derived from one run, which has one repetition time.
-_DERIVED = frozenset(["space", "cohort", "den", "res", "desc", "seg", "atlas", "stat", "label", "hemi"])
+# Entities that tell apart the files of one run, which has one repetition time.
+_DERIVED = frozenset(["space", "cohort", "den", "res", "desc", "seg", "atlas", "stat", "label", "hemi", "echo", "part"])
 
 
 @dataclass(frozen=True)

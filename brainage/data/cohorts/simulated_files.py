@@ -9,11 +9,12 @@ from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_abide import write_abide
 from brainage.data.cohorts.simulated_bids import write_bids, write_xcpd
 from brainage.data.cohorts.simulated_fmriprep import write_fmriprep
+from brainage.data.cohorts.simulated_hcp import write_hcp
 from brainage.data.cohorts.simulated_ukb import write_ukb, write_ukb_schaefer
 from brainage.errors import OutputError
 
 _UKB = {"ukb": write_ukb, "ukb_schaefer": write_ukb_schaefer}
-_OTHERS = {"bids": write_bids, "xcpd": write_xcpd, "abide": write_abide, "fmriprep": write_fmriprep}
+_OTHERS = {"bids": write_bids, "xcpd": write_xcpd, "abide": write_abide, "fmriprep": write_fmriprep, "hcp": write_hcp}
 UKB_LAYOUTS = tuple(_UKB)
 LAYOUTS = (*_UKB, *_OTHERS)
 

@@ -208,6 +208,22 @@ def test_of_several_sessions_and_runs_the_first_all_or_the_longest_are_used(tmp_
         found("all")
 
 
+def test_each_scan_has_the_age_of_its_session(tmp_path: Path) -> None:
+    names = [f"sub-A7/ses-{s}/sub-A7_ses-{s}_bold.csv" for s in (1, 2, 3)]
+    put(tmp_path, *names, "sub-B8/ses-2/sub-B8_ses-2_bold.csv", "sub-C9/ses-1/sub-C9_ses-1_bold.csv")
+    (tmp_path / "participants.tsv").write_text("participant_id\nsub-A7\nsub-B8\nsub-C9\n")
+    for one, rows in {"A7": "ses-1\t50\nses-2\t53", "B8": "ses-1\t60\nses-2\t61", "C9": "ses-2\t70"}.items():
+        (tmp_path / f"sub-{one}" / f"sub-{one}_sessions.tsv").write_text(f"session_id\tage\n{rows}\n")
+    cohort = BidsCohort(root=tmp_path, pattern="*_bold.csv", scans="all")
+    ages = cohort.read_table().set_index("participant_id")["age"]
+    assert ages.to_dict() == {"A7": 51.5, "B8": 60.5, "C9": 70.0}
+    found = cohort.find_scans(ages.index, 25)
+    labelled = {
+        one: [(x.label, x.age) for x in scan.scans] for one, scan in found.items() if isinstance(scan, SeveralScans)
+    }
+    assert labelled == {"A7": [("ses-1", 50.0), ("ses-2", 53.0)], "B8": [("ses-2", 61.0)]}
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
@@ -267,12 +283,22 @@ def test_each_folder_of_5000_participants_is_listed_once_in_seconds(
         assert len(found) == 5000
 
 
+def test_hidden_folders_and_endless_trees_are_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, ".git/annex/1_a.csv", "x/.git/1_a.csv", "x/y/1_a.csv")
+    assert find(tmp_path, "**/{participant_id}_*.csv") == {"1": ["x/y/1_a.csv"]}
+    monkeypatch.setattr(finding, "MAX_FOLDERS", 2)
+    assert find(tmp_path, "x/**/{participant_id}_*.csv") == {"1": ["x/y/1_a.csv"]}
+    put(tmp_path, "x/y/z/1_a.csv", "x/y/w/1_a.csv", "x/y/w/v/1_a.csv")
+    with pytest.raises(ConfigError, match=r"^`cohort\.pattern` must not have `\*\*` above more than 2 folders"):
+        find(tmp_path, "x/**/{participant_id}_*.csv")
+
+
 def test_a_folder_is_listed_with_links_told_apart(tmp_path: Path) -> None:
-    put(tmp_path / "root", "b/x.txt", "a.txt")
+    put(tmp_path / "root", "b/x.txt", "a.txt", ".h/x.txt")
     (tmp_path / "out").mkdir()
     for name, target in {"c": "b", "d": "../out", "e.txt": "a.txt", "f.txt": "nowhere"}.items():
         (tmp_path / "root" / name).symlink_to(target)
-    expected = Listing(["a.txt", "e.txt"], ["b", "c"], ["b"])
+    expected = Listing(["a.txt", "e.txt"], [".h", "b", "c"], ["b"])
     assert list_folder(tmp_path / "root", tmp_path / "root") == expected
 
 

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from brainage.commands.simulate import main
 from brainage.config.hydra import parse
+from brainage.config.overrides import quote_words
 from brainage.data.cohorts.readers import reader_of
 from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
@@ -167,7 +168,7 @@ def test_parcels_of_uk_biobank_are_found_by_their_modality(
     out = tmp_path / "out"
     assert main(["--layout", "ukb_schaefer", "--out", str(out), "--participants", "2", *extracted]) == 0
     words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(" train ")[2])
-    config = parse(composed(*words))
+    config = parse(composed(*quote_words(words)))
     found = reader_of(config.cohort, config.modality).find_scans(["9000001", "9000002"], 100)["9000002"].read()
     assert found.row_names is not None
     assert (found.row_names[0], len(set(found.row_names))) == ("7Networks_LH_Vis_1", 100)
@@ -188,3 +189,17 @@ def test_nilearn_makes_the_series_of_images(tmp_path: Path, capsys: pytest.Captu
     assert len(pd.read_csv(tmp_path / "atlas.tsv", sep="\t")) == found.shape[1]
     table = image.with_name("sub-sim000001_task-rest_seg-Schaefer100_timeseries.tsv")
     assert t_r_of_files(tmp_path, [table]) == {table: 2.0}
+
+
+def test_parcels_of_hcp_have_names_and_a_repetition_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], composed: Callable[..., DictConfig]
+) -> None:
+    assert main(["--layout", "hcp", "--out", str(tmp_path / "hcp"), "--participants", "2"]) == 0
+    words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(" train ")[2])
+    config = parse(composed(*quote_words(words)))
+    reader = reader_of(config.cohort, config.modality)
+    assert reader.read_table()["age"].tolist() == SimulatedCohort(n_participants=2).read_table()["age"].tolist()
+    found = reader.find_scans(["999001", "999002"], 100)["999002"].read()
+    assert (found.t_r, found.values.shape) == (0.72, (1200, 100))
+    assert found.column_names is not None
+    assert (found.column_names[0], found.column_names[-1]) == ("LH_Vis_1", "RH_Default_11")

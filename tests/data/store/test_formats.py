@@ -72,12 +72,14 @@ def test_a_variable_of_a_matlab_file_is_chosen_by_its_name(tmp_path: Path) -> No
             read_file(path, key)
 
 
-def test_parcels_of_a_cifti_file_have_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("unit", "t_r"), [("SECOND", 0.72), ("HERTZ", None)])
+def test_parcels_of_a_cifti_file_have_names_and_a_repetition_time(unit: str, t_r: float | None, tmp_path: Path) -> None:
     path = tmp_path / "a.ptseries.nii"
-    put_cifti(path, SeriesAxis(0, 0.72, 3))
+    put_cifti(path, SeriesAxis(0, 0.72, 3, unit))
     found = read_file(path)
     np.testing.assert_array_equal(found.values, SERIES.astype(np.float32))
     assert found.column_names == ("Vis_1", "Vis_2")
+    assert found.t_r == t_r
 
 
 @pytest.mark.parametrize(
