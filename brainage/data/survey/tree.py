@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from brainage.data.cohorts.finding import MAX_FOLDERS
 from brainage.data.cohorts.folders import list_folder, look_into
 from brainage.data.store.formats import EXTENSIONS
 from brainage.data.survey.other_names import shared_patterns
+from brainage.errors import ConfigError
 
 _DEPTH = 8
 # Entities of BIDS that tell scans of a participant apart.
@@ -38,18 +40,19 @@ class Proposal:
 def files_below(root: Path) -> list[str]:
     """Return the paths of files of known formats below a folder, relative to it; hidden folders are left out."""
     found: list[str] = []
-    folders = [root]
+    folders, n_folders = [root], 1
     for _ in range(_DEPTH):
         listings = look_into(root, folders, lambda folder: list_folder(folder, root))
         for folder, listing in listings.items():
             place = folder.relative_to(root)
             found += [(place / name).as_posix() for name in listing.files if name.endswith(EXTENSIONS)]
-        folders = [
-            folder / name
-            for folder, listing in listings.items()
-            for name in listing.own_folders
-            if not name.startswith(".")
-        ]
+        folders = [folder / name for folder, listing in listings.items() for name in listing.plain_folders]
+        n_folders += len(folders)
+        if n_folders > MAX_FOLDERS:
+            raise ConfigError(
+                f"`cohort.root={root}` must not have more than {MAX_FOLDERS:,} folders where the files are not known. "
+                "Name a folder further down, or write cohort.pattern=PATH."
+            )
     return sorted(found)
 
 
