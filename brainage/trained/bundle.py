@@ -38,7 +38,7 @@ _HEADER = 2**20
 
 # Paths and account names are private.
 _PRIVATE = {
-    "cohort": ("root", "phenotypes", "exclude_ids"),
+    "cohort": ("root", "phenotypes", "exclude_ids", "url"),
     "split": ("file",),
     "trainer": ("default_root_dir", "callbacks", "plugins"),
 }

@@ -15,8 +15,9 @@ from brainage.system.console import log, track
 if TYPE_CHECKING:
     from brainage.data.cohorts.abide import Derivative
 
-# After so many failures one after another, the network or the server is taken to be down.
+# After so many files one after another without an answer, the network or the server is taken to be down.
 _MOST_FAILURES = 5
+_ANSWERED = "HTTPError"  # as if the server has no such file
 
 
 def fetch(root: Path, derivative: Derivative, participants: Sequence[str]) -> None:
@@ -34,7 +35,7 @@ def fetch(root: Path, derivative: Derivative, participants: Sequence[str]) -> No
     n_in_a_row = 0
     for participant in track(participants, len(participants), "Files fetched"):
         error = _fetch(root, derivative, participant)
-        n_in_a_row = 0 if error is None else n_in_a_row + 1
+        n_in_a_row = 0 if error in (None, _ANSWERED) else n_in_a_row + 1
         if error is not None:
             reasons[error] += 1
         if n_in_a_row == _MOST_FAILURES:

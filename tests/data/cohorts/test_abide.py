@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +11,12 @@ from brainage.config.groups.cohort import AbideCohortConfig
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts import abide
 from brainage.data.cohorts.abide import TABLE, AbideCohort, Derivative
+from brainage.data.cohorts.abide_download import fetch
 from brainage.data.cohorts.readers import reader_of
 from brainage.data.cohorts.select import select_participants
 from brainage.data.store.series import FileScan
 from brainage.errors import CohortError, ConfigError, MissingPathError
+from tests.serving import served
 
 PASSED = "OK,OK,maybe,OK,OK"
 # As the real table: an index without a name, ids in several columns, text with commas, and -9999.
@@ -121,44 +119,29 @@ def test_the_regions_are_those_of_the_modalitys_name_unless_they_are_given(root:
         reader_of(config, ModalityConfig(name="parcels", **modality))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Serve a folder on the loopback address; yield its address and the folder."""
-    place = tmp_path / "served"
-    place.mkdir()
-    handler = functools.partial(_QuietHandler, directory=str(place))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_port}", place
-        served.shutdown()
-        thread.join()
-
-
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 def test_what_is_missing_is_fetched_and_one_that_the_server_lacks_ends_nothing(
-    server: tuple[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url, place = server
-    (place / TABLE).write_text(ROWS)
+    place, mine = tmp_path / "served", tmp_path / "mine"
     series_of(place / "Outputs" / FOLDER / "rois_cc200", "UCLA_1_0090002", "Leuven_1_0090004")
-    mine = tmp_path / "mine"
-    fetching = cohort(mine, url=url, download=True, quality_checked=False)
-    table = fetching.read_table()
-    found = fetching.find_scans(table["participant_id"], 200)
+    (place / TABLE).write_text(ROWS)
+    with served(place) as url:
+        fetching = cohort(mine, url=url, download=True, quality_checked=False)
+        found = fetching.find_scans(fetching.read_table()["participant_id"], 200)
+        fetch(mine, fetching.derivative, ["90001"] * 6)
     assert sorted(found) == ["90002", "90004"]
     assert "1 of 3 files could not be fetched: 1 x HTTPError" in caplog.text
+    assert "6 of 6 files could not be fetched: 6 x HTTPError" in caplog.text
     assert "9000" not in caplog.text
     assert np.array_equal(found["90002"].read().values[:, 0], [1.5, 2.5, 3.5, 4.5, 5.5])
-    (place / TABLE).unlink()
-    again = cohort(mine, url=url, download=False, quality_checked=False)
+    again = cohort(mine, download=False, quality_checked=False)
     assert sorted(again.find_scans(again.read_table()["participant_id"], 200)) == ["90002", "90004"]
 
 
-def test_a_server_that_does_not_answer_is_one_message(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_one_message(tmp_path: Path, root: Path) -> None:
+    nowhere = {"url": "http://127.0.0.1:9", "download": True}
     with pytest.raises(MissingPathError, match=r"the table could not be fetched from http://127.0.0.1:9 \(\w+Error\)"):
-        cohort(tmp_path, url="http://127.0.0.1:9", download=True).read_table()
+        cohort(tmp_path / "empty", **nowhere).read_table()
+    fetching = cohort(root, "ho", **nowhere)
+    with pytest.raises(MissingPathError, match="5 files one after another could not be fetched"):
+        fetch(root, fetching.derivative, ["90001", "90002"] * 3)
