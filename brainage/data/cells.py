@@ -8,6 +8,8 @@ import re
 MISSING = frozenset({"n/a", "na", "nan", "none", "null"})
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+# What a number may consist of.
+_FEW = r"[-+.\deE ]*"
 _KINDS = {
     r"[-+]?\d+": "a whole number",
     _NUMBER: "a number",
@@ -15,6 +17,9 @@ _KINDS = {
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}": "a date",
     rf"[<>=~]+\s*{_NUMBER}|{_NUMBER}\s*[+%]": "a number with a sign",
     r"[-+]?inf(inity)?": "infinity",
+    rf"{_FEW}(;{_FEW})+": "numbers separated by semicolons",
+    rf"{_FEW}(\t{_FEW})+": "numbers separated by tabs",
+    rf"{_FEW}(,{_FEW})+": "numbers separated by commas",
     r".*\d.*": "text with digits",
 }
 

@@ -15,6 +15,7 @@ from brainage.data.cohorts.columns import (
     participant_ids,
     phenotype,
     standard_table,
+    warn_of_commas,
 )
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.data.splits import PARTS
@@ -67,6 +68,7 @@ def read_phenotypes(path: Path, variables: Sequence[str] | None = None) -> pd.Da
     others = [name for name in others if name in asked]
     text = read_columns(path, [*standard.values(), *others], "predictions")
     table = standard_table({name: text[source] for name, source in standard.items()}, label)
+    warn_of_commas(text[others], label)
     return table.assign(**{name: phenotype(text[name]) for name in others}).drop_duplicates("participant_id")
 
 

@@ -12,8 +12,9 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brainage.data.cells import kind_of
 from brainage.data.cohorts.ids import bare_id, is_rounded
-from brainage.data.cohorts.tables import row_list
+from brainage.data.cohorts.tables import has_decimal_commas, row_list
 from brainage.errors import CohortError
+from brainage.system.console import log, printable
 from brainage.system.redaction import register
 
 STANDARD_COLUMNS = ("participant_id", "age", "sex", "site", "head_motion", "family_id", "t_r")
@@ -114,6 +115,17 @@ def labels(column: pd.Series) -> pd.Series:
     """Return text, NaN where missing."""
     text = column.astype("str").str.strip()
     return text.mask(text.str.casefold().isin(_MISSING))
+
+
+def warn_of_commas(columns: pd.DataFrame, label: str) -> None:
+    """Warn of columns of numbers that are text because of decimal commas."""
+    found = [f"`{printable(str(name))}`" for name in columns if has_decimal_commas(columns[name])]
+    if found:
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        log.warning(
+            "%s: numbers with a decimal comma are text, in %s%s. Write points, or separate the columns by semicolons.",
+            *(label, ", ".join(found[:5]), more),
+        )
 
 
 def phenotype(column: pd.Series) -> pd.Series:

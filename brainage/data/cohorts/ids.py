@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from brainage.data.cohorts.opening import is_text, open_table
+from brainage.data.encoding import encoding_of
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.files import open_file
 from brainage.system.redaction import register
@@ -26,17 +28,19 @@ def is_rounded(text: str) -> bool:
 
 
 def read_ids(path: Path) -> frozenset[str]:
-    """Read a list of ids, one a line; a header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored."""
+    """Read a list of ids: text with one a line, or a table in Parquet, Feather or Excel.
+
+    A header ``eid`` or ``participant_id``, quotes and ``sub-`` are ignored.
+    """
     try:
-        with open_file(path, limit=100 * 2**20, follow=True, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
+        with open_file(path, "rb", limit=100 * 2**20, follow=True) as file:
+            data = file.read()
     except OSError as error:
         raise MissingPathError(
             f"The list of ids `{path}` cannot be read: {error.strerror}. Name an existing file with one id a line."
         ) from None
-    except UnicodeDecodeError:
-        raise CohortError(f"The list of ids `{path}` is not UTF-8 text. Save it as text with one id a line.") from None
-    ids = [(number, text) for number, line in enumerate(lines, start=1) if (text := bare_id(line.strip()))]
+    lines = _lines_of_text(data, path) if is_text(data[:16]) else _lines_of_table(path)
+    ids = [(number, one) for number, text in lines if (one := bare_id(text.strip()))]
     if ids and ids[0][1].casefold() in {name.casefold() for name in ID_NAMES}:
         del ids[0]
     for number, text in ids:
@@ -48,3 +52,27 @@ def read_ids(path: Path) -> frozenset[str]:
     found = frozenset(text for _, text in ids)
     register(found)
     return found
+
+
+def _lines_of_text(data: bytes, path: Path) -> list[tuple[int, str]]:
+    try:
+        return list(enumerate(data.decode(encoding_of(data)).splitlines(), start=1))
+    except UnicodeDecodeError:
+        raise CohortError(
+            f"The list of ids `{path}` is not UTF-8 text, but perhaps in Latin-1. Save it as text in UTF-8 with one id "
+            "a line."
+        ) from None
+
+
+def _lines_of_table(path: Path) -> list[tuple[int, str]]:
+    """Return the column of ids of a table that is no text, or its only column, with the header."""
+    with open_table(path, "cohort.exclude_ids") as table:
+        named = [name for name in ID_NAMES if name in table.header]
+        if not named and len(table.header) > 1:
+            raise CohortError(
+                f"The list of ids `{path}` must have one column, or a column `participant_id` or `eid`, but has "
+                f"{len(table.header)} columns of other names. Rename the column of ids."
+            )
+        name = named[0] if named else table.header[0]
+        rows = table.rows([table.header.index(name)])
+        return [(1, name), *((number, values[0]) for number, values in rows)]

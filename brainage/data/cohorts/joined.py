@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, standard_table
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, standard_table, warn_of_commas
 from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.tables import read_columns, read_header
@@ -116,6 +116,7 @@ class CohortTable:
         text = read_columns(path, [*sources.values(), *phenotypes])
         columns = {standard: text[name] for standard, name in sources.items()}
         table = standard_table(columns, f"`{path}`", self.own.sexes)
+        warn_of_commas(text[list(phenotypes)], f"`{path}`")
         return table.assign(**{name: parse(text[name]) for name in phenotypes})
 
 

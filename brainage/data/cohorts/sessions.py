@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brainage.data.cohorts.folders import look_into
-from brainage.data.cohorts.tables import read_columns, read_header
+from brainage.data.cohorts.opening import open_table
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.console import log
 
@@ -77,14 +77,13 @@ def session_ages(root: Path, participants: Iterable[str], column: str = "age") -
 
 def _ages_in(path: Path, column: str) -> dict[str, float] | None:
     """Return the known ages by session; None if the file cannot be used."""
-    if not {"session_id", column} <= set(read_header(path)):
-        return None
-    table = read_columns(path, ("session_id", column))
-    sessions = table["session_id"].str.removeprefix("ses-")
-    if sessions.duplicated().any():
-        return None
-    values = zip(sessions, map(_number, table[column]), strict=True)
-    return {session: age for session, age in values if not math.isnan(age)}
+    with open_table(path) as table:
+        if not {"session_id", column} <= set(table.header):
+            return None
+        positions = [table.header.index(name) for name in ("session_id", column)]
+        rows = [values for _, values in table.rows(positions)]
+    ages = {session.strip().removeprefix("ses-"): _number(age) for session, age in rows}
+    return {session: age for session, age in ages.items() if not math.isnan(age)} if len(ages) == len(rows) else None
 
 
 def _number(text: str) -> float:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import io
 import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import IO, BinaryIO, cast
 
 import pandas as pd
 
+from brainage.data.cells import MISSING, kind_of
 from brainage.data.cohorts.ids import ID_NAMES, bare_id
-from brainage.data.cohorts.lines import read_lines
-from brainage.errors import CohortError, MissingPathError, nearest
+from brainage.data.cohorts.opening import open_table
+from brainage.errors import CohortError, nearest
 from brainage.system.console import log, printable
-from brainage.system.files import open_file
 from brainage.system.redaction import register
+
+_NUMBERS = {"a decimal comma", "a whole number", "a number", "an empty cell", *(f"`{word}`" for word in MISSING)}
 
 
 def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
     """Read the column names of a table and nothing else; see `read_columns`."""
-    with _open_table(path, key) as (header, _):
-        return header
+    with open_table(path, key) as table:
+        return table.header
 
 
 def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes") -> pd.DataFrame:
@@ -36,7 +32,7 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     Parameters
     ----------
     path : Path
-        A table separated by tabs or commas, in UTF-8, quoted or not, gzipped or not.
+        A table of any format of `brainage.data.cohorts.opening`.
     names : iterable of str
         Columns to keep; the header must have all of them.
     key : str, default="cohort.phenotypes"
@@ -58,15 +54,17 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     lines: list[int] = []
     values: list[list[str]] = []
     try:
-        with _open_table(path, key) as (header, rows):
-            positions = [_position(header, name, path) for name in names]
-            for line, found in rows(positions):
+        with open_table(path, key) as opened:
+            positions = [_position(opened.header, name, path) for name in names]
+            for line, found in opened.rows(positions):
                 lines.append(line)
                 values.append([value.strip() for value in found])
         if not lines:
             raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
         table = pd.DataFrame(values, columns=names, index=lines, dtype="str")
         _check_encoding(table, path)
+        if opened.decimal_commas:
+            _replace_commas(table, path)
     except BaseException:  # its traceback may quote what was read so far
         for position in (position for position, name in enumerate(names) if name in ID_NAMES):
             register(bare_id(row[position]) for row in values)
@@ -118,50 +116,6 @@ def row_list(lines: Iterable[object], limit: int = 5) -> str:
     return f"row{'s' if len(lines) > 1 else ''} {', '.join(str(line) for line in lines[:limit])}{more}"
 
 
-# Yields the values of each row at some positions, with the number of its first line.
-_Rows = Callable[[Sequence[int]], Iterator[tuple[int, list[str]]]]
-
-
-@contextmanager
-def _open_table(path: Path, key: str) -> Iterator[tuple[list[str], _Rows]]:
-    """Open a table; yield its header, and a function that reads its rows."""
-    try:
-        with open_file(path, "rb", follow=True) as file, _text(file) as text:
-            first = text.readline().removeprefix("\ufeff")
-            delimiter = _delimiter(first, path)
-            header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
-            yield header, lambda positions: read_lines(text, delimiter, len(header), positions, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise CohortError(f"`{path}` is not a whole gzip file. Copy it again.") from None
-    except csv.Error as error:
-        raise CohortError(f"The header of `{path}` cannot be parsed: {error}. Correct its quotes.") from None
-    except OSError as error:
-        raise MissingPathError(
-            f"The table `{path}` cannot be read: {error.strerror}. Name an existing file with `{key}=FILE`."
-        ) from None
-
-
-def _text(file: IO[bytes]) -> io.TextIOWrapper:
-    gzipped = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    data = cast(BinaryIO, gzip.GzipFile(fileobj=file) if gzipped else file)
-    # A stray byte of another encoding must not matter in a column that is not read.
-    return io.TextIOWrapper(data, encoding="utf-8", errors="replace", newline="")
-
-
-def _delimiter(header: str, path: Path) -> str:
-    if not header.strip():
-        raise CohortError(f"`{path}` is empty, or its first line is. The first line must contain the column names.")
-    if "\0" in header or "\ufffd" in header:
-        raise CohortError(f"`{path}` is not UTF-8 text. Save the table as comma or tab separated text in UTF-8.")
-    for delimiter in "\t,":
-        if delimiter in header:
-            return delimiter
-    if re.fullmatch(r"[\w.-]+", header.strip().strip("\"'")):  # a list of ids is a table of one column
-        return ","
-    raise CohortError(f"The header of `{path}` has neither tabs nor commas. Separate the columns by one of them.")
-
-
 def _check_encoding(table: pd.DataFrame, path: Path) -> None:
     """Raise CohortError if a byte was replaced: two names that differ in it would be the same."""
     for name in table:
@@ -172,6 +126,29 @@ def _check_encoding(table: pd.DataFrame, path: Path) -> None:
                 f"{row_list(table.index[wrong])}, so that different names could become the same. Save the table in "
                 f"UTF-8 (`iconv -f latin1 -t utf-8`, if it is in Latin-1), or remove the column."
             )
+
+
+def _replace_commas(table: pd.DataFrame, path: Path) -> None:
+    """Write the points of numbers with decimal commas, in columns that have no other numbers with a fraction."""
+    found = [str(name) for name in table if has_decimal_commas(table[name])]
+    mixed = [name for name in found if table[name].str.contains(".", regex=False).any()]
+    if mixed:
+        raise CohortError(
+            f"`{path}`, column `{printable(mixed[0])}`: some numbers have a point and others a comma, so the "
+            "meaning of the comma is not known. Write all with a point, or all with a comma."
+        )
+    for name in found:
+        table[name] = table[name].str.replace(",", ".", regex=False)
+    if found:
+        log.info("`%s`: commas in the numbers of %d columns are decimal commas", path, len(found))
+
+
+def has_decimal_commas(column: pd.Series) -> bool:
+    """Return whether a column of text has numbers, or missing values, of which some have a decimal comma."""
+    if not any("," in value for value in column):
+        return False
+    kinds = {kind_of(value) for value in column.unique()}
+    return kinds <= _NUMBERS and "a decimal comma" in kinds
 
 
 def _position(header: list[str], name: str, path: Path) -> int:

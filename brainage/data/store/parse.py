@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainage.data.cells import MISSING, kind_of
+from brainage.data.encoding import encoding_of
 from brainage.errors import SeriesError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -70,10 +71,12 @@ def parse_text(data: bytes, delimiter: str | None = None) -> Recording:
     or one without a name in the header, names the rows. Empty cells and words such as ``n/a`` are NaN.
     """
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding_of(data))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SeriesError("not a text file", f"bytes that are not UTF-8 in line {line}") from None
+        raise SeriesError("not a text file", f"bytes that are not UTF-8, perhaps Latin-1, in line {line}") from None
+    if "\0" in text:
+        raise SeriesError("not a text file", f"NUL bytes in line {text[: text.index(chr(0))].count(chr(10)) + 1}")
     lines = text.split("\n")
     start, names = _header(lines, delimiter)
     if names is None and not lines[0].startswith("#"):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
+from collections.abc import Callable
+from typing import Any
 
+import openpyxl
 import pandas as pd
 
 IDS = ("1000044", "1000011", "1000033", "1000022")
@@ -24,3 +28,24 @@ def cohort_table(**columns: list[object]) -> pd.DataFrame:
 def check_no_id(error: BaseException) -> None:
     """Check that a message contains no id."""
     assert not [one for one in IDS if one in str(error)]
+
+
+def arrow_bytes(write: Callable[[Any, Any], None], table: Any) -> bytes:
+    """Return a table as `write` of pyarrow writes it."""
+    file = io.BytesIO()
+    write(table, file)
+    return file.getvalue()
+
+
+def book(*sheets: list[list[Any]], state: str = "visible") -> bytes:
+    """Return a workbook with these rows in its sheets; `state` is that of all but the first."""
+    content = openpyxl.Workbook()
+    content.remove(content.active)
+    for number, rows in enumerate(sheets):
+        sheet = content.create_sheet(f"s{number}")
+        sheet.sheet_state = state if number else "visible"
+        for row in rows:
+            sheet.append(row)
+    file = io.BytesIO()
+    content.save(file)
+    return file.getvalue()

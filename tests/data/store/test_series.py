@@ -62,6 +62,8 @@ def zip_scan(folder: Path, data: bytes, *alternatives: str) -> ZipScan:
         pytest.param("a.txt", text(series()), id="txt"),
         pytest.param("a.txt", b"\n" + text(series(), "   ") + b"\n\n", id="txt with blank lines"),
         pytest.param("a.txt", text(series()).replace(b"\n", b"\r\n"), id="txt from Windows"),
+        pytest.param("a.txt", b"\xef\xbb\xbf" + text(series()), id="txt with a byte-order mark"),
+        pytest.param("a.csv", text(series(), ",").decode().encode("utf-16"), id="csv in UTF-16"),
         pytest.param("a.tsv", text(series(), "\t"), id="tsv"),
         pytest.param("a.csv", text(series(), ","), id="csv"),
         pytest.param("a.csv", b"0,1,2\n" + text(series(), ","), id="csv with column numbers from 0"),
@@ -156,6 +158,11 @@ class Trap:
         pytest.param(
             "a.txt", b"1 2 3\n4 5\n", r"^lines of different length: 2 values in line 2, 3 before$", id="ragged"
         ),
+        pytest.param("a.csv", b"1,5;2\n3;4\n", r": numbers separated by semicolons in line 1, col", id="semicolons"),
+        pytest.param("a.csv", b"1\t2\n3\t4\n", r": numbers separated by tabs in line 2, column 1$", id="tabs"),
+        pytest.param("a.txt", b"1,2,3\n4,5,6\n", r": numbers separated by commas in line 2, column 1$", id="commas"),
+        pytest.param("a.csv", "Größe,b\n".encode("latin-1"), r"^not a text .* Latin-1, in line 1$", id="Latin-1"),
+        pytest.param("a.csv", "1,2\n".encode("utf-16-le"), r"^not a text file: NUL bytes in line 1$", id="UTF-16"),
         pytest.param("a.txt", b"\x93NUMPY\xff\x00\x80", r"^not a text file", id="binary rubbish"),
         pytest.param("a.npy", b"\x00\x01rubbish", r"^unreadable file", id="npy of rubbish"),
         pytest.param(
