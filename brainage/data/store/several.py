@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from brainage.data.store.checked import Checked
 from brainage.data.store.reading import Reading
+from brainage.data.store.resample import same
 from brainage.data.store.series import Scan, UnreadableNowError, read_checked
 from brainage.errors import SeriesError
 
@@ -72,11 +73,15 @@ def read_scan(scan: Scan, reading: Reading) -> Checked[NDArray[np.float32]]:
     if scan.only_longest:
         found = [max(found, key=lambda item: item[1].series.shape[1])]
     checked = [one for _, one in found]
+    t_rs = [one.t_r for one in checked if one.t_r is not None]
+    if reading.resample_to is None and not all(same(t_r, t_rs[0]) for t_r in t_rs):
+        listed = " and ".join(f"{t_r:g} s" for t_r in t_rs)
+        raise SeriesError("scans of several repetition times", f"{listed}; modality.resample makes them the same")
     return Checked(
         np.concatenate([one.series for one in checked], axis=1),
         max(one.n_missing for one in checked),
         sum(one.n_interpolated for one in checked),
-        next((one.t_r for one in checked if one.t_r is not None), None),
+        t_rs[0] if t_rs else None,
         tuple((label, one.series.shape[1]) for label, one in found),
         tuple(unused),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants, stored_participants
 from brainage.data.store.exclusions import exclusions_of
 from brainage.data.store.open import find_store, open_store
+from brainage.data.store.parse import Recording
 from brainage.data.store.purge import purge_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.series import Scan, UnreadableNowError
@@ -81,6 +82,23 @@ def test_a_scan_that_cannot_be_used_leaves_the_others_and_none_excludes() -> Non
     assert found.unused == (("ses-1", "wrong number of columns", "3, expected 2"),)
     with pytest.raises(SeriesError, match=r"wrong number of columns: 3, expected 2 \(ses-1, and 1 more\)"):
         read_scan(several((-6, None), (-9, None)), WHOLE)
+
+
+@dataclass(frozen=True)
+class Timed(Made):
+    """A scan whose file has its repetition time."""
+
+    t_r_of_file: float = 1.0
+
+    def read(self) -> Recording:  # type: ignore[override]
+        return Recording(super().read(), t_r=self.t_r_of_file)
+
+
+def test_scans_of_several_repetition_times_exclude_unless_they_are_resampled() -> None:
+    scans = SeveralScans((LabelledScan("ses-1", Timed(9, 1.0)), LabelledScan("ses-2", Timed(9, 2.0))))
+    with pytest.raises(SeriesError, match="scans of several repetition times: 1 s and 2 s"):
+        read_scan(scans, WHOLE)
+    assert read_scan(scans, replace(WHOLE, resample_to=1.0)).scans == (("ses-1", 9), ("ses-2", 17))
 
 
 def test_a_scan_that_cannot_be_read_now_excludes_for_this_run_only() -> None:
