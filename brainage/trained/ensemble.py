@@ -22,7 +22,7 @@ from brainage.trained.network import Trained
 from brainage.trained.t_r import check_new, t_r_caveats
 
 # How a network's files are read, and the time points that it needs.
-_Shape = tuple[Reading, int]
+Shape = tuple[Reading, int]
 
 _NO_RANGE = f"fewer than {MIN_RANKED} training participants, or written by an earlier version"
 
@@ -61,13 +61,13 @@ def read_sample(cohort: CohortConfig, trained: Trained, store_root: str, phenoty
 
 def read_samples(
     networks: Sequence[Trained], cohort: CohortConfig, store_root: str, phenotypes: Choice | None = None
-) -> dict[_Shape, Sample]:
+) -> dict[Shape, Sample]:
     """Read a cohort once for every input shape of the networks."""
-    samples: dict[_Shape, Sample] = {}
+    samples: dict[Shape, Sample] = {}
     for trained in networks:
-        if _shape(trained) not in samples:
-            samples[_shape(trained)] = read_sample(cohort, trained, store_root, phenotypes)
-        check_new(trained, samples[_shape(trained)].participants.table)
+        if shape_of(trained) not in samples:
+            samples[shape_of(trained)] = read_sample(cohort, trained, store_root, phenotypes)
+        check_new(trained, samples[shape_of(trained)].participants.table)
     return samples
 
 
@@ -76,7 +76,7 @@ class Ensemble:
     """One or more trained networks, and the samples that they are applied to, by `read_samples`."""
 
     networks: Sequence[Trained]
-    samples: dict[_Shape, Sample]
+    samples: dict[Shape, Sample]
 
     def participants(self) -> pd.DataFrame:
         """Return ``participant_id`` and ``age`` of the participants with series for all networks."""
@@ -90,7 +90,7 @@ class Ensemble:
         return tables[0].loc[tables[0]["participant_id"].isin(shared), ["participant_id", "age"]].reset_index(drop=True)
 
     def _participants_for(self, trained: Trained, table: pd.DataFrame) -> Participants:
-        known = self.samples[_shape(trained)].participants
+        known = self.samples[shape_of(trained)].participants
         chosen = known.where(known.table["participant_id"].isin(set(table["participant_id"])).to_numpy())
         return replace(chosen, channels=trained.channels_in(known.store))
 
@@ -154,7 +154,8 @@ class Ensemble:
         return parts
 
 
-def _shape(trained: Trained) -> _Shape:
+def shape_of(trained: Trained) -> Shape:
+    """Return the key of a network's sample."""
     return reading_of(trained.modality), trained.modality.n_times
 
 

@@ -1,0 +1,1 @@
+"""brainage in Python, for notebooks; everything here is also ``brainage.NAME``."""

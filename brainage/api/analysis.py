@@ -1,0 +1,134 @@
+"""The findings of a report, for any table of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, participant_ids, standard_table
+from brainage.errors import EvaluationError
+from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.runs import predictions_table
+
+_PREDICTIONS = ("participant_id", "split", "age", "predicted_age")
+
+
+def analyze(
+    table: pd.DataFrame,
+    *,
+    rows: str = "all",
+    gap_correction: str | None = None,
+    variables: Sequence[str] | None = None,
+    n_resamples: int = 2000,
+    seed: int = 43,
+) -> Findings:
+    """Analyse predictions: accuracy, brain-age gap, its correction and its associations, as a report does.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a participant: ``age`` and ``predicted_age`` in years; optional are ``participant_id``, ``split``
+        (``train``, ``val``, ``test``), ``sex`` (0 and 1, or F and M), ``site``, ``head_motion`` (mm), ``family_id``
+        and any phenotypes.
+    rows : {"all", "test", "val+test"}, default="all"
+        The analysed rows.
+    gap_correction : {"linear", "cole", "in_sample", "none"}, optional
+        By default "linear" where `split` has validation rows, otherwise "in_sample".
+    variables : sequence of str, optional
+        Phenotypes that the gap is correlated with; by default all.
+    n_resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Findings
+        See `brainage.evaluation.findings.Findings`.
+
+    Raises
+    ------
+    EvaluationError, CohortError
+        A column is missing, a value cannot be used, or there are no rows to analyse.
+
+    Examples
+    --------
+    >>> import pandas as pd, brainage as ba
+    >>> table = pd.DataFrame({"age": range(40, 70), "predicted_age": range(42, 72), "sex": ["F", "M"] * 15})
+    >>> found = ba.analyze(table, n_resamples=100)
+    >>> round(found.accuracy.estimates["mae"].value, 2)
+    2.0
+    """
+    missing = [name for name in ("age", "predicted_age") if name not in table]
+    if missing:
+        raise EvaluationError(
+            f"`table` must have the columns age and predicted_age, but lacks {' and '.join(missing)}. Rename them."
+        )
+    table = table.reset_index(drop=True)
+    if "participant_id" not in table:
+        table = table.assign(participant_id=[str(row) for row in table.index])
+    has_val = "split" in table and table["split"].eq("val").any()
+    settings = AnalysisSettings(
+        rows=rows,
+        gap_correction=gap_correction or ("linear" if has_val else "in_sample"),
+        variables=variables,
+        n_resamples=n_resamples,
+        seed=seed,
+        strict=gap_correction is not None,
+    )
+    predictions = table[[name for name in _PREDICTIONS if name in table]]
+    predictions = predictions.astype({"participant_id": str, "age": float, "predicted_age": float})
+    complete = predictions["age"].notna() & predictions["predicted_age"].notna()
+    notes = [f"{int((~complete).sum())} of {len(table)} rows have no age or no prediction and are excluded."]
+    return analyse(
+        predictions[complete].reset_index(drop=True),
+        _phenotypes(table),
+        settings,
+        notes=[] if complete.all() else notes,
+    )
+
+
+def _phenotypes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns besides predictions; standard ones are read as from a file."""
+    standard = [name for name in STANDARD_COLUMNS if name in table and name != "age"]
+    text = {name: table[name].map(_as_text) for name in standard}
+    others = table.drop(columns=[*standard, *_PREDICTIONS, "bag", "bag_corrected"], errors="ignore")
+    return pd.concat([standard_table(text, "`table`"), others], axis=1)
+
+
+def _as_text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def read_predictions(path: str | Path, ids: str = "plain") -> pd.DataFrame:
+    r"""Read a table of predictions with its ids as text, leading zeros included.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``predictions.csv`` of a run or of ``brainage predict``, or one made elsewhere.
+    ids : {"plain", "bids"}, default="plain"
+        "bids" writes ``sub-`` before each id, as ``participants.tsv`` has it.
+
+    Returns
+    -------
+    DataFrame
+        ``participant_id, age, predicted_age`` and all other columns of the file.
+
+    Examples
+    --------
+    >>> predictions = ba.read_predictions("predictions.csv", ids="bids")  # doctest: +SKIP
+    >>> participants = pd.read_csv("participants.tsv", sep="\t", dtype={"participant_id": str})  # doctest: +SKIP
+    >>> participants.merge(predictions.drop(columns="age"), on="participant_id")  # doctest: +SKIP
+    """
+    if ids not in ("plain", "bids"):
+        raise EvaluationError(f"`ids` must be plain or bids, but got {ids!r}.")
+    path = Path(path).expanduser()
+    predictions_table.read_predictions(path, "predictions")  # raises what is wrong with it
+    table = pd.read_csv(path, sep=None, engine="python", dtype=dict.fromkeys(predictions_table.ID_COLUMNS, str))
+    name = next(name for name in predictions_table.ID_COLUMNS if name in table)
+    bare = participant_ids(table[name], f"`{path}`")
+    return table.rename(columns={name: "participant_id"}).assign(
+        participant_id="sub-" + bare if ids == "bids" else bare
+    )
