@@ -57,6 +57,9 @@ UKBTOOLS = RAP.replace(
 )
 
 
+CHEADLE: dict[str, object] = {"site": "Cheadle (imaging)", "head_motion": 0.11}
+
+
 def renamed(prefix: str, between: str = "_") -> str:
     """Return the table with columns such as `x31_0_0`."""
     return re.sub(r'"(\d+)-(\d)\.0"', rf'"{prefix}\1{between}\2{between}0"', DASH)
@@ -123,6 +126,40 @@ def test_every_style_gives_the_same_table(tmp_path: Path, table: str | bytes, fi
     assert found.astype(object).fillna("?").to_numpy().tolist() == [
         ["?" if value is missing else value for value in row] for row in expected
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "known"),
+    [
+        (
+            "ukbconv.csv",
+            ['"eid","31-0.0","21003-2.0","54-2.0","25741-2.0"', '"9000001","1","63","11025","0.11"'],
+            {"site": "11025", "head_motion": 0.11},
+        ),
+        ("ukbconv_r.tab", ["f.eid\tf.31.0.0\tf.21003.2.0\tf.54.2.0", "9000001\t1\t63\t11025"], {"site": "11025"}),
+        ("rap_names.csv", ["eid,p31,p21003_i2,p54_i2,p25741_i2", "9000001,Male,63,Cheadle (imaging),0.11"], CHEADLE),
+        (
+            "rap_titles.csv",
+            [
+                "Participant ID,Sex,Age when attended assessment centre | Instance 2,UK Biobank assessment centre | "
+                "Instance 2",
+                "9000001,Male,63,Cheadle (imaging)",
+            ],
+            {"site": "Cheadle (imaging)"},
+        ),
+        ("dx_extract.csv", ["participant.eid,participant.p31,participant.p21003_i2", "9000001,1,63"], {}),
+        ("stata.tsv", ["n_eid\tn_31_0_0\tn_21003_2_0", "9000001\t1\t63"], {}),
+        ("ukbtools.csv", ["eid,sex_f31_0_0,age_when_attended_assessment_centre_f21003_2_0", "9000001,1,63"], {}),
+        ("x_prefix.csv", ["eid,x21003_2_0,x31_0_0", "9000001,63,1"], {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["", "Windows"])
+def test_tables_as_exports_write_them_are_read(
+    tmp_path: Path, name: str, lines: list[str], known: dict[str, object], end: str
+) -> None:
+    found = cohort(tmp_path, "".join(line + end for line in lines), name=name).read_table()
+    assert found.to_dict("records") == [{"participant_id": "9000001", "age": 63.0, "sex": 1.0, **known}]
 
 
 def test_a_column_of_ones_own_is_no_title_of_a_field(tmp_path: Path) -> None:
