@@ -18,7 +18,7 @@ import psutil
 from benchmarks.measure import ROOT, Result
 from brainage.system.console import show_table
 
-_NAMES = ("startup", "epoch", "ingestion", "scale", "findings", "inference")
+_NAMES = ("startup", "epoch", "ingestion", "check", "scale", "findings", "inference")
 _HEADER = ("measurement", "median", "limit", "met", "repetitions")
 
 
