@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -45,12 +46,12 @@ class Survey:
     t_r: pd.Series[float]
     problems: Sequence[str]
 
-    @property
+    @cached_property
     def both(self) -> set[str]:
         """Participants with a file and a row in the table."""
         return set() if self.found.table is None else set(self.found.table["participant_id"]) & set(self.found.scans)
 
-    @property
+    @cached_property
     def aged(self) -> set[str]:
         """Participants with a file and an age."""
         table = self.found.table
@@ -58,7 +59,7 @@ class Survey:
             set() if table is None else set(table.loc[table["age"].notna(), "participant_id"]) & set(self.found.scans)
         )
 
-    @property
+    @cached_property
     def near_matches(self) -> dict[str, int]:
         """Participants without a file under their id who have one under an id like it, by the difference."""
         known = set() if self.found.table is None else set(self.found.table["participant_id"])
