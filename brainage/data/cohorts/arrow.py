@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from brainage.data.cohorts.rows import MAX_ROWS, OpenTable, cell_text, extra
+from brainage.data.cohorts.rows import OpenTable, cell_text, extra
 from brainage.errors import CohortError
 from brainage.system.console import printable
 
@@ -61,8 +61,6 @@ def _rows(
         found = batches(positions)
         while (batch := _whole(pyarrow, path, kind, lambda: next(found, None))) is not None:
             columns = [batch.column(schema.names[position]).to_pylist() for position in positions]
-            if number + batch.num_rows > MAX_ROWS:
-                raise CohortError(f"`{path}` must have at most {MAX_ROWS:,} rows. Remove rows.")
             for values in zip(*columns, strict=True):
                 number += 1
                 yield number, [cell_text(value) for value in values]
@@ -87,10 +85,10 @@ def _check_size(metadata: Any, names: set[str], path: Path) -> None:
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     wanted = [n for n in range(metadata.num_columns) if metadata.schema.column(n).path in names]
     size = sum(group.column(number).total_uncompressed_size for group in groups for number in wanted)
-    if size > _MAX_BYTES or metadata.num_rows > MAX_ROWS:
+    if size > _MAX_BYTES:
         raise CohortError(
-            f"`{path}` must have at most {MAX_ROWS:,} rows and {_MAX_BYTES / 2**30:.0f} GB in the columns that are "
-            f"read, but has {metadata.num_rows:,} rows and {size / 2**30:.1f} GB. Remove rows or columns."
+            f"`{path}` must have at most {_MAX_BYTES / 2**30:.0f} GB in the columns that are read, but has "
+            f"{size / 2**30:.1f} GB. Remove rows or columns."
         )
 
 

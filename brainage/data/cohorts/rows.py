@@ -14,8 +14,6 @@ from brainage.errors import CohortError
 Rows = Callable[[Sequence[int]], Iterator[tuple[int, list[str]]]]
 """Yields the values of each row at some positions, with its number as its users see it."""
 
-MAX_ROWS = 10_000_000
-
 
 @dataclass(frozen=True)
 class OpenTable:

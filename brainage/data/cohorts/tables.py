@@ -17,6 +17,7 @@ from brainage.errors import CohortError, nearest
 from brainage.system.console import log, printable
 from brainage.system.redaction import register
 
+MAX_ROWS = 10_000_000
 _NUMBERS = {"a decimal comma", "a whole number", "a number", "an empty cell", *(f"`{word}`" for word in MISSING)}
 
 
@@ -59,6 +60,8 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
             for line, found in opened.rows(positions):
                 lines.append(line)
                 values.append([value.strip() for value in found])
+                if len(lines) > MAX_ROWS:
+                    raise CohortError(f"`{path}` must have at most {MAX_ROWS:,} rows. Remove the others.")
         if not lines:
             raise CohortError(f"`{path}` has a header but no rows. The table must have one row a participant.")
         table = pd.DataFrame(values, columns=names, index=lines, dtype="str")

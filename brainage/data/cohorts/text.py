@@ -16,6 +16,9 @@ from brainage.data.cohorts.rows import OpenTable
 from brainage.data.encoding import encoding_of
 from brainage.errors import CohortError
 
+# Characters of a line: hundreds of times what UK Biobank's widest tables have.
+_MAX_LINE = 64 * 2**20
+
 
 @contextmanager
 def text_table(file: IO[bytes], path: Path) -> Iterator[OpenTable]:
@@ -25,11 +28,12 @@ def text_table(file: IO[bytes], path: Path) -> Iterator[OpenTable]:
     spreadsheets write them in languages with these.
     """
     with _text(file) as text:
-        first = text.readline().removeprefix("\ufeff")
+        lines = _lines(text, path)
+        first = next(lines, "").removeprefix("\ufeff")
         delimiter = _delimiter(first, path)
         header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
         yield OpenTable(
-            header, lambda positions: read_lines(text, delimiter, len(header), positions, path), delimiter == ";"
+            header, lambda positions: read_lines(lines, delimiter, len(header), positions, path), delimiter == ";"
         )
 
 
@@ -42,13 +46,24 @@ def _text(file: IO[bytes]) -> io.TextIOWrapper:
     return io.TextIOWrapper(data, encoding=encoding_of(start), errors="replace", newline="")
 
 
+def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """Yield lines; raise CohortError where one is too long for a table, however small the gzip file is."""
+    while line := text.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE:
+            raise CohortError(
+                f"`{path}` must have lines of at most {_MAX_LINE:,} characters, but one has more. Save the table as "
+                "text with one line a participant."
+            )
+        yield line
+
+
 def _delimiter(header: str, path: Path) -> str:
     if not header.strip():
         raise CohortError(f"`{path}` is empty, or its first line is. The first line must contain the column names.")
     if "\0" in header:
+        kind = "but perhaps UTF-16 without a byte-order mark" if "\0" in header[:2] else "nor any other"
         raise CohortError(
-            f"`{path}` is not UTF-8 text, but perhaps UTF-16 without a byte-order mark. Save the table as comma or tab "
-            "separated text in UTF-8."
+            f"`{path}` is not UTF-8 text, {kind}. Save the table as comma or tab separated text in UTF-8."
         )
     if "\ufffd" in header:
         raise CohortError(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from brainage.data.cohorts import arrow, workbooks
+from brainage.data.cohorts import arrow, tables, text, workbooks
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import CohortError
@@ -159,6 +159,7 @@ def zipped(name: str) -> bytes:
         (arrow_bytes(parquet.write_table, pa.table({"a": [[1], [2]]})), r"`a`: values must be numbers.*got list<"),
         (arrow_bytes(feather.write_feather, pa.table({"a": [b"1"]})), r"`a`: values must be numbers.*got binary"),
         (TEXT.encode("utf-16-le"), r"perhaps UTF-16 without a byte-order mark"),
+        (b"ab\0\x03c,\n", r"is not UTF-8 text, nor any other"),
         (TEXT.encode("latin-1"), r"column names are perhaps in Latin-1"),
         ("a,b\n1,ü\n2,3\n".encode("latin-1"), None),
         (b"a;b\n1,5;2\n1.5;3\n", r"`a`: some numbers have a point and others a comma"),
@@ -166,7 +167,7 @@ def zipped(name: str) -> bytes:
     ids=[
         "cut Parquet", "damaged Parquet", "cut Feather", "cut Excel", "a zip", "old Feather", "old Excel", "SPSS",
         "two sheets", "no values", "no header", "beside the header", "no rows", "twice", "lists", "bytes",
-        "UTF-16 without a mark", "Latin-1", "Latin-1 in another column", "points and commas",
+        "UTF-16 without a mark", "bytes in text", "Latin-1", "Latin-1 in another column", "points and commas",
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_by_its_name(tmp_path: Path, content: bytes, message: str | None) -> None:
@@ -182,8 +183,16 @@ def test_what_is_no_table_is_refused_by_its_name(tmp_path: Path, content: bytes,
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t"
     monkeypatch.setattr(workbooks, "_MAX_BYTES", 1000)
-    monkeypatch.setattr(arrow, "MAX_ROWS", 2)
-    for content, message in ((book(ROWS), "of content"), (PARQUET, "has 3 rows"), (FEATHER, "at most 2 rows")):
+    monkeypatch.setattr(arrow, "_MAX_BYTES", 30)
+    monkeypatch.setattr(text, "_MAX_LINE", 60)
+    monkeypatch.setattr(tables, "MAX_ROWS", 2)
+    bomb = gzip.compress(b"age,b\n" + bytes(10**6))
+    for content, message in (
+        (book(ROWS), "of content"),
+        (PARQUET, "in the columns that are read, but has"),
+        (FEATHER, "at most 2 rows"),
+        (bomb, "lines of at most 60 characters"),
+    ):
         path.write_bytes(content)
         with pytest.raises(CohortError, match=message):
             read_columns(path, ["age"])
