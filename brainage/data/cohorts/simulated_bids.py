@@ -22,8 +22,9 @@ _XCPD_SERIES = "_seg-4S156Parcels_stat-mean_timeseries"
 
 
 def write_bids(cohort: SimulatedCohort, folder: Path) -> list[str]:
-    """Write ``participants.tsv`` and a tree of text files, the components of two ICAs."""
+    """Write ``participants.tsv`` and a tree of text files, the components of two ICAs, with their repetition time."""
     names = write_table(cohort, folder)
+    write_text(folder / "task-rest_bold.json", _json({"RepetitionTime": cohort.t_r, "TaskName": "rest"}))
     for i, series in ica_texts(cohort):
         for dimension, text in series.items():
             name = f"{names[i]}_ses-2_task-rest_ts-ica-{dimension}.txt"
