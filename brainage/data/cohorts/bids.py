@@ -15,7 +15,7 @@ from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
-from brainage.data.cohorts.own_columns import OwnColumns, check_needed
+from brainage.data.cohorts.own_columns import OwnColumns, check_needed, name_unused
 from brainage.data.cohorts.patterns import PathPattern
 from brainage.data.cohorts.sessions import SessionAges, session_ages
 from brainage.data.cohorts.sidecars import t_r_of_files
@@ -80,6 +80,7 @@ class BidsCohort:
         header, sources = self._table.names, self._sources
         check_needed(["participant_id"], sources, header, self.label)
         check_columns(asked, header, self.label)
+        name_unused(header, sources, self.label)
         table = self._table.read(sources, asked, phenotype)
         return table if "age" in sources else self._with_session_ages(table, header)
 
@@ -160,6 +161,12 @@ class BidsCohort:
             ages, at = table["participant_id"].map(found.means()), "each session"
         else:
             ages = table["participant_id"].map(found.at(self._session))
+            if self._session is None and (several := {one for one, _ in found.ages} - set(found.at(None))):
+                log.warning(
+                    "%s: %d participants have several ages in sub-*_sessions.tsv, and none is taken. Name the session "
+                    "in cohort.pattern, or use cohort.scans=first.",
+                    *(self.label, len(several)),
+                )
         if ages.notna().any():
             log.info("%s: %d ages are those at %s, from sub-*_sessions.tsv", *(self.label, ages.count(), at))
         elif header is not None:

@@ -10,6 +10,7 @@ from brainage.config.rules import require
 from brainage.data.cohorts.columns import SEXES, STANDARD_COLUMNS
 from brainage.data.cohorts.tables import named_columns, nearest_column
 from brainage.errors import CohortError, ConfigError, nearest
+from brainage.system.console import log
 
 # Names of columns that are probably a standard one, without case and separators; an age is in years and at a scan.
 _USUAL = {
@@ -97,12 +98,26 @@ def check_needed(needed: Iterable[str], sources: Mapping[str, str], header: Coll
     if not missing:
         return
     proposed = {name: own for name, own in usual_columns(header).items() if name not in sources}
-    if proposed:
-        step = f"'cohort.columns={{{', '.join(f'{name}: {own}' for name, own in proposed.items())}}}'"
-        hint = f"Rename its column, or name the table's own with {step}."
+    if missing[0] in proposed:
+        hint = f"Rename its column, or name the table's own with {_mapping(proposed)}."
     else:
         hint = f"{nearest_column(missing[0], header)} Or name the table's own with cohort.columns.{missing[0]}=NAME."
     raise CohortError(f"{label} has no column `{missing[0]}`. The first line must contain the column names. {hint}")
+
+
+def name_unused(header: Collection[str], sources: Mapping[str, str], label: str) -> None:
+    """Log columns that are probably standard ones of another name, and that nothing maps."""
+    unused = {name: own for name, own in usual_columns(header).items() if name not in sources}
+    if unused:
+        log.info(
+            "%s: %s are taken as phenotypes; as %s they are used with %s",
+            *(label, ", ".join(f"`{own}`" for own in unused.values()), ", ".join(unused), _mapping(unused)),
+        )
+
+
+def _mapping(names: Mapping[str, str]) -> str:
+    """Return the override that maps standard names to a table's own."""
+    return f"'cohort.columns={{{', '.join(f'{name}: {own}' for name, own in names.items())}}}'"
 
 
 def usual_columns(header: Iterable[str]) -> dict[str, str]:

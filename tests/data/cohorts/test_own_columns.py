@@ -118,7 +118,7 @@ def test_a_missing_age_or_id_proposes_the_tables_own_columns(tmp_path: Path) -> 
     with pytest.raises(CohortError, match=r"no column `age`.*'cohort\.columns=\{age: Age\}'\.$"):
         bids(tmp_path, "participant_id\tAge\n1\t60\n").read_table()
     with pytest.raises(CohortError, match=r"no column `age`.*cohort\.columns\.age=NAME\.$"):
-        bids(tmp_path, "participant_id\tinterview_age_months\n1\t600\n").read_table()
+        bids(tmp_path, "participant_id\tinterview_age_months\tSEX\n1\t600\tF\n").read_table()
     with pytest.raises(CohortError, match=r"no column `21003-2\.0`.*cohort\.columns\.age=NAME"):
         ukb(tmp_path, "eid,31-0.0,age\n1000011,1,60\n", {}).read_table()
 
@@ -145,6 +145,12 @@ def test_columns_that_are_probably_standard_ones_are_found() -> None:
         "t_r": "RepetitionTime",
     }
     assert usual_columns(["1000011", "sub-1000022", "60"]) == {}
+
+
+def test_columns_that_nothing_maps_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    bids(tmp_path, "participant_id,age,Gender,scanner\n1,60,2,A\n", {"site": "scanner"}).read_table()
+    assert "`Gender` are taken as phenotypes; as sex they are used with 'cohort.columns={sex: Gender}'" in caplog.text
 
 
 def test_a_query_must_not_name_participants_by_an_own_name(tmp_path: Path) -> None:

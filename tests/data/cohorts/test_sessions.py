@@ -54,8 +54,11 @@ def test_one_broken_file_does_not_change_the_ages_of_others(tmp_path: Path, capl
     ],
     ids=["default", "folder", "name", "wildcard", "without"],
 )
-def test_ages_are_those_at_the_session_of_the_pattern(tmp_path: Path, pattern: str, expected: dict[str, float]) -> None:
+def test_ages_are_those_at_the_session_of_the_pattern(
+    tmp_path: Path, pattern: str, expected: dict[str, float], caplog: pytest.LogCaptureFixture
+) -> None:
     found = cohort(tmp_path, pattern=pattern).read_table().set_index("participant_id")
+    assert ("1 participants have several ages in sub-*_sessions.tsv" in caplog.text) == ("01" not in expected)
     assert found["age"].dropna().to_dict() == expected
     assert len(found) == 8
 
