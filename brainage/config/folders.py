@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -76,7 +77,7 @@ class CheckedLoader(ConfigLoaderImpl):
             self._check_primary(config_name)
             config = self._again(overrides, run_mode)
             if config is None:
-                config = super().load_configuration(config_name, overrides, run_mode, *args, **kwargs)
+                config = self._composed(config_name, overrides, run_mode, *args, **kwargs)
                 with_listed_channels(config)
                 self._first = None if kwargs.get("validate_sweep_overrides", True) else (list(overrides), config)
             if folders := foreign_folders(config.hydra.runtime):
@@ -90,6 +91,27 @@ class CheckedLoader(ConfigLoaderImpl):
             say(error)
             sys.exit(error.exit_code)
         return config
+
+    def _composed(self, config_name: str | None, overrides: list[str], *args: Any, **kwargs: Any) -> DictConfig:
+        """Compose a config; of a key that does not exist, Hydra's message also has the nearest one that does."""
+        try:
+            return super().load_configuration(config_name, overrides, *args, **kwargs)
+        except ConfigCompositionException as error:
+            found = re.match(r"Could not override '([^']+)'", str(error))
+            if found is None:
+                raise
+            parent, _, name = found[1].rpartition(".")
+            others = [word for word in overrides if key_of(word) != found[1]]
+            try:
+                rest = super().load_configuration(config_name, others, *args, **kwargs)
+            except (HydraException, OmegaConfBaseException):
+                raise error from error.__cause__
+            node = OmegaConf.select(rest, parent) if parent else rest
+            keys = [str(key) for key in node] if isinstance(node, DictConfig) else []
+            if not (matches := difflib.get_close_matches(name, keys, n=1)):
+                raise
+            whole = f"{parent}.{matches[0]}" if parent else matches[0]
+            raise ConfigCompositionException(f"{error}\nDid you mean `{whole}`?") from error.__cause__
 
     def _again(self, overrides: list[str], run_mode: RunMode) -> DictConfig | None:
         """Return the config that Hydra composed a moment ago, if these words make the same one but for the mode."""

@@ -16,6 +16,8 @@ CONFIG = [
     Case("a negative rate", r"`optimizer.lr` must be a number above 0, but got -1", ("optimizer.lr=-1",)),
     Case("a seed too large", r"`seed` must be from 0 to 9223372036854775807, but got 99999999999999999999999", ("seed=" + 23 * "9",)),
     Case("a key that is none", r"Key 'kernel' not in 'Variable1DCNNConfig'", ("model.kernel=3",), code=1),
+    Case("a misspelt key", r"Did you mean `trainer.max_epochs`\?", ("trainer.max_epoch=3",), code=1),
+    Case("a misspelt group", r"Did you mean `model`\?", ("modell=cnn",), code=1),
     Case("a value of no type", r"Value 'big' of type 'str' could not be .* Integer", ("model.kernel_size=big",), code=1),
     Case("nothing for a number", r"field 'seed' is not Optional", ("seed=null",), code=1),
     Case("a choice that is none", r"Could not find 'model/cnn'\s+Available options[^/]*variable1dcnn", ("model=cnn",), code=1),
