@@ -45,7 +45,7 @@ def nothing_found(finder: FileFinder, participants: Sequence[str], dimension: in
     there = contents(names, participant)
     return (
         f"The first path looked for was `{tried}` in `cohort.root={finder.root}`, and {place} has {there}. "
-        "cohort.pattern changes the path."
+        "cohort.pattern changes the path, and `brainage check` proposes patterns."
     )
 
 
