@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated_parcels import Acquisition, parcel_scans
+from brainage.data.cohorts.simulated_parcels import Acquisition, lacks_a_parcel, parcel_scans
 from brainage.data.cohorts.simulated_writing import counted, only_where, series_text, texts, write_text
 
 # Real participants of ABIDE I have lower numbers.
@@ -28,7 +28,8 @@ _YEARS = (64 - 6.5) / (82 - 46)
 def write_abide(cohort: SimulatedCohort, folder: Path) -> list[str]:
     """Write ``ABIDE_pcp/`` with ``rois_cc200`` of C-PAC, neither filtered nor with global signal regression.
 
-    A tenth of the table's participants more have no file, and a twentieth did not pass the third rater.
+    A tenth of the table's participants more have no file, and a twentieth did not pass the third rater. A
+    region without signal is 0.
     """
     data = folder / "ABIDE_pcp"
     table = replace(cohort, n_participants=cohort.n_participants + cohort.n_participants // 10).read_table()
@@ -36,7 +37,10 @@ def write_abide(cohort: SimulatedCohort, folder: Path) -> list[str]:
     scans = parcel_scans(cohort, _N_PARCELS, {site: values[2] for site, values in _SITES.items()})
     header = [f"#{number}" for number in range(1, _N_PARCELS + 1)]
     for i in counted(cohort.n_participants):
-        text = series_text(scans[i].read(), header, separator="\t", end="")
+        series = scans[i].read()
+        if lacks_a_parcel(i):
+            series[:, 1] = 0
+        text = series_text(series, header, separator="\t", end="")
         write_text(data / "cpac" / "nofilt_noglobal" / f"{names[i]}_rois_cc200.1D", text)
     _phenotypes(table, names, cohort.n_participants).to_csv(data / "Phenotypic_V1_0b_preprocessed1.csv", index=False)
     return ["cohort=abide", f"cohort.root={folder}", "modality=cc200"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES, SimulatedCohort
-from brainage.data.cohorts.simulated_parcels import PARCELS_4S156, Acquisition, parcel_scans
+from brainage.data.cohorts.simulated_parcels import PARCELS_4S156, Acquisition, lacks_a_parcel, parcel_scans
 from brainage.data.cohorts.simulated_writing import counted, ica_texts, series_text, texts, write_text
 
 # How the simulated sites measure what XCP-D processes.
@@ -35,7 +36,8 @@ def write_bids(cohort: SimulatedCohort, folder: Path) -> list[str]:
 def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
     """Write ``participants.tsv`` and what XCP-D writes of each participant: series of parcels and metadata.
 
-    As in real output, the sidecar of the series has no repetition time; that of the denoised images has.
+    As in real output, the sidecar of the series has no repetition time; that of the denoised images has. A parcel
+    without coverage is ``n/a``.
     """
     names = write_table(cohort, folder)
     scans = parcel_scans(cohort, len(PARCELS_4S156), _XCPD_SITES)
@@ -44,8 +46,11 @@ def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
     for i in counted(cohort.n_participants):
         start = f"{folder}/{names[i]}/ses-1/func/{names[i]}_ses-1_task-rest_space-fsLR"
         parcels, image = f"{start}{_XCPD_SERIES}", f"{start}_den-91k_desc-denoised_bold"
-        text = series_text(scans[i].read(), PARCELS_4S156, separator="\t", end="")
-        write_text(Path(f"{parcels}.tsv"), text)
+        series = scans[i].read()
+        if lacks_a_parcel(i):
+            series[:, 1] = np.nan
+        text = series_text(series, PARCELS_4S156, separator="\t", end="")
+        write_text(Path(f"{parcels}.tsv"), text.replace("nan", "n/a"))
         write_text(Path(f"{parcels}.json"), _json({"SamplingFrequency": "TR"}))
         write_text(Path(f"{image}.json"), _json({"RepetitionTime": scans[i].t_r, "TaskName": "rest"}))
     pattern = f"*{_XCPD_SERIES}.tsv"

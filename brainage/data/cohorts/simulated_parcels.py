@@ -31,6 +31,11 @@ PARCELS_4S156 = [
 """Names of the 156 parcels of XCP-D's atlas; those of its subcortical parcels are invented."""
 
 
+def lacks_a_parcel(index: int) -> bool:
+    """Return whether participant number `index`, from 0, has no signal in the second parcel; one in forty has none."""
+    return index % 40 == 17
+
+
 class Acquisition(NamedTuple):
     """How a site measures: the repetition time, in seconds, and the number of time points."""
 

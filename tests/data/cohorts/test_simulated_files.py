@@ -203,3 +203,20 @@ def test_parcels_of_hcp_have_names_and_a_repetition_time(
     assert (found.t_r, found.values.shape) == (0.72, (1200, 100))
     assert found.column_names is not None
     assert (found.column_names[0], found.column_names[-1]) == ("LH_Vis_1", "RH_Default_11")
+
+
+@pytest.mark.parametrize(("layout", "cell"), [("xcpd", "n/a"), ("abide", "0")])
+def test_a_parcel_without_signal_is_written_as_the_tools_write_it(tmp_path: Path, layout: str, cell: str) -> None:
+    assert main(["--layout", layout, "--out", str(tmp_path), "--participants", "18"]) == 0
+    columns = {path: _second_column(path) for path in tmp_path.rglob("*_*") if path.suffix in (".tsv", ".1D")}
+    assert len(columns) == 18
+    assert [{*column[1:]} == {cell} for _, column in sorted(columns.items())].count(True) == 1
+    [lacking] = (path for path, column in columns.items() if {*column[1:]} == {cell})
+    assert "18" in lacking.name
+    series = np.asarray(FileScan(lacking, tmp_path).read().values)
+    assert (np.nan_to_num(series[:, 1]) == 0).all()
+    assert np.isfinite(np.delete(series, 1, axis=1)).all()
+
+
+def _second_column(path: Path) -> list[str]:
+    return [line.split("\t")[1] for line in path.read_text().splitlines()]
