@@ -22,6 +22,7 @@ from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.page import made_with
 from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
+from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
 from brainage.runs.folds import why_not_pooled
 from brainage.runs.multirun_table import collect
@@ -30,6 +31,7 @@ from brainage.runs.read import Run, read_run
 from brainage.runs.report import compared_ridge
 from brainage.runs.trained_on import check_same
 from brainage.system.console import log
+from brainage.system.reading import yaml_values
 
 
 def report_on(config: ReportCommandConfig, folder: Path) -> None:
@@ -66,6 +68,7 @@ def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]
     run = _without_withdrawn(read_run(source, "run", config.again), config)
     phenotypes, ridge, notes = _cohort_data(run, config)
     settings = _settings(config, run.config, phenotypes)
+    notes = [*advice(run.summary, yaml_values(run.config_text)), *notes]
     findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes, progress=progress)
     return findings, about_run(source, run.summary, run.config_text, config.report.points)
 

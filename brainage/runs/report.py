@@ -15,11 +15,13 @@ from brainage.evaluation.findings import Findings, analyse
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_findings
+from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
 from brainage.runs.folder import RunFolder
 from brainage.runs.record import Job, Results
 from brainage.system.failures import noted
 from brainage.system.output import lost_output
+from brainage.system.reading import yaml_values
 from brainage.training.baseline import ridge_predictions
 
 
@@ -33,7 +35,8 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
         with noted(notes, "The report was not written"):
             ridge, ridge_notes = compared_ridge(job.config.model_value("name"), prepared.participants, notes)
             settings = settings_of(job.config)
-            findings = analyse(predictions, phenotypes, settings, ridge, notes=ridge_notes, progress=progress)
+            found = [*advice(summary, yaml_values(job.config_text)), *ridge_notes]
+            findings = analyse(predictions, phenotypes, settings, ridge, notes=found, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
             write_findings(job.folder.path, findings, about)
     if not job.quiet:
