@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.store.formats import CIFTI
 from brainage.data.store.resample import same
-from brainage.data.store.series import Scan, TimedScan
-from brainage.data.store.several import SeveralScans
+from brainage.data.store.series import FileScan, Scan, TimedScan, ZipScan
+from brainage.data.store.several import SeveralScans, first_of
 from brainage.errors import CohortError
 
 
@@ -43,9 +44,22 @@ def own_t_rs(scan: Scan, otherwise: float = math.nan) -> list[float]:
 
 
 def timed_scans(table: pd.DataFrame, scans: Mapping[str, Scan]) -> dict[str, Scan]:
-    """Return scans that are read with their repetition times, those of `with_t_r` where they have none themselves."""
+    """Return scans that are read with their repetition times, those of `with_t_r` where they have none themselves.
+
+    Raises CohortError if none is known, and none can be in a file.
+    """
     known = table.set_index("participant_id")["t_r"].dropna()
+    if known.empty and not any(_may_have_t_r(first_of(scan)) for scan in scans.values()):
+        raise CohortError(
+            f"`resample=true` needs repetition times of series, but of {len(scans)} participants none is known. "
+            "Give it with cohort.t_r=SECONDS, a column `t_r` of the table, or JSON files beside the series."
+        )
     return {one: _timed(scan, known.get(one, math.nan)) for one, scan in scans.items()}
+
+
+def _may_have_t_r(scan: Scan) -> bool:
+    """Return whether what is read may have a repetition time: CIFTI files, and scans of the user's own."""
+    return not isinstance(scan, ZipScan | FileScan) or scan.path.name.endswith(CIFTI)
 
 
 def _timed(scan: Scan, t_r: float) -> Scan:

@@ -91,6 +91,14 @@ def test_those_in_files_are_kept_in_the_store_and_checked(tmp_path: Path) -> Non
         check_for_training(found.table, MODALITY)
 
 
+def test_resampling_without_any_repetition_time_is_refused_before_files_are_read() -> None:
+    table = with_t_r(TABLE, unknown := scans(a=None, b=None))
+    with pytest.raises(CohortError, match=r"`resample=true` .* of 2 participants none is known.*cohort.t_r=SECONDS"):
+        timed_scans(table, unknown)
+    in_files = {"a": FileScan(Path("a.ptseries.nii"), Path()), "b": Timed(2.0)}
+    assert timed_scans(table, in_files) == in_files
+
+
 def test_each_of_several_scans_has_its_own() -> None:
     one, other = scans(one=2.0, other=None).values()
     several = SeveralScans((LabelledScan("ses-1", one), LabelledScan("ses-2", other)))

@@ -56,10 +56,10 @@ def read_cifti(path: Path) -> Recording:
 
 
 _TEXT: dict[str, str | None] = {".txt": None, ".1D": None, ".csv": ",", ".tsv": "\t"}
-_CIFTI = ".ptseries.nii"
+CIFTI = ".ptseries.nii"
 
 # Ends of names of files that can be read.
-EXTENSIONS = (".tsv", ".csv", ".csv.gz", ".npy", ".txt", ".1D", ".tsv.gz", ".txt.gz", ".mat", _CIFTI)
+EXTENSIONS = (".tsv", ".csv", ".csv.gz", ".npy", ".txt", ".1D", ".tsv.gz", ".txt.gz", ".mat", CIFTI)
 
 
 def read_file(path: Path, key: str | None = None) -> Recording:
@@ -77,7 +77,7 @@ def read_file(path: Path, key: str | None = None) -> Recording:
     SeriesError, OSError
         It has no table of numbers, or cannot be read.
     """
-    if path.name.endswith(_CIFTI):
+    if path.name.endswith(CIFTI):
         return read_cifti(path)
     with path.open("rb") as file:
         return read_stream(file, path, key)
