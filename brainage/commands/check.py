@@ -53,7 +53,8 @@ def _check(config: CheckCommandConfig, folder: Path) -> None:
         check_unwritten(Path(config.write))
     modalities = _modalities(config)
     withdrawn = withdrawn_from(config.cohort, [config.store.root or DEFAULT_STORE])
-    survey = survey_of(config.cohort, modalities, withdrawn, is_given=config.modality is not None)
+    given = config.modality is not None
+    survey = survey_of(config.cohort, modalities, withdrawn, is_given=given, orientation=config.orientation)
     tables = survey_tables(survey)
     for table in tables:
         _print(table)

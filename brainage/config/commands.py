@@ -259,6 +259,8 @@ class CheckCommandConfig:
         The participants; of a BIDS-like tree, the pattern is proposed if its own finds nothing.
     modality : ModalityConfig or None
         What the files are; by default, the modality of most files.
+    orientation : {"rows_are_times", "rows_are_channels"} or None
+        What a row of a file is; by default, what names, lengths and smoothness say.
     write : str or None
         A folder for the proposed modality and experiment.
     store, outputs, code
@@ -267,6 +269,7 @@ class CheckCommandConfig:
 
     cohort: Any = None
     modality: Any = None
+    orientation: Annotated[str | None, choice("rows_are_times", "rows_are_channels")] = None
     write: PathText | None = None
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)

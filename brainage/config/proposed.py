@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from brainage.config.overrides import as_overrides, leaves
+from brainage.config.overrides import as_overrides, leaves, quote_words
 from brainage.errors import OutputError
 from brainage.system.files import as_output_error, make_folder, write_text
 
@@ -62,11 +62,17 @@ class Proposed:
         name = self.modality if self.own is None else "parcels"
         chosen = [f"cohort={self.cohort}", f"modality={name}", f"model={self.model}"]
         given = leaves({group: values for group, values in {**self.values, **own}.items() if values})
-        return [*chosen, *as_overrides(given)]
+        return [*chosen, *map(_plain, as_overrides(given), given.values())]
 
 
 def _yaml(values: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=1000) if values else ""
+
+
+def _plain(word: str, value: Any) -> str:
+    """Return an override without the quotes of Hydra's grammar, if commands add the same."""
+    bare = f"{word.partition('=')[0]}={value}"
+    return bare if isinstance(value, str) and quote_words([bare]) == [word] else word
 
 
 def check_unwritten(folder: Path) -> None:

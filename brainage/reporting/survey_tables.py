@@ -41,6 +41,10 @@ def plan_table(plan: Plan) -> SurveyTable:
         ["modality", f"{plan.modality}, {plan.n_channels} channels, windows of {plan.n_times} time points"],
         ["participants kept", _share(plan.n_kept, plan.n_scanned)],
     ]
+    if "scans" in plan.cohort:
+        rows.append(["cohort.scans", f"{plan.cohort['scans']}, of participants with several"])
+    if "include" in plan.cohort:
+        rows.append(["cohort.include", plan.cohort["include"]])
     if plan.values.get("missing") == "zero":
         rows.append(["missing channels", "zero (modality.missing), because many participants lack some"])
     if plan.limit is not None:

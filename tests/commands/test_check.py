@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from brainage.commands import check as check_command
+from brainage.config.overrides import quote_words
 from tests.conftest import Ended, run_command, run_here
 
 NAMES = [f"LH_Vis_{number}" for number in range(1, 7)]
@@ -44,17 +45,24 @@ Check = Callable[..., Ended]
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Check:
+def check(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Check:
     """Check inside this process; no output may have an id of a participant, 90001 and so on."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> Ended:
-        code = run_here(check_command.check, "check", tmp_path / "out", *words)
+        caplog.clear()
+        code = run_here(check_command.check, "check", tmp_path / "out", *quote_words(words))
         said = capfd.readouterr()
+        logged = said.err + caplog.text
         record = tmp_path / "out" / "check.json"
         written = record.read_text() if record.exists() else ""
-        assert not re.search(r"(?<!\d)0*900\d\d(?!\d)", said.out + said.err + written)
-        return Ended(code, said.out, said.err)
+        assert not re.search(r"(?<!\d)0*900\d\d(?!\d)", said.out + logged + written)
+        return Ended(code, said.out, logged)
 
     return run
 
@@ -216,6 +224,31 @@ def test_sessions_of_a_participant_are_chosen(tmp_path: Path, check: Check) -> N
     assert cells(ended, "*_task-rest_seg-Six_stat-mean_timeseries.tsv") == ["12", "several"]
     experiment = yaml.safe_load((tmp_path / "study" / "experiment" / "mine.yaml").read_text())
     assert experiment["cohort"]["scans"] == "first"
+
+
+def test_participants_with_a_file_and_no_age_are_left_out(tmp_path: Path, check: Check) -> None:
+    files = {one: text(series(number, 60)) for number, one in enumerate(ids(15))}
+    ages = {one: "n/a" if number < 2 else "50" for number, one in enumerate(files)}
+    put(tmp_path / "tree", XCPD, files, ages)
+    ended = check("cohort=bids", "cohort.root=tree", "cohort.include=site=='A'")
+    assert (cells(ended, "with both"), cells(ended, "with a file and an age")) == (["15"], ["13"])
+    assert cells(ended, "cohort.include") == ["(site=='A') and age == age"]
+    assert "'cohort.include=(site=='\"'\"'A'\"'\"') and age == age'" in ended.out
+
+
+def test_rows_are_what_the_user_says_where_files_do_not_say_it(tmp_path: Path, check: Check) -> None:
+    put(
+        tmp_path / "tree",
+        "ID.csv",
+        {one: text(series(number, 60).T, ",", names=None) for number, one in enumerate(ids(12))},
+    )
+    ended = check("cohort=bids", "cohort.root=tree")
+    assert "Rows are taken as time points, neither names nor different lengths say it: 60 channels" in ended.err
+    ended = check("cohort=bids", "cohort.root=tree", "orientation=rows_are_channels", "write=study")
+    assert ended.code == 0
+    assert "If that is wrong" not in ended.err
+    written = yaml.safe_load((tmp_path / "study" / "modality" / "mine.yaml").read_text())
+    assert (written["dimension"], written["n_times"], written["orientation"]) == (6, 60, "rows_are_channels")
 
 
 def test_what_cannot_be_trained_on_is_said_after_the_tables(tmp_path: Path, check: Check) -> None:

@@ -75,9 +75,14 @@ class Survey:
 
 
 def survey_of(
-    cohort: CohortConfig, modalities: Sequence[ModalityConfig], withdrawn: Withdrawn, *, is_given: bool = False
+    cohort: CohortConfig,
+    modalities: Sequence[ModalityConfig],
+    withdrawn: Withdrawn,
+    *,
+    is_given: bool = False,
+    orientation: str | None = None,
 ) -> Survey:
-    """Look at a cohort's table and read all of its files; see `find`."""
+    """Look at a cohort's table and read all of its files; see `find` and `Series.of`."""
     found = find(cohort, modalities, withdrawn, is_given=is_given)
     ids = sorted(found.scans)
     read = track(for_each(describe, [found.scans[one] for one in ids]), len(ids), "Files read")
@@ -86,8 +91,21 @@ def survey_of(
     unreadable = Counter(one.kind for one in facts.values() if not isinstance(one, Facts))
     problems = list(found.problems)
     t_r = _t_r(found, usable, problems)
-    series = Series.of(usable, found.modality if found.is_expected else None) if usable else None
+    expected = found.modality if found.is_expected else None
+    series = Series.of(usable, expected, orientation) if usable else None
+    if series is not None and not series.orientation.is_certain:
+        problems.append(_uncertain(series))
     return Survey(found, series, dict(unreadable.most_common()), t_r, problems)
+
+
+def _uncertain(series: Series) -> str:
+    one, other = (
+        ("channels", "rows_are_times") if series.orientation.rows_are_channels else ("time points", "rows_are_channels")
+    )
+    return (
+        f"Rows are taken as {one}, {series.orientation.reason}: {series.n_channels} channels. If that is wrong, use "
+        f"orientation={other}."
+    )
 
 
 def _t_r(found: Found, facts: dict[str, Facts], problems: list[str]) -> pd.Series[float]:

@@ -18,13 +18,17 @@ _CONSTANT = 1e-12
 
 @dataclass(frozen=True)
 class Lines:
-    """The rows, or the columns, of a file: indices of those that are constant, empty, or partly without numbers."""
+    """The rows, or the columns, of a file: indices of those that are constant, empty, or partly without numbers.
+
+    `smoothness` is the mean correlation between neighbouring numbers of a line: that of time points is high.
+    """
 
     n: int
     names: tuple[str, ...] | None
     constant: tuple[int, ...] = ()
     empty: tuple[int, ...] = ()
     partial: tuple[int, ...] = ()
+    smoothness: float = 0.0
 
     @property
     def n_missing(self) -> int:
@@ -72,7 +76,17 @@ def _lines(values: FloatArray, names: tuple[str, ...] | None) -> Lines:
     spread = np.subtract(highest, lowest, where=~empty, out=np.ones(len(values)))
     constant = ~empty & (spread <= _CONSTANT * size)
     partial = ~empty & ~constant & ~finite.all(axis=1)
-    return Lines(len(values), names, _indices(constant), _indices(empty), _indices(partial))
+    smoothness = _smoothness(np.where(finite, values, 0.0)[~(empty | constant | partial)])
+    return Lines(len(values), names, _indices(constant), _indices(empty), _indices(partial), smoothness)
+
+
+def _smoothness(values: FloatArray) -> float:
+    """Return the mean autocorrelation of rows at lag 1; 0 without rows that vary."""
+    if not values.size:
+        return 0.0
+    values = values / np.abs(values).max(axis=1, keepdims=True)
+    values = values - values.mean(axis=1, keepdims=True)
+    return float(((values[:, 1:] * values[:, :-1]).sum(axis=1) / (values**2).sum(axis=1)).mean())
 
 
 def _indices(chosen: Any) -> tuple[int, ...]:

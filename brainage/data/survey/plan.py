@@ -16,6 +16,8 @@ from brainage.data.survey.cohort import Survey
 from brainage.data.survey.series import Series, proposed_length
 from brainage.errors import CohortError
 
+# A query of participants with an age.
+_AGED = "age == age"
 # Share of participants whose missing channels are made zero instead of excluding them.
 _MANY = 0.05
 # Keys of a cohort's config that are paths, and one that only a command line may give.
@@ -82,6 +84,8 @@ def plan_of(survey: Survey, taken: Collection[str]) -> Plan:
     if (excluded := 1 - len(kept) / n_scanned) > found.cohort.max_excluded_fraction:
         limit = min(1.0, math.ceil(100 * excluded + 1) / 100)
     cohort = cohort_values(found.cohort) | ({} if limit is None else {"max_excluded_fraction": limit})
+    if survey.both - survey.aged:  # a run would stop at a scan without an age
+        cohort["include"] = " and ".join(filter(None, (found.cohort.include and f"({found.cohort.include})", _AGED)))
     n_channels = modality.n_channels if is_known else series.n_channels
     name = modality.name if is_known else _name(found.cohort, taken)
     return Plan(name, not is_known, values, cohort, n_times, n_channels, len(kept), n_scanned, limit)

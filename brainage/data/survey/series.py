@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.survey.facts import Facts, Lines
 
 # Share of files whose rows, or columns, must be as many as each other for them to be the channels.
 _MOST = 0.9
+# Difference in smoothness along rows and columns that no atlas makes.
+_SMOOTHER = 0.2
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def orientation_of(found: Sequence[Facts], expected: ModalityConfig | None = Non
     """Return what the rows of files are.
 
     It is what the expected modality says, if its channels are as many; or follows from names, or from time points
-    that differ in number while channels do not.
+    that differ in number while channels do not. Otherwise it is not certain: series are smooth over time.
     """
     if expected is not None:
         rows_are_channels = expected.orientation == "rows_are_channels"
@@ -45,8 +48,11 @@ def orientation_of(found: Sequence[Facts], expected: ModalityConfig | None = Non
         return Orientation(False, "columns are as many in all files, rows are not")
     if rows >= _MOST > columns:
         return Orientation(True, "rows are as many in all files, columns are not")
-    reason = "neither names nor different lengths say what rows are: they are taken as time points"
-    return Orientation(False, reason, is_certain=False)
+    along_rows, along_columns = (median(getattr(one, axis).smoothness for one in found) for axis in ("rows", "columns"))
+    if abs(along_rows - along_columns) > _SMOOTHER:
+        smoother = "rows" if along_rows > along_columns else "columns"
+        return Orientation(smoother == "rows", f"by their smoothness along {smoother} alone", is_certain=False)
+    return Orientation(False, "neither names nor different lengths say it", is_certain=False)
 
 
 def _named_axis(one: Facts) -> str:
@@ -85,8 +91,12 @@ class Series:
     orientation: Orientation
 
     @classmethod
-    def of(cls, facts: Mapping[str, Facts], expected: ModalityConfig | None = None) -> Series:
-        """Return the files, of which there must be one, with their orientation; see `orientation_of`."""
+    def of(
+        cls, facts: Mapping[str, Facts], expected: ModalityConfig | None = None, orientation: str | None = None
+    ) -> Series:
+        """Return the files, of which there must be one, with the given orientation, or that of `orientation_of`."""
+        if orientation is not None:
+            return cls(facts, Orientation(orientation == "rows_are_channels", "as given"))
         return cls(facts, orientation_of(list(facts.values()), expected))
 
     def channels(self, one: Facts) -> Lines:

@@ -51,6 +51,15 @@ def test_a_channel_of_zeros_is_constant_and_a_tiny_one_is_not(tmp_path: Path) ->
     assert found.columns.constant == (0, 2)
 
 
+def test_series_are_smoother_along_time(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(size=(200, 10))
+    np.save(tmp_path / "a.npy", noise[1:] + noise[:-1])  # the autocorrelation is a half
+    found = describe(FileScan(tmp_path / "a.npy", tmp_path))
+    assert isinstance(found, Facts)
+    assert found.columns.smoothness == pytest.approx(0.5, abs=0.05)
+    assert found.rows.smoothness == pytest.approx(-0.1, abs=0.05)  # of ten independent numbers minus their mean
+
+
 def test_a_file_that_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2\n3,secret\n")
     found = describe(FileScan(tmp_path / "a.csv", tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from brainage.config.groups.modality import ModalityConfig
 from brainage.data.survey.facts import Facts, Lines
 from brainage.data.survey.series import Series, choices_of_length, orientation_of, proposed_length
 
@@ -13,6 +14,10 @@ def file(rows: int, columns: int, names: str = "", labels: str = "", **missing: 
     return Facts(Lines(rows, tuple(labels) or None), Lines(columns, tuple(names) or None, **missing))
 
 
+def smooth(n_rows: int, n_columns: int, rows: float, columns: float) -> Facts:
+    return Facts(Lines(n_rows, None, smoothness=rows), Lines(n_columns, None, smoothness=columns))
+
+
 @pytest.mark.parametrize(
     ("files", "rows_are_channels", "is_certain", "reason"),
     [
@@ -20,7 +25,11 @@ def file(rows: int, columns: int, names: str = "", labels: str = "", **missing: 
         ([file(3, 5, labels="abc"), file(3, 5, labels="abc")], True, True, "first column"),
         ([file(120, 116), file(90, 116), file(130, 116)], False, True, "columns are as many"),
         ([file(116, 120), file(116, 90), file(116, 130)], True, True, "rows are as many"),
-        ([file(490, 25), file(490, 25)], False, False, "taken as time points"),
+        ([file(490, 25), file(490, 25)], False, False, "neither names nor different lengths"),
+        ([smooth(25, 490, rows=0.6, columns=0.3)] * 2, True, False, "smoothness along rows"),
+        ([smooth(490, 25, rows=0.3, columns=0.6)] * 2, False, False, "smoothness along columns"),
+        ([smooth(490, 25, rows=0.5, columns=0.6)] * 2, False, False, "neither names nor different lengths"),
+        ([file(2, 490, labels="ab", names="")] * 2, True, True, "first column"),
     ],
 )
 def test_names_or_lengths_say_what_rows_are(
@@ -29,6 +38,21 @@ def test_names_or_lengths_say_what_rows_are(
     found = orientation_of(files)
     assert (found.rows_are_channels, found.is_certain) == (rows_are_channels, is_certain)
     assert reason in found.reason
+
+
+def test_time_points_with_numbered_names_are_no_channels() -> None:
+    numbered = tuple(f"timepoint_{number}" for number in range(5))
+    both = Facts(Lines(2, ("V1", "M1")), Lines(5, numbered))
+    assert orientation_of([both, both]).rows_are_channels
+    assert not orientation_of([Facts(Lines(5, numbered), Lines(2, ("V1", "M1")))]).rows_are_channels
+
+
+def test_an_expected_modality_says_what_rows_are_if_its_channels_are_as_many() -> None:
+    expected = ModalityConfig(
+        name="two", dimension=2, components="all", good_components=None, n_channels=2, orientation="rows_are_channels"
+    )
+    assert orientation_of([file(2, 5, "abcde")], expected).rows_are_channels
+    assert not orientation_of([file(3, 5, "abcde")], expected).rows_are_channels
 
 
 def test_files_are_told_apart_from_most() -> None:
