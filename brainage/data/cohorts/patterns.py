@@ -43,9 +43,16 @@ class Level:
 
     def ids_of(self, names: Iterable[str], more: str = "") -> set[str]:
         """Return the ids in names that this level may stand for, with `more`, a regular expression, at their ends."""
-        regex = re.escape(self.text).replace(re.escape(_ID), "(.+?)", 1).replace(re.escape(_ID), r"\1")
-        pattern = re.compile(regex.replace(r"\*", ".*").replace(r"\{dimension\}", r"\d+") + more)
+        first, *others = map(_regex, self.text.split("*"))
+        # Up to the first place of what follows: each name has one match at most to look for.
+        regex = first + "".join(f".*?{piece}" if "(" in piece else f"(?:(?!{piece}).)*{piece}" for piece in others[:-1])
+        regex += "".join(f".*{piece}" for piece in others[-1:])
+        pattern = re.compile(regex.replace("(.+?)", "\0", 1).replace("(.+?)", r"\1").replace("\0", "(.+?)") + more)
         return {match[1] for name in names if (match := pattern.fullmatch(name))}
+
+
+def _regex(piece: str) -> str:
+    return re.escape(piece).replace(re.escape(_ID), "(.+?)").replace(r"\{dimension\}", r"\d+")
 
 
 def _candidates(names: Sequence[str], pieces: Sequence[str]) -> Iterator[str]:

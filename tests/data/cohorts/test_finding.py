@@ -12,7 +12,7 @@ from brainage.data.cohorts import finding
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
 from brainage.data.cohorts.folders import Listing, list_folder
-from brainage.data.cohorts.patterns import PathPattern
+from brainage.data.cohorts.patterns import Level, PathPattern
 from brainage.data.store.series import FileScan, Scan
 from brainage.data.store.several import SeveralScans
 from brainage.errors import CohortError, ConfigError
@@ -309,3 +309,17 @@ def test_a_value_of_a_placeholder_is_one_name(value: object) -> None:
     assert BidsCohortConfig(name="bids", root="tree", entities={"session": 2}).values_of_entities == {"session": "2"}
     with pytest.raises(ConfigError, match=r"`cohort\.entities` must be values by name"):
         BidsCohortConfig(name="bids", root="tree", entities="atlas")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "expected"),
+    [
+        ("sub-{participant_id}", ["sub-1", "sub-", "sub-x.7"], {"1", "x.7"}),
+        ("{participant_id}_{dimension}", ["1_25", "2_x", "3_100.csv"], {"1", "3"}),
+        ("*_{participant_id}_rois_*", ["NYU_1_rois_cc200.1D", "UM_1_2_rois_x", "3_rois_x"], {"1", "1_2"}),
+        ("a*b*c_{participant_id}_*_{participant_id}*z", ["axbxc_1_y_1z", "abc_2_y_1_z", "abc_3__3qz"], {"1", "3"}),
+        ("*e" * 40 + "{participant_id}", ["e" * 200, "e" * 39 + "1"], {"e"}),
+    ],
+)
+def test_ids_are_found_in_names_in_time(text: str, names: list[str], expected: set[str]) -> None:
+    assert Level(text).ids_of(names, r"(?:\.[A-Za-z.]+)?") == expected
