@@ -172,9 +172,13 @@ def _float(text: str) -> float:
 
 def _refuse(column: pd.Series, wrong: pd.Series, label: str, rule: str) -> None:
     if wrong.any():
+        kinds = _kinds(column[wrong])
+        step = "Write a number there, or leave it empty."
+        if kinds == "a decimal comma":
+            step = "Write points, or separate the columns by semicolons."
         raise CohortError(
             f"{label}, column `{column.name}`: {int(wrong.sum())} of {len(column)} values are not {rule}, in "
-            f"{row_list(column.index[wrong])}: {_kinds(column[wrong])}. Write a number there, or leave it empty."
+            f"{row_list(column.index[wrong])}: {kinds}. {step}"
         )
 
 

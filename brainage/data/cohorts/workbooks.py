@@ -80,4 +80,7 @@ def _whole(path: Path, read: Any) -> Any:
             warnings.filterwarnings("ignore", module="openpyxl")  # of styles and validations
             return read()
     except Exception:  # openpyxl has no common class, and its message may quote the file
-        raise CohortError(f"`{path}` is not a whole Excel workbook (.xlsx). Save it again.") from None
+        raise CohortError(
+            f"`{path}` is not a whole Excel workbook (.xlsx). Copy it again or, if another program made "
+            "it, save it as .xlsx there."
+        ) from None

@@ -97,10 +97,10 @@ def test_tables_of_all_formats_are_joined(tmp_path: Path) -> None:
 
 
 def test_rows_of_other_formats_are_named_as_their_users_see_them(tmp_path: Path) -> None:
-    (tmp_path / "t.xlsx").write_bytes(book([["participant_id", "age"], [1, 60], [], [2, "old"]]))
+    (tmp_path / "t.xlsx").write_bytes(book([["participant_id", "age"], [11, 60], [], [12, "old"]]))
     with pytest.raises(CohortError, match=r"`age`: 1 of 2 values .* row 4: text"):
         BidsCohort(root=tmp_path, phenotypes=(tmp_path / "t.xlsx",)).read_table()
-    parquet.write_table(pa.table({"participant_id": ["1", "2"], "age": ["60", "old"]}), tmp_path / "t")
+    parquet.write_table(pa.table({"participant_id": ["11", "12"], "age": ["60", "old"]}), tmp_path / "t")
     with pytest.raises(CohortError, match=r"`age`: 1 of 2 values .* row 2: text"):
         BidsCohort(root=tmp_path, phenotypes=(tmp_path / "t",)).read_table()
 
@@ -217,10 +217,12 @@ def test_a_wide_parquet_table_is_read_by_column(tmp_path: Path) -> None:
 
 def test_decimal_commas_without_semicolons_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "t.tsv"
-    path.write_text("participant_id\tage\tbmi\tcodes\n1\t60\t25,5\t1,2,3\n2\t61\t\t4\n")
+    path.write_text("participant_id\tage\tbmi\tcodes\n11\t60\t25,5\t1,2,3\n12\t61\t\t4\n")
     found = BidsCohort(root=tmp_path, phenotypes=(path,)).read_table(["bmi", "codes"])
     assert found["bmi"].fillna("").tolist() == ["25,5", ""]
     assert "numbers with a decimal comma are text, in `bmi`. Write points, or separate" in caplog.text
-    path.write_text("participant_id\tage\n1\t60,5\n")
-    with pytest.raises(CohortError, match=r"`age`: .* not a number of years, in row 2: a decimal comma"):
+    path.write_text("participant_id\tage\n11\t60,5\n")
+    with pytest.raises(
+        CohortError, match=r"`age`: .* not a number of years, row 2: a decimal comma\. Write points, or"
+    ):
         BidsCohort(root=tmp_path, phenotypes=(path,)).read_table()

@@ -98,7 +98,7 @@ def test_names_that_cannot_be_used_are_refused(tmp_path: Path, columns: Any, err
 
 def test_a_standard_column_that_is_another_by_an_own_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`age` is both `age` and `site`"):
-        bids(tmp_path, "participant_id,age\n1,60\n", {"site": "age"}).read_table()
+        bids(tmp_path, "participant_id,age\n11,60\n", {"site": "age"}).read_table()
 
 
 def test_codes_of_sex_must_be_complete(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_missing_age_or_id_proposes_the_tables_own_columns(tmp_path: Path) -> 
     with pytest.raises(CohortError, match=proposal):
         bids(tmp_path, ABIDE).read_table()
     with pytest.raises(CohortError, match=r"no column `age`.*'cohort\.columns=\{age: Age\}'\.$"):
-        bids(tmp_path, "participant_id\tAge\n1\t60\n").read_table()
+        bids(tmp_path, "participant_id\tAge\n11\t60\n").read_table()
     with pytest.raises(CohortError, match=r"no column `age`.*cohort\.columns\.age=NAME\.$"):
-        bids(tmp_path, "participant_id\tinterview_age_months\tSEX\n1\t600\tF\n").read_table()
+        bids(tmp_path, "participant_id\tinterview_age_months\tSEX\n11\t600\tF\n").read_table()
     with pytest.raises(CohortError, match=r"no column `21003-2\.0`.*cohort\.columns\.age=NAME"):
         ukb(tmp_path, "eid,31-0.0,age\n1000011,1,60\n", {}).read_table()
 
@@ -149,7 +149,7 @@ def test_columns_that_are_probably_standard_ones_are_found() -> None:
 
 def test_columns_that_nothing_maps_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    bids(tmp_path, "participant_id,age,Gender,scanner\n1,60,2,A\n", {"site": "scanner"}).read_table()
+    bids(tmp_path, "participant_id,age,Gender,scanner\n11,60,2,A\n", {"site": "scanner"}).read_table()
     assert "`Gender` are taken as phenotypes; as sex they are used with 'cohort.columns={sex: Gender}'" in caplog.text
 
 
