@@ -91,7 +91,7 @@ class UkbFiles:
         return (
             f"The first paths looked for were `{self._name('{eid}')}.zip` and `{self._name('{eid}')}/{self.member}` in "
             f"`cohort.root={self.root}`, and {there} has {contents(names, owner)}. cohort.instance, cohort.member and "
-            "the modality change these paths."
+            "the modality change these paths: modality=ukb_schaefer reads field 31018, ukb_tian field 31019."
         )
 
     def _name(self, participant: str) -> str:
