@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from brainage.data.cohorts.folders import Listing, list_folder, look_into
 from brainage.data.cohorts.patterns import ANY_DEPTH, Level, PathPattern
 from brainage.data.store.formats import EXTENSIONS
-from brainage.errors import ConfigError
+from brainage.errors import CohortError, ConfigError
 
 # Folders that `**` may list: ten of 100,000 participants.
 MAX_FOLDERS = 1_000_000
@@ -70,6 +70,7 @@ class FileFinder:
         for level in above[n_shared:]:
             folders = self._folders_at(folders, level)
         files = self._files_at(folders, last)
+        self._check_owners(files)
         return {
             name: [self._found(path) for path in sorted(files[name], key=_natural)] for name in names if files[name]
         }
@@ -119,6 +120,16 @@ class FileFinder:
         if level.is_wild or any(len(found) > 1 for found in folders.values()):
             return self._named(folders, level, "folders")
         return {name: [folder / level.of(name) for folder in found] for name, found in folders.items()}
+
+    def _check_owners(self, files: _Paths) -> None:
+        """Raise if a file may be of two participants: ids may contain the text between an id and a wildcard."""
+        owners = Counter(itertools.chain.from_iterable(files.values()))
+        if n_shared := sum(count > 1 for count in owners.values()):
+            raise CohortError(
+                f"`cohort.pattern`: each file must be of one participant, but the names of {n_shared} files fit two or "
+                f"more ids, of which one is the beginning or the end of another. Write what is next to the id into the "
+                f"pattern, in place of *, but got `{self.pattern.text}`."
+            )
 
     def _files_at(self, folders: _Paths, last: Level) -> _Paths:
         own = self.pattern.extension

@@ -116,6 +116,18 @@ def test_sessions_and_runs_are_known_and_sorted_by_number(tmp_path: Path) -> Non
     assert entities_of("sub-1/func/sub-1_task-rest_desc-a+b_bold.nii.gz") == {"sub": "1", "task": "rest", "desc": "a+b"}
 
 
+@pytest.mark.parametrize("pattern", ["{participant_id}_*.csv", "*_{participant_id}.csv", "**/{participant_id}_*.csv"])
+def test_a_file_is_never_of_two_participants(tmp_path: Path, pattern: str) -> None:
+    put(tmp_path, "A1_B2_x.csv", "x_A1_B2.csv")
+    assert find(tmp_path, pattern, ("A1_B2", "C3"))["A1_B2"]
+    with pytest.raises(
+        CohortError, match="`cohort.pattern`: each file must be of one participant, but .* 1 files"
+    ) as caught:
+        find(tmp_path, pattern, ("A1", "B2", "A1_B2"))
+    assert not [one for one in ("A1", "B2") if one in str(caught.value)]
+    assert find(tmp_path, pattern.replace("*_", "x_").replace("_*", "_x"), ("A1", "B2", "A1_B2")).keys() == {"A1_B2"}
+
+
 def test_no_link_is_followed_out_of_the_root(tmp_path: Path) -> None:
     root, outside = (
         put(tmp_path / "root", "sub-1/own/1_a.csv"),
