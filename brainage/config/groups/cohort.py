@@ -196,11 +196,15 @@ class BidsCohortConfig(FilesCohortConfig):
             is_text = isinstance(value, str) and value != "" and not set(value) & set("/*{}\0")
             rule = "a whole number, or text without slashes, braces and *"
             require(is_text or type(value) is int, f"cohort.entities.{name}", rule, value)
+            is_own = str(name).isidentifier() and name not in ("participant_id", "dimension")
+            require(
+                is_own, "cohort.entities", "values of placeholders of your own, such as {atlas: Tian}", {name: value}
+            )
 
     @property
     def values_of_entities(self) -> dict[str, str]:
         """The values as text."""
-        return {name: str(value) for name, value in (self.entities or {}).items()}
+        return {str(name): str(value) for name, value in (self.entities or {}).items()}
 
 
 @checked("cohort")

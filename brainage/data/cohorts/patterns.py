@@ -139,7 +139,10 @@ class PathPattern:
         """Return the rule that is broken, or None."""
         known = [f"{{{name}}}" for name in (*_OWN, *self.entities)]
         try:
-            names = {name for _, name, _, _ in string.Formatter().parse(self.text) if name is not None}
+            fields = [field for _, *field in string.Formatter().parse(self.text) if field[0] is not None]
+            if any(specification or conversion for _, specification, conversion in fields):
+                raise ValueError("a placeholder with a format of its own")
+            names = {name for name, *_ in fields}
             if not names <= {*_OWN, *self.entities}:
                 return f"may have the placeholders {', '.join(known[:-1])} and {known[-1]} only"
             whole = self._filled(self.whole, 25)

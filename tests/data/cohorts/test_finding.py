@@ -174,6 +174,8 @@ def test_an_id_is_no_pattern_and_never_leads_out(tmp_path: Path, participant: st
         ("*{participant_id}.txt", {}, r"must not have \* next to"),
         ("sub-{participant_id}/a**.txt", {}, r"must have \*\* as a level of its own"),
         ("sub-{participant_id}/**", {}, r"must have \*\* as a level of its own, above the file"),
+        ("{participant_id}/{dimension:>999999999}.txt", {}, r"must be a valid format"),
+        ("{participant_id!r}.txt", {}, r"must be a valid format"),
         ("a*.txt", {}, r"must have \{participant_id\} or begin with \*"),
     ],
 )
@@ -319,6 +321,9 @@ def test_a_value_of_a_placeholder_is_one_name(value: object) -> None:
     with pytest.raises(ConfigError, match=r"`cohort\.entities\.atlas` must be a whole number, or text without slashes"):
         BidsCohortConfig(name="bids", root="tree", entities={"atlas": value})
     assert BidsCohortConfig(name="bids", root="tree", entities={"session": 2}).values_of_entities == {"session": "2"}
+    for name in ("participant_id", "dimension", 1, "a b", ""):
+        with pytest.raises(ConfigError, match=r"`cohort\.entities` must be values of placeholders of your own"):
+            BidsCohortConfig(name="bids", root="tree", entities={name: "x"})
     with pytest.raises(ConfigError, match=r"`cohort\.entities` must be values by name"):
         BidsCohortConfig(name="bids", root="tree", entities="atlas")
 
