@@ -107,11 +107,14 @@ def _shapes(series: Series) -> SurveyTable:
 
 def _channels(series: Series) -> SurveyTable:
     kinds = Counter(series.kinds.values())
-    names = (
-        "no names" if series.names is None else f"{len(series.names)} names, {series.names[0]} to {series.names[-1]}"
-    )
+    names = "no names" if series.names is None else f"{len(series.names)} names"
+    if series.names is not None and series.may_show_names:
+        names += f", {series.names[0]} to {series.names[-1]}"
     rows = [[f"as most files: {series.n_channels} channels, {names}", f"{kinds.pop('usable', 0):,}"]]
     rows += [[_KINDS.get(kind, kind), f"{count:,}"] for kind, count in kinds.most_common()]
+    for other, count in series.other_names()[:_MOST]:
+        new = [name for name in other if name not in (series.names or ())]
+        rows.append([f"  {len(new):,} of {len(other):,} are others, such as {new[0]}", f"{count:,}"])
     return SurveyTable("Channels", ("", "participants"), rows)
 
 

@@ -132,6 +132,11 @@ def test_an_explanation_shows_names(
     assert table[["component", "name"]].to_dict("list") == {"component": [5, 2, 3], "name": CHOSEN}
     assert set(pd.read_csv(tmp_path / "out" / "map.csv")["name"]) == set(CHOSEN)
     assert "occlusion_Parcel_5" in pd.read_csv(tmp_path / "out" / "participants.csv")
+    others = cohort(put(tmp_path / "new", NAMES, order=[3, 5, 0, 2, 1, 4], first=500))
+    words = ("bundle=bundle", *others, f"store.root={tmp_path / 'store'}", "participants=40", *words[3:])
+    assert run_here(explain_command.explain, "explain", tmp_path / "others", *words) == 0
+    again = pd.read_csv(tmp_path / "others" / "components.csv")
+    assert again[["component", "name"]].to_dict("list") == {"component": [6, 5, 4], "name": CHOSEN}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Channels with the largest effects by occlusion: Parcel_" in page
     assert "Components are numbered" not in page

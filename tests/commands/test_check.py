@@ -216,6 +216,17 @@ def test_more_exclusions_than_the_limit_raise_it_with_a_word(tmp_path: Path, che
     assert experiment["cohort"]["max_excluded_fraction"] == 0.16
 
 
+def test_other_names_of_several_participants_are_shown_and_ids_in_names_are_not(tmp_path: Path, check: Check) -> None:
+    files = {}
+    for number, one in enumerate(ids(20)):
+        names = {0: [f"{one}_{name}" for name in NAMES], 1: [*NAMES[:5], "Other"]}.get(number // 4, NAMES)
+        files[one] = text(series(number, 60), names=names)
+    put(tmp_path / "tree", XCPD, files)
+    ended = check("cohort=bids", "cohort.root=tree")
+    assert cells(ended, "other names (are excluded)") == ["8"]
+    assert cells(ended, "  1 of 6 are others, such as Other") == ["4"]
+
+
 def test_sessions_of_a_participant_are_chosen(tmp_path: Path, check: Check) -> None:
     files = {one: text(series(number, 60)) for number, one in enumerate(ids(12))}
     put(tmp_path / "tree", XCPD, files)

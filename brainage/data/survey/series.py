@@ -16,6 +16,8 @@ from brainage.data.survey.facts import Facts, Lines
 _MOST = 0.9
 # Difference in smoothness along rows and columns that no atlas makes.
 _SMOOTHER = 0.2
+# Participants whose names of channels are no longer a single one's.
+_MIN_SHARED = 3
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,26 @@ class Series:
         return Counter(self.channels(one).n for one in self.facts.values()).most_common(1)[0][0]
 
     @cached_property
+    def _named(self) -> list[tuple[tuple[str, ...] | None, int]]:
+        """Names of the files of `n_channels`, the commonest first, with their number."""
+        named = (self.channels(one).names for one in self.facts.values() if self.channels(one).n == self.n_channels)
+        return Counter(named).most_common()
+
+    @property
     def names(self) -> tuple[str, ...] | None:
         """Names of the channels in most files of `n_channels`; None if most have none."""
-        named = (self.channels(one).names for one in self.facts.values() if self.channels(one).n == self.n_channels)
-        return Counter(named).most_common(1)[0][0]
+        return self._named[0][0]
+
+    @property
+    def may_show_names(self) -> bool:
+        """Whether several participants share the names; others may contain an id."""
+        return self._named[0][1] >= _MIN_SHARED
+
+    def other_names(self) -> list[tuple[tuple[str, ...], int]]:
+        """Return other names that several participants share, with their number; the same in another order are none."""
+        own = set(self.names or ())
+        found = [(names, n) for names, n in self._named[1:] if names is not None and n >= _MIN_SHARED]
+        return [(names, n) for names, n in found if set(names) - own] if own else []
 
     def kind(self, one: Facts) -> str:
         """Return what sets a file's channels apart: ``usable``, or why it cannot be read with the others."""
@@ -155,7 +173,7 @@ class Series:
             channels = self.channels(one)
             for kind in ("constant", "empty", "partial"):
                 for index in getattr(channels, kind):
-                    label = str(index + 1) if channels.names is None else channels.names[index]
+                    label = channels.names[index] if channels.names and self.may_show_names else str(index + 1)
                     counts.setdefault(label, Counter())[kind] += 1
         return sorted(
             ((label, dict(found)) for label, found in counts.items()), key=lambda pair: -sum(pair[1].values())

@@ -83,10 +83,24 @@ def test_missing_channels_are_counted_by_the_names_of_each_file() -> None:
         "p1": file(50, 3, "abc", constant=(0,), partial=(2,)),
         "p2": file(50, 3, "bca", empty=(2,)),
         "p3": file(50, 3, "abc"),
+        "p4": file(50, 3, "abc"),
     }
     assert Series.of(files).missing_channels() == [("a", {"constant": 1, "empty": 1}), ("c", {"partial": 1})]
     unnamed = {"p1": file(50, 3, constant=(0,)), "p2": file(60, 3)}
     assert Series.of(unnamed).missing_channels() == [("1", {"constant": 1})]
+
+
+def test_names_are_shown_only_if_several_participants_share_them() -> None:
+    shared = {f"p{number}": file(50, 3, "abc", constant=(1,)) for number in range(4)}
+    others = {f"q{number}": file(50, 3, "abx") for number in range(3)} | {
+        "r": file(50, 3, "xyz"),
+        "s": file(50, 3, "cba"),
+    }
+    found = Series.of(shared | others)
+    assert (found.may_show_names, found.other_names()) == (True, [(("a", "b", "x"), 3)])
+    single = Series.of({"p": file(50, 3, "abc", constant=(1,)), "q": file(60, 3, "xyz")})
+    assert (single.may_show_names, single.other_names()) == (False, [])
+    assert single.missing_channels() == [("2", {"constant": 1})]
 
 
 def test_lengths_are_chosen_by_how_many_they_keep() -> None:
