@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,33 +62,58 @@ def plan_of(survey: Survey, taken: Collection[str]) -> Plan:
 
     `taken` are names of modalities that exist.
     """
-    found, series = survey.found, survey.series
-    if found.table is None:
-        raise CohortError(f"{survey.problems[0]} Without a table of ages, there is nothing to train on.")
-    lengths = survey.lengths()
-    if series is None or not lengths:
-        raise CohortError(
-            f"`cohort`: participants with an age must have a file that can be read, but none of {len(survey.aged)} has "
-            "one. The tables above say why."
-        )
-    modality = found.modality
+    series = _usable(survey)
+    found, modality = survey.found, survey.found.modality
     is_known = modality.dimension == series.n_channels and _is_known(survey, series)
-    n_times = modality.n_times if is_known else proposed_length(lengths)
-    if sum(length >= n_times for length in lengths) < (1 - _MANY) * len(lengths):
-        n_times = proposed_length(lengths)
+    n_times = _length(survey.lengths(), modality.n_times if is_known else None)
     values = _different(modality, n_times, survey) if is_known else _own(series, n_times, survey)
     missing, kept = _missing(series, n_times, survey.aged)
     if missing is not None:
         values["missing"] = missing
-    n_scanned, limit = len(survey.aged), None
-    if (excluded := 1 - len(kept) / n_scanned) > found.cohort.max_excluded_fraction:
-        limit = min(1.0, math.ceil(100 * excluded + 1) / 100)
-    cohort = cohort_values(found.cohort) | ({} if limit is None else {"max_excluded_fraction": limit})
-    if survey.both - survey.aged:  # a run would stop at a scan without an age
-        cohort["include"] = " and ".join(filter(None, (found.cohort.include and f"({found.cohort.include})", _AGED)))
-    n_channels = modality.n_channels if is_known else series.n_channels
-    name = modality.name if is_known else _name(found.cohort, taken)
-    return Plan(name, not is_known, values, cohort, n_times, n_channels, len(kept), n_scanned, limit)
+    limit = _limit(1 - len(kept) / len(survey.aged), found.cohort.max_excluded_fraction)
+    return Plan(
+        modality=modality.name if is_known else _name(found.cohort, taken),
+        is_new=not is_known,
+        values=values,
+        cohort=cohort_values(found.cohort) | _changes(survey, limit),
+        n_times=n_times,
+        n_channels=modality.n_channels if is_known else series.n_channels,
+        n_kept=len(kept),
+        n_scanned=len(survey.aged),
+        limit=limit,
+    )
+
+
+def _usable(survey: Survey) -> Series:
+    """Return the series of a survey; raise CohortError if no participant has an age and usable ones."""
+    if survey.found.table is None:
+        raise CohortError(f"{survey.problems[0]} Without a table of ages, there is nothing to train on.")
+    if survey.series is None or not survey.lengths():
+        raise CohortError(
+            f"`cohort`: participants with an age must have a file that can be read, but none of {len(survey.aged)} has "
+            "one. The tables above say why."
+        )
+    return survey.series
+
+
+def _length(lengths: Sequence[int], usual: int | None) -> int:
+    """Return time points that a network sees: as usual, unless too many participants have fewer."""
+    n_long = 0 if usual is None else sum(length >= usual for length in lengths)
+    return usual if usual is not None and n_long >= (1 - _MANY) * len(lengths) else proposed_length(lengths)
+
+
+def _limit(excluded: float, limit: float) -> float | None:
+    """Return a limit of exclusions that this share does not exceed; None if the given one is enough."""
+    return min(1.0, math.ceil(100 * excluded + 1) / 100) if excluded > limit else None
+
+
+def _changes(survey: Survey, limit: float | None) -> dict[str, Any]:
+    """Return values of the cohort's config without which a run would stop."""
+    changes: dict[str, Any] = {} if limit is None else {"max_excluded_fraction": limit}
+    if survey.both - survey.aged:  # scans without an age
+        query = survey.found.cohort.include
+        changes["include"] = _AGED if query is None else f"({query}) and {_AGED}"
+    return changes
 
 
 def _is_known(survey: Survey, series: Series) -> bool:
