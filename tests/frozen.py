@@ -10,6 +10,9 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 import torch.utils.tensorboard  # noqa: F401
 import wandb.sdk.launch  # noqa: F401
 
+from brainage.config.hydra import register
+
+register()
 # Forks do not collect what was imported, which would copy its memory.
 gc.collect()
 gc.freeze()

@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,8 @@ class CheckedLoader(ConfigLoaderImpl):
 
     def _check_primary(self, config_name: str | None) -> None:
         """Raise a `ConfigError` if a primary config of a folder imports packages, which is what ``pkg://`` does."""
+        if not _foreign(self.get_sources()):
+            return
         primary = self.repository.load_config(config_name) if config_name else None
         if primary and not _is_trusted(primary.path) and OmegaConf.select(primary.config, "hydra.searchpath"):
             raise ConfigError(
@@ -154,9 +156,13 @@ def checked_composing() -> Iterator[None]:
 
 def foreign_folders(runtime: Any) -> list[str]:
     """Return the folders of the search path (``hydra.runtime``) that the command line names."""
+    return _foreign(runtime.config_sources)
+
+
+def _foreign(sources: Iterable[Any]) -> list[str]:
     return [
         source.path
-        for source in runtime.config_sources
+        for source in sources
         if source.provider.startswith(("main", "command-line", "hydra.searchpath")) and not _is_trusted(source.path)
     ]
 

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -21,6 +22,7 @@ from brainage.system.files import OWN_CONFIGS
 T = TypeVar("T")
 
 
+@cache
 def register() -> None:
     """Register all schemas and resolvers with Hydra; call before it composes."""
     store = ConfigStore.instance()
