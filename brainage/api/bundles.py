@@ -6,20 +6,21 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from brainage.api.memory import Columns, stored, table_of
+from brainage.data.cohorts.select import Selection
 from brainage.data.participants import Participants, reading_of
 from brainage.data.store.layout import Store
 from brainage.errors import EvaluationError
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from brainage.trained.network import Trained
+from brainage.trained.bundle import read_bundle
+from brainage.trained.ensemble import Ensemble, Sample, shape_of
+from brainage.trained.network import Trained
+from brainage.trained.t_r import check_new, resampling
 
 
 def load_bundle(folder: str | Path) -> Bundle:
@@ -41,8 +42,6 @@ def load_bundle(folder: str | Path) -> Bundle:
     >>> bundle = ba.load_bundle("brain-age-ica25")  # doctest: +SKIP
     >>> bundle.predict([series], ages=[63.2], t_r=0.735)  # doctest: +SKIP
     """
-    from brainage.trained.bundle import read_bundle
-
     return Bundle(read_bundle(Path(folder).expanduser(), "bundle"))
 
 
@@ -113,8 +112,6 @@ class Bundle:
         ValueError
             There are not as many ages or repetition times as series.
         """
-        from brainage.trained.t_r import check_new, resampling
-
         index = list(series) if isinstance(series, Mapping) else list(range(len(series)))
         arrays = list(series.values()) if isinstance(series, Mapping) else list(series)
         table = table_of(len(arrays), ages, t_r)
@@ -156,9 +153,6 @@ def _of_own_channels(trained: Trained) -> Trained:
 
 def _predicted(trained: Trained, participants: Participants) -> pd.DataFrame:
     """Return the result of `Bundle.predict`; caveats are warnings."""
-    from brainage.data.cohorts.select import Selection
-    from brainage.trained.ensemble import Ensemble, Sample, shape_of
-
     table = participants.table
     ensemble = Ensemble([trained], {shape_of(trained): Sample(Selection(table, {}), participants)})
     values = trained.predict(participants)

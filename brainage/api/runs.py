@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from brainage.api.bundles import Bundle
 from brainage.runs.read import Run, read_run
-
-if TYPE_CHECKING:
-    from torch import nn
+from brainage.system.reading import yaml_values
+from brainage.trained.load import read_network_of_run
 
 
 def load_run(folder: str | Path) -> LoadedRun:
@@ -66,8 +66,6 @@ class LoadedRun:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved config."""
-        from brainage.system.reading import yaml_values
-
         return dict(yaml_values(self._run.config_text))
 
     @cached_property
@@ -89,8 +87,6 @@ class LoadedRun:
     @property
     def bundle(self) -> Bundle:
         """The trained network, which predicts arrays; raises EvaluationError for a baseline."""
-        from brainage.trained.load import read_network_of_run
-
         return Bundle(read_network_of_run(self.folder, "run"))
 
     def network(self) -> nn.Module:

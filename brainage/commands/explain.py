@@ -62,7 +62,6 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         trained.network(),
         _series(explained),
         components=[channel + 1 for channel in explained.channels],
-        names=explained.channel_names,
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
@@ -78,7 +77,7 @@ def _explain(config: ExplainCommandConfig, folder: Path) -> None:
         notes += _differing(trained.run, explained, found)
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))
-    found = replace(found, notes=[*notes, *found.notes], shown_rows=rows)
+    found = replace(found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names)
     _write(config, folder, trained, found, name, len(available))
     _show(found, folder)
 

@@ -23,7 +23,6 @@ def explain(
     series: Series,
     *,
     components: Sequence[int],
-    names: Sequence[str] | None = None,
     t_r: float | None,
     n_windows: int = 10,
     n_steps: int,
@@ -40,8 +39,6 @@ def explain(
         z-scored.
     components : sequence of int
         The channels' original numbers in the decomposition, from 1.
-    names : sequence of str or None, default=None
-        The channels' names.
     t_r : float or None
         Repetition time, in seconds; None gives times in time points.
     n_windows : int, default=10
@@ -75,4 +72,4 @@ def explain(
     randomisation = check_randomised(network, series, edges, maps, seed=seed)
     notes = caveats(maps, randomisation, n_steps)
     times, unit = edges.astype(np.float64) * (t_r or 1.0), "s" if t_r else "time points"
-    return Explanation(maps, randomisation, components, times, n_steps, n_resamples, seed, notes, names, unit=unit)
+    return Explanation(maps, randomisation, components, times, n_steps, n_resamples, seed, notes, unit=unit)
