@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,12 +61,18 @@ def _rows(
         number = 0
         found = batches(positions)
         while (batch := _whole(pyarrow, path, kind, lambda: next(found, None))) is not None:
-            columns = [batch.column(schema.names[position]).to_pylist() for position in positions]
-            for values in zip(*columns, strict=True):
-                number += 1
-                yield number, [cell_text(value) for value in values]
+            columns = [batch.column(schema.names[position]) for position in positions]
+            for start in range(0, batch.num_rows, _BATCH):
+                parts = _whole(pyarrow, path, kind, partial(_values, columns, start))
+                for values in zip(*parts, strict=True):
+                    number += 1
+                    yield number, [cell_text(value) for value in values]
 
     return rows
+
+
+def _values(columns: Sequence[Any], start: int) -> list[list[Any]]:
+    return [column.slice(start, _BATCH).to_pylist() for column in columns]
 
 
 def _check_type(pyarrow: Any, field: Any, path: Path) -> None:
@@ -98,5 +105,5 @@ def _whole(pyarrow: Any, path: Path, kind: str, read: Callable[[], Any]) -> Any:
         return read()
     except CohortError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError):  # the message may quote the file
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError):  # the message may quote the file
         raise CohortError(f"`{path}` is not a whole {kind} file. Copy it again.") from None

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from brainage.data.cohorts.opening import is_text, open_table
+from brainage.data.cohorts.rows import position_of
 from brainage.data.encoding import encoding_of
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.files import open_file
@@ -74,5 +75,5 @@ def _lines_of_table(path: Path) -> list[tuple[int, str]]:
                 f"{len(table.header)} columns of other names. Rename the column of ids."
             )
         name = named[0] if named else table.header[0]
-        rows = table.rows([table.header.index(name)])
+        rows = table.rows([position_of(name, table.header, path)])
         return [(1, name), *((number, values[0]) for number, values in rows)]

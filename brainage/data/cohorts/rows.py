@@ -56,3 +56,13 @@ def cell_text(value: Any) -> str:
     if isinstance(value, datetime) and value.time() == time():
         return value.date().isoformat()  # Excel has no days without a time
     return str(value)
+
+
+def position_of(name: str, header: Sequence[str], path: Path) -> int:
+    """Return the position of a column that a table has; raise CohortError if it has several of that name."""
+    if header.count(name) > 1:
+        raise CohortError(
+            f"`{path}` has {header.count(name)} columns `{name}`, so which one to read is ambiguous. Remove or rename "
+            "all but one."
+        )
+    return header.index(name)

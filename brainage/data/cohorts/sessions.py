@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brainage.data.cohorts.folders import look_into
 from brainage.data.cohorts.opening import open_table
+from brainage.data.cohorts.rows import position_of
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.console import log
 
@@ -80,7 +81,7 @@ def _ages_in(path: Path, column: str) -> dict[str, float] | None:
     with open_table(path) as table:
         if not {"session_id", column} <= set(table.header):
             return None
-        positions = [table.header.index(name) for name in ("session_id", column)]
+        positions = [position_of(name, table.header, path) for name in ("session_id", column)]
         rows = [values for _, values in table.rows(positions)]
     ages = {session.strip().removeprefix("ses-"): _number(age) for session, age in rows}
     return {session: age for session, age in ages.items() if not math.isnan(age)} if len(ages) == len(rows) else None

@@ -13,6 +13,7 @@ import pandas as pd
 from brainage.data.cells import MISSING, kind_of
 from brainage.data.cohorts.ids import ID_NAMES, bare_id
 from brainage.data.cohorts.opening import open_table
+from brainage.data.cohorts.rows import position_of
 from brainage.errors import CohortError, nearest
 from brainage.system.console import log, printable
 from brainage.system.redaction import register
@@ -56,7 +57,7 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     values: list[list[str]] = []
     try:
         with open_table(path, key) as opened:
-            positions = [_position(opened.header, name, path) for name in names]
+            positions = [position_of(name, opened.header, path) for name in names]
             for line, found in opened.rows(positions):
                 lines.append(line)
                 values.append([value.strip() for value in found])
@@ -152,12 +153,3 @@ def has_decimal_commas(column: pd.Series) -> bool:
         return False
     kinds = {kind_of(value) for value in column.unique()}
     return kinds <= _NUMBERS and "a decimal comma" in kinds
-
-
-def _position(header: list[str], name: str, path: Path) -> int:
-    if header.count(name) > 1:
-        raise CohortError(
-            f"`{path}` has {header.count(name)} columns `{name}`, so which one to read is ambiguous. Remove or rename "
-            "all but one."
-        )
-    return header.index(name)

@@ -42,6 +42,11 @@ def test_a_list_with_columns_of_other_names_is_refused(tmp_path: Path) -> None:
     (tmp_path / "w.xlsx").write_bytes(book([["a", "b"], [1000011, 2]]))
     with pytest.raises(CohortError, match=r"`.*w\.xlsx` must have one column, .* but has 2 columns of other names"):
         read_ids(tmp_path / "w.xlsx")
+    twice = pa.table([[1], [2]], names=["eid", "eid"])
+    for write in (parquet.write_table, feather.write_feather):
+        (tmp_path / "w").write_bytes(arrow_bytes(write, twice))
+        with pytest.raises(CohortError, match="has 2 columns `eid`"):
+            read_ids(tmp_path / "w")
 
 
 @pytest.mark.parametrize("line", ["1000022 1000033", "1000022,1", "1000022\t1", "1000022;1", "1.00002e+06"])

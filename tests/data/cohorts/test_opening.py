@@ -8,6 +8,7 @@ import io
 import pickle
 import sys
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,23 @@ def test_rows_of_other_formats_are_named_as_their_users_see_them(tmp_path: Path)
 def test_an_index_of_pandas_without_a_name_is_no_column(tmp_path: Path) -> None:
     pd.DataFrame({"age": [60]}, index=["x"]).to_parquet(tmp_path / "t")
     assert read_header(tmp_path / "t") == ["age", ""]
+
+
+def test_values_of_all_types_are_text_as_in_a_text_table(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "category": pd.Categorical(["x", None]),
+            "nullable": pd.array([7, None], dtype="Int64"),
+            "float32": pd.array([0.5, 3], dtype="float32"),
+            "seconds": pd.to_datetime(["2020-01-02 03:04:05", None]),
+            "decimal": [Decimal("1.50"), None],
+            "time": [datetime.time(1, 2), None],
+        }
+    )
+    expected = [["x", "7", "0.5", "2020-01-02 03:04:05", "1.50", "01:02:00"], ["", "", "3", "", "", ""]]
+    for write in (table.to_parquet, table.to_feather):
+        write(tmp_path / "t")
+        assert read_columns(tmp_path / "t", list(table)).to_numpy().tolist() == expected
 
 
 class Payload:
