@@ -12,8 +12,6 @@ from brainage.data.cohorts.rows import OpenTable, cell_text, extra
 from brainage.errors import CohortError
 from brainage.system.console import printable
 
-# Bytes of the wanted columns of a Parquet file, decompressed.
-_MAX_BYTES = 4 * 2**30
 # Rows at a time.
 _BATCH = 10_000
 
@@ -23,14 +21,15 @@ def parquet_table(file: IO[bytes], path: Path) -> OpenTable:
     pyarrow = extra("pyarrow", path, "a Parquet file")
     parquet = extra("pyarrow.parquet", path, "a Parquet file")
     content = _whole(pyarrow, path, "Parquet", lambda: parquet.ParquetFile(file))
+    schema = _whole(pyarrow, path, "Parquet", lambda: content.schema_arrow)
 
     def batches(positions: Sequence[int]) -> Iterator[Any]:
-        names = [content.schema_arrow.names[position] for position in positions]
-        _check_size(content.metadata, set(names), path)
+        names = [schema.names[position] for position in positions]
         # A name is a prefix to pyarrow, so there may be more columns than these.
         yield from content.iter_batches(batch_size=_BATCH, columns=names)
 
-    return OpenTable(_names(content.schema_arrow), _rows(pyarrow, content.schema_arrow, batches, path, "Parquet"))
+    header = _whole(pyarrow, path, "Parquet", lambda: _names(schema))
+    return OpenTable(header, _rows(pyarrow, schema, batches, path, "Parquet"))
 
 
 def feather_table(file: IO[bytes], path: Path) -> OpenTable:
@@ -44,7 +43,8 @@ def feather_table(file: IO[bytes], path: Path) -> OpenTable:
         for number in range(content.num_record_batches):
             yield content.get_batch(number)
 
-    return OpenTable(_names(schema), _rows(pyarrow, schema, batches, path, "Feather"))
+    header = _whole(pyarrow, path, "Feather", lambda: _names(schema))
+    return OpenTable(header, _rows(pyarrow, schema, batches, path, "Feather"))
 
 
 def _names(schema: Any) -> list[str]:
@@ -61,6 +61,7 @@ def _rows(
         number = 0
         found = batches(positions)
         while (batch := _whole(pyarrow, path, kind, lambda: next(found, None))) is not None:
+            _whole(pyarrow, path, kind, partial(batch.validate, full=True))  # offsets that lead out of its memory
             columns = [batch.column(schema.names[position]) for position in positions]
             for start in range(0, batch.num_rows, _BATCH):
                 parts = _whole(pyarrow, path, kind, partial(_values, columns, start))
@@ -85,17 +86,6 @@ def _check_type(pyarrow: Any, field: Any, path: Path) -> None:
         raise CohortError(
             f"`{path}`, column `{printable(field.name)}`: values must be numbers, text or dates, but got {kind}. "
             "Convert the column, or remove it."
-        )
-
-
-def _check_size(metadata: Any, names: set[str], path: Path) -> None:
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    wanted = [n for n in range(metadata.num_columns) if metadata.schema.column(n).path in names]
-    size = sum(group.column(number).total_uncompressed_size for group in groups for number in wanted)
-    if size > _MAX_BYTES:
-        raise CohortError(
-            f"`{path}` must have at most {_MAX_BYTES / 2**30:.0f} GB in the columns that are read, but has "
-            f"{size / 2**30:.1f} GB. Remove rows or columns."
         )
 
 

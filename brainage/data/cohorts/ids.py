@@ -69,7 +69,7 @@ def _lines_of_table(path: Path) -> list[tuple[int, str]]:
     """Return the column of ids of a table that is no text, or its only column, with the header."""
     with open_table(path, "cohort.exclude_ids") as table:
         named = [name for name in ID_NAMES if name in table.header]
-        if not named and len(table.header) > 1:
+        if not named and len(table.header) != 1:
             raise CohortError(
                 f"The list of ids `{path}` must have one column, or a column `participant_id` or `eid`, but has "
                 f"{len(table.header)} columns of other names. Rename the column of ids."

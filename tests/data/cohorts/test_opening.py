@@ -6,9 +6,11 @@ import datetime
 import gzip
 import io
 import pickle
+import struct
 import sys
 import zipfile
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from brainage.data.cohorts import arrow, tables, text, workbooks
+from brainage.data.cohorts import tables, text, workbooks
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.errors import CohortError
@@ -44,6 +46,9 @@ VALUES = [line.split(",") for line in TEXT.splitlines()[1:]]
 ROWS = [HEADER, *map(list, zip(*COLUMNS.values(), strict=True))]
 PARQUET = arrow_bytes(lambda table, file: parquet.write_table(table, file, row_group_size=2), pa.table(COLUMNS))
 FEATHER = arrow_bytes(feather.write_feather, pa.table(COLUMNS))
+OFFSETS = arrow_bytes(partial(feather.write_feather, compression="uncompressed"), pa.table({"a": ["x", "yy"]})).replace(
+    struct.pack("<3i", 0, 1, 3), struct.pack("<3i", 0, 1, 2**30)
+)
 EUROPEAN = TEXT.replace(",", ";").replace(".5;", ",5;").replace("1.75", "1,75")
 
 
@@ -163,6 +168,7 @@ def zipped(name: str) -> bytes:
         (PARQUET[:-40], r"is not a whole Parquet file"),
         (PARQUET.replace(b"PAR1", b"PAR1" + bytes(30), 1), r"is not a whole Parquet file"),
         (FEATHER[:60], r"is not a whole Feather file"),
+        (OFFSETS, r"is not a whole Feather file"),
         (book(ROWS)[:-100], r"is not a whole Excel workbook"),
         (zipped("content.xml"), r"is not a whole Excel workbook"),
         (b"FEA1" + bytes(40), r"is a Feather file of version 1, which is not read"),
@@ -183,7 +189,8 @@ def zipped(name: str) -> bytes:
         (b"a;b\n1,5;2\n1.5;3\n", r"`a`: some numbers have a point and others a comma"),
     ],
     ids=[
-        "cut Parquet", "damaged Parquet", "cut Feather", "cut Excel", "a zip", "old Feather", "old Excel", "SPSS",
+        "cut Parquet", "damaged Parquet", "cut Feather", "offsets that lead out", "cut Excel", "a zip",
+        "old Feather", "old Excel", "SPSS",
         "two sheets", "no values", "no header", "beside the header", "no rows", "twice", "lists", "bytes",
         "UTF-16 without a mark", "bytes in text", "Latin-1", "Latin-1 in another column", "points and commas",
     ],
@@ -201,13 +208,12 @@ def test_what_is_no_table_is_refused_by_its_name(tmp_path: Path, content: bytes,
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t"
     monkeypatch.setattr(workbooks, "_MAX_BYTES", 1000)
-    monkeypatch.setattr(arrow, "_MAX_BYTES", 30)
     monkeypatch.setattr(text, "_MAX_LINE", 60)
     monkeypatch.setattr(tables, "MAX_ROWS", 2)
     bomb = gzip.compress(b"age,b\n" + bytes(10**6))
     for content, message in (
         (book(ROWS), "of content"),
-        (PARQUET, "in the columns that are read, but has"),
+        (PARQUET, "at most 2 rows"),
         (FEATHER, "at most 2 rows"),
         (bomb, "lines of at most 60 characters"),
     ):
