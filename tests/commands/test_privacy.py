@@ -28,7 +28,7 @@ LOGGERS = sorted(path.stem for path in (ROOT / "configs" / "logger").glob("*.yam
 
 # Runs one command after the other inside one process, which spares the imports; between them stand marks.
 DRIVER = """
-import json, runpy, sys
+import gc, json, runpy, sys
 from hydra.core.global_hydra import GlobalHydra
 root, *commands = json.loads(sys.argv[1])
 sys.path.insert(0, root)
@@ -45,6 +45,7 @@ for words in commands:
     except SystemExit as end:
         code = end.code or 0
     print(f"\\n=== exit code {code}", flush=True)
+    gc.freeze()  # what was imported is not collected again and again
 """
 
 
@@ -105,7 +106,7 @@ STEPS = (
     train("cohort.n_participants=40", EVERY_LOGGER),
     train("cohort.n_participants=40", "logger=none"),
     train(
-        *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=2"),
+        *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=1"),
         *("model.depth=1", "cohort.exclude_ids=../data/withdrawn.txt", "--multirun"),
     ),
     # Trained networks.
