@@ -16,6 +16,7 @@ _KINDS = {
     r"[-+]?\d+,\d+([eE][-+]?\d+)?": "a decimal comma",
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}": "a date",
     rf"[<>=~]+\s*{_NUMBER}|{_NUMBER}\s*[+%]": "a number with a sign",
+    r"\d+\s*[-\u2013]\s*\d+": "a range of numbers",
     r"[-+]?inf(inity)?": "infinity",
     rf"{_FEW}(;{_FEW})+": "numbers separated by semicolons",
     rf"{_FEW}(\t{_FEW})+": "numbers separated by tabs",

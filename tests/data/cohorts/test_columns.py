@@ -57,10 +57,10 @@ def test_ages_are_numbers_or_missing() -> None:
 
 
 def test_an_age_that_is_no_number_is_refused() -> None:
-    kinds = "a number with a sign, text, text with digits, a decimal comma"
-    message = rf"`age`: 4 of 5 values are not a number of years, in rows 3, 4, 5, 6: {kinds}\."
+    kinds = "a number with a sign, text, text with digits, a decimal comma, a range of numbers"
+    message = rf"`age`: 5 of 6 values are not a number of years, in rows 3, 4, 5, 6, 7: {kinds}\."
     with pytest.raises(CohortError, match=message):
-        ages(column("60", "90+", "sixty", "6_0", "1,5", name="age"), "t")
+        ages(column("60", "90+", "sixty", "6_0", "1,5", "22-25", name="age"), "t")
 
 
 def test_other_numbers_must_be_finite() -> None:
