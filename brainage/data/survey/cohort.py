@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from brainage.data.survey.ids import near_matches
 from brainage.data.survey.search import Found, find
 from brainage.data.survey.series import Series
 from brainage.data.t_r import with_t_r
-from brainage.errors import CohortError
+from brainage.errors import CohortError, SeriesError
 from brainage.system.console import track
 
 
@@ -86,7 +87,8 @@ def survey_of(
     found = find(cohort, modalities, withdrawn, is_given=is_given)
     ids = sorted(found.scans)
     read = track(for_each(describe, [found.scans[one] for one in ids]), len(ids), "Files read")
-    facts = dict(zip(ids, read, strict=True))
+    names: dict[Any, Any] = {}
+    facts = {participant: _sharing(one, names) for participant, one in zip(ids, read, strict=True)}
     usable = {participant: one for participant, one in facts.items() if isinstance(one, Facts)}
     unreadable = Counter(one.kind for one in facts.values() if not isinstance(one, Facts))
     problems = list(found.problems)
@@ -96,6 +98,16 @@ def survey_of(
     if series is not None and not series.orientation.is_certain:
         problems.append(_uncertain(series))
     return Survey(found, series, dict(unreadable.most_common()), t_r, problems)
+
+
+def _sharing(one: Facts | SeriesError, names: dict[Any, Any]) -> Facts | SeriesError:
+    """Return facts whose names are those that are known already: each process sends its own, and they take memory."""
+    if isinstance(one, SeriesError):
+        return one
+    rows, columns = (
+        replace(lines, names=names.setdefault(lines.names, lines.names)) for lines in (one.rows, one.columns)
+    )
+    return replace(one, rows=rows, columns=columns)
 
 
 def _uncertain(series: Series) -> str:
