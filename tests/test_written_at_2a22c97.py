@@ -6,10 +6,14 @@ import csv
 import json
 import logging
 import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file
 
 from brainage.commands.bundle import main as bundle_command
@@ -17,7 +21,9 @@ from brainage.commands.compare import compare
 from brainage.commands.predict import predict
 from brainage.commands.report import report
 from brainage.commands.store import main as store_command
+from brainage.config.overrides import leaves
 from brainage.runs.job import run_job as train
+from brainage.sweep import storage
 from tests.conftest import ROOT, run_command, run_here
 
 WRITTEN = ROOT / "tests" / "written_at_2a22c97"
@@ -153,6 +159,22 @@ def test_the_best_trial_of_a_sweep_trains(outputs: Path, tmp_path: Path) -> None
     assert ended.code == 0, ended.text
     found = summary(tmp_path / "new")
     assert (found["status"], found["seed"]) == ("finished", 1)
+
+
+@pytest.mark.parametrize("cohort", [(), ("cohort=ukb", "cohort.phenotypes=x"), ("cohort=bids",)])
+def test_new_keys_of_the_config_have_the_values_of_a_former_sweep(
+    cohort: tuple[str, ...], outputs: Path, composed: Callable[..., DictConfig]
+) -> None:
+    database = outputs / "sweeps" / "variable1dcnn-ica25" / "study.db"
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute("SELECT value_json FROM study_user_attributes WHERE key = 'brainage'").fetchone()
+    former = {*json.loads(found[0])["fixed"]}
+    former |= {f"cohort.{name}" for name in ("root", "phenotypes", "pattern", "instance", "member")}
+    config = composed(*cohort, *(["cohort.root=x"] if cohort else []))
+    for group in ("modality", "cohort", "recipe"):
+        values = leaves(OmegaConf.to_container(config[group], resolve=True), f"{group}.")
+        new = {key: json.dumps(value) for key, value in values.items() if key not in former and value is not None}
+        assert new.items() <= storage._SINCE.items()
 
 
 @pytest.mark.slow

@@ -33,7 +33,15 @@ FREE = re.compile(
 # Keys that version 0.1 did not have, and what its trials had instead, as JSON.
 _SINCE = {
     "cohort.allow_unmatched_ids": "false",
+    "cohort.columns": "{}",
+    "cohort.sex_codes": "{}",
+    "cohort.t_r": "0.735",
+    "modality.max_interpolated_fraction": "0.0",
+    "modality.max_missing_fraction": "0.1",
+    "modality.missing": '"exclude"',
     "modality.orientation": '"rows_are_times"',
+    "modality.resample": "false",
+    "modality.windows": '"first"',
     "model.growth": '"convolution"',
     "model.readout": '"flatten"',
 }
@@ -162,7 +170,8 @@ def open_study(storage: BaseStorage, name: str, terms: StudyTerms) -> Study:
         for key in sorted(key for key in {*former[part], *now[part]} if not FREE.match(key)):
             unknown = _SINCE.get(key, "nothing")
             before, value = former[part].get(key, unknown), now[part].get(key, "nothing")
-            if before != value and {before, value} != {"nothing", "null"}:  # versions differ in keys that are null
+            both_null = former[part].get(key, "null") == now[part].get(key, "null") == "null"  # in keys that are new
+            if before != value and not both_null:
                 raise _other_study(name, f"{verb} `{key}` as {before}", value)
     return study
 
