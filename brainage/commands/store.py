@@ -46,7 +46,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     verbs.add_parser("verify", parents=[common], help="compare every row with its checksum")
     about = "remove participants who withdrew from stores and from the tables of runs"
     purging = verbs.add_parser("purge", parents=[common], help=about)
-    purging.add_argument("--ids", type=Path, required=True, metavar="FILE", help="who withdrew, one id a line")
+    purging.add_argument(
+        "--ids", type=Path, required=True, metavar="FILE", help="who withdrew: one id a line, or a table"
+    )
     about = f"folder of the runs, whose {', '.join(TABLES)} are purged (default: outputs)"
     purging.add_argument("--outputs", type=Path, metavar="DIR", help=about)
     about = "accept a list of which no id is found; its participants are excluded from future runs"

@@ -140,7 +140,7 @@ class UkbCohortConfig(FilesCohortConfig):
     root : str
         Folder of ``<eid>_20227_<instance>_0.zip`` files, or of the same extracted.
     phenotypes : str, list of str, or None
-        The table, comma or tab separated, in any of UK Biobank's column styles, or several that are joined by
+        The table, of any format, in any of UK Biobank's column styles, or several that are joined by
         id; None is for prediction only, where ages may be unknown.
     instance : int
         2: first imaging visit; 3: repeat.

@@ -35,7 +35,7 @@ class BidsCohort:
     root : Path
         The folder.
     phenotypes : tuple of Path, default=()
-        The table, tab or comma separated, or several that are joined by id. By default ``participants.tsv`` in the
+        The table, of any format of `opening`, or several that are joined by id. By default ``participants.tsv`` in the
         root.
     pattern : str
         Path of a participant's series below the root; see `brainage.data.cohorts.patterns.PathPattern`. If that file

@@ -31,7 +31,7 @@ class UkbCohort:
     root : Path
         Folder of the bulk files; see `brainage.data.cohorts.ukb_files.UkbFiles`.
     phenotypes : tuple of Path
-        The table, comma or tab separated, gzipped or not, in any of the column styles, or several that are joined by
+        The table, of any format of `opening`, in any of the column styles, or several that are joined by
         id. Without one, where ages are not needed, every participant with a scan is read.
     instance : int, default=2
         2 is the first imaging visit, 3 the repeat.
