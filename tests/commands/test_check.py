@@ -194,6 +194,19 @@ def test_components_of_uk_biobank_need_no_modality_of_their_own(tmp_path: Path, 
     assert {"modality", "model"} & experiment.keys() == set()
 
 
+def test_a_given_modality_keeps_its_own_values(tmp_path: Path, check: Check) -> None:
+    put(
+        tmp_path / "tree", "ID.csv", {one: text(series(number, 60 + number), ",") for number, one in enumerate(ids(12))}
+    )
+    given = ("modality=parcels", "modality.dimension=6", "modality.n_times=61", "modality.t_r=0.9", "write=study")
+    ended = check("cohort=bids", "cohort.root=tree", "cohort.pattern={participant_id}.csv", *given)
+    assert ended.code == 0, ended.err
+    experiment = yaml.safe_load((tmp_path / "study" / "experiment" / "mine.yaml").read_text())
+    assert experiment["defaults"][0] == {"override /modality": "parcels"}
+    # Twelve participants have 60 to 71 time points: 61 would leave out one, which is more than 5 %.
+    assert experiment["modality"] == {"dimension": 6, "n_times": 60, "t_r": 0.9}
+
+
 def test_missing_channels_of_many_are_proposed_to_be_zero(tmp_path: Path, check: Check) -> None:
     names = [f"P{number}" for number in range(1, 21)]
     files = {}

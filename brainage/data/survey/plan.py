@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -57,22 +57,22 @@ class Plan:
     limit: float | None = None
 
 
-def plan_of(survey: Survey, taken: Collection[str]) -> Plan:
+def plan_of(survey: Survey, known: Mapping[str, Mapping[str, Any]]) -> Plan:
     """Return the proposal; raise CohortError if there is nobody to train on.
 
-    `taken` are names of modalities that exist.
+    `known` are this project's modalities, as the plain values of their configs by name.
     """
     series = _usable(survey)
     found, modality = survey.found, survey.found.modality
     is_known = modality.dimension == series.n_channels and _is_known(survey, series)
     n_times = _length(survey.lengths(), modality.n_times if is_known else None)
-    values = _different(modality, n_times, survey) if is_known else _own(series, n_times, survey)
+    values = _different(modality, known[modality.name], n_times, survey) if is_known else _own(series, n_times, survey)
     missing, kept = _missing(series, n_times, survey.aged)
     if missing is not None:
         values["missing"] = missing
     limit = _limit(1 - len(kept) / len(survey.aged), found.cohort.max_excluded_fraction)
     return Plan(
-        modality=modality.name if is_known else _name(found.cohort, taken),
+        modality=modality.name if is_known else _name(found.cohort, known),
         is_new=not is_known,
         values=values,
         cohort=cohort_values(found.cohort) | _changes(survey, limit),
@@ -133,10 +133,14 @@ def _t_r(survey: Survey) -> float | None:
     return round(middle, 4) if same(known, middle).all() else None
 
 
-def _different(modality: ModalityConfig, n_times: int, survey: Survey) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if "{dimension}" in (modality.ukb_member or ""):
-        values["dimension"] = modality.dimension
+def _different(modality: ModalityConfig, usual: Mapping[str, Any], n_times: int, survey: Survey) -> dict[str, Any]:
+    """Return the values of a modality that its config does not have, with the length and the repetition time found."""
+    values = {
+        field.name: getattr(modality, field.name)
+        for field in fields(modality)
+        if field.name not in ("name", "n_channels")
+        and getattr(modality, field.name) != usual.get(field.name, field.default)
+    }
     if n_times != modality.n_times:
         values["n_times"] = n_times
     known, t_r = survey.t_r.notna().any(), _t_r(survey)

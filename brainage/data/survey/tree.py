@@ -74,7 +74,8 @@ def proposals(paths: Sequence[str], ids: Collection[str]) -> list[Proposal]:
     ids : collection of str
         Ids of the table, which tell where in other names than those of BIDS the id is.
     """
-    series = [path for path in paths if not _NO_SERIES.search(path)]
+    # Braces and * have a meaning in patterns, and ${ in configs.
+    series = [path for path in paths if not _NO_SERIES.search(path) and not set(path) & set("{}*")]
     found = list(_of_bids(series))
     if not found:
         found = [Proposal(*one) for one in shared_patterns(series, ids)]

@@ -52,6 +52,7 @@ def tree(*templates: str) -> list[str]:
         ),
         (tree("ts/ID.npy"), ["ts/{participant_id}.npy"]),
         (tree("ts/sID/rest_100.csv.gz"), ["ts/s{participant_id}/rest_100.csv.gz"]),
+        (tree("sub-ID/sub-ID_${oc.env:HOME}_timeseries.tsv", "ts/{ID}.npy"), []),
         (["readme.txt", "a.csv", "sub-01/anat/x.tsv"], []),
     ],
 )  # fmt: skip
