@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,23 @@ def test_a_mistake_is_one_message(words: Sequence[str], message: str, check: Che
     ended = check(*words)
     assert ended.code == 2
     assert message in ended.err
+
+
+def test_of_zips_with_parcels_only_those_that_are_in_them_are_proposed(tmp_path: Path, check: Check) -> None:
+    (tmp_path / "bulk").mkdir()
+    everyone = ids(12, 9000100)
+    for number, one in enumerate([*everyone, "9000200"]):
+        values = series(number, 200, 490)
+        rows = [f"P{row}," + ",".join(f"{value:.2f}" for value in line) for row, line in enumerate(values)]
+        content = "\n".join(["label_name," + ",".join(f"timepoint_{n}" for n in range(490)), *rows]) + "\n"
+        with zipfile.ZipFile(tmp_path / "bulk" / f"{one}_31018_2_0.zip", "w") as archive:
+            archive.writestr("fMRI/fMRI.Schaefer7n200p.csv.gz", gzip.compress(content.encode(), 1))
+    table = "\n".join(["eid,21003-2.0", *(f"{one},{50 + number}" for number, one in enumerate(everyone))])
+    (tmp_path / "table.csv").write_text(table + "\n")
+    ended = check("cohort=ukb", "cohort.root=bulk", "cohort.phenotypes=table.csv", "write=study")
+    assert ended.code == 0, ended.err
+    assert "ukb_schaefer, 100 channels" not in ended.out
+    assert cells(ended, "with a file, not in the table") == ["1"]
+    experiment = yaml.safe_load((tmp_path / "study" / "experiment" / "mine.yaml").read_text())
+    assert experiment["defaults"][0] == {"override /modality": "ukb_schaefer"}
+    assert experiment["modality"] == {"dimension": 200}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +17,13 @@ from brainage.data.cohorts.query import columns_of_query
 from brainage.data.cohorts.readers import CohortReader, DescribesSearch, ListsFiles, reader_of
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.store.series import Scan
+from brainage.data.survey.facts import Facts, describe
 from brainage.data.survey.tree import Proposal, files_below, ids_in_names, proposals
 from brainage.errors import CohortError, MissingPathError
 from brainage.system.redaction import register
+
+# Scans of a modality that are read to know whether it has any.
+_N_PROBED = 3
 
 
 @dataclass(frozen=True)
@@ -63,25 +68,42 @@ def find(
     Raises CohortError if there are none, and MissingPathError if there is no such folder.
     """
     reader, problems = reader_of(cohort, modalities[0]), list[str]()
-    files = _ids_of_files(reader)
+    files = set().union(*(_ids_of_files(reader_of(cohort, one)) for one in _one_a_field(modalities)))
     table = _table(reader, cohort, problems)
     ids = files | (set() if table is None else set(table["participant_id"]))
     gone = withdrawn.among(ids)
     table = None if table is None else table[~table["participant_id"].isin(gone)].reset_index(drop=True)
-    counts: dict[str, int] = {}
-    best: tuple[ModalityConfig, CohortConfig, dict[str, Scan]] = (modalities[0], cohort, {})
-    for modality in modalities:
-        chosen, scans = _scans(cohort, modality, sorted(ids - gone))
-        counts[_label(modality)] = len(scans)
-        if len(scans) > len(best[2]):
-            best = modality, chosen, scans
-    modality, cohort, scans = best
-    if scans:
-        found = {label: count for label, count in counts.items() if count}
-        any_modality = isinstance(cohort, BidsCohortConfig) and "{dimension}" not in cohort.pattern
-        return Found(cohort, modality, is_given or not any_modality, table, scans, found, problems=problems)
-    found_elsewhere = _found_elsewhere(cohort, modalities, table, gone, problems, reader)
-    return replace(found_elsewhere, is_expected=is_given)
+    candidates = [_Candidate(one, *_scans(cohort, one, sorted(ids - gone))) for one in modalities]
+    candidates = [one for one in candidates if one.scans]
+    if len(candidates) > 1:
+        # A zip of UK Biobank may have other files.
+        candidates = [one for one in candidates if one.is_readable()] or candidates
+    if not candidates:
+        found_elsewhere = _found_elsewhere(cohort, modalities, table, gone, problems, reader)
+        return replace(found_elsewhere, is_expected=is_given)
+    best = max(candidates, key=lambda one: len(one.scans))
+    any_modality = isinstance(cohort, BidsCohortConfig) and "{dimension}" not in cohort.pattern
+    counts = {_label(one.modality): len(one.scans) for one in candidates}
+    is_expected = is_given or not any_modality
+    return Found(best.cohort, best.modality, is_expected, table, best.scans, counts, problems=problems)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A modality, the cohort's config that finds its scans, and these."""
+
+    modality: ModalityConfig
+    cohort: CohortConfig
+    scans: dict[str, Scan]
+
+    def is_readable(self) -> bool:
+        """Return whether one of the first scans can be read."""
+        return any(isinstance(describe(scan), Facts) for scan in itertools.islice(self.scans.values(), _N_PROBED))
+
+
+def _one_a_field(modalities: Sequence[ModalityConfig]) -> list[ModalityConfig]:
+    """Return one modality of each bulk field."""
+    return list({one.ukb_field: one for one in modalities}.values())
 
 
 def _found_elsewhere(
