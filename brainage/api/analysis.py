@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from brainage.data.cohorts.columns import STANDARD_COLUMNS, participant_ids, standard_table
+from brainage.data.cohorts.columns import STANDARD_COLUMNS, participant_ids, phenotype, standard_table
+from brainage.data.cohorts.ids import ID_NAMES
+from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.errors import EvaluationError
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.runs import predictions_table
@@ -126,9 +128,9 @@ def read_predictions(path: str | Path, ids: str = "plain") -> pd.DataFrame:
         raise EvaluationError(f"`ids` must be plain or bids, but got {ids!r}.")
     path = Path(path).expanduser()
     predictions_table.read_predictions(path, "predictions")  # raises what is wrong with it
-    table = pd.read_csv(path, sep=None, engine="python", dtype=dict.fromkeys(predictions_table.ID_COLUMNS, str))
-    name = next(name for name in predictions_table.ID_COLUMNS if name in table)
-    bare = participant_ids(table[name], f"`{path}`")
-    return table.rename(columns={name: "participant_id"}).assign(
-        participant_id="sub-" + bare if ids == "bids" else bare
-    )
+    text = read_columns(path, unique_names(read_header(path), (), f"`{path}`"), "predictions").reset_index(drop=True)
+    name = next(name for name in ID_NAMES if name in text)
+    bare = participant_ids(text[name], f"`{path}`")
+    table = text.drop(columns=name).apply(phenotype)
+    table.insert(0, "participant_id", "sub-" + bare if ids == "bids" else bare)
+    return table

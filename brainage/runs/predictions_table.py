@@ -17,15 +17,14 @@ from brainage.data.cohorts.columns import (
     standard_table,
     warn_of_commas,
 )
+from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.data.splits import PARTS
 from brainage.errors import EvaluationError
 from brainage.evaluation.variables import columns_to_read
 
-ID_COLUMNS = ("participant_id", "eid", "f.eid")
-
 # Columns that are not phenotypes.
-_PREDICTED = (*ID_COLUMNS, "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+_PREDICTED = (*ID_NAMES, "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
 
 
 def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
@@ -74,7 +73,7 @@ def read_phenotypes(path: Path, variables: Sequence[str] | None = None) -> pd.Da
 
 def _check_columns(header: list[str], label: str) -> str:
     """Return the column of ids; raise unless the table has all required columns."""
-    id_column = next((name for name in ID_COLUMNS if name in header), None)
+    id_column = next((name for name in ID_NAMES if name in header), None)
     missing = [name for name in ("age", "predicted_age") if name not in header]
     if id_column is None or missing:
         lacking = [*(["participant_id (or eid)"] if id_column is None else []), *missing]

@@ -13,6 +13,7 @@ import brainage as ba
 from brainage.api.training import TrainingError
 from brainage.errors import EvaluationError, MissingPathError
 from tests.conftest import FAST
+from tests.data.cohorts.examples import book
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,9 @@ def test_predictions_merge_onto_participants_with_their_zeros(run: ba.LoadedRun,
     assert len(merged) == 20
     np.testing.assert_allclose(merged["bag"], run.predictions["bag"][::2])
     assert ba.read_predictions(path)["participant_id"][3] == "0003"
+    rows = [["n_eid", "age", "predicted_age", "group"], ["007", 60, 61.5, "a"], ["008", 70, 69, "b"]]
+    (tmp_path / "made.xlsx").write_bytes(book(rows))
+    assert ba.read_predictions(tmp_path / "made.xlsx").to_numpy().tolist() == rows[1:]
     with pytest.raises(EvaluationError, match="must be plain or bids"):
         ba.read_predictions(path, ids="ukb")
 

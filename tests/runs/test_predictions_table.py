@@ -6,6 +6,7 @@ import pytest
 
 from brainage.errors import EvaluationError
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
+from tests.data.cohorts.examples import book
 
 
 def written(folder: Path, text: str) -> Path:
@@ -37,6 +38,24 @@ def test_only_the_variables_are_read(tmp_path: Path) -> None:
     assert list(read_phenotypes(path, ["steps"])) == ["participant_id", "sex", "steps"]
     with pytest.raises(EvaluationError, match="'stepps'.*Did you mean `steps`"):
         read_phenotypes(path, ["stepps"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        book([["Participant ID", "age", "predicted_age", "bmi"], [11, 50.5, 51, 22.5], [12, 60, 58, 30]]),
+        b"n_eid;age;predicted_age;bmi\n11;50,5;51;22,5\n12;60;58;30\n",
+    ],
+    ids=["Excel", "semicolons"],
+)
+def test_predictions_may_be_in_any_format_of_tables(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "made").write_bytes(content)
+    table, notes = read_predictions(tmp_path / "made", "predictions")
+    assert table["participant_id"].tolist() == ["11", "12"]
+    assert table["age"].tolist() == [50.5, 60.0]
+    assert table["predicted_age"].tolist() == [51.0, 58.0]
+    assert notes == []
+    assert read_phenotypes(tmp_path / "made")["bmi"].tolist() == [22.5, 30.0]
 
 
 @pytest.mark.parametrize(
