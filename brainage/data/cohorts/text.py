@@ -70,8 +70,14 @@ def _delimiter(header: str, path: Path) -> str:
             f"`{path}` is not UTF-8 text: its column names are perhaps in Latin-1. Save the table in UTF-8 (`iconv -f "
             "latin1 -t utf-8`, if it is in Latin-1)."
         )
+    bare = re.sub('"[^"]*"', "", header)
+    if "\t" not in bare and 0 < bare.count(",") <= bare.count(";"):
+        raise CohortError(
+            f"The header of `{path}` has both commas and semicolons, so which of them separate the columns is not "
+            "known. Put names with commas or semicolons in quotes."
+        )
     for delimiter in "\t,;":
-        if delimiter in re.sub('"[^"]*"', "", header):
+        if delimiter in bare:
             return delimiter
     if re.fullmatch(r"[\w.-]+", header.strip().strip("\"'")):  # a list of ids is a table of one column
         return ","

@@ -60,7 +60,7 @@ EUROPEAN = TEXT.replace(",", ";").replace(".5;", ",5;").replace("1.75", "1,75")
         (TEXT.replace("\n", "\r").encode(), [2, 3, 4]),
         (TEXT.encode("utf-16"), [2, 3, 4]),
         (gzip.compress(b"\xfe\xff" + TEXT.replace(",", "\t").encode("utf-16-be")), [2, 3, 4]),
-        (EUROPEAN.encode(), [2, 3, 4]),
+        (EUROPEAN.replace("f.eid.1", '"f.eid.1"').encode(), [2, 3, 4]),
         (PARQUET, [1, 2, 3]),
         (FEATHER, [1, 2, 3]),
         (book(ROWS), [2, 3, 4]),
@@ -186,13 +186,15 @@ def zipped(name: str) -> bytes:
         (b"ab\0\x03c,\n", r"is not UTF-8 text, nor any other"),
         (TEXT.encode("latin-1"), r"column names are perhaps in Latin-1"),
         ("a,b\n1,ü\n2,3\n".encode("latin-1"), None),
+        (b"a;b, in EUR;c\n1;2;3\n", r"both commas and semicolons.*in quotes"),
         (b"a;b\n1,5;2\n1.5;3\n", r"`a`: some numbers have a point and others a comma"),
     ],
     ids=[
         "cut Parquet", "damaged Parquet", "cut Feather", "offsets that lead out", "cut Excel", "a zip",
         "old Feather", "old Excel", "SPSS",
         "two sheets", "no values", "no header", "beside the header", "no rows", "twice", "lists", "bytes",
-        "UTF-16 without a mark", "bytes in text", "Latin-1", "Latin-1 in another column", "points and commas",
+        "UTF-16 without a mark", "bytes in text", "Latin-1", "Latin-1 in another column", "two separators",
+        "points and commas",
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_by_its_name(tmp_path: Path, content: bytes, message: str | None) -> None:
