@@ -25,22 +25,26 @@ def channel_table(participants: Participants) -> pd.DataFrame | None:
     return pd.DataFrame({"number": [channel + 1 for channel in participants.channels], "name": names})
 
 
-def read_channel_names(folder: Path) -> tuple[str, ...] | None:
-    """Return the names in a run's ``channels.csv``; None without one. Raises an EvaluationError if it is damaged."""
+def read_channel_names(folder: Path, n_channels: int | None = None) -> tuple[str, ...] | None:
+    """Return the names in a run's ``channels.csv``; None without one.
+
+    Raises an EvaluationError if it is damaged, or does not have `n_channels`.
+    """
     path = folder / CHANNELS
     if not path.exists():
         return None
     table = read_csv(path, dtype=str, keep_default_na=False)
-    if "name" not in table or (names := checked_names(table["name"].tolist())) is None:
-        raise EvaluationError(f"`{path}` must have a column `name` of different names, but has not. Restore it.")
+    names = checked_names(table["name"].tolist()) if "name" in table else None
+    if names is None or n_channels not in (None, len(names)):
+        raise EvaluationError(f"`{path}` must have a column `name` with the names of all channels. Restore it.")
     return names
 
 
 def checked_names(plain: object) -> tuple[str, ...] | None:
-    """Return names of channels, different and not empty; None if plain values are anything else."""
+    """Return names of channels, which are not empty; None if plain values are anything else."""
     if not isinstance(plain, list) or not plain or not all(isinstance(name, str) and name for name in plain):
         return None
-    return tuple(plain) if len(set(plain)) == len(plain) else None
+    return tuple(plain)
 
 
 def shown_names(names: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
         ages=spread_of(training) if len(training) else None,
         series=aggregates.series if aggregates else {},
         facts=_facts(run.summary),
-        channel_names=read_channel_names(folder),
+        channel_names=read_channel_names(folder, run.config.modality.n_channels),
         run=run,
     )
 

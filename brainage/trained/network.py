@@ -138,7 +138,15 @@ class Trained:
                 f"`{printable(unknown[0])}`, and they have `{printable(other)}`, which it does not know. Use files of "
                 "the same atlas."
             )
-        return tuple(place[name] for name in names)
+        if len(place) == len(found):
+            return tuple(place[name] for name in names)
+        own = tuple(self.modality.channel_indices(found))
+        if tuple(found[channel] for channel in own) != names:
+            raise EvaluationError(
+                f"{self.title} must get channels in its own order, because several of these participants' files' "
+                f"channels have one name: {len(set(found))} names of {len(found)} channels. Give each its own name."
+            )
+        return own
 
     def _one_has_names(self, names: Sequence[str] | None, found: Sequence[str] | None) -> str:
         if names is not None:

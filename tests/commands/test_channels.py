@@ -117,7 +117,7 @@ def test_names_are_refused_by_a_network_without(
     (unnamed / "bundle.json").write_text(json.dumps({k: v for k, v in manifest.items() if k != "channels"}))
     ages(place / "known", f"bundle={unnamed}", code=2)
     assert "has no names of its channels, but those of these participants' files have" in capfd.readouterr().err
-    (unnamed / "bundle.json").write_text(json.dumps({**manifest, "channels": ["Parcel_5", "Parcel_5", "Parcel_3"]}))
+    (unnamed / "bundle.json").write_text(json.dumps({**manifest, "channels": ["Parcel_5", "", "Parcel_3"]}))
     ages(place / "known", f"bundle={unnamed}", code=2)
     assert "`channels` must be the 3 names of the network's channels" in capfd.readouterr().err
 

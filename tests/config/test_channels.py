@@ -42,6 +42,7 @@ def test_channels_are_chosen_by_name_or_number_in_the_given_order(channels: obje
     ("channels", "names", "message"),
     [
         (["LH_Vs_1", "x"], NAMES, "2 of 2 names are not, the first `LH_Vs_1`.*Did you mean `LH_Vis_1`"),
+        (["LH_Vis_1"], ("LH_Vis_1", "LH_Vis_1", "a", "b"), "single channels, but several.*called `LH_Vis_1`"),
         (["LH_Vis_1", 2], None, "1 of 1 names are not.*no names. Use numbers, from 1 to 4"),
         (["LH_Vis_1", 1], NAMES, "different channels, but some are chosen by name and by number"),
         ([0, 5], NAMES, r"numbers from 1 to 4, but got \[0, 5\]. .*a name that is a number is put in quotes"),

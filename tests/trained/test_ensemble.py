@@ -103,3 +103,28 @@ def test_a_device_that_the_machine_lacks_is_named() -> None:
     assert usable_device("cpu") == "cpu"
     with pytest.raises(DeviceError, match="`device`.*'abacus'.*device=cpu"):
         usable_device("abacus")
+
+
+@pytest.mark.parametrize(
+    ("found", "channels"),
+    [
+        (("a", "b", "c"), (2, 0)),
+        (("c", "x", "a"), (0, 2)),
+        (("c", "a", "a"), None),  # which `a` is not known
+        (("a", "a", "c"), (2, 0)),
+    ],
+)
+def test_channels_are_found_by_name_or_by_place_where_names_repeat(
+    found: tuple[str, ...], channels: tuple[int, ...] | None
+) -> None:
+    known = constant(60.0, channel_names=("c", "a"))
+    chosen = replace(MODALITY, channels=[3, 1], n_channels=2)
+    known = replace(known, architecture=replace(known.architecture, modality=chosen))
+    store = replace(sample(p=50.0).participants.store, channels=found)
+    if channels is not None:
+        assert known.channels_in(store) == channels
+        return
+    with pytest.raises(
+        EvaluationError, match="`bundle=bundle` must get channels in its own order.*2 names of 3 channels"
+    ):
+        known.channels_in(store)

@@ -159,6 +159,11 @@ class ModalityConfig:
     def _check_names(self, known: Collection[str], names: Sequence[str] | None) -> None:
         """Raise a ConfigError if a chosen name is no channel of the files."""
         chosen = [one for one in self.channels if isinstance(one, str)]
+        if repeated := [name for name in chosen if names is not None and names.count(name) > 1]:
+            raise ConfigError(
+                f"`modality.channels` must name single channels, but several channels of the participants' files are "
+                f"called `{printable(repeated[0])}`. Use numbers, from 1 to {self.dimension}."
+            )
         if not (unknown := [name for name in chosen if name not in known]):
             return
         first = f"{len(unknown)} of {len(chosen)} names are not, the first `{printable(unknown[0])}`"
