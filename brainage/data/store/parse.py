@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -49,6 +50,8 @@ def recording_of(raw: Recording | FloatArray) -> Recording:
 # Numbers of one participant; 4,800 time points of 1,000 parcels take half of it as text.
 MAX_BYTES = 256 * 2**20
 _CHUNK = 2**20
+# Rising numbers that chance does not make.
+_MIN_COUNTED = 5
 
 
 def read_bounded(stream: BinaryIO) -> bytes:
@@ -67,8 +70,9 @@ def parse_text(data: bytes, delimiter: str | None = None) -> Recording:
     """Parse a table of numbers, or raise SeriesError; None as delimiter splits at any white space.
 
     Lines that begin with ``#`` are comments, of which the last before the numbers may name the columns, as AFNI writes
-    it. A first line of names or, with a delimiter, of column numbers from 0 or 1, is a header; a first column of text,
-    or one without a name in the header, names the rows. Empty cells and words such as ``n/a`` are NaN.
+    it. A first line of names or of column numbers, such as labels of an atlas, is a header; a first column of text, or
+    one without a name in the header, names the rows. Empty cells and words such as ``n/a`` are NaN. A first column of
+    equal steps, such as numbers of lines or times, is an index and left out.
     """
     try:
         text = data.decode(encoding_of(data))
@@ -82,7 +86,7 @@ def parse_text(data: bytes, delimiter: str | None = None) -> Recording:
     if names is None and not lines[0].startswith("#"):
         with suppress(ValueError):
             # Plain files, as before. numpy reads a list of lines slightly faster than a stream.
-            return Recording(np.loadtxt(lines[start:], ndmin=2, comments=None, delimiter=delimiter))
+            return _without_index(np.loadtxt(lines[start:], ndmin=2, comments=None, delimiter=delimiter))
     return _parse_table(lines, start, names, delimiter)
 
 
@@ -94,8 +98,9 @@ def _header(lines: list[str], delimiter: str | None) -> tuple[int, list[str] | N
         start += 1
     if start == len(lines):
         raise SeriesError("empty file", "" if comment is None else "only comments")
-    if _is_header(lines[start], delimiter):
-        if not any(line.strip() for line in lines[start + 1 :]):
+    following = next((line for line in lines[start + 1 :] if line.strip()), "")
+    if _is_header(lines[start], delimiter) or _has_labels(lines[start], following, delimiter):
+        if not following:
             raise SeriesError("empty file", "only a header line")
         names = [name.strip().strip('"') for name in lines[start].split(delimiter)]
         return start + 1, names if _names(names) else None
@@ -131,8 +136,21 @@ def _parse_table(lines: list[str], start: int, names: list[str] | None, delimite
         )
     except ValueError:
         raise _fault(numbered, delimiter, labelled) from None
-    values = table.to_numpy()
-    return Recording(values, _names((names or [])[-values.shape[1] :]), rows)
+    return _without_index(table.to_numpy(), names or [], rows)
+
+
+def _without_index(values: FloatArray, names: Sequence[str] = (), rows: tuple[str, ...] | None = None) -> Recording:
+    """Return values without a first column that rises by equal steps, rounded to a tenth of one, unlike the second."""
+    if len(values) >= _MIN_COUNTED and values.shape[1] > 1 and _rises_evenly(values[:, 0]):
+        values = values if _rises_evenly(values[:, 1]) else values[:, 1:]
+    return Recording(values, _names(list(names[-values.shape[1] :])), rows)
+
+
+def _rises_evenly(values: FloatArray) -> bool:
+    with np.errstate(all="ignore"):  # infinite, or very large
+        step = (values[-1] - values[0]) / (len(values) - 1)
+        error = np.abs(values - values[0] - step * np.arange(len(values))).max()
+    return bool(step > 0 and error <= step / 10)
 
 
 def _has_single_tabs(first: str, lines: list[str]) -> bool:
@@ -175,6 +193,16 @@ def _is_header(line: str, delimiter: str | None) -> bool:
     if delimiter is not None and len(bare) > 1 and bare in (numbers[:-1], numbers[1:]):
         return True
     return bool(bare) and not any(_is_value(field) for field in bare)
+
+
+def _has_labels(line: str, following: str, delimiter: str | None) -> bool:
+    """Return whether a line has rising whole numbers, above one that has others; the first may be a word."""
+    fields = [field.strip().strip('"') for field in line.split(delimiter)]
+    labels = fields if is_number(fields[0]) else fields[1:]
+    if len(labels) < _MIN_COUNTED or not all(map(str.isdecimal, labels)) or "." not in following:
+        return False
+    numbers = list(map(int, labels))
+    return numbers == sorted(set(numbers))
 
 
 def _is_value(field: str) -> bool:

@@ -112,3 +112,42 @@ def test_large_tables_are_refused_before_they_are_read(
     monkeypatch.setattr(formats, "MAX_BYTES", 40)
     with pytest.raises(SeriesError, match=r"^too large"):
         read_file(tmp_path / name)
+
+
+COUNTED = np.random.default_rng(0).normal(size=(7, 6)).round(3)
+
+
+def _lines(rows: np.ndarray, first: list[str] | None = None) -> list[str]:
+    texts = [",".join(map(str, row)) for row in rows.tolist()]
+    return [f"{name},{line}" for name, line in zip(first, texts, strict=True)] if first else texts
+
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+LABELS = tuple(str(number) for number in range(2001, 2007))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "names"),
+    [
+        ("a.csv", ["time,a,b,c,d,e,f", *_lines(COUNTED, [f"{0.735 * n:.2f}" for n in range(7)])], NAMES),
+        ("a.csv", ["Unnamed: 0,a,b,c,d,e,f", *_lines(COUNTED, list("0123456"))], NAMES),
+        ("a.csv", _lines(COUNTED, list("1234567")), None),
+        ("a.csv", [",".join(LABELS), *_lines(COUNTED)], LABELS),
+        ("a.txt", ["1 2 3 4 5 6", *(line.replace(",", " ") for line in _lines(COUNTED))], None),
+        ("a.csv", ["node,0,1,2,3,4,5", *_lines(COUNTED, list("abcdefg"))], None),
+    ],
+    ids=["times", "index with a name", "index alone", "labels of an atlas", "numbers in text", "word before numbers"],
+)
+def test_indices_and_numbered_headers_are_no_values(
+    name: str, lines: list[str], names: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("\n".join(lines))
+    found = read_file(tmp_path / name)
+    np.testing.assert_array_equal(found.values, COUNTED)
+    assert found.column_names == names
+
+
+@pytest.mark.parametrize("rows", [np.arange(30).reshape(6, 5) + 0.5, COUNTED.round()[:, ::-1]], ids=["ramps", "whole"])
+def test_other_numbers_are_no_index_and_no_header(rows: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(_lines(rows)))
+    np.testing.assert_array_equal(read_file(tmp_path / "a.csv").values, rows)
