@@ -277,6 +277,21 @@ def test_rows_are_what_the_user_says_where_files_do_not_say_it(tmp_path: Path, c
     assert (written["dimension"], written["n_times"], written["orientation"]) == (6, 60, "rows_are_channels")
 
 
+def test_files_of_those_who_withdrew_are_not_read(tmp_path: Path, check: Check) -> None:
+    files = {one: text(series(number, 60)) for number, one in enumerate(ids(14))}
+    everyone = list(files)
+    root = put(tmp_path / "tree", XCPD, files, {one: "50" for one in everyone[1:]})
+    for one in everyone[:2]:  # one of them is not in the table
+        (root / XCPD.replace("ID", one)).write_text("not read")
+    (tmp_path / "gone.txt").write_text("\n".join(everyone[:2]))
+    ended = check("cohort=bids", "cohort.root=tree", "cohort.exclude_ids=gone.txt", "write=study")
+    assert ended.code == 0, ended.err
+    assert [cells(ended, name) for name in ("in the table", "with a file", "with both")] == [["12"], ["12"], ["12"]]
+    assert "Files that cannot be read" not in ended.out
+    experiment = yaml.safe_load((tmp_path / "study" / "experiment" / "mine.yaml").read_text())
+    assert experiment["cohort"]["exclude_ids"] == str(tmp_path / "gone.txt")
+
+
 def test_what_cannot_be_trained_on_is_said_after_the_tables(tmp_path: Path, check: Check) -> None:
     files = {one: text(series(number, 60)) for number, one in enumerate(ids(12))}
     root = put(tmp_path / "tree", XCPD, files)

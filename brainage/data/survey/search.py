@@ -79,7 +79,7 @@ def find(
         # A zip of UK Biobank may have other files.
         candidates = [one for one in candidates if one.is_readable()] or candidates
     if not candidates:
-        found_elsewhere = _found_elsewhere(cohort, modalities, table, gone, problems, reader)
+        found_elsewhere = _found_elsewhere(cohort, modalities, table, withdrawn, problems, reader)
         return replace(found_elsewhere, is_expected=is_given)
     best = max(candidates, key=lambda one: len(one.scans))
     any_modality = isinstance(cohort, BidsCohortConfig) and "{dimension}" not in cohort.pattern
@@ -110,7 +110,7 @@ def _found_elsewhere(
     cohort: CohortConfig,
     modalities: Sequence[ModalityConfig],
     table: pd.DataFrame | None,
-    gone: frozenset[str],
+    withdrawn: Withdrawn,
     problems: list[str],
     reader: CohortReader,
 ) -> Found:
@@ -132,7 +132,7 @@ def _found_elsewhere(
     files = ids_in_names(paths)
     register(files)
     ids = {bare_id(one) for one in files} | known
-    chosen, scans = _scans(own, modalities[0], sorted(ids - gone))
+    chosen, scans = _scans(own, modalities[0], sorted(ids - withdrawn.of(ids)))
     return Found(chosen, modalities[0], False, table, scans, {}, patterns, problems)
 
 
