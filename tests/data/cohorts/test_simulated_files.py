@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -161,13 +162,18 @@ def test_parcels_start_as_memory_does_and_have_names_and_the_acquisition_of_thei
         assert site in ("Cheadle", "Reading", "Newcastle", "Bristol")
 
 
+def words_of_train(said: str) -> list[str]:
+    """Return the words of the command in the last line, ``brainage train ...`` or ``python train.py ...``."""
+    return shlex.split(re.split(r" train(?:\.py)? ", said.splitlines()[-1])[1])
+
+
 @pytest.mark.parametrize("extracted", [[], ["--extracted"]], ids=["zips", "folders"])
 def test_parcels_of_uk_biobank_are_found_by_their_modality(
     tmp_path: Path, extracted: list[str], capsys: pytest.CaptureFixture[str], composed: Callable[..., DictConfig]
 ) -> None:
     out = tmp_path / "out"
     assert main(["--layout", "ukb_schaefer", "--out", str(out), "--participants", "2", *extracted]) == 0
-    words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(" train ")[2])
+    words = words_of_train(capsys.readouterr().out)
     config = parse(composed(*quote_words(words)))
     found = reader_of(config.cohort, config.modality).find_scans(["9000001", "9000002"], 100)["9000002"].read()
     assert found.row_names is not None
@@ -195,7 +201,7 @@ def test_parcels_of_hcp_have_names_and_a_repetition_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], composed: Callable[..., DictConfig]
 ) -> None:
     assert main(["--layout", "hcp", "--out", str(tmp_path / "hcp"), "--participants", "2"]) == 0
-    words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(" train ")[2])
+    words = words_of_train(capsys.readouterr().out)
     config = parse(composed(*quote_words(words)))
     reader = reader_of(config.cohort, config.modality)
     assert reader.read_table()["age"].tolist() == SimulatedCohort(n_participants=2).read_table()["age"].tolist()
