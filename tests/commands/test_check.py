@@ -252,6 +252,19 @@ def test_sessions_of_a_participant_are_chosen(tmp_path: Path, check: Check) -> N
     assert experiment["cohort"]["scans"] == "first"
 
 
+def test_ages_are_those_of_the_sessions_that_are_proposed(tmp_path: Path, check: Check) -> None:
+    files = {one: text(series(number, 60)) for number, one in enumerate(ids(12))}
+    root = put(tmp_path / "tree", XCPD, files)
+    put(root, XCPD.replace("ses-1", "ses-2"), dict(list(files.items())[:4]))
+    (root / "participants.tsv").write_text("\n".join(["participant_id", *files]))
+    for number, one in enumerate(files):
+        ages = f"session_id\tage\nses-1\t{40 + number}\n" + ("ses-2\t90\n" if number < 4 else "")
+        (root / f"sub-{one}" / f"sub-{one}_sessions.tsv").write_text(ages)
+    ended = check("cohort=bids", "cohort.root=tree")
+    assert cells(ended, "with a file and an age") == ["12"]
+    assert "age == age" not in ended.out
+
+
 def test_participants_with_a_file_and_no_age_are_left_out(tmp_path: Path, check: Check) -> None:
     files = {one: text(series(number, 60)) for number, one in enumerate(ids(15))}
     ages = {one: "n/a" if number < 2 else "50" for number, one in enumerate(files)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def find(
     table = _table(reader, cohort, problems)
     ids = files | (set() if table is None else set(table["participant_id"]))
     gone = withdrawn.among(ids)
-    table = None if table is None else table[~table["participant_id"].isin(gone)].reset_index(drop=True)
+    table = _without(table, gone)
     candidates = [_Candidate(one, *_scans(cohort, one, sorted(ids - gone))) for one in modalities]
     candidates = [one for one in candidates if one.scans]
     if len(candidates) > 1:
@@ -80,12 +80,28 @@ def find(
         candidates = [one for one in candidates if one.is_readable()] or candidates
     if not candidates:
         found_elsewhere = _found_elsewhere(cohort, modalities, table, withdrawn, problems, reader)
-        return replace(found_elsewhere, is_expected=is_given)
+        return replace(_with_own_ages(found_elsewhere, cohort, withdrawn), is_expected=is_given)
     best = max(candidates, key=lambda one: len(one.scans))
     any_modality = isinstance(cohort, BidsCohortConfig) and "{dimension}" not in cohort.pattern
     counts = {_label(one.modality): len(one.scans) for one in candidates}
     is_expected = is_given or not any_modality
-    return Found(best.cohort, best.modality, is_expected, table, best.scans, counts, problems=problems)
+    found = Found(best.cohort, best.modality, is_expected, table, best.scans, counts, problems=problems)
+    return _with_own_ages(found, cohort, withdrawn)
+
+
+def _with_own_ages(found: Found, given: CohortConfig, withdrawn: Withdrawn) -> Found:
+    """Read the table again if files are chosen in another way than given: ages may be those of their sessions."""
+    if found.cohort == given:
+        return found
+    problems = list[str]()
+    table = _table(reader_of(found.cohort, found.modality), found.cohort, problems)
+    gone = frozenset() if table is None else withdrawn.of(table["participant_id"])
+    return replace(found, table=_without(table, gone), problems=problems)
+
+
+def _without(table: pd.DataFrame | None, gone: Collection[str]) -> pd.DataFrame | None:
+    """Return a table without participants who withdrew."""
+    return None if table is None else table[~table["participant_id"].isin(gone)].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
