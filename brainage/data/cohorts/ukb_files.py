@@ -14,7 +14,7 @@ from pathlib import Path
 from brainage.data.cohorts.folders import is_kind, look_into
 from brainage.data.cohorts.looking import contents
 from brainage.data.store.series import FileScan, Scan, ZipScan
-from brainage.errors import MissingPathError
+from brainage.errors import CohortError, MissingPathError
 
 ICA_FIELD = 20227
 """The bulk field of resting-state images, with the series of ICA components."""
@@ -72,7 +72,10 @@ class UkbFiles:
 
     def ids(self) -> set[str]:
         """Return the ids of all zips and folders of this visit; a folder named by an eid alone is visit 2."""
-        owners = (self._owner(entry, frozenset()) for entry in self._entries(frozenset()))
+        table: frozenset[str] = frozenset()
+        with suppress(CohortError, MissingPathError):  # the table's own reader says what is wrong with it
+            table = self.ids_of_table()
+        owners = (self._owner(entry, table) for entry in self._entries(frozenset()))
         return {
             participant
             for participant, [(kind, _), *_] in owners
@@ -119,7 +122,7 @@ class UkbFiles:
         if name.startswith("sub-"):
             session = path / f"ses-{visit}"
             return name.removeprefix("sub-"), [(_FOLDER, session), (_FOLDER, session / f"{self.field}_{visit}_0")]
-        if name[:1] == str(visit) and name[1:] in ids and name not in ids | self.ids_of_table():
+        if name[:1] == str(visit) and name[1:] in ids and name not in ids and name not in self.ids_of_table():
             return name[1:], [(_BARE_FOLDER, path)]
         # The name of a bare folder does not contain the visit; it is assumed to be the first.
         bare = [(_BARE_FOLDER, path)] if visit == 2 else []

@@ -363,6 +363,14 @@ def test_the_visit_before_an_eid_is_no_other_participant(tmp_path: Path) -> None
     assert reader.find_scans(["1000011"], 25) == {}  # the other one was not asked for
 
 
+@pytest.mark.parametrize("folders", [("29000001", "31000011"), ("9000001", "31000011")], ids=["visit", "eid"])
+def test_ids_of_files_are_those_of_the_table_before_those_in_names(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    reader = cohort(tmp_path, "eid,21003-2.0\n9000001,60\n")
+    for folder in folders:
+        put_file(reader.root / folder / MEMBER)
+    assert reader.ids_of_files() == {"9000001", "31000011"}
+
+
 @pytest.mark.parametrize("folder", ["", "10/"], ids=["root", "shard"])
 @pytest.mark.parametrize("member", [MEMBER, "rfMRI_25.dr/dr_stage1.txt"], ids=["upper level", "no upper level"])
 def test_a_zipped_scan_is_found_and_read(tmp_path: Path, folder: str, member: str) -> None:
