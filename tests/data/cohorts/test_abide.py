@@ -30,7 +30,7 @@ qc_func_rater_2,qc_anat_rater_3,qc_func_rater_3,notes
 4,5,90005,5,90005,PITT,../../etc,2,33,1,99,0.1,{PASSED},
 """.replace('"OK,OK,maybe,OK,fail"', "OK,OK,maybe,OK,fail")
 FOLDER = "cpac/nofilt_noglobal"
-SERIES = "#1\t#2\t#5\n" + "\n".join(f"{i}.5\t{i * i}\t-{i}" for i in range(1, 6))
+SERIES = "#1\t#2\t#5\n" + "\n".join(f"{i * i}.5\t{i}\t-{i}" for i in range(1, 6))
 
 
 def series_of(folder: Path, *file_ids: str, rois: str = "cc200") -> None:
@@ -78,7 +78,7 @@ def test_scans_have_the_names_of_their_regions_and_the_repetition_time_of_the_si
     }
     recording = found["90001"].read()
     assert recording.column_names == ("1", "2", "5")
-    assert recording.values[:2].tolist() == [[1.5, 1.0, -1.0], [2.5, 4.0, -2.0]]
+    assert recording.values[:2].tolist() == [[1.5, 1.0, -1.0], [4.5, 2.0, -2.0]]
     moved = cohort(root / "ABIDE_pcp").find_scans(["90001"], 200)
     assert moved["90001"].path == found["90001"].path  # type: ignore[attr-defined]
 
@@ -133,7 +133,7 @@ def test_what_is_missing_is_fetched_and_one_that_the_server_lacks_ends_nothing(
     assert "1 of 3 files could not be fetched: 1 x HTTPError" in caplog.text
     assert "6 of 6 files could not be fetched: 6 x HTTPError" in caplog.text
     assert "9000" not in caplog.text
-    assert np.array_equal(found["90002"].read().values[:, 0], [1.5, 2.5, 3.5, 4.5, 5.5])
+    assert np.array_equal(found["90002"].read().values[:, 0], [1.5, 4.5, 9.5, 16.5, 25.5])
     again = cohort(mine, download=False, quality_checked=False)
     assert sorted(again.find_scans(again.read_table()["participant_id"], 200)) == ["90002", "90004"]
 
