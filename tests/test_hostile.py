@@ -220,6 +220,7 @@ def test_what_a_checkpoint_says_of_callbacks_is_not_acted_on(
     assert list((run / "own").glob("*.ckpt"))
 
 
+@pytest.mark.more
 def test_a_logger_of_one_s_own_is_found_where_the_command_line_says(run: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine" / "logger" / "csv.yaml"
     own.parent.mkdir(parents=True)
@@ -289,6 +290,7 @@ def test_files_of_known_names_are_replaced_and_not_followed(
     assert name.endswith("partial") or not (new / name).is_symlink()
 
 
+@pytest.mark.more
 def test_a_sweep_writes_nothing_through_a_link(tmp_path: Path, profile: Path) -> None:
     words = ("--multirun", "sweep=variable1dcnn", "hydra.sweeper.n_trials=1", "trainer=cpu", *WORDS)
     for name in ("study.db", "study.db-journal", "trials/0"):

@@ -107,6 +107,7 @@ def test_a_machines_own_settings_are_read_from_the_home_folder(installed: Instal
     assert "batch_size: 78" in installed.run(tmp_path, "brainage", "train", "--cfg", "job", **home).out
 
 
+@pytest.mark.more
 def test_the_installed_command_fits_a_baseline_and_reports(installed: Installed, tmp_path: Path) -> None:
     run = tmp_path / "outputs" / "run"
     words = ("model=mean_age", "cohort.n_participants=40", "trainer=cpu", "hydra.run.dir=outputs/run")

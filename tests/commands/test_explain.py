@@ -115,6 +115,7 @@ def test_the_seed_decides_which_participants_are_explained(trained: Trained, inv
     assert first != other
 
 
+@pytest.mark.more
 def test_rows_have_a_new_order_each_time_and_results_have_not(trained: Trained, invoke: Invoke) -> None:
     """The seed is public and the ids are sorted: an order that follows from it tells whose row is whose."""
     words = (f"run={trained.network}", "rows=all", "participants=12", *SMALL)

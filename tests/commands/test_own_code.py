@@ -68,6 +68,7 @@ def brainage(folder: Path, *words: str) -> Ended:
     return run_command(folder, "-m", "brainage", *words)
 
 
+@pytest.mark.more
 def test_own_code_trains_and_predicts_and_resumes(study: Path) -> None:
     ended = brainage(study, "train", *OWN, CODE, "trainer=cpu", "trainer.max_epochs=1", "hydra.run.dir=run")
     assert ended.code == 0, ended.text

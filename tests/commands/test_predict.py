@@ -141,6 +141,7 @@ def test_a_bundle_predicts_the_same_ages_as_its_run(place: Place, predict: Predi
     assert [said in (folder / "report.html").read_text() for folder in (with_run, with_bundle)] == [False, True]
 
 
+@pytest.mark.more
 def test_several_runs_predict_their_mean_and_sample_sd(place: Place, predict: Predict) -> None:
     alone = [table(predict(f"run={place[f'runs/{number}']}", *bids(place))) for number in (0, 1)]
     together = table(predict(f"runs=[{place['runs/0']},{place['runs/1']}]", *bids(place)))

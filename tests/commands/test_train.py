@@ -251,6 +251,7 @@ def test_parcels_of_any_length_train_and_are_no_components(tmp_path: Path) -> No
     assert "modality=parcels modality.dimension=6" in ended.err
 
 
+@pytest.mark.more
 def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_path: Path) -> None:
     put_parcels(tmp_path / "xcpd")
     names = sorted((tmp_path / "xcpd").glob("sub-*/func/*.tsv"))
@@ -406,6 +407,7 @@ def test_what_torch_lightning_or_a_logger_refuses_is_one_message(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "words",
     [
@@ -460,6 +462,7 @@ def test_training_that_diverges_fails_with_a_reason(command: Command, tmp_path: 
     assert json.loads((only_run(tmp_path) / "summary.json").read_text())["status"] == "failed"
 
 
+@pytest.mark.more
 def test_a_model_a_modality_and_an_optimizer_are_added_with_one_file_each(tmp_path: Path) -> None:
     """As the README tells it, in a copy of the project."""
     for name in ("brainage", "configs", "experiments"):

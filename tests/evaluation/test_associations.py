@@ -508,6 +508,7 @@ def test_progress_sees_every_variable() -> None:
     assert seen == ["alcohol", "smoking"]
 
 
+@pytest.mark.more
 def test_thousands_of_variables_take_a_time_that_grows_with_their_number() -> None:
     """Each variable filtered the whole table: 2,000 variables of 34 participants took 158 s."""
     values = np.random.default_rng(0).normal(size=(2000, 34))

@@ -72,6 +72,7 @@ def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path,
     assert [row["status"] for row in table] == ["finished", "finished", "impossible"]
 
 
+@pytest.mark.more
 def test_a_job_that_was_killed_before_its_report_gets_it(tmp_path: Path) -> None:
     words = ("train.py", "--multirun", "seed=1,2", *FAST, "hydra.sweep.dir=a grid")
     first = run_command(tmp_path, *words)
@@ -91,6 +92,7 @@ def test_a_job_that_was_killed_before_its_report_gets_it(tmp_path: Path) -> None
     assert results(tmp_path / "a grid" / "1") == other
 
 
+@pytest.mark.more
 def test_an_interrupted_grid_keeps_what_is_finished_and_resumes_the_rest(tmp_path: Path) -> None:
     words = ("--multirun", "seed=1,2,3", *SMALL, "trainer.max_epochs=12", "patience=12", "hydra.sweep.dir=grid")
     started = Started(tmp_path, str(ROOT / "train.py"), *words)

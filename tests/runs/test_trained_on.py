@@ -148,6 +148,7 @@ def test_a_report_reads_the_data_where_they_are_now(place: Path, capsys: pytest.
     assert Path("run/config.yaml").read_text().count("moved") == 0
 
 
+@pytest.mark.more
 def test_the_commands_take_what_is_given_again(place: Path) -> None:
     first = pd.read_csv("run/splits.csv", dtype="str")
     Path("withdrawn").write_text(first["participant_id"][0])

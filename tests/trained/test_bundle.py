@@ -29,6 +29,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.more
 def test_a_bundle_predicts_without_lightning_optuna_wandb_or_captum(tmp_path: Path) -> None:
     bundle = ROOT / "tests" / "written_at_2a22c97" / "bundles" / "finished"
     words = (f"bundle={bundle}", "cohort=simulated", "cohort.n_participants=6", "hydra.run.dir=new")

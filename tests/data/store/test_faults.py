@@ -187,6 +187,7 @@ class VanishingScan(FakeScan):
         return super().stamp()
 
 
+@pytest.mark.more
 def test_a_file_that_vanishes_while_it_is_read_excludes_its_participant_once(tmp_path: Path) -> None:
     VanishingScan.read_before = False
     store = make(tmp_path, {"a": VanishingScan(1), "b": FakeScan(2)})
