@@ -68,7 +68,7 @@ CHECKPOINTS = [
     Case("many at once", r"`resume=run` .*one run, but got --multirun", (*RESUME, "--multirun")),
     Case("no number of epochs", r"`trainer.max_epochs` must be a number .*but got None", (*RESUME, "trainer.max_epochs=null")),
     Case("fewer epochs than there are", r"`trainer.max_epochs` must be 2 or more, the epochs that are finished, but got 1", (*RESUME, "trainer.max_epochs=1")),
-    Case("a config of an unknown cohort", r"`cohort.name` got 'ants'.*simulated, ukb or bids", RESUME, edit("run/config.yaml", "name: bids", "name: ants")),
+    Case("a config of an unknown cohort", r"`cohort.name` got 'ants'.*simulated, ukb, bids or abide", RESUME, edit("run/config.yaml", "name: bids", "name: ants")),
     Case("a config of an unknown network", r"`model.name` got 'cnn'. Choose one of", RESUME, edit("run/config.yaml", "name: variable1dcnn", "name: cnn")),
     Case("a config without a modality", NO_CONFIG, RESUME, edit("run/config.yaml", "modality:\n", "modality: null\nmodality_:\n")),
     Case("a config with a number for a logger", r"`logger.mine` in `run/config.yaml` .* but it is 3\.", RESUME, edit("run/config.yaml", "logger: {}", "logger: {mine: 3}")),
