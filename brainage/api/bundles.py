@@ -132,8 +132,8 @@ def _columns(trained: Trained, channels: Sequence[str] | Sequence[int] | None) -
     numbers = [int(one) for one in channels or () if isinstance(one, int | np.integer)]
     if channels is None or len(numbers) < len(channels):
         names = None if channels is None else tuple(map(str, channels))
-        nobody = Store(Path("memory"), (), {}, np.empty((0, 0, 0), np.float32), np.empty(0, np.uint32), channels=names)
-        return Columns(trained.modality.dimension if names is None else len(names), trained.channels_in(nobody))
+        named = Store(Path("memory"), (), {}, np.empty((0, 0, 0), np.float32), np.empty(0, np.uint32), channels=names)
+        return Columns(trained.modality.dimension if names is None else len(names), trained.channels_in(named))
     needed = [index + 1 for index in trained.modality.channel_indices()]
     place = {number: position for position, number in enumerate(numbers)}
     if trained.channel_names is not None or not set(needed) <= set(place):

@@ -118,6 +118,12 @@ class Participants:
         return content.hexdigest()[:16]
 
 
+def means_over_scans(scans: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a participant, in their order, of predictions with a row a scan: the mean prediction and age."""
+    kept = ["participant_id", *(["split"] if "split" in scans else [])]
+    return scans.groupby(kept, sort=False, dropna=False)[["age", "predicted_age"]].mean().reset_index()
+
+
 def participants_of(
     selection: Selection, store: Store, modality: ModalityConfig, split: pd.Series[str] | None = None
 ) -> Participants:

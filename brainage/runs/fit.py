@@ -14,6 +14,7 @@ from brainage import models
 from brainage.config.instantiate import instance, open_loggers
 from brainage.config.schema import Config
 from brainage.data.datasets import series_batches
+from brainage.data.participants import means_over_scans
 from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
@@ -57,8 +58,7 @@ def predictions_of_scans(table: pd.DataFrame, parts: Sequence[str]) -> Predictio
     """Return the predictions of scans, and of each participant their mean, at the mean age."""
     ordered = pd.concat([table[table["split"] == part] for part in parts], ignore_index=True)
     scans = ordered[["participant_id", "scan", "split", "age", "predicted_age"]]
-    means = scans.groupby("participant_id", sort=False).agg({"split": "first", "age": "mean", "predicted_age": "mean"})
-    return Predictions(_predictions([means.reset_index()]), scans)
+    return Predictions(_predictions([means_over_scans(scans)]), scans)
 
 
 class Network:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from brainage.config.groups.cohort import CohortConfig
 from brainage.data.cohorts.select import Choice, Selection, select_from
-from brainage.data.participants import Participants, reading_of, stored_participants
+from brainage.data.participants import Participants, means_over_scans, reading_of, stored_participants
 from brainage.data.store.reading import Reading
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
@@ -108,7 +108,7 @@ class Ensemble:
             of_scans = participants.by_scan() if participants.store.scans else participants
             predicted = trained.predict(of_scans, device=device, batch_size=batch_size)
             found = of_scans.table.assign(predicted_age=predicted)
-            columns.append(found.groupby("participant_id", sort=False)["predicted_age"].mean().to_numpy())
+            columns.append(means_over_scans(found)["predicted_age"].to_numpy())
             if "scan" in found:
                 scans.append(found[["participant_id", "scan", "age", "predicted_age"]])
         values = np.stack(columns, axis=1)

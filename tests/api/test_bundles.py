@@ -143,6 +143,6 @@ def test_numbers_of_ages_are_compared() -> None:
         bundle().predict(FILES, ages=[1, 2, 3], t_r=0.735)
 
 
-def test_its_representation_is_short_and_names_nobody() -> None:
+def test_its_representation_is_short_and_has_no_ids() -> None:
     assert repr(bundle()) == "<brainage.Bundle variable1dcnn, ica5: 3 channels, 60 time points, TR 0.735 s>"
     assert isinstance(bundle()._trained, Trained)

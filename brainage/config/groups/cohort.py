@@ -183,7 +183,7 @@ class BidsCohortConfig(FilesCohortConfig):
     """
 
     pattern: str = "sub-{participant_id}/ses-2/func/sub-{participant_id}_ses-2_task-rest_ts-ica-{dimension}.txt"
-    entities: Any = None  # OmegaConf lets nobody add keys to a dict of a schema
+    entities: Any = None  # OmegaConf refuses new keys in a dict of a schema
     key: str | None = None
     scans: Annotated[str | None, choice("first", "all", "longest")] = None
 

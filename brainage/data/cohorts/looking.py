@@ -11,7 +11,7 @@ from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
 
 _SHOWN = 3
 # Fewer names may be those of single participants.
-_MIN_ALIKE = 3
+MIN_ALIKE = 3
 _ENDING = re.compile(r"(\.(tsv|csv|json|txt|npy|mat|1D|nii|dr|zip|html))?(\.gz)?$")
 
 
@@ -74,7 +74,7 @@ def _shapes(names: Iterable[str]) -> Counter[str]:
     for (*_, ending), group in alike.items():
         columns = [{parts[i] for parts in group} for i in range(len(group[0]))]
         kept = [
-            next(iter(column)) if i % 2 or (len(column) == 1 and len(group) >= _MIN_ALIKE) else "*"
+            next(iter(column)) if i % 2 or (len(column) == 1 and len(group) >= MIN_ALIKE) else "*"
             for i, column in enumerate(columns)
         ]
         shapes["".join(kept).replace("/*", "/") + ending] += len(group)

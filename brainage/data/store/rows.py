@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,27 +36,6 @@ class Rows:
         return zlib.crc32(data)
 
 
-class RowWriter(Protocol):
-    """Writes rows in their order, behind the header of `shape`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the whole array; it is final after `finish`."""
-        ...
-
-    def write(self, file: BinaryIO, row: int, result: NDArray[np.float32] | int) -> int:
-        """Write a series; return its checksum. An int is that of a row that another process has written."""
-        ...
-
-    def finish(self, file: BinaryIO) -> None:
-        """End the array."""
-        ...
-
-    def index(self) -> dict[str, Any]:
-        """Return what the store's index has besides the shape."""
-        ...
-
-
 def rows_in(path: Path, n_rows: int, reading: Reading) -> Rows | None:
     """Return the places of rows in a file; None if they are not known before the series are read."""
     if reading.n_times_of_row is None:
@@ -65,8 +44,11 @@ def rows_in(path: Path, n_rows: int, reading: Reading) -> Rows | None:
     return Rows(path, len(header_of((n_rows, *shape))), shape)
 
 
-def row_writer(path: Path, n_rows: int, reading: Reading) -> RowWriter:
-    """Return what writes `n_rows` rows, or fewer."""
+def row_writer(path: Path, n_rows: int, reading: Reading) -> _FixedLength | _OwnLengths:
+    """Return what writes `n_rows` rows, or fewer, in their order, behind the header of its `shape`.
+
+    The shape is final once all are written and `finish` was called.
+    """
     rows = rows_in(path, n_rows, reading)
     return _OwnLengths(reading.n_channels) if rows is None else _FixedLength(rows, n_rows)
 
@@ -79,6 +61,7 @@ class _FixedLength:
         self.shape: tuple[int, ...] = (n_rows, *rows.shape)
 
     def write(self, _: BinaryIO, row: int, result: NDArray[np.float32] | int) -> int:
+        """Write a series, or take the checksum of one that another process has written; return the checksum."""
         self._kept.append(row)
         return result if isinstance(result, int) else self._rows.write(row, result)
 

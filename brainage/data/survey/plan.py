@@ -58,7 +58,7 @@ class Plan:
 
 
 def plan_of(survey: Survey, known: Mapping[str, Mapping[str, Any]]) -> Plan:
-    """Return the proposal; raise CohortError if there is nobody to train on.
+    """Return the proposal; raise CohortError if no participant is left to train on.
 
     `known` are this project's modalities, as the plain values of their configs by name.
     """

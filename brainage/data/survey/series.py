@@ -10,14 +10,13 @@ from functools import cached_property
 from statistics import median
 
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.cohorts.looking import MIN_ALIKE
 from brainage.data.survey.facts import Facts, Lines
 
 # Share of files whose rows, or columns, must be as many as each other for them to be the channels.
 _MOST = 0.9
 # Difference in smoothness along rows and columns that no atlas makes.
 _SMOOTHER = 0.2
-# Participants whose names of channels are no longer a single one's.
-_MIN_SHARED = 3
 
 
 @dataclass(frozen=True)
@@ -128,12 +127,12 @@ class Series:
     @property
     def may_show_names(self) -> bool:
         """Whether several participants share the names; others may contain an id."""
-        return self._named[0][1] >= _MIN_SHARED
+        return self._named[0][1] >= MIN_ALIKE
 
     def other_names(self) -> list[tuple[tuple[str, ...], int]]:
         """Return other names that several participants share, with their number; the same in another order are none."""
         own = set(self.names or ())
-        found = [(names, n) for names, n in self._named[1:] if names is not None and n >= _MIN_SHARED]
+        found = [(names, n) for names, n in self._named[1:] if names is not None and n >= MIN_ALIKE]
         return [(names, n) for names, n in found if set(names) - own] if own else []
 
     def kind(self, one: Facts) -> str:

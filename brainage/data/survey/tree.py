@@ -10,6 +10,7 @@ from pathlib import Path
 
 from brainage.data.cohorts.finding import MAX_FOLDERS
 from brainage.data.cohorts.folders import list_folder, look_into
+from brainage.data.cohorts.looking import MIN_ALIKE
 from brainage.data.store.formats import EXTENSIONS
 from brainage.data.survey.other_names import shared_patterns
 from brainage.errors import ConfigError
@@ -24,8 +25,6 @@ _NO_SERIES = re.compile(
     re.IGNORECASE,
 )
 _SERIES = re.compile(r"time_?series|ptseries|timecourse|roi", re.IGNORECASE)
-# With fewer participants, a pattern may be of single ones.
-_MIN_ALIKE = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def proposals(paths: Sequence[str], ids: Collection[str]) -> list[Proposal]:
     found = list(_of_bids(series))
     if not found:
         found = [Proposal(*one) for one in shared_patterns(series, ids)]
-    found = [one for one in found if one.n_participants >= _MIN_ALIKE]
+    found = [one for one in found if one.n_participants >= MIN_ALIKE]
     most = max((one.n_participants for one in found), default=0)
     found = [one for one in found if one.n_participants >= most / 2]
     return sorted(found, key=lambda one: (not _SERIES.search(one.pattern), -one.n_participants, _natural(one.pattern)))
