@@ -224,7 +224,7 @@ def _width(numbered: list[tuple[int, str]], delimiter: str | None) -> int:
     """Return how many fields each line has; raise SeriesError if they differ."""
     first = numbered[0][1] if numbered else ""
     if delimiter is not None and numbered:
-        n_found = sum(line.count(delimiter) for _, line in numbered)
+        n_found = "\n".join(line for _, line in numbered).count(delimiter)
         if n_found == len(numbered) * first.count(delimiter):  # a line with more is an error of pandas
             return first.count(delimiter) + 1
     width = None
