@@ -19,6 +19,7 @@ from brainage.data.store.reading import Reading
 from brainage.data.store.several import SeveralScans
 from brainage.data.t_r import timed_scans, with_stored_t_r
 from brainage.errors import ConfigError
+from brainage.system.console import log
 
 if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
@@ -177,6 +178,12 @@ def stored_participants(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but line 1 "
             f"of {len(store.participant_ids)} participants' files has names. Use modality=parcels "
             f"modality.dimension={modality.dimension} modality.n_times=... modality.t_r=..."
+        )
+    if store.channels is None and (n_square := int((store.lengths == store.n_channels).sum())):
+        log.warning(
+            "%d of %d participants have as many time points as channels (%d), which have no names: %s. If it is the "
+            "other way round, change modality.orientation.",
+            *(n_square, len(store.participant_ids), store.n_channels, modality.orientation.replace("_", " ")),
         )
     return participants_of(selection, store, modality, split)
 

@@ -170,3 +170,16 @@ def test_a_purged_participant_is_gone_with_all_scans(tmp_path: Path) -> None:
         [("ses-1", 3), ("ses-2", 5)],
         [("ses-1", 3), ("ses-2", 2)],
     ]
+
+
+def test_square_series_without_names_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "brainage")
+    table = pd.DataFrame({"participant_id": list("ab"), "age": [50.0, 60.0]})
+    square = replace(MODALITY, n_times=2)
+    stored_participants(Selection(table, {"a": Made(2), "b": Made(5)}), square, str(tmp_path))
+    assert "1 of 2 participants have as many time points as channels (2)" in caplog.text
+    assert "rows are times" in caplog.text
+    assert "modality.orientation" in caplog.text
+    caplog.clear()
+    stored_participants(Selection(table, {"a": Made(3), "b": Made(5)}), square, str(tmp_path))
+    assert not caplog.text
