@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 COHORT ?=
 
-.PHONY: demo study test test-more test-slow check format bench bench-sweep
+.PHONY: demo study test test-more test-slow check docs docs-links format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
@@ -24,11 +24,19 @@ test-more: $(VENV)/.installed
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
 
-check: $(VENV)/.installed
+check: $(VENV)/.installed docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The site, in docs/_build/html. Made from nothing, because the gallery would not notice changes of the package.
+docs: $(VENV)/.installed
+	rm -rf docs/_build docs/auto_gallery docs/gallery/outputs
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+docs-links: $(VENV)/.installed
+	$(BIN)/python -m sphinx -q -b linkcheck -D plot_gallery=0 docs docs/_build/links
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks

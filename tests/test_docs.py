@@ -179,8 +179,8 @@ def test_every_path_in_the_architecture_exists() -> None:
     assert [path for path in paths if not any((root / path).exists() for root in (ROOT, ROOT / "brainage"))] == []
 
 
-def test_the_index_names_every_page() -> None:
-    linked = set(re.findall(r"\]\((\w+\.md)\)", text_of("index.md")))
+def test_the_readme_names_every_page() -> None:
+    linked = set(re.findall(r"\]\(docs/(\w+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert {page.name for page in PAGES} - {"index.md"} <= linked
 
 
