@@ -225,13 +225,15 @@ def test_participants_with_an_unreadable_series_are_excluded(place: Place, predi
         target = root / path.relative_to(place["bids"])
         target.parent.mkdir(parents=True)
         target.write_bytes(path.read_bytes())
-    target.write_text("nothing\n")
-    folder = predict(f"run={place['runs/0']}", "cohort=bids", f"cohort.root={root}")
+    for path in sorted(root.rglob("*-ica-25.txt"))[:3]:
+        path.write_text("nothing\n")
+    words = (f"run={place['runs/0']}", "cohort=bids", f"cohort.root={root}")
+    folder = predict(*words, "cohort.max_excluded_fraction=0.1")
     excluded = pd.read_csv(folder / "exclusions.csv")
-    assert len(excluded) == 1
-    assert len(table(folder)) == 39
+    assert len(excluded) == 3
+    assert len(table(folder)) == 37
     with pytest.raises(SystemExit) as end:
-        predict(f"run={place['runs/0']}", "cohort=bids", f"cohort.root={root}", "cohort.max_excluded_fraction=0")
+        predict(*words, "cohort.max_excluded_fraction=0")
     assert end.value.code == 2
 
 

@@ -178,17 +178,18 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
 
 
 def _plant_ukb(data: Path) -> frozenset[str]:
-    """Write UK Biobank's files; two of them cannot be used."""
+    """Write UK Biobank's files; three of them cannot be used."""
     assert write_files(["--layout", "ukb", "--out", str(data / "ukb"), "--participants", str(N_PEOPLE)]) == 0
     archives = sorted((data / "ukb" / "bulk").glob("*.zip"))
     archives[5].write_bytes(b"no archive")
-    archives[6].write_bytes(archives[6].read_bytes()[:1000])
+    for archive in archives[6:8]:
+        archive.write_bytes(archive.read_bytes()[:1000])
     table = (data / "ukb" / "phenotypes.csv").read_text()
     return frozenset(re.findall(r"\b9000\d{3}\b", table))
 
 
 def _plant_bids(data: Path) -> frozenset[str]:
-    """Write a BIDS-like tree with other names, one unusable file, and tables with mistakes."""
+    """Write a BIDS-like tree with other names, three unusable files, and tables with mistakes."""
     tree = data / "bids"
     assert write_files(["--layout", "bids", "--out", str(tree), "--participants", str(N_PEOPLE)]) == 0
     table = (tree / "participants.tsv").read_text()
@@ -206,7 +207,8 @@ def _plant_bids(data: Path) -> frozenset[str]:
     (data / "ageless.tsv").write_text("\n".join([header, *ageless]))
     (data / "repeated_split.csv").write_text("participant_id,split\nplanted01,train\nplanted01,val\n")
     (data / "unknown_part.csv").write_text("participant_id,split\nplanted01,training\n")
-    next(tree.rglob("*planted09*ica-25.txt")).write_text("nan\n")
+    for one in ("planted09", "planted10", "planted11"):
+        next(tree.rglob(f"*{one}*ica-25.txt")).write_text("nan\n")
     return frozenset(names.values())
 
 

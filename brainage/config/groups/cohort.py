@@ -38,7 +38,7 @@ class CohortConfig:
     allow_unmatched_ids : bool
         Whether `exclude_ids` may contain no participant of the cohort.
     max_excluded_fraction : float
-        The run stops if more than this share of the participants with a file cannot be used.
+        The run stops if more than this share of the participants with a file, and more than two, cannot be used.
     """
 
     name: str = MISSING

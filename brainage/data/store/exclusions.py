@@ -11,6 +11,9 @@ from brainage.data.store.layout import Store
 from brainage.errors import CohortError
 from brainage.system.console import log
 
+# One or two unusable files are no sign of a systematic cause, whatever share of a small cohort they are.
+_FEW = 2
+
 
 def exclusions_of(store: Store) -> pd.DataFrame:
     """Return the excluded participants, and those with a scan that is not used: participant_id, reason."""
@@ -34,18 +37,23 @@ _KEYS = {
 }
 
 
+def exceeds(n_excluded: int, n: int, max_fraction: float) -> bool:
+    """Return whether so many of `n` participants may not be excluded."""
+    return n_excluded == n or (n_excluded > _FEW and n_excluded / n > max_fraction)
+
+
 def check_excluded(store: Store, n_scanned: int, max_fraction: float, folder: Path) -> None:
-    """Log how many participants are excluded, by reason; raise if they exceed the fraction, or none is left."""
+    """Log how many participants are excluded, by reason; raise if they are too many."""
     if not store.excluded:
         return
     listed = ", ".join(_reasons(store))
     n_excluded = len(store.excluded)
-    fraction = n_excluded / n_scanned
-    if fraction > max_fraction or n_excluded == n_scanned:
+    if exceeds(n_excluded, n_scanned, max_fraction):
         raise CohortError(
             f"`cohort.max_excluded_fraction={max_fraction}` is exceeded: {n_excluded} of {n_scanned} participants with "
-            f"a file ({fraction:.1%}) cannot be used: {listed}. The reasons are in {folder / 'exclusions.csv'}; "
-            "correct the files, or raise the limit. A file that cannot be read now is read again by the next run."
+            f"a file ({n_excluded / n_scanned:.1%}) cannot be used: {listed}. The reasons are in "
+            f"{folder / 'exclusions.csv'}; correct the files, or raise the limit. A file that cannot be read now is "
+            "read again by the next run."
         )
     log.warning("%d of %d participants with a file are excluded (exclusions.csv): %s", n_excluded, n_scanned, listed)
 

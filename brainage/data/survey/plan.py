@@ -11,6 +11,7 @@ from typing import Any
 
 from brainage.config.groups.cohort import CohortConfig, OwnCohortConfig
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.store.exclusions import exceeds
 from brainage.data.store.resample import same
 from brainage.data.survey.cohort import Survey
 from brainage.data.survey.series import Series, proposed_length
@@ -70,7 +71,7 @@ def plan_of(survey: Survey, known: Mapping[str, Mapping[str, Any]]) -> Plan:
     missing, kept = _missing(series, n_times, survey.aged)
     if missing is not None:
         values["missing"] = missing
-    limit = _limit(1 - len(kept) / len(survey.aged), found.cohort.max_excluded_fraction)
+    limit = _limit(len(survey.aged) - len(kept), len(survey.aged), found.cohort.max_excluded_fraction)
     return Plan(
         modality=modality.name if is_known else _name(found.cohort, known),
         is_new=not is_known,
@@ -102,9 +103,9 @@ def _length(lengths: Sequence[int], usual: int | None) -> int:
     return usual if usual is not None and n_long >= (1 - _MANY) * len(lengths) else proposed_length(lengths)
 
 
-def _limit(excluded: float, limit: float) -> float | None:
-    """Return a limit of exclusions that this share does not exceed; None if the given one is enough."""
-    return min(1.0, math.ceil(100 * excluded + 1) / 100) if excluded > limit else None
+def _limit(n_excluded: int, n: int, limit: float) -> float | None:
+    """Return a limit of exclusions that these do not exceed; None if the given one is enough."""
+    return min(1.0, math.ceil(100 * n_excluded / n + 1) / 100) if exceeds(n_excluded, n, limit) else None
 
 
 def _changes(survey: Survey, limit: float | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ FILES = [
     Case("too many components", unusable("12 x wrong number of columns"), BIDS, scans(series_text(np.hstack([NUMBERS, NUMBERS])).encode())),
     Case("gaps", unusable("12 x NaN or infinity"), BIDS, scans(b"nan " + SERIES.partition(b"  ")[2])),
     Case("a component that is off", unusable("12 x constant component"), BIDS, scans(constant())),
-    Case("one bad file among twelve", unusable("1 x empty file", 1, "8.3%"), BIDS, scans(b"", people=IDS[:1])),
+    Case("three bad files among twelve", unusable("3 x empty file", 3, "25.0%"), BIDS, scans(b"", people=IDS[:3])),
     Case("bad files of many kinds", unusable("3 x empty file, 1 x too few time points", 4, "33.3%"), BIDS, of_many_kinds),
     Case("pickles", unusable("12 x unreadable file"), BIDS, scans(npy(np.array([[Marker()]], dtype=object)), ".npy")),
     Case("arrays of text", unusable("12 x not a table of numbers"), BIDS, scans(npy(NUMBERS.astype(str)), ".npy")),

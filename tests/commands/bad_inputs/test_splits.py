@@ -23,7 +23,7 @@ SPLITS = [
     Case("none of these participants", r"`split.file=split.csv`: none of its 12 participants is in the cohort's table, which has 12", FIXED, put("split.csv", parts("val", "test").replace("7777", "X777"))),
     Case("no validation participants", r"`split` leaves no participant in val, .*got train 11, val 0, test 1 of 12", FIXED, put("split.csv", parts("test"))),
     Case("a family in two parts", r"`split` puts 1 participants or families into more than one part", FIXED, both(put("split.csv", parts("val", "test")), table(people(family_id=["a", "a", *["n/a"] * 10])))),
-    Case("no test participants left", r"`split` leaves no participant in test, .*val 1, test 0 of 11", (*FIXED, "cohort.max_excluded_fraction=0.1"), both(put("split.csv", parts("val", "test")), scans(b"", people=IDS[1:2]))),
+    Case("no test participants left", r"`split` leaves no participant in test, .*val 1, test 0 of 11", FIXED, both(put("split.csv", parts("val", "test")), scans(b"", people=IDS[1:2]))),
     Case("a fixed split of no file", r"`split.file` must be given, but got nothing. Add split.file=...", (*BIDS, "split=fixed")),
     Case("no fold", r"`split.fold` must be given", (*BIDS, "split=kfold")),
     Case("a fold too far", r"`split.fold` must be from 0 to 4, but got 5", (*BIDS, "split=kfold", "split.fold=5")),
