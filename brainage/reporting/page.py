@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from brainage.reporting.figure import Figure
 from brainage.system.files import as_output_error, write_whole
 from brainage.system.provenance import commit, versions
+
+# Columns of a table that a phone is wide enough for, and half of a wide screen.
+_N_NARROW, _N_HALF = 4, 7
+
+# An escaped DOI, without the punctuation of the sentence around it.
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>&]*[^\s,;<>&.)]")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline number: what it is, its value with unit, and a line below."""
+
+    label: str
+    value: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,11 @@ class Table:
     title: str = ""
     note: str = ""
     text: bool = False
+
+    @property
+    def stacks(self) -> bool:
+        """Whether each row is a list of named cells where the screen is narrow, so that no column is cut."""
+        return len(self.header) > _N_NARROW
 
 
 @dataclass(frozen=True)
@@ -41,15 +63,26 @@ class Section:
     listing_title: str = ""
     links: Sequence[tuple[str, str]] = ()
 
+    @property
+    def layout(self) -> str:
+        """``split``: tables and figures side by side; ``half``: beside another section; ``full``: neither."""
+        if self.listing or self.links or any(len(table.header) > _N_HALF or table.text for table in self.tables):
+            return "full"
+        if self.figures:
+            return "split" if self.tables else "full"
+        return "half"
+
 
 @dataclass(frozen=True)
 class Page:
-    """A page: heading, summary sentences (`lead`), warnings (`notices`) and sections."""
+    """A page: heading, facts, cards, summary sentences (`lead`), warnings (`notices`) and sections."""
 
     title: str
     lead: Sequence[str]
     sections: Sequence[Section] = ()
     notices: Sequence[str] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    cards: Sequence[Card] = ()
 
     def html(self) -> str:
         """Return the page as HTML; all texts are escaped."""
@@ -57,7 +90,13 @@ class Page:
             loader=PackageLoader("brainage.reporting", "."), autoescape=True, undefined=StrictUndefined
         )
         environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+        environment.filters["linked"] = linked
         return environment.get_template("page.html").render(page=self)
+
+
+def linked(text: str) -> Markup:
+    """Return an escaped text whose DOIs are links."""
+    return Markup(_DOI.sub(r'<a href="https://doi.org/\g<0>">\g<0></a>', str(escape(text))))
 
 
 def made_with() -> list[tuple[str, str]]:

@@ -189,7 +189,7 @@ def forest(table: pd.DataFrame) -> Figure | None:
         f"Partial correlations of the gap with {len(known)} variables; the strongest is {strongest['variable']}, "
         f"{strongest['r_partial']:.2f}."
     )
-    caption = "* q < 0.05 (partial correlation)."
+    caption = "* q < 0.05 (partial correlation)." if (known["q_partial"] < 0.05).any() else ""
     return draw("associations", alt, plot, size=(7.2, 1.4 + 0.42 * len(known)), caption=caption)
 
 

@@ -16,7 +16,7 @@ from brainage.evaluation.findings import Findings
 from brainage.evaluation.gap import Correction
 from brainage.reporting import run_figures as figures
 from brainage.reporting.figure import Figure
-from brainage.reporting.page import Page, Section, Table
+from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.text import (
     METRICS,
     PART_NAMES,
@@ -28,7 +28,7 @@ from brainage.reporting.text import (
     p_phrase,
     p_text,
     percent,
-    signed_interval,
+    signed,
     slug,
     with_interval,
     years,
@@ -52,7 +52,7 @@ class About:
 
     `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
-    ``report.points``. `augmented` says whether training batches were augmented.
+    ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
     """
 
     title: str
@@ -63,6 +63,7 @@ class About:
     exclusions: Mapping[str, int] | None = None
     points: str = "none"
     augmented: bool = False
+    key_facts: Sequence[tuple[str, str]] = ()
 
 
 def findings_page(findings: Findings, about: About) -> Page:
@@ -82,7 +83,8 @@ def findings_page(findings: Findings, about: About) -> Page:
             listing_title="Config of the training",
         ),
     ]
-    return Page(about.title, lead(findings), [section for section in sections if section], findings.notes)
+    shown = [section for section in sections if section]
+    return Page(about.title, lead(findings), shown, findings.notes, about.key_facts, cards(findings))
 
 
 def _analysis(findings: Findings) -> str:
@@ -93,36 +95,37 @@ def _analysis(findings: Findings) -> str:
     )
 
 
+def cards(findings: Findings) -> list[Card]:
+    """Return the headline numbers; only the number of participants where they are too few to be described."""
+    accuracy, of = findings.accuracy, f"{rows_name(findings)} participants"
+    if not may_describe(accuracy.n):
+        return [Card(of, f"{accuracy.n}", "too few to describe their accuracy")]
+    estimates = accuracy.estimates
+    found = [
+        Card("MAE", years(estimates["mae"].value), f"95 % interval {interval(estimates['mae'])}"),
+        Card(f"MAE of predicting the mean age of {findings.mean_age_of}", years(accuracy.mean_mae),
+             f"skill {percent(accuracy.skill)}"),
+        Card("R²", number(estimates["r2"].value), f"95 % interval {interval(estimates['r2'])}"),
+        Card("Pearson r", number(estimates["pearson_r"].value), f"95 % interval {interval(estimates['pearson_r'])}"),
+        Card(of, f"{accuracy.n:,}", f"aged {mean_sd(accuracy.age_mean, accuracy.age_sd)} years"),
+    ]  # fmt: skip
+    if (difference := findings.against_ridge) is not None:
+        mae = difference.mae
+        note = f"{interval(mae)} years, {p_phrase(difference.p)}; below 0, the model is better"
+        found.append(Card("MAE minus that of the ridge on connectivity", f"{signed(mae.value)} years", note))
+    return found
+
+
 def lead(findings: Findings) -> list[str]:
     """Return the summary sentences at the top of the page."""
-    sentences = [_accuracy_sentence(findings)]
-    if (difference := findings.against_ridge) is not None:
-        sentences.append(
-            f"Difference in MAE (model - ridge on functional connectivity) on the same {difference.n:,} held-out "
-            f"participants: {signed_interval(difference.mae)} years ({p_phrase(difference.p)}); below 0, the model is "
-            "better."
-        )
     table = findings.associations.table
-    if len(table):
-        names = ", ".join(table.loc[table["q_partial"] < 0.05, "variable"])
-        sentences.append(
-            f"Of {len(table)} variables, the gap is associated with {names or 'none'} (q < 0.05, adjusted for "
-            "covariates)."
-        )
-    return sentences
-
-
-def _accuracy_sentence(findings: Findings) -> str:
-    accuracy = findings.accuracy
-    if not may_describe(accuracy.n):
-        return f"{accuracy.n} participants ({rows_name(findings)}): too few to describe their accuracy."
-    middle_ages = f" (5th to 95th percentile {middle(accuracy.age_p5, accuracy.age_p95)})" if accuracy.age_p5 else ""
-    return (
-        f"MAE {with_interval(accuracy.estimates['mae'])} years on {accuracy.n:,} participants "
-        f"({rows_name(findings)}), aged {accuracy.age_mean:.1f} ± {accuracy.age_sd:.1f} years{middle_ages}. Predicting "
-        f"the mean age of {findings.mean_age_of} gives an MAE of {years(accuracy.mean_mae)}: the skill is "
-        f"{percent(accuracy.skill)}."
-    )
+    if table.empty:
+        return []
+    names = ", ".join(table.loc[table["q_partial"] < 0.05, "variable"])
+    return [
+        f"Of {len(table)} variables, the gap is associated with {names or 'none'} (q < 0.05, partial r, adjusted for "
+        "covariates)."
+    ]
 
 
 def rows_name(findings: Findings) -> str:
@@ -246,14 +249,14 @@ def _associations(findings: Findings, about: About) -> Section | None:
     if len(found.table) > _MOST_DRAWN:
         texts.append(f"Figures show the {_MOST_DRAWN} of {len(found.table)} variables with the strongest partial r.")
     texts += [f"Interpret with care: {name}: {reason}." for name, reason in found.flagged.items()]
-    header = ("variable", "kind", "N", "r, gap", "r, corrected gap", "partial r", "p", "q", "adjusted for")
+    header = ("variable", "partial r", "q", "p", "r, corrected gap", "r, gap", "N", "kind", "adjusted for")
     rows = []
     for row in found.table.to_dict("records"):
         name = f"{row['variable']} ⚠" if row["variable"] in found.flagged else row["variable"]
-        cells = [correlation_in(row, suffix) for suffix in ("", "_corrected", "_partial")]
+        partial_r, corrected, raw = (correlation_in(row, suffix) for suffix in ("_partial", "_corrected", ""))
         covariates = row["covariates"].replace("age^2", "age²").replace(" ", ", ")
         p, q = p_text(row["p_partial"]), p_text(row["q_partial"])
-        rows.append([name, row["kind"], f"{row['n']:,}", *cells, p, q, covariates])
+        rows.append([name, partial_r, q, p, corrected, raw, f"{row['n']:,}", row["kind"], covariates])
     return Section("Associations", texts, [Table(header, rows)], _association_figures(findings, about))
 
 

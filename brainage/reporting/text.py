@@ -57,12 +57,15 @@ def with_interval(estimate: Estimate) -> str:
     return number(estimate.value) + (f" ({interval(estimate)})" if estimate.low is not None else "")
 
 
+def signed(value: float | None) -> str:
+    """Return a number with its sign, or a dash."""
+    return "-" if value is None else f"{value:+.2f}"
+
+
 def signed_interval(estimate: Estimate) -> str:
     """Return a difference with its sign and interval."""
-    if estimate.value is None:
-        return "-"
-    between = f" ({estimate.low:+.2f} to {estimate.high:+.2f})" if estimate.low is not None else ""
-    return f"{estimate.value:+.2f}{between}"
+    between = f" ({signed(estimate.low)} to {signed(estimate.high)})" if estimate.low is not None else ""
+    return f"{signed(estimate.value)}{between}"
 
 
 def estimate_in(row: Mapping[Any, Any], value: str, low: str, high: str) -> Estimate:

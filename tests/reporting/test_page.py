@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from brainage.reporting.figure import BLUE, Figure, draw
-from brainage.reporting.page import Page, Section, Table, write_report
+from brainage.reporting.page import Card, Page, Section, Table, write_report
 
 SCRIPT = '<script>alert(1)</script>" onload="alert(2)'
 
@@ -102,6 +102,53 @@ def test_a_table_has_header_rows_title_and_note() -> None:
     assert found.texts("td") == ["a", "1", "b", "2"]
     assert found.texts("p") == ["Lead.", "Below"]
     assert found.attributes("table") == [{"class": "text"}]
+
+
+def test_rows_of_wide_tables_name_their_cells_for_narrow_screens_and_nothing_scrolls() -> None:
+    wide = Table(("name", "n", "mean", "sd", "p"), [["a", "1", "2", "3", "4"]])
+    html = Page("Title", [], [Section("Part", tables=[wide, Table(("name", "n"), [["b", "4"]])])]).html()
+    found = Elements(html)
+    assert found.attributes("table") == [{"class": "stacks"}, {}]
+    assert [cell.get("data-name") for cell in found.attributes("td")] == ["name", "n", "mean", "sd", "p", None, None]
+    assert "content: attr(data-name)" in html and "overflow-x" not in html
+
+
+def test_facts_and_cards_are_above_the_sections() -> None:
+    page = Page("Title", [], facts=[("modality", "ica25")], cards=[Card("MAE", "3.35 years", "2.98 to 3.73")])
+    found = Elements(page.html())
+    assert (found.texts("dt"), found.texts("dd")) == (["modality"], ["ica25"])
+    assert (found.texts("strong"), found.texts("span")) == (["3.35 years"], ["MAE", "2.98 to 3.73"])
+
+
+@pytest.mark.parametrize(
+    ("section", "layout"),
+    [
+        (Section("text", ["Text."]), "half"),
+        (Section("table", tables=[Table((), [])]), "half"),
+        (Section("config", listing="seed: 1"), "full"),
+        (Section("both", tables=[Table((), [])], figures=[Figure("a", "", b"", 1)]), "split"),
+        (Section("wide", tables=[Table(["a"] * 8, [])], figures=[Figure("a", "", b"", 1)]), "full"),
+    ],
+    ids=lambda value: value.title if isinstance(value, Section) else "",
+)
+def test_a_table_and_its_figures_are_side_by_side_unless_the_table_is_wide(section: Section, layout: str) -> None:
+    assert section.layout == layout
+    assert elements(section).attributes("section")[0]["class"] == layout
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("(Butler et al. 2021, doi 10.1002/hbm.25533).", ["10.1002/hbm.25533"]),
+        ("doi 10.1016/j.nicl.2023.103319; doi 10.1101/2024.6.", ["10.1016/j.nicl.2023.103319", "10.1101/2024.6"]),
+        ('10.1000/a"onclick="b <b>10.1000/c</b>', ["10.1000/a", "10.1000/c"]),
+        ("version 10.1/2 and 110.1002/x", []),
+    ],
+)  # fmt: skip
+def test_dois_are_links(text: str, links: list[str]) -> None:
+    found = elements(Section("Part", [text]))
+    assert [a["href"] for a in found.attributes("a")[1:]] == [f"https://doi.org/{link}" for link in links]
+    assert not any("onclick" in attributes for _, attributes, _ in found.all)
 
 
 def test_parts_that_are_not_given_leave_no_element() -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
-from brainage.reporting.page import Page, write_report
-from brainage.reporting.run_page import About, findings_page, lead, rows_name
+from brainage.reporting import run_figures
+from brainage.reporting.page import Card, Page, write_report
+from brainage.reporting.run_page import About, cards, findings_page, lead, rows_name
 
 FACTS = [("seed", "43")]
 
@@ -50,13 +51,25 @@ def test_densities_of_few_participants_are_not_drawn_and_the_page_says_what_to_d
     assert "Densities need 50 participants; report.points=all" in text(page, "Accuracy")
 
 
-def test_the_lead_has_the_accuracy_the_ridge_and_the_associated_variables(findings: Findings) -> None:
-    accuracy, ridge, associated = lead(findings)
+def test_the_cards_have_the_headline_numbers_and_the_lead_the_associated_variables(findings: Findings) -> None:
+    shown = {card.label: (card.value, card.note) for card in cards(findings)}
     mae = findings.accuracy.estimates["mae"]
-    assert f"MAE {mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f}) years on 30 participants (test)" in accuracy
-    assert f"{findings.accuracy.mean_mae:.2f} years" in accuracy
-    assert "model - ridge" in ridge and "p = 0.020" in ridge  # (1 + 0) of 101 resamples, on both sides
+    assert shown["MAE"] == (f"{mae.value:.2f} years", f"95 % interval {mae.low:.2f} to {mae.high:.2f}")
+    assert shown["MAE of predicting the mean age of the training participants"][0] == (
+        f"{findings.accuracy.mean_mae:.2f} years"
+    )
+    assert shown["test participants"][0] == "30"
+    # p is (1 + 0) of 101 resamples, on both sides
+    assert "p = 0.020; below 0, the model is better" in shown["MAE minus that of the ridge on connectivity"][1]
+    (associated,) = lead(findings)
     assert "Of 2 variables, the gap is associated with speed (q < 0.05" in associated
+
+
+def test_fewer_than_ten_participants_are_one_card(findings: Findings) -> None:
+    accuracy = replace(findings.accuracy, n=9).described()
+    assert cards(replace(findings, accuracy=accuracy)) == [
+        Card("test participants", "9", "too few to describe their accuracy")
+    ]
 
 
 @undrawn
@@ -82,6 +95,10 @@ def test_a_correction_is_described_by_its_fit(findings: Findings) -> None:
 def test_associations_have_their_covariates_coding_and_exclusions(findings: Findings) -> None:
     page = findings_page(findings, About("Title", FACTS))
     assert cells(page, "Associations")["speed"][-1] == "age, age², head_motion"
+    (table,) = [table for part in page.sections if part.title == "Associations" for table in part.tables]
+    assert table.header[:2] == ("variable", "partial r")
+    strength = findings.associations.table.set_index("variable").loc["speed", "r_partial"]
+    assert cells(page, "Associations")["speed"][0].startswith(f"{strength:.2f} (")
     assert "Coding of hand: 0 = left, 1 = right." in text(page, "Associations")
     assert "Excluded: centre: it does not vary." in text(page, "Associations")
 
@@ -103,3 +120,10 @@ def test_exclusions_are_counted_by_reason(findings: Findings, exclusions: dict[s
     page = findings_page(findings, About("Title", FACTS, exclusions=exclusions))
     assert cells(page, "Exclusions") == {reason: [str(n)] for reason, n in exclusions.items()}
     assert text(page, "Exclusions").startswith(shown)
+
+
+@undrawn
+@pytest.mark.parametrize(("q", "caption"), [(0.04, "* q < 0.05 (partial correlation)."), (0.05, "")])
+def test_the_star_is_explained_where_there_is_one(findings: Findings, q: float, caption: str) -> None:
+    figure = run_figures.forest(findings.associations.table.assign(q_partial=q))
+    assert figure is not None and figure.caption == caption

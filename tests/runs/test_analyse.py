@@ -53,6 +53,28 @@ def test_only_a_network_has_facts_of_its_training(model: str, has_epochs: bool, 
 
 
 @pytest.mark.parametrize(
+    ("modality", "t_r", "expected"),
+    [
+        (
+            "{name: ica25, dimension: 25, n_channels: 21, n_times: 490, t_r: 0.735}",
+            {"train": {"2": 20, "0.8": 15, "3": 4}, "test": {}},
+            {"modality": "ica25", "channels": "21 of 25", "time points": "490", "repetition time": "0.8 s, 2 s, other"},
+        ),
+        ("{name: parcels, t_r: 2}", {}, {"modality": "parcels", "repetition time": "2 s"}),
+        ("{}", {}, {}),
+    ],
+    ids=["all", "unnamed channels", "nothing known"],
+)  # fmt: skip
+def test_the_facts_at_the_top_are_those_of_series_recipe_and_cohort(
+    modality: str, t_r: dict[str, Any], expected: dict[str, str], tmp_path: Path
+) -> None:
+    config = f"recipe: {{name: modern}}\nmodality: {modality}\n"
+    about = about_run(tmp_path, {**summary("variable1dcnn"), "t_r": t_r}, config, "none")
+    shown = {"model": "variable1dcnn, 12,345 parameters", "recipe": "modern", "cohort": "ukb, 5,902 participants"}
+    assert dict(about.key_facts) == shown | expected
+
+
+@pytest.mark.parametrize(
     ("parts", "modality", "expected"),
     [
         ({}, "{t_r: 0.735}", None),
