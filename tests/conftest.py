@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Two workers (pyproject.toml) on two cores: threads beyond that would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Lines are not wrapped to the terminal in which the tests run.
+os.environ.pop("COLUMNS", None)
 
 # A run that is over in a moment: a few people, one small batch.
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")

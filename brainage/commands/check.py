@@ -22,7 +22,7 @@ from brainage.data.survey.plan import Plan, plan_of
 from brainage.errors import CohortError, ImpossibleArchitectureError
 from brainage.models import geometry
 from brainage.reporting.survey_tables import SurveyTable, plan_table, survey_tables
-from brainage.system.console import log, printable, show_table
+from brainage.system.console import show_note, show_table
 from brainage.system.files import CONFIGS, write_text
 from brainage.system.invocation import command_text
 from brainage.system.session import carry_out
@@ -59,7 +59,7 @@ def _check(config: CheckCommandConfig, folder: Path) -> None:
     for table in tables:
         _print(table)
     for problem in survey.problems:
-        log.warning("note: %s", problem)
+        show_note(problem)
     plan = plan_of(survey, _known())
     if plan.n_kept < _MIN_TRAINED:
         raise CohortError(
@@ -85,9 +85,7 @@ def _show(plan: Plan, proposed: Proposed, folder: str | None) -> None:
 
 
 def _print(table: SurveyTable) -> None:
-    # A title is wrapped to the width of its table.
-    print(printable(table.title))
-    show_table("", table.header, table.rows)
+    show_table(table.title, table.header, table.rows)
     print()
 
 

@@ -22,7 +22,7 @@ from brainage.errors import EvaluationError, StoreError
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
 from brainage.reporting.page import write_report
 from brainage.runs.trained_on import check_same
-from brainage.system.console import log, show_table
+from brainage.system.console import log, show_note, show_table
 from brainage.system.files import write_csv, write_text, write_whole
 from brainage.system.session import carry_out
 
@@ -200,5 +200,5 @@ def _show(found: Explanation, folder: Path) -> None:
     show_table(title, header, shown)
     show_table("Checks", *check_rows(found))
     for note in found.notes:
-        log.warning("note: %s", note)
+        show_note(note)
     print(f"Report: {folder / 'report.html'}")

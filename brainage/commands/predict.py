@@ -27,7 +27,7 @@ from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.read import excluded_jobs, run_folders
-from brainage.system.console import log, show_table
+from brainage.system.console import show_note, show_table
 from brainage.system.files import write_csv, write_text
 from brainage.system.session import carry_out
 
@@ -206,6 +206,6 @@ def _show(predictions: _Predictions, folder: Path) -> None:
         show_findings(predictions.findings)
     else:
         for note in predictions.notes:
-            log.warning("note: %s", note)
+            show_note(note)
     print(f"Predictions: {folder / 'predictions.csv'}")
     print(f"Report: {folder / 'report.html'}")

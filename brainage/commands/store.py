@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -25,13 +24,14 @@ from brainage.errors import MissingPathError
 from brainage.runs.purge_tables import TABLES
 from brainage.runs.withdraw import Withdrawal, withdraw
 from brainage.system.console import bytes_text, show_table, track
+from brainage.system.screen import log_to_screen
 from brainage.system.session import exit_code_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Manage stores."""
     options = _parse(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    log_to_screen()
     return exit_code_of(
         lambda: _run(options), "each store and table is complete, changed or not. Run the command again."
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from brainage.study.plan import SIZES
+from brainage.system.screen import log_to_screen
 from brainage.system.session import exit_code_of
 
 
@@ -19,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
     options = parser.parse_intermixed_args(arguments)  # options may follow overrides
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    log_to_screen()
 
     def work() -> int:
         from brainage.study.runner import run_study  # Hydra, pandas and matplotlib

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brainage.evaluation.disclosure import MIN_SHOWN, shown_summary
-from brainage.system.console import show_table
+from brainage.system.console import show, show_table
 from brainage.system.invocation import command_text
 
 
@@ -17,19 +17,24 @@ def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
     shown = shown_summary(summary)
     error, baseline = shown["metrics"][part]["mae"], shown["baseline"][part]["mae"]
     hidden = f"not shown for fewer than {MIN_SHOWN} participants" if error is None else ""
-    best = "" if summary["best_epoch"] is None else f", best epoch {summary['best_epoch']} (counted from 0)"
     rows = [
         ("test MAE" if part == "test" else "validation MAE", hidden or f"{error:.2f} years"),
         ("  of the mean predictor", hidden or f"{baseline:.2f} years"),
         ("  skill, 1 minus their ratio", f"{1 - error / baseline:.0%}" if baseline else "-"),
         ("participants (train, val, test)", ", ".join(str(n) for n in summary["n"].values())),
         ("parameters", f"{summary['model']['parameters']:,}"),
-        ("epochs", f"{summary['epochs']}{best}"),
+        ("training", epochs_text(summary["epochs"], summary["best_epoch"])),
         ("time", f"{summary['seconds']['total']:.0f} s, training {summary['seconds']['fit']:.0f} s"),
     ]
     show_table(f"{summary['model']['name']}, cohort {summary['cohort']['name']}", ("", ""), rows)
-    print(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
+    show(f"{'Predictions, metrics' if part == 'test' else 'Metrics'}, checkpoints: {folder}")
     if (folder / "report.html").exists():
-        print(f"Report: {folder / 'report.html'}")
+        show(f"Report: {folder / 'report.html'}")
     elif part == "test":
-        print(f"Report: none; write it with: {command_text('report', f'run={folder}')}")
+        show(f"Report: none; write it with: {command_text('report', f'run={folder}')}")
+
+
+def epochs_text(epochs: int, best: int | None) -> str:
+    """Return how many epochs a training had, and which was the best; `best` counts from 0."""
+    found = "" if best is None else ", best: the last" if best == epochs - 1 else f", best: number {best} (from 0)"
+    return f"{epochs:,} epoch{'' if epochs == 1 else 's'}{found}"

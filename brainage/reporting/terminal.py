@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.compare_runs import Comparison
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.comparison_page import comparison_rows, difference_rows
 from brainage.reporting.run_page import metric_rows, rows_name
 from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval, years
-from brainage.system.console import printable, show_table
+from brainage.system.console import show, show_note, show_table
 
 # Variables printed at most; the report has all of them.
 _N_SHOWN = 12
@@ -18,8 +19,9 @@ _N_SHOWN = 12
 
 def show_findings(findings: Findings) -> None:
     """Print accuracy, the strongest associations and all notes."""
-    title = f"Accuracy of raw predictions, {rows_name(findings)}"
-    show_table(title, ("", "", "95 % interval"), _accuracy_rows(findings))
+    if may_describe(findings.accuracy.n):  # otherwise a note says why there is none
+        title = f"Accuracy of raw predictions, {rows_name(findings)}"
+        show_table(title, ("", "", "95 % interval"), _accuracy_rows(findings))
     table = findings.associations.table
     if len(table):
         strongest = table.sort_values(["q_partial", "p_partial"], kind="stable").head(_N_SHOWN)
@@ -30,7 +32,7 @@ def show_findings(findings: Findings) -> None:
         title = f"Correlations with the gap, {len(cells)} of {len(table)} variables"
         show_table(title, ("", "partial r (95 % interval)", "q", "N"), cells)
     for note in findings.notes:
-        print(f"note: {printable(note)}")
+        show_note(note)
 
 
 def _accuracy_rows(findings: Findings) -> list[list[str]]:
@@ -55,8 +57,8 @@ def _ages(accuracy: Accuracy) -> str:
 
 def show_comparison(found: Comparison, parameters: Sequence[int | None], excluded: Sequence[str]) -> None:
     """Print the metrics of all runs, the paired differences, and the excluded jobs."""
-    print(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")
+    show(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")
     show_table("Raw predictions on these (95 % interval)", *comparison_rows(found, parameters))
     show_table("Paired differences in MAE", *difference_rows(found))
     for job in excluded:
-        print(f"Excluded: {printable(job)}")
+        show_note(f"Excluded: {job}")

@@ -8,6 +8,7 @@ from typing import Any
 from brainage.config.saved import training_summary
 from brainage.evaluation.disclosure import shown_counts
 from brainage.models import is_baseline
+from brainage.reporting.run_summary import epochs_text
 from brainage.reporting.text import integer
 from brainage.runs.channels import CHANNELS, shown_names
 
@@ -51,7 +52,7 @@ def run_facts(summary: Mapping[str, Any], config: Mapping[str, Any], names: Sequ
     model, cohort = summary["model"], summary["cohort"]
     training = [
         ("training", training_summary(config)),
-        ("epochs", f"{summary['epochs']}, selected: number {summary['best_epoch']}, counted from 0"),
+        ("epochs", epochs_text(summary["epochs"], summary["best_epoch"])),
     ]
     n_participants = integer(cohort["n_participants"])
     return [

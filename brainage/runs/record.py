@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One run: its config, parsed and as ``config.yaml``, and its folder; a job of a multirun prints no findings."""
+    """One run: its config, parsed and as ``config.yaml``, and its folder; a job of a multirun prints no results."""
 
     config: Config
     config_text: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -39,9 +41,8 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             findings = analyse(predictions, phenotypes, settings, ridge, notes=found, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
             write_findings(job.folder.path, findings, about)
-    if not job.quiet:
-        with noted(notes, "The results were not printed"):
-            _show(findings, summary, job.folder)
+    with noted(notes, "The results were not printed"), _for_log_only() if job.quiet else nullcontext():
+        _show(findings, summary, job.folder)
     if (reason := lost_output()) is not None:
         notes.append(f"What was printed did not reach its reader: {reason}.")
 
@@ -62,6 +63,11 @@ def _write_statistics(folder: RunFolder, participants: Participants) -> None:
     traits = traits_of(training.store, training.rows, np.array(training.channels))
     statistics = Aggregates(spread_of(training.ages), {name: spread_of(values) for name, values in traits})
     folder.write_text("training.json", json.dumps(statistics.as_json(), indent=2) + "\n")
+
+
+def _for_log_only() -> AbstractContextManager[object]:
+    """Print nothing; what is printed is written to the run's log too."""
+    return redirect_stdout(io.StringIO())
 
 
 def _show(findings: Findings | None, summary: Mapping[str, Any], folder: RunFolder) -> None:

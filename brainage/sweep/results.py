@@ -171,6 +171,6 @@ def _table(
             f"{value:,.0f}" if name == "parameters" else f"{value:.3f}" if shows_errors else "-"
             for name, value in zip(settings.objectives, trial.values, strict=True)
         ]
-        parameters = (cell(trial.params.get(key), ".3g") for key in varied)
+        parameters = (cell(trial.params.get(key), ".4g") for key in varied)
         rows.append([str(trial.number), *values, str(trial.user_attrs.get("epochs", "-")), *parameters])
     return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows

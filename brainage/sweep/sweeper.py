@@ -127,7 +127,8 @@ class Sweep:
 
     def _launch(self, number: int, point: Point) -> Mapping[str, Any]:
         """Train at a point and return the run's summary."""
-        log.info("Trial %d: %s", number, " ".join(as_overrides(point)))
+        shown = {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in point.items()}
+        log.info("Trial %d: %s", number, " ".join(as_overrides(shown)))
         wandb = (self._composed.logger or {}).get("wandb")
         grouped = wandb is not None and wandb.group is None
         group = [f"logger.wandb.group={self._settings.study_name}"] if grouped else []

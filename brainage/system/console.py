@@ -1,4 +1,4 @@
-"""Log lines, progress and tables; progress bars on a terminal, plain lines in a file."""
+"""Log lines, progress, and results: what is shown is also in the log of the run, as lines of the level DEBUG."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
+
+from brainage.system.screen import columns, marked, title_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -68,23 +70,31 @@ def _without_control_characters(record: logging.LogRecord) -> bool:
 log.addFilter(_without_control_characters)
 
 
+def show(text: str) -> None:
+    """Print a line of a command's results, and write it to the run's log."""
+    text = terminal_text(text)
+    print(text)
+    log.debug("%s", text)
+
+
+def show_note(text: str) -> None:
+    """Print a note on the results, and write it to the run's log."""
+    text = terminal_text(text)
+    print(marked("note", text))
+    log.debug("note: %s", text)
+
+
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; lines are never wrapped, and columns after the first are right-aligned.
+    """Print a table that fits the terminal, and write it to the run's log.
 
-    A header of empty names, and an empty title, print none.
+    A header of empty names, and an empty title, print none. See `brainage.system.tables`.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    # Imports rich.
+    from brainage.system.tables import table_text
 
-    heading = Text(printable(title)) if title else None
-    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, show_header=any(header))
-    for index, name in enumerate(header):
-        table.add_column(Text(printable(name)), justify="right" if index else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(printable(text)) for text in row))
-    # Rich would cut columns to the width, 80 characters in a file.
-    Console(file=sys.stdout, highlight=False, width=10_000).print(table)
+    title, header, rows = printable(title), [*map(printable, header)], [[*map(printable, row)] for row in rows]
+    print("\n".join(filter(None, (title_text(title), table_text(header, rows, columns())))))
+    log.debug("%s", "\n".join(filter(None, (title, table_text(header, rows)))))
 
 
 def cell(value: object, spec: str = ".3f") -> str:

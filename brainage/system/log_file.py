@@ -16,6 +16,11 @@ class LogFile(logging.FileHandler):
 
     _failed = False
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; warnings are marked, as on the screen."""
+        text = super().format(record)
+        return f"warning: {text}" if record.levelno == logging.WARNING else text
+
     def _open(self) -> TextIOWrapper:
         return cast("TextIOWrapper", open_file(Path(self.baseFilename), "a", encoding=self.encoding or "utf-8"))
 

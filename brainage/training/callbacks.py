@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from logging import DEBUG, INFO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from brainage.system.reading import open_table
 from brainage.training.checkpoint import Progress
 from brainage.training.module import AgeRegressor
 from brainage.training.pruning import ShouldPrune
+
+# Lines of epochs on the screen: about so many of a training whose length is known, otherwise one in so many epochs.
+_LINES, _EPOCHS_A_LINE = 10, 10
+# Seconds after which the next epoch is shown in any case.
+_SECONDS_A_LINE = 60.0
 
 _COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
 
@@ -112,42 +118,61 @@ class TimeLimit(Checkpoint):
 
 
 class EpochProgress(Callback):
-    """Show the epochs: a progress bar on a terminal, otherwise one line per epoch."""
+    """Write a line of each epoch to the run's log; show some of them, with a progress bar on a terminal."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, shown: bool = True) -> None:
+        self._is_shown = shown
         self._best = (progress.best_loss, progress.best_epoch)
         self._n_done = progress.epochs
-        self._shown = ExitStack()
+        self._open = ExitStack()
         self._progress: Bar | None = None
         self._task = TaskID(0)
+        self._last_line = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the bar."""
-        if sys.stdout.isatty():
-            self._progress = self._shown.enter_context(bar())
-            total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-            self._task = self._progress.add_task("epochs", total=total, completed=self._n_done)
+        if self._is_shown and sys.stdout.isatty():
+            self._progress = self._open.enter_context(bar())
+            self._task = self._progress.add_task("epochs", total=_n_epochs(trainer), completed=self._n_done)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the learning rate before a scheduler changes it."""
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the epoch's errors."""
+        """Log the epoch's errors, for the screen if it is due."""
         assert isinstance(pl_module, AgeRegressor)
         train, val, epoch = pl_module.train_error, pl_module.val_error, trainer.current_epoch
         if val.mse is not None and val.mse < self._best[0]:
             self._best = (val.mse, epoch)
         best = "" if self._best[1] is None else f", best epoch {self._best[1]}"
         text = f"epoch {epoch}: MAE train {_years(train.mae)}, validation {_years(val.mae)}{best}"
-        if self._progress is None:
-            log.info(text)
-        else:
-            self._progress.update(self._task, advance=1, description=text)
+        log.log(INFO if self._is_shown and self._is_due(trainer) else DEBUG, "%s, lr %.4g", text, self._lr)
+        if self._progress is not None:
+            self._progress.advance(self._task)
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        """Return whether an epoch is shown: some of all, the first and the last, and one a minute."""
+        epoch, total = trainer.current_epoch, _n_epochs(trainer)
+        every = _EPOCHS_A_LINE if total is None else -(-total // _LINES)
+        ends = trainer.should_stop or epoch + 1 == total
+        due = epoch % every == 0 or ends or time.monotonic() - self._last_line >= _SECONDS_A_LINE
+        if due:
+            self._last_line = time.monotonic()
+        return due
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove the bar."""
-        self._shown.close()
+        self._open.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Remove the bar."""
-        self._shown.close()
+        self._open.close()
+
+
+def _n_epochs(trainer: Trainer) -> int | None:
+    """Return the most epochs of a training; None without a limit."""
+    return trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
 
 
 def _years(value: float | None) -> str:

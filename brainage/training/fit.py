@@ -149,9 +149,10 @@ def _callbacks(
     stopping = EarlyStopping(
         "val/loss", patience=settings.patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
     )
-    callbacks: list[Callback] = [stopping, EpochTable(folder / "metrics.csv", progress.epochs)]
-    if arguments.get("enable_progress_bar", True):
-        callbacks.append(EpochProgress(progress))
+    shown = bool(arguments.get("enable_progress_bar", True))
+    callbacks: list[Callback] = [
+        *(stopping, EpochTable(folder / "metrics.csv", progress.epochs), EpochProgress(progress, shown=shown))
+    ]
     if settings.weight_averaging:
         callbacks.append(averaging(settings.weight_averaging))
     if pruning is not None:

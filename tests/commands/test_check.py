@@ -282,10 +282,10 @@ def test_rows_are_what_the_user_says_where_files_do_not_say_it(tmp_path: Path, c
         {one: text(series(number, 60).T, ",", names=None) for number, one in enumerate(ids(12))},
     )
     ended = check("cohort=bids", "cohort.root=tree")
-    assert "Rows are taken as time points, neither names nor different lengths say it: 60 channels" in ended.err
+    assert "Rows are taken as time points, neither names nor different lengths say it: 60 channels" in ended.out
     ended = check("cohort=bids", "cohort.root=tree", "orientation=rows_are_channels", "write=study")
     assert ended.code == 0
-    assert "If that is wrong" not in ended.err
+    assert "If that is wrong" not in ended.text
     written = yaml.safe_load((tmp_path / "study" / "modality" / "mine.yaml").read_text())
     assert (written["dimension"], written["n_times"], written["orientation"]) == (6, 60, "rows_are_channels")
 
@@ -312,8 +312,8 @@ def test_what_cannot_be_trained_on_is_said_after_the_tables(tmp_path: Path, chec
     ended = check("cohort=bids", "cohort.root=tree", "write=study")
     assert ended.code == 2
     assert cells(ended, "with a file") == ["12"]
-    assert "participants.tsv` cannot be read: No such file" in ended.err
-    assert "there is nothing to train on" in ended.err
+    assert "participants.tsv` cannot be read: No such file" in ended.text
+    assert "there is nothing to train on" in ended.text
     put(root, XCPD, files, {one: "50" for one in list(files)[:5]})
     ended = check("cohort=bids", "cohort.root=tree", "write=study")
     assert "10 participants with an age and a usable file are needed" in ended.err
@@ -331,7 +331,7 @@ def test_what_cannot_be_trained_on_is_said_after_the_tables(tmp_path: Path, chec
 def test_a_mistake_is_one_message(words: Sequence[str], message: str, check: Check) -> None:
     ended = check(*words)
     assert ended.code == 2
-    assert message in ended.err
+    assert message in ended.text
 
 
 def test_of_zips_with_parcels_only_those_that_are_in_them_are_proposed(tmp_path: Path, check: Check) -> None:

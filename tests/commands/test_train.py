@@ -48,7 +48,9 @@ def test_a_run_ends_well_with_a_short_table(plain: tuple[Path, Ended]) -> None:
     for words in ("test MAE", "of the mean predictor", "parameters", "225,025", "time", str(only_run(folder))):
         assert words in ended.out
     # Output that is not a terminal gets plain lines.
-    assert "epoch 0: MAE train" in ended.out
+    assert "epoch 0: MAE train" in ended.out and "2 epochs, best: " in ended.out
+    log = (only_run(folder) / "train.log").read_text()
+    assert all(words in log for words in ("epoch 1: MAE train", "test MAE", "note: No accuracy: 4 participants"))
     assert "\x1b" not in ended.text
     assert "Warning" not in ended.text
 

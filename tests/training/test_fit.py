@@ -1,4 +1,6 @@
 import csv
+import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,16 @@ def test_training_stops_when_the_validation_loss_does_not_fall(tmp_path: Path) -
     result = fitted(tmp_path, epochs=30, patience=3, optimizer=still)
     assert result.epochs == 4  # the first, and three without a lower loss
     assert result.best_epoch == 0
+
+
+def test_all_epochs_are_logged_and_some_are_for_the_screen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "brainage")
+    fitted(tmp_path, epochs=12, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0123456))
+    lines = [record for record in caplog.records if record.message.startswith("epoch ")]
+    assert [line.message.partition(":")[0] for line in lines] == [f"epoch {number}" for number in range(12)]
+    shown = [number for number, line in enumerate(lines) if line.levelno == logging.INFO]
+    assert shown == [0, 2, 4, 6, 8, 10, 11]
+    assert re.fullmatch(r"epoch 3: MAE train [\d.]+, validation [\d.]+, best epoch \d, lr 0.01235", lines[3].message)
 
 
 def test_checkpoints_contain_tensors_and_plain_values_only(tmp_path: Path) -> None:
