@@ -192,7 +192,7 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make reports without drawing their figures, which takes most of the time of a small command."""
-    monkeypatch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+    monkeypatch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: b"")
 
 
 @pytest.fixture

@@ -248,15 +248,42 @@ def partial_correlation(a: _Array, b: _Array, covariates: _Array) -> tuple[float
     float, int
         The partial correlation, NaN where a residual is zero, and the number of linearly independent covariates.
     """
-    design = np.column_stack([np.ones(len(a)), covariates])
+    residuals, n_covariates = _residuals((a, b), covariates)
+    return (float("nan") if residuals is None else pearson(*residuals)), n_covariates
+
+
+def _residuals(variables: Sequence[_Array], covariates: _Array) -> tuple[list[_Array] | None, int]:
+    """Return what covariates do not explain of each variable, None where that is nothing, and their rank."""
+    design = np.column_stack([np.ones(len(covariates)), covariates])
     scale = np.abs(design).max(axis=0)
     basis, strengths, _ = np.linalg.svd(design / np.where(scale > 0, scale, 1), full_matrices=False)
     basis = basis[:, strengths > 1e-10 * strengths[0]]
-    residuals = [values - basis @ (basis.T @ values) for values in (a - a.mean(), b - b.mean())]
-    totals = [np.linalg.norm(values - values.mean()) for values in (a, b)]
-    if any(np.linalg.norm(rest) <= 1e-8 * total for rest, total in zip(residuals, totals, strict=True)):
-        return float("nan"), basis.shape[1] - 1
-    return pearson(*residuals), basis.shape[1] - 1
+    centred = [values - values.mean() for values in variables]
+    residuals = [values - basis @ (basis.T @ values) for values in centred]
+    lost = any(np.linalg.norm(r) <= 1e-8 * np.linalg.norm(c) for r, c in zip(residuals, centred, strict=True))
+    return (None if lost else residuals), basis.shape[1] - 1
+
+
+def adjusted_for_covariates(rows: pd.DataFrame, name: str, values: pd.Series) -> tuple[_Array, _Array] | None:
+    """Return the known values of a variable and the gap, both adjusted for the covariates of its partial correlation.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        See `associate`.
+    name, values : str, Series
+        The variable, and its values as numbers.
+
+    Returns
+    -------
+    (array, array) of shape (n_known,), or None
+        Their correlation is the partial correlation, where that is defined. The variable keeps its mean.
+    """
+    participants, numbers = _Participants(rows), values.to_numpy(float)
+    known = participants.measured & ~np.isnan(numbers)
+    gap = rows["bag"].to_numpy(float)[known]
+    residuals, _ = _residuals((numbers[known], gap), participants.covariates(known, without=name)[0])
+    return None if residuals is None else (residuals[0] + numbers[known].mean(), residuals[1])
 
 
 def pearson(a: _Array, b: _Array) -> float:

@@ -8,11 +8,12 @@ percentiles take their place, and need 50.
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 # Groups of fewer participants are counted, but not described.
 MIN_SHOWN = 10
@@ -73,19 +74,28 @@ def merged(counts: Sequence[int]) -> list[slice]:
     return [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
 
 
+def drawn_percentiles(values: ArrayLike, percents: Sequence[float]) -> NDArray[np.float64]:
+    """Return percentiles for figures, to a hundredth of the power of ten of their spread."""
+    found = np.percentile(np.asarray(values, dtype=np.float64), percents)
+    spread = float(np.ptp(found))
+    return np.round(found, 2 - math.floor(math.log10(spread))) if spread > 0 else found
+
+
 def drawn_range(values: ArrayLike) -> tuple[float, float] | None:
     """Return the 5th and 95th percentiles, for figures; None for fewer than 50 values."""
-    known = np.asarray(values, dtype=np.float64)
-    if known.size < MIN_RANKED:
+    if np.size(values) < MIN_RANKED:
         return None
-    low, high = np.percentile(known, [5, 95])
+    low, high = drawn_percentiles(values, [5, 95])
     return float(low), float(high)
 
 
 def middle_range(values: ArrayLike) -> tuple[float, float] | None:
     """Return the 5th and 95th percentiles to three digits; None for fewer than 50 values."""
-    ends = drawn_range(values)
-    return None if ends is None else (float(f"{ends[0]:.{_DIGITS}g}"), float(f"{ends[1]:.{_DIGITS}g}"))
+    known = np.asarray(values, dtype=np.float64)
+    if known.size < MIN_RANKED:
+        return None
+    low, high = (float(f"{end:.{_DIGITS}g}") for end in np.percentile(known, [5, 95]))
+    return low, high
 
 
 def keyed_hash(text: str, key: bytes) -> str:

@@ -56,7 +56,13 @@ def components(found: Explanation) -> Figure:
         f"{_what(found)} of {len(order)} {found.kind}s by occlusion and by integrated gradients, with 95 % intervals; "
         f"the largest are {found.kind}s {first}."
     )
-    return draw("components", alt, plot, size=(max(5.5, 1 + 0.3 * longest), 0.6 + (2.8 + _height(found)) * n_lines))
+    return draw(
+        "components",
+        alt,
+        plot,
+        size=(max(5.5, 1 + 0.3 * longest), 0.6 + (2.8 + _height(found)) * n_lines),
+        shows_participants=_single(found),
+    )
 
 
 def component_time(found: Explanation) -> Figure:
@@ -81,7 +87,8 @@ def component_time(found: Explanation) -> Figure:
         f"the largest is {found.kind} {found.labels[row]} at {found.times[window]:.0f} to "
         f"{found.times[window + 1]:.0f} {found.unit}."
     )
-    return draw("component-time", alt, plot, size=(8.5, 1.6 + 0.17 * len(found.components)))
+    size = (8.5, 1.6 + 0.17 * len(found.components))
+    return draw("component-time", alt, plot, size=size, shows_participants=_single(found))
 
 
 def time_course(found: Explanation) -> Figure:
@@ -99,7 +106,7 @@ def time_course(found: Explanation) -> Figure:
         axes.legend()
 
     alt = f"{_what(found)} of {len(middle)} windows of time, all {found.kind}s together, by both methods."
-    return draw("time", alt, plot, size=(6, 3.6))
+    return draw("time", alt, plot, size=(6, 3.6), shows_participants=_single(found))
 
 
 def participants(found: Explanation) -> Figure:
@@ -120,7 +127,8 @@ def participants(found: Explanation) -> Figure:
 
     alt = f"Effects of {values.shape[1]} {found.kind}s on the predictions of {len(values)} participants, by occlusion."
     size = (max(5.5, 2 + 0.22 * min(len(found.components), 40)), 1.6 + 0.09 * max(len(values), 15) + _height(found))
-    return draw("participants", alt, plot, size=size, caption="Red makes the prediction older, blue younger.")
+    caption = "Red makes the prediction older, blue younger."
+    return draw("participants", alt, plot, size=size, caption=caption, shows_participants=True)
 
 
 def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
@@ -141,7 +149,8 @@ def single_maps(found: Explanation, rows: Sequence[int]) -> Figure:
     alt = f"Component x time maps of integrated gradients of rows {named}."
     size = (2.2 + 2.4 * len(rows), 1.6 + 0.17 * len(found.components))
     caption = "The participants with the lowest, median and highest predicted age, which is in the title."
-    return draw("single-maps", alt, plot, size=size, caption=caption if len(rows) == 3 else "")
+    caption = caption if len(rows) == 3 else ""
+    return draw("single-maps", alt, plot, size=size, caption=caption, shows_participants=True)
 
 
 def _label_below(axes: Axes, places: Sequence[int], labels: Sequence[str], fontsize: float = 10) -> None:

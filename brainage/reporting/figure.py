@@ -1,8 +1,9 @@
-"""Figures as pixels, from which the exact values of participants cannot be read."""
+"""Figures as pixels and, where they show no single participant, as vectors that are no more exact than pixels."""
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,9 +32,16 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "figure.facecolor": "white",
+    # Words stay words, and the same numbers give the same bytes.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "brainage",
 }
 
-_DPI = 150
+# Dots per inch on a page, and of a figure that is not a vector in print.
+_DPI, _PRINT_DPI = 150, 300
+
+# Coordinates in SVG: those of paths, and places of markers.
+_COORDINATES = re.compile(r'(?<=[ "])(?:d|x|y|points)="[^"]*"')
 
 # Pixels on the page per inch of the figure; lower than _DPI, so figures are sharp on dense screens.
 _SHOWN_DPI = 88
@@ -41,13 +49,17 @@ _SHOWN_DPI = 88
 
 @dataclass(frozen=True)
 class Figure:
-    """A PNG image: file name without extension, alternative text, and width on a page in pixels."""
+    """A figure: file name without extension, alternative text, PNG, width on a page in pixels, and SVG.
+
+    `svg` is empty where single participants are drawn: their values could be read from it.
+    """
 
     name: str
     alt: str
     png: bytes
     width: int
     caption: str = ""
+    svg: bytes = b""
 
 
 def draw(
@@ -57,19 +69,29 @@ def draw(
     *,
     size: tuple[float, float] = (6.0, 4.0),
     caption: str = "",
+    shows_participants: bool = False,
 ) -> Figure:
-    """Draw a figure."""
+    """Draw a figure: as PNG for a page and as SVG; as PNG for print where it shows single participants."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         canvas = Canvas(figsize=size, layout="constrained")
         plot(canvas)
-        return Figure(name, alt, _png(canvas), round(size[0] * _SHOWN_DPI), caption)
+        png = _saved(canvas, "png", _PRINT_DPI if shows_participants else _DPI)
+        svg = "" if shows_participants else _saved(canvas, "svg", 72).decode()
+        svg = _COORDINATES.sub(_as_exact_as_pixels, svg)
+        return Figure(name, alt, png, round(size[0] * _SHOWN_DPI), caption, svg.encode())
 
 
-def _png(canvas: Canvas) -> bytes:
+def _as_exact_as_pixels(coordinates: re.Match[str]) -> str:
+    """Return coordinates of an SVG to a tenth of a point."""
+    return re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}", coordinates[0])
+
+
+def _saved(canvas: Canvas, kind: str, dpi: int) -> bytes:
     written = io.BytesIO()
+    # No version and no date in the file: the same numbers give the same bytes.
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     with warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        # No version in the file: the same numbers give the same bytes.
-        canvas.savefig(written, format="png", dpi=_DPI, metadata={"Software": None})
+        canvas.savefig(written, format=kind, dpi=dpi, metadata=metadata)
     return written.getvalue()

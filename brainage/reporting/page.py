@@ -116,6 +116,8 @@ def write_report(folder: Path, page: Page) -> Path:
     for section in page.sections:
         for figure in section.figures:
             _write(figures / f"{figure.name}.png", figure.png)
+            if figure.svg:
+                _write(figures / f"{figure.name}.svg", figure.svg)
     return _write(folder / "report.html", page.html().encode())
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from brainage.evaluation.disclosure import may_describe, middle_range
 from brainage.evaluation.training_stats import Spread
+from brainage.reporting.densities import CURVES, curve, drawable
 from brainage.reporting.figure import BLUE, GREEN, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.reporting.run_figures import CURVES, curve, drawable
 from brainage.reporting.text import middle, years
 
 _Array = NDArray[np.float64]
@@ -70,4 +70,4 @@ def _ages(predicted: _Array, ages: Spread | None, points: str) -> Figure:
 
     alt = f"Smoothed distribution of predicted ages, mean {predicted.mean():.1f} years."
     caption = f"{CURVES[points]}{' Dashed: 5th and 95th percentile of training ages.' if limits else ''}"
-    return draw("predicted_ages", alt, plot, size=(6, 3.6), caption=caption)
+    return draw("predicted_ages", alt, plot, size=(6, 3.6), caption=caption, shows_participants=points == "all")

@@ -15,6 +15,8 @@ from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN, may_describe
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.gap import Correction
 from brainage.reporting import run_figures as figures
+from brainage.reporting.association_figures import forest, phenotype
+from brainage.reporting.densities import GAPS, drawable
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.text import (
@@ -173,7 +175,7 @@ def _accuracy(findings: Findings, about: About) -> Section:
             f"of fewer than {MIN_SHOWN} participants are only counted."
         )
         tables.append(Table(header, rows, note=note))
-    if may_describe(accuracy.n) and not figures.drawable(accuracy.n, about.points):
+    if may_describe(accuracy.n) and not drawable(accuracy.n, about.points):
         texts.append(
             f"Densities need {MIN_RANKED} participants; report.points=all draws single ones (do not share it)."
         )
@@ -199,7 +201,7 @@ def _gap(findings: Findings, about: About) -> Section:
     texts += [_correction_text(findings.corrections)] if findings.corrections else []
     by_age = findings.by_age
     names = [name for name in ("bag", "bag_corrected") if name in by_age]
-    header = ("age (years)", "N", *(figures.GAPS[name][0] for name in names))
+    header = ("age (years)", "N", *(GAPS[name][0] for name in names))
     rows = [
         [
             f"{row['age_low']:.0f} to {row['age_high']:.0f}",
@@ -264,11 +266,10 @@ def _association_figures(findings: Findings, about: About) -> list[Figure]:
     table = findings.associations.table
     strongest = table["r_partial"].abs().sort_values(ascending=False, kind="stable").index[:_MOST_DRAWN]
     shown = table.loc[strongest.sort_values()]
-    drawn = [figures.forest(shown)]
+    drawn = [forest(shown)]
     for position, name, kind in zip(shown.index, shown["variable"], shown["kind"], strict=True):
         values, _, coding = coded(findings.rows[name])
-        label = f"{name} ({coding})" if coding else name
-        figure = figures.phenotype(findings.rows, label, values, kind, points=about.points)
+        figure = phenotype(findings.rows, name, values, kind, points=about.points, coding=coding)
         # Numbered, because two names may give the same slug.
         drawn.append(figure and replace(figure, name=f"phenotype-{position + 1:02d}-{slug(name)}"))
     return _some(drawn)

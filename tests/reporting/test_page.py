@@ -179,7 +179,9 @@ def test_figures_are_written_next_to_the_page_and_embedded_in_it(tmp_path: Path)
     assert report == tmp_path / "run" / "report.html"
     assert sorted(path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*.*")) == [
         "figures/a.png",
+        "figures/a.svg",
         "figures/b.png",
+        "figures/b.svg",
         "report.html",
     ]
     images = Elements(report.read_text(encoding="utf-8")).attributes("img")
@@ -203,7 +205,7 @@ def test_the_same_page_is_the_same_bytes(tmp_path: Path) -> None:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     first = written(tmp_path / "one")
-    assert set(first) == {"report.html", "figures/curve.png"}
+    assert set(first) == {"report.html", "figures/curve.png", "figures/curve.svg"}
     assert written(tmp_path / "other") == first
     assert written(tmp_path / "one") == first  # and a page that was there is replaced
 

@@ -1,5 +1,7 @@
 """Figures of findings."""
 
+import re
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from brainage.evaluation.accuracy import measure_accuracy
-from brainage.reporting import run_figures
+from brainage.evaluation.associations import associate
+from brainage.evaluation.findings import Findings
+from brainage.reporting import association_figures, run_figures
+from brainage.reporting.association_figures import phenotype
 from brainage.reporting.figure import Figure
-from brainage.reporting.run_figures import phenotype
 
 Drawn = dict[str, Canvas]
 
@@ -25,7 +29,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
         plot(canvases.setdefault(name, Canvas()))
         return Figure(name, alt, b"", 1)
 
-    monkeypatch.setattr(run_figures, "draw", draw)
+    for module in (run_figures, association_figures):
+        monkeypatch.setattr(module, "draw", draw)
     return canvases
 
 
@@ -42,7 +47,7 @@ def draw_all(rows: pd.DataFrame, points: str) -> None:
     run_figures.ages(rows, points=points)
     run_figures.predicted(rows, accuracy, points=points)
     run_figures.gap_against_age(rows, points=points)
-    run_figures.phenotype(rows, "speed", rows["age"] + 0.5, "continuous", points=points)
+    phenotype(rows, "speed", rows["age"] + 0.5, "continuous", points=points)
     run_figures.agreement(rows["bag"].to_numpy(), rows["bag"].to_numpy() * 2, ("a", "b"), points=points)
 
 
@@ -67,8 +72,9 @@ def test_densities_need_fifty_participants_and_points_ten(drawn: Drawn) -> None:
 def test_whiskers_are_percentiles_of_fifty_participants_or_more(drawn: Drawn) -> None:
     values = pd.Series([0.0] * 49 + [1.0] * 50)
     gaps = np.concatenate([np.linspace(-5, 5, 49), np.linspace(-5, 5, 50)])
-    phenotype(pd.DataFrame({"bag": gaps}), "smoker", values, "binary", points="none")
-    (axes,) = drawn["phenotype-smoker"].axes
+    rows = pd.DataFrame({"age": np.arange(99) % 7, "bag": gaps, "bag_corrected": gaps})
+    phenotype(rows, "smoker", values, "binary", points="none")
+    axes = drawn["phenotype-smoker"].axes[1]
     low, high = axes.get_ylim()
     assert np.percentile(gaps[49:], 5) - 1 < low < high < np.percentile(gaps[49:], 95) + 1
     ends = sorted({round(float(y), 3) for one in axes.lines for y in one.get_ydata()})  # type: ignore[arg-type]
@@ -78,11 +84,48 @@ def test_whiskers_are_percentiles_of_fifty_participants_or_more(drawn: Drawn) ->
 @pytest.mark.parametrize(("n_second", "shown"), [(9, False), (10, True)], ids=["nine", "ten"])
 def test_a_category_of_fewer_than_ten_participants_is_not_drawn(n_second: int, shown: bool) -> None:
     values = pd.Series([0.0] * 30 + [1.0] * n_second)
-    rows = pd.DataFrame({"bag": np.random.default_rng(0).normal(size=len(values))})
+    rows = outlier(len(values))
     assert (phenotype(rows, "smoker", values, "binary", points="all") is not None) == shown
 
 
 def test_a_variable_of_fewer_than_ten_participants_is_not_drawn() -> None:
-    rows = pd.DataFrame({"bag": np.arange(12.0)})
     values = pd.Series([1.5, 2.0, 3.0] * 3 + [np.nan] * 3)
-    assert phenotype(rows, "bmi", values, "continuous", points="all") is None
+    assert phenotype(outlier(12), "bmi", values, "continuous", points="all") is None
+
+
+def test_the_panel_of_the_gap_has_the_partial_r_of_the_table_and_its_line(drawn: Drawn) -> None:
+    rows = outlier().assign(sex=[0.0, 1.0] * 30)
+    rows = rows.assign(bag_corrected=rows["bag"], speed=0.3 * rows["age"] + rows["bag"] + rows["sex"])
+    phenotype(rows, "speed", rows["speed"], "continuous", points="none")
+    adjusted, corrected = drawn["phenotype-speed"].axes
+    row = associate(rows, ["speed"]).table.iloc[0]
+    assert adjusted.get_title(loc="center") == f"gap, adjusted, partial r = {row['r_partial']:.2f}"
+    assert adjusted.get_xlabel() == "speed, adjusted"
+    assert corrected.get_title(loc="center") == f"corrected gap, r = {row['r_corrected']:.2f}"
+
+
+def test_figures_of_single_participants_are_no_vectors_and_are_for_print() -> None:
+    rows = outlier()
+    accuracy = measure_accuracy(rows["age"], rows["predicted_age"], mean_age=60, n_resamples=10, seed=0)
+    points, density = (run_figures.predicted(rows, accuracy, points=choice) for choice in ("all", "none"))
+    assert points is not None and density is not None
+    assert points.svg == b"" and density.svg.startswith(b"<?xml")
+    # Width in pixels, big-endian after the first 16 bytes of a PNG: 5.6 inches.
+    assert [struct.unpack(">I", figure.png[16:20])[0] for figure in (points, density)] == [1680, 840]
+
+
+def test_a_vector_is_no_more_exact_than_pixels_and_has_words() -> None:
+    rows = outlier()
+    accuracy = measure_accuracy(rows["age"], rows["predicted_age"], mean_age=60, n_resamples=10, seed=0)
+    figure = run_figures.predicted(rows, accuracy, points="none")
+    assert figure is not None
+    svg = figure.svg.decode()
+    assert "predicted age (years)</text>" in svg
+    places = [number for one in re.findall(r' (?:d|x|y)="([^"]*)"', svg) for number in re.findall(r"-?\d+\.\d+", one)]
+    assert len(places) > 1000 and all(re.fullmatch(r"-?\d+\.\d", place) for place in places)
+
+
+def test_shared_figures_show_no_participants(findings: Findings) -> None:
+    shared = run_figures.shareable(findings)
+    assert [figure.name for figure in shared] == ["ages", "gap-by-age"]  # 50 in training, 30 in the test set
+    assert all(figure.svg for figure in shared)

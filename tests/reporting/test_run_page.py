@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
-from brainage.reporting import run_figures
+from brainage.reporting.association_figures import forest
 from brainage.reporting.page import Card, Page, write_report
 from brainage.reporting.run_page import About, cards, findings_page, lead, rows_name
 
@@ -125,5 +125,5 @@ def test_exclusions_are_counted_by_reason(findings: Findings, exclusions: dict[s
 @undrawn
 @pytest.mark.parametrize(("q", "caption"), [(0.04, "* q < 0.05 (partial correlation)."), (0.05, "")])
 def test_the_star_is_explained_where_there_is_one(findings: Findings, q: float, caption: str) -> None:
-    figure = run_figures.forest(findings.associations.table.assign(q_partial=q))
+    figure = forest(findings.associations.table.assign(q_partial=q))
     assert figure is not None and figure.caption == caption

@@ -82,7 +82,7 @@ def test_its_report_is_one_file_with_history_parameters_and_time(swept: tuple[Pa
     sweep = folder / "outputs" / "sweeps" / NAME
     html = (sweep / "report.html").read_text()
     assert f"Report: {sweep.relative_to(folder)}/report.html" in ended.out
-    assert not re.search(r"<(script|svg|link)|(src|href)=\"(?!data:image/png;base64,|#)", html)
+    assert not re.search(r"<(script|svg|link)|(src|href)=\"(?!data:image/png;base64,|#|https://doi.org/10\.)", html)
     assert {path.stem for path in (sweep / "figures").iterdir()} == {"parallel", "time"}
     assert "model.kernel_size 2 to 15" in html
     assert "Importances need 10 complete trials, and there are 4." in html
