@@ -24,6 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "docs.sphinx_ext.links",
+    "docs.sphinx_ext.reference",
 ]
 exclude_patterns = ["_build", "gallery"]
 nitpicky = True
@@ -45,8 +46,13 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "brainage"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+toc_object_entries = False
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
 }
 

@@ -47,10 +47,13 @@ class ReportCommandConfig:
     run : str or None
         A finished run's folder, or that of a multirun over folds.
     predictions : str or None
-        A table made elsewhere.
+        A table made elsewhere, with the columns ``participant_id`` (or ``eid``), ``age`` and ``predicted_age``.
     cohort : dict or None
-        What is given again for the run's cohort; see `brainage.config.again`.
-    gap_correction, associations, report, outputs, seed, code
+        What is given again for the run's cohort: ``cohort.root``, ``cohort.phenotypes``, ``cohort.exclude_ids`` and
+        ``cohort.allow_unmatched_ids``.
+    seed : int or None
+        Governs the bootstrap resamples.
+    gap_correction, associations, report, outputs, code
         See `Config`.
     """
 
@@ -98,7 +101,9 @@ class CompareCommandConfig:
         Folders of finished runs, or one multirun's folder.
     ensemble : bool
         Compare the mean of the runs' predictions too, and write it.
-    report, outputs, seed, code
+    seed : int
+        Governs the bootstrap resamples.
+    report, outputs, code
         See `Config`.
     """
 
@@ -120,7 +125,13 @@ class CompareCommandConfig:
 @checked("store")
 @dataclass
 class StoreRootConfig:
-    """Folder of all stores; None is the run's own for the run's own participants, and ``outputs/store`` otherwise."""
+    """The folder of all stores.
+
+    Parameters
+    ----------
+    root : str or None
+        None is the run's own for the run's own participants, and ``outputs/store`` otherwise.
+    """
 
     root: PathText | None = None
 
@@ -154,10 +165,12 @@ class PredictCommandConfig:
         Whether an id that a run contains is the same participant, who may have been trained on; or ids are of another
         cohort.
     device : str
-        Of torch; ``auto`` uses an accelerator if there is one.
+        A device of torch, such as ``cpu`` or ``cuda:1``; ``auto`` uses a GPU if there is one.
     batch_size : int
         Participants a batch.
-    associations, store, report, outputs, seed, code
+    seed : int
+        Governs the bootstrap resamples.
+    associations, store, report, outputs, code
         See `Config`.
     """
 
@@ -198,19 +211,22 @@ class ExplainCommandConfig:
     run, bundle : str or None
         A finished run's folder, or a bundle's.
     cohort : CohortConfig, dict or None
-        The participants whose predictions are explained; None is the run's own, and a dict what is given again for
-        that, see `brainage.config.again`.
+        The participants whose predictions are explained; None is the run's own, for which the same may be given again
+        as in ``brainage report``.
     participants : int
-        How many of them, drawn at random.
+        Number of participants, drawn at random.
     rows : {"test", "val+test", "all"} or None
         Of the run's own participants, the parts to draw from; None is the test set.
     resample : bool
-        As in `PredictCommandConfig`; not for the run's own participants.
+        Whether series of another repetition time are resampled to that of the network; not for the run's own
+        participants.
     n_windows : int
-        Windows of time.
+        Number of windows of time.
     n_steps : int
-        Steps of the integration of gradients.
-    store, report, outputs, seed, code
+        Number of steps of the integration of gradients.
+    seed : int
+        Governs which participants are drawn, the re-initialised networks and the bootstrap resamples.
+    store, report, outputs, code
         See `Config`.
     """
 

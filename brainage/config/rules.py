@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -35,15 +36,22 @@ class _NotAChoice(ValueError):
     """A value is none of the choices."""
 
 
-def choice(*choices: str) -> AfterValidator:
-    """Return the rule that a text is one of the choices; None is left to the type."""
+@dataclass(frozen=True)
+class OneOf:
+    """The rule that a text is one of the choices; None is left to the type."""
 
-    def check(value: str | None) -> str | None:
-        if value is not None and value not in choices:
-            raise _NotAChoice(nearest(value, choices))
+    choices: tuple[str, ...]
+
+    def __call__(self, value: str | None) -> str | None:
+        """Return the value, or raise."""
+        if value is not None and value not in self.choices:
+            raise _NotAChoice(nearest(value, self.choices))
         return value
 
-    return AfterValidator(check)
+
+def choice(*choices: str) -> AfterValidator:
+    """Return the rule `OneOf` for an annotation."""
+    return AfterValidator(OneOf(choices))
 
 
 def checked(group: str = "") -> Callable[[type[T]], type[T]]:
@@ -82,7 +90,7 @@ def _config_error(error: ValidationError, cls: type, group: str) -> ConfigError:
         return ConfigError(f"`{group or cls.__name__}` cannot be used: {found['msg']}.")
     name = str(found["loc"][0])
     key = ".".join(filter(None, (group, *map(str, found["loc"]))))
-    bounds, step = _bounds(get_type_hints(cls, include_extras=True).get(name))
+    bounds, step = bounds_of(get_type_hints(cls, include_extras=True).get(name))
     if isinstance(cause, _NotAChoice):
         return ConfigError(f"`{key}` got {found['input']!r}. {cause}{f' {step}' if step else ''}")
     if not bounds:
@@ -90,7 +98,7 @@ def _config_error(error: ValidationError, cls: type, group: str) -> ConfigError:
     return ConfigError(f"`{key}` must be {bounds}, but got {found['input']!r}. {step or f'Change it with {key}=...'}")
 
 
-def _bounds(hint: Any) -> tuple[str, str]:
+def bounds_of(hint: Any) -> tuple[str, str]:
     """Return the rule of an annotation's bounds in words, and the next step that its description gives."""
     fields = [item for item in getattr(hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
     limits = {name: getattr(limit, name) for field in fields for limit in field.metadata
@@ -110,11 +118,6 @@ def require(holds: bool, key: str, rule: str, value: object, hint: str = "") -> 
     """Raise a ConfigError unless `holds`."""
     if not holds:
         raise ConfigError(f"`{key}` must be {rule}, but got {value!r}. {hint or f'Change it with {key}=...'}".rstrip())
-
-
-def positive(key: str, value: object) -> None:
-    """Raise unless a value is a number above 0."""
-    require(is_number(value) and value > 0, key, "a number above 0", value)  # type: ignore[operator]
 
 
 def paths(key: str, value: object) -> list[str]:

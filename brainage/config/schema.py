@@ -30,13 +30,11 @@ from brainage.config.groups.split import (
     RandomSplitConfig,
     SplitConfig,
 )
-from brainage.config.groups.trainer import RecipeConfig, TrainerConfig, TrainerRules
+from brainage.config.groups.trainer import OptimizerRules, RecipeConfig, SchedulerRules, TrainerConfig, TrainerRules
 from brainage.config.rules import (
     Count,
     checked,
     choice,
-    is_number,
-    positive,
     require,
 )
 
@@ -51,9 +49,26 @@ class Config:
 
     Parameters
     ----------
-    modality, cohort, split, model, optimizer, scheduler, trainer, logger, recipe, store
-        The groups. `optimizer` and `scheduler` name a class by ``_target_`` and contain its arguments, `logger` has
-        one such entry a logger; other groups have schemas (one's own network or cohort needs none).
+    modality : ModalityConfig
+        Which time series: channels, time points, repetition time.
+    cohort : CohortConfig
+        The participants, and where their files are.
+    split : SplitConfig
+        Training, validation and test participants.
+    model : ModelConfig or dict
+        The network or the baseline.
+    optimizer : dict
+        The optimizer: a class by ``_target_``, and its arguments.
+    scheduler : dict or None
+        How the learning rate changes: a class by ``_target_``, and its arguments.
+    trainer : TrainerConfig
+        Arguments of Lightning's Trainer.
+    logger : dict or None
+        Loggers besides ``metrics.csv``: one class by ``_target_`` each, and its arguments.
+    recipe : RecipeConfig
+        How the network is trained: augmentation, averaging, epochs.
+    store, outputs, associations, report
+        See `StoreConfig`, `OutputsConfig`, `AssociationsConfig` and `ReportConfig`.
     seed : int
         Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int
@@ -61,17 +76,16 @@ class Config:
     patience : int
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
-        The metric, of the best epoch's weights, that a run returns.
+        The metric of the best epoch's weights that a run returns, and that a sweep optimises.
     evaluate : bool
         Whether the test set is predicted and reported. A trial of a sweep does not.
     gap_correction : {"linear", "cole", "in_sample", "none"}
-        How the brain-age gap is corrected for age; see `brainage.evaluation.gap.Correction`.
-    outputs, associations, report
-        See `OutputsConfig`, `AssociationsConfig` and `ReportConfig`.
+        How the brain-age gap is corrected for age: with a line fitted to the gap of validation participants, with
+        Cole's line fitted to their predictions, with a line fitted to the analysed rows themselves, or not.
     resume : str or None
         The folder of a run to resume.
     code : str, list of str, or None
-        The user's own Python code, from the command line only; see `brainage.config.code`.
+        Your own Python code, a file, an importable module or a list of these; from the command line only.
     """
 
     modality: ModalityConfig = MISSING
@@ -104,9 +118,8 @@ class Config:
             require(isinstance(value, classes), name, "one of its choices", value, f"Choose with {name}=NAME.")
         for name, entry in (self.logger or {}).items():
             require(isinstance(entry, dict), f"logger.{name}", "a logger's values", entry, "Choose with logger=NAME.")
-        positive("optimizer.lr", self.optimizer.get("lr"))
-        decay = self.optimizer.get("weight_decay", 0.0)
-        require(is_number(decay) and decay >= 0, "optimizer.weight_decay", "0 or more", decay)
+        OptimizerRules(lr=self.optimizer.get("lr"), weight_decay=self.optimizer.get("weight_decay", 0.0))
+        SchedulerRules(T_max=(self.scheduler or {}).get("T_max", 1))
         for key, derived in (("in_channels", self.modality.n_channels), ("n_times", self.modality.n_times)):
             given = self.network_arguments.get(key, derived)
             require(given == derived, f"model.{key}", f"{derived}, as the modality has", given, "Leave it out.")
@@ -115,9 +128,6 @@ class Config:
             chosen = getattr(self, group)
             if name and type(chosen) is node:
                 require(chosen.name == name, f"{group}.name", repr(name), chosen.name, f"Use {group}=NAME.")
-        t_max, hint = (self.scheduler or {}).get("T_max", 1), "trainer.max_epochs is its default, if that is a number."
-        step = f"{hint} Without a last epoch, use scheduler=none."
-        require(is_number(t_max) and t_max >= 1, "scheduler.T_max", "1 or more", t_max, step)
         if isinstance(self.model, dict):
             ModelConfig(name=self.model.get("name", ""), output_bias=self.model.get("output_bias", "mean_age"))
 

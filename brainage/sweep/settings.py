@@ -18,16 +18,40 @@ _SCORES = ("val/r2", "val/pearson_r")
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The keys of ``hydra.sweeper``; `sampler` and `pruner` are configs with ``_target_``."""
+    """The keys of ``hydra.sweeper``.
 
-    n_trials: int  # complete and pruned ones of the study, counted across processes and restarts
-    direction: Any  # minimize or maximize, one for each objective
-    study_name: str  # also the name of its folder
-    storage: str | None  # the address of a database; None is a file in the sweep's folder
+    Parameters
+    ----------
+    n_trials : int
+        Complete and pruned trials of the study, 1 or more, counted across processes and restarts.
+    direction : {"minimize", "maximize"}, or list of str
+        That of the objective; one for each of several.
+    study_name : str
+        Name of the Optuna study and of its folder: letters, digits, ``.``, ``_``, ``+``, ``=`` and ``-``.
+    storage : str or None
+        The database, ``postgresql://USER:PASSWORD@HOST/DATABASE``; None is ``study.db`` in the sweep's folder.
+    sampler : dict
+        Proposes parameters: a class by ``_target_``, and its arguments.
+    pruner : dict or None
+        Ends unpromising trials early: a class by ``_target_``, and its arguments.
+    params : dict
+        The search space: ``choice()``, ``range()`` or ``interval()`` by key.
+    objectives : list of str
+        What is optimised: ``objective``, the run's own, ``parameters``, the number of them in the encoder, or both.
+    n_workers : int
+        Processes, 1 or more, which share torch's threads.
+    max_consecutive_failures : int
+        Failed trials in a row, 1 or more, that end the sweep.
+    """
+
+    n_trials: int
+    direction: Any
+    study_name: str
+    storage: str | None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None
-    params: Mapping[str, str] = field(default_factory=dict)  # the search space
-    objectives: tuple[str, ...] = ("objective",)  # the run's own, or the number of `parameters`
+    params: Mapping[str, str] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ("objective",)
     n_workers: int = 1
     max_consecutive_failures: int = 5
 

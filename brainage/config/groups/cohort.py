@@ -61,9 +61,9 @@ class SimulatedCohortConfig(CohortConfig):
     Parameters
     ----------
     n_participants : int
-        How many; ids have six digits.
+        Number of participants; their ids have six digits.
     seed : int
-        Participant i depends on it and on i only.
+        Governs the participants: number i depends on it and on i only.
     signal : float
         Scales what the series carry about age; 0 is a null cohort.
     version : int
@@ -143,7 +143,7 @@ class UkbCohortConfig(FilesCohortConfig):
         The table, of any format, in any of UK Biobank's column styles, or several that are joined by
         id; None is for prediction only, where ages may be unknown.
     instance : int
-        2: first imaging visit; 3: repeat.
+        The imaging visit: 2 is the first, 3 the repeat.
     member : str
         The series' path inside a zip or an extracted folder.
     """
@@ -221,11 +221,14 @@ class AbideCohortConfig(CohortConfig):
     url : str or None
         Where they are fetched from; None is the original place.
     rois : str or None
-        The set of regions; None is the one that the modality is called after.
+        The set of regions: ``aal`` (116), ``cc200``, ``cc400`` (392), ``dosenbach160`` (161), ``ez`` (116), ``ho``
+        (111) or ``tt`` (97); None is the one that the modality is called after.
     pipeline : {"cpac", "ccs", "dparsf", "niak"}
-        Who preprocessed the series.
-    band_pass_filtering, global_signal_regression : bool
-        How.
+        The preprocessing pipeline.
+    band_pass_filtering : bool
+        Whether the series are filtered from 0.01 to 0.1 Hz.
+    global_signal_regression : bool
+        Whether the global signal is regressed out.
     quality_checked : bool
         Whether only participants who passed all raters' checks take part.
     """

@@ -21,7 +21,13 @@ from brainage.config.rules import (
 @checked("split")
 @dataclass
 class SplitConfig:
-    """Training, validation and test participants."""
+    """Training, validation and test participants.
+
+    Parameters
+    ----------
+    name : str
+        The config's own name.
+    """
 
     name: str = MISSING
 
@@ -37,7 +43,7 @@ class DrawnSplitConfig(SplitConfig):
         Governs the draw, and nothing else does.
     val_fraction : float
         Share of the validation participants.
-    stratify : {None, "age"}
+    stratify : {"age"} or None
         Draw within bins of age, so that the parts have the same ages.
     """
 
@@ -49,7 +55,13 @@ class DrawnSplitConfig(SplitConfig):
 @checked("split")
 @dataclass
 class RandomSplitConfig(DrawnSplitConfig):
-    """Three parts, drawn at random; those who neither train nor validate are the test participants."""
+    """Three parts, drawn at random; those who neither train nor validate are the test participants.
+
+    Parameters
+    ----------
+    train_fraction : float
+        Share of the training participants.
+    """
 
     train_fraction: Share = 0.8
 
@@ -62,7 +74,15 @@ class RandomSplitConfig(DrawnSplitConfig):
 @checked("split")
 @dataclass
 class KFoldSplitConfig(DrawnSplitConfig):
-    """Fold number `fold` (from 0) of `n_folds` is the test set."""
+    """Fold number `fold` of `n_folds` is the test set.
+
+    Parameters
+    ----------
+    fold : int
+        Number of the tested fold, from 0 to ``n_folds - 1``.
+    n_folds : int
+        Number of folds.
+    """
 
     fold: int = MISSING
     n_folds: Annotated[int, Field(ge=2)] = 5
@@ -78,7 +98,13 @@ class KFoldSplitConfig(DrawnSplitConfig):
 @checked("split")
 @dataclass
 class LeaveSiteOutSplitConfig(DrawnSplitConfig):
-    """One site, named as in the table, is the test set."""
+    """One site is the test set.
+
+    Parameters
+    ----------
+    site : str
+        The site, named as in the table.
+    """
 
     site: str = MISSING
 
@@ -86,6 +112,12 @@ class LeaveSiteOutSplitConfig(DrawnSplitConfig):
 @checked("split")
 @dataclass
 class FixedSplitConfig(SplitConfig):
-    """A split read from a table with the columns ``participant_id`` and ``split``."""
+    """A split read from a table.
+
+    Parameters
+    ----------
+    file : str
+        The table, with the columns ``participant_id`` and ``split`` (``train``, ``val`` or ``test``).
+    """
 
     file: PathText = MISSING

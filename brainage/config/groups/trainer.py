@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, Any
 
+from omegaconf import MISSING
 from pydantic import Field
 
 from brainage.config.rules import (
@@ -17,7 +18,19 @@ from brainage.config.rules import (
 
 @dataclass
 class TrainerRules:
-    """Arguments of a Lightning Trainer that a run checks itself."""
+    """Arguments of a Lightning Trainer that a run checks itself.
+
+    Parameters
+    ----------
+    callbacks : list
+        Callbacks besides the run's own, each a class by ``_target_`` and its arguments.
+    max_epochs : int or None
+        Epochs at most, 1 or more; -1 is no limit.
+    accumulate_grad_batches : int
+        Batches of participants whose gradients are added up for one step.
+    check_val_every_n_epoch : int or None
+        Epochs from one validation to the next.
+    """
 
     callbacks: list[Any] = field(default_factory=list)
     max_epochs: int | None = 175
@@ -31,7 +44,7 @@ class TrainerRules:
             require(value is None or (is_number(value) and value > 0), f"trainer.{name}", "above 0", value, why)
         epochs = self.max_epochs
         require(epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs)
-        for name, allowed, why in _TRAINER_LIMITS:
+        for name, allowed, why in TRAINER_LIMITS:
             value = getattr(self, name)
             require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
 
@@ -40,7 +53,7 @@ class TrainerRules:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-_TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
     ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
     ("strategy", ("auto",), "One run trains on one device, and a strategy distributes it over several."),
@@ -78,7 +91,45 @@ _PASSED_ON: tuple[tuple[Any, Any, str], ...] = (
 _TRAINER_FIELDS = [
     (name, kind, field(default=default)) for kind, default, names in _PASSED_ON for name in names.split()
 ]
-TrainerConfig: Any = checked("trainer")(make_dataclass("TrainerConfig", _TRAINER_FIELDS, bases=(TrainerRules,)))
+_ABOUT = {"__doc__": "Other arguments of `pytorch_lightning.Trainer`."}
+TrainerConfig: Any = checked("trainer")(
+    make_dataclass("TrainerConfig", _TRAINER_FIELDS, bases=(TrainerRules,), namespace=_ABOUT)
+)
+
+
+@checked("optimizer")
+@dataclass
+class OptimizerRules:
+    """What every optimizer's config has besides the other arguments of its class.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate: the size of a step, in units of the weights.
+    weight_decay : float
+        How strongly weights are drawn to 0: as a share of them per unit of learning rate with ``adamw``, as an L2
+        penalty with ``adam``.
+    """
+
+    lr: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = MISSING
+    weight_decay: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] = 0.0
+
+
+_LAST_EPOCH = "trainer.max_epochs is its default, if that is a number. Without a last epoch, use scheduler=none."
+
+
+@checked("scheduler")
+@dataclass
+class SchedulerRules:
+    """What a scheduler's config may have besides the other arguments of its class.
+
+    Parameters
+    ----------
+    T_max : float
+        The epoch at which the learning rate is lowest.
+    """
+
+    T_max: Annotated[float, Field(ge=1, strict=True, allow_inf_nan=False, description=_LAST_EPOCH)] = 1
 
 
 @checked("recipe")
@@ -92,8 +143,9 @@ class RecipeConfig:
         The config's own name.
     circular_shift, cutmix
         See `brainage.data.augmentation.Augmentation`.
-    weight_averaging
-        See `brainage.training.averaging`.
+    weight_averaging : float
+        Share of the averaged weights that a step keeps; validation, the saved network and predictions use the average.
+        0 disables it.
     """
 
     name: str = "none"

@@ -1,0 +1,1 @@
+"""Extensions of Sphinx: links, and the reference of commands and keys."""
