@@ -66,8 +66,8 @@ predicted = predict(series)
 predicted.head(3).reset_index(drop=True).round(1)
 
 # %%
-# By chance, a tenth of people are outside a range from the 5th to the 95th percentile. A
-# warning says so if there are more, or if, as here, one is far outside: look at that
+# By chance, a tenth of people are outside a range from the 5th to the 95th percentile.
+# A warning says so if there are more, or if, as here, one is far outside: look at that
 # person's series. Ages are optional; without them, there is only `predicted_age`.
 # ``bag_corrected`` is the gap corrected with the line that was fitted on the network's
 # own validation participants.
