@@ -154,7 +154,7 @@ def run_here(work: Callable[[DictConfig], object], verb: str, folder: Path, *ove
 def train_here(folder: Path, *overrides: str) -> Path:
     """Train inside this process, without figures, and return the run's folder, which is this one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+        patch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: b"")
         assert (
             run_here(jobs.run_job, "train", folder, "trainer=cpu", f"store.root={folder.parent / 'store'}", *overrides)
             == 0

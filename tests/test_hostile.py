@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stranger")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr("brainage.reporting.figure._png", lambda canvas: b"")
+        patch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: b"")
         words = ("trainer=cpu", *WORDS, "logger=tensorboard")
         assert run_here(run_job, "train", folder / "run", *words) == 0
     return folder

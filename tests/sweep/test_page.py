@@ -52,7 +52,11 @@ def rendered() -> None:
 def _fast_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "rendered" not in request.fixturenames:
         numbers = itertools.count()
-        monkeypatch.setattr("brainage.reporting.figure._png", lambda canvas: PNG + bytes([next(numbers)]))
+
+        def saved(canvas: object, kind: str, dpi: int) -> bytes:
+            return PNG + bytes([next(numbers)]) if kind == "png" else b""
+
+        monkeypatch.setattr("brainage.reporting.figure._saved", saved)
 
 
 def made(
@@ -143,9 +147,9 @@ def ended(study: optuna.Study, options: SweepSettings, folder: Path, space: Mapp
     assert "@import" not in html
     assert "url(" not in html
     pictures = [base64.b64decode(str(image["src"]).partition(",")[2]) for image in seen.images]
-    files = [path.read_bytes() for path in (folder / "figures").iterdir()]
+    files = [path.read_bytes() for path in (folder / "figures").glob("*.png")]
     assert sorted(pictures) == sorted(files)
-    assert {path.suffix for path in (folder / "figures").iterdir()} <= {".png"}
+    assert {path.suffix for path in (folder / "figures").iterdir()} <= {".png", ".svg"}
     assert all(picture.startswith(PNG) for picture in pictures)
     assert all(len(image["alt"] or "") > 20 for image in seen.images)
     return seen
