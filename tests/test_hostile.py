@@ -73,7 +73,7 @@ WANDB = {
     "name": "a/b",
     "save_dir": "/elsewhere",
     "mode": "offline",
-    "settings": {"_target_": "wandb.Settings", "console": "off", "silent": True},
+    "settings": {"_target_": "wandb.Settings", "console": "off", "silent": True, "finish_timeout": 600},
 }
 
 
@@ -98,8 +98,8 @@ WANDB = {
         ("store.root", "elsewhere", ("`store.root`", "'elsewhere'", "store.root=... if it is yours", "outputs/store")),
         (
             "logger",
-            {"csv": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"}},
-            ("`logger.csv`", "CSVLogger", "logger=none", "--config-dir"),
+            {"own": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"}},
+            ("`logger.own`", "CSVLogger", "logger=none", "--config-dir"),
         ),
         ("logger.tensorboard._target_", f"{LIGHTNING}.loggers.CSVLogger", ("`logger.tensorboard._target_`",)),
         ("logger.tensorboard.sub_dir", "../elsewhere", ("`logger.tensorboard.sub_dir`", "../elsewhere")),
@@ -222,16 +222,14 @@ def test_what_a_checkpoint_says_of_callbacks_is_not_acted_on(
 
 @pytest.mark.more
 def test_a_logger_of_one_s_own_is_found_where_the_command_line_says(run: Path, tmp_path: Path) -> None:
-    own = tmp_path / "mine" / "logger" / "csv.yaml"
+    own = tmp_path / "mine" / "logger" / "own.yaml"
     own.parent.mkdir(parents=True)
-    own.write_text(f"csv:\n  _target_: {LIGHTNING}.loggers.CSVLogger\n  save_dir: ${{hydra:runtime.output_dir}}\n")
-    change(run, "logger", {"csv": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "x", "name": "theirs"}})
+    own.write_text(f"own:\n  _target_: {LIGHTNING}.loggers.CSVLogger\n  save_dir: ${{hydra:runtime.output_dir}}\n")
+    change(run, "logger", {"own": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "x", "name": "theirs"}})
     words = ("train.py", "resume=run", "trainer.max_epochs=2")
     refused = run_command(tmp_path, *words)
-    assert refused.code == 2 and "`logger.csv`" in refused.err
-    refused = run_command(tmp_path, *words, "--config-dir", "mine")
-    assert refused.code == 2 and "`logger.csv` names" in refused.err and "code=pytorch_lightning" in refused.err
-    resumed = run_command(tmp_path, *words, "code=pytorch_lightning", "--config-dir", "mine")
+    assert refused.code == 2 and "`logger.own`" in refused.err
+    resumed = run_command(tmp_path, *words, "--config-dir", "mine")
     assert resumed.code == 0, resumed.text
     assert list((run / "theirs").rglob("hparams.yaml"))
 
@@ -446,7 +444,17 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
     "a logger": (
         {"experiment/x": f"logger: {{a: {{_target_: {LIGHTNING}.loggers.CSVLogger, save_dir: executed}}}}"},
         (),
-        ("`logger.a`", "CSVLogger", "code=pytorch_lightning"),
+        ("`logger.a.save_dir` must not be set", "write elsewhere"),
+    ),
+    "the class of a logger": (
+        {"experiment/x": f"logger: {{a: {{_target_: {LIGHTNING}.loggers.CometLogger, name: a}}}}"},
+        (),
+        ("`logger.a`", "CometLogger", "code=pytorch_lightning"),
+    ),
+    "a name of a logger": (
+        {"experiment/x": "defaults: [override /logger: csv]\nlogger: {csv: {name: ../executed}}"},
+        (),
+        ("`logger.csv.name` must not be set",),
     ),
     "the server of a logger": (
         {"experiment/x": "defaults: [override /logger: wandb]\nlogger: {wandb: {settings: {base_url: 'http://a'}}}"},

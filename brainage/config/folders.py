@@ -30,6 +30,7 @@ from brainage.config.again import key_of
 from brainage.config.allowed import is_allowed
 from brainage.config.channels import with_listed_channels
 from brainage.config.code import load_code
+from brainage.config.machine import is_label
 from brainage.config.overrides import leaves
 from brainage.errors import BrainageError, ConfigError
 from brainage.system.console import printable
@@ -43,6 +44,9 @@ _GUARDED = tuple(
 )
 # Settings of Hydra that it instantiates.
 _MADE = ("callbacks", "launcher", "sweeper")
+# Where a logger writes or sends: by a folder, or by names that become folders.
+_PLACES = ("save_dir", "dir", "root_dir", "log_dir", "sub_dir", "tracking_uri", "artifact_location")
+_NAMES, _RUN_FOLDER = ("name", "version"), "${hydra:runtime.output_dir}"
 # Levels of a config; more are a config that refers to itself.
 _DEPTH = 50
 
@@ -222,15 +226,18 @@ def _own_loggers() -> dict[str, Any]:
 
 
 def _check_loggers(config: DictConfig, folders: Sequence[str]) -> None:
-    """Raise a `ConfigError` if a folder has settings of W&B: its server would get the user's key."""
+    """Raise a `ConfigError` if a folder decides where a logger writes, or which server gets the user's key."""
     typed = {key_of(word) for word in sys.argv[1:]}
     own = _own_loggers()
     loggers = OmegaConf.to_container(config.logger, resolve=False) if config.get("logger") else {}
     for key, value in leaves(loggers).items():
-        if ".settings." in key and own.get(key) != value and f"logger.{key}" not in typed:
+        field = key.rpartition(".")[2]
+        decides = ".settings." in key or field in _PLACES or (field in _NAMES and not is_label(field, value))
+        if decides and value not in (own.get(key), _RUN_FOLDER) and f"logger.{key}" not in typed:
             raise ConfigError(
                 f"`logger.{printable(key)[:100]}` must not be set by {_shown(folders)}, because it may send your key "
-                "to another server. Give it on the command line, or in ~/.config/brainage, if it is yours."
+                "to another server, or write elsewhere. Give it on the command line, or in ~/.config/brainage, if it "
+                "is yours."
             )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +9,14 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from brainage.errors import ConfigError
-from brainage.system.console import log
 from brainage.system.files import refuse_links
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
+
+
+# Loggers' packages, each an extra of its name.
+_EXTRAS = {"tensorboard": "TensorBoard", "mlflow": "MLflow"}
 
 
 def instance(key: str, value: Any) -> Any:
@@ -32,9 +33,10 @@ def instance(key: str, value: Any) -> Any:
         return instantiate(value, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__ or error
-        if isinstance(cause, ModuleNotFoundError) and "tensorboard" in str(cause).lower():
+        extra = next((name for name in _EXTRAS if name in str(cause).lower()), None)
+        if isinstance(cause, ModuleNotFoundError) and extra is not None:
             raise ConfigError(
-                f'`{key}` needs TensorBoard, which is not installed: pip install "brainage[tensorboard]".'
+                f'`{key}` needs {_EXTRAS[extra]}, which is not installed: pip install "brainage[{extra}]".'
             ) from error
         raise ConfigError(
             f"`{key}` names {value['_target_']!r}, which cannot be made: {' '.join(str(cause).split())}. Check its "
@@ -42,34 +44,12 @@ def instance(key: str, value: Any) -> Any:
         ) from error
 
 
-@contextmanager
-def open_loggers(entries: dict[str, Any], values: dict[str, Any]) -> Iterator[list[Logger]]:
-    """Make the loggers, tell them the config, and close what the next job of a multirun would find open.
+def made_logger(name: str, entry: dict[str, Any]) -> Logger:
+    """Return a logger of its config, not yet opened.
 
-    Parameters
-    ----------
-    entries : dict
-        A logger's config a name.
-    values : dict
-        The whole config, logged as hyperparameters.
-
-    Raises
-    ------
-    ConfigError
-        One cannot be opened.
+    Raises a `ConfigError` if it cannot be made, or would upload checkpoints; an `OutputError` if it would write through
+    a link.
     """
-    loggers: list[Logger] = []
-    try:
-        for name, entry in entries.items():
-            loggers.append(_opened_logger(name, entry, values))
-        yield loggers
-    finally:
-        for logger in loggers:
-            if callable(finish := getattr(getattr(logger, "experiment", None), "finish", None)):
-                finish()
-
-
-def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> Logger:
     if entry.get("log_model"):
         raise ConfigError(
             f"`logger.{name}.log_model` must be false, but got {entry['log_model']!r}: checkpoints stay in the run's "
@@ -79,14 +59,4 @@ def _opened_logger(name: str, entry: dict[str, Any], values: dict[str, Any]) -> 
         parts = [Path(str(value)).parts[:1] for value in (entry.get("name"), "wandb") if value]
         refuse_links(*(Path(entry["save_dir"], *part) for part in parts))
     logger: Logger = instance(f"logger.{name}", entry)
-    try:
-        logger.log_hyperparams(values)
-        experiment = getattr(logger, "experiment", None)
-        if not getattr(experiment, "offline", True) and (address := getattr(experiment, "url", None)):
-            log.info("%s", address)
-    except Exception as error:  # each logger has errors of its own
-        raise ConfigError(
-            f"`logger.{name}` cannot be opened: {type(error).__name__}: {str(error).strip().splitlines()[0]} Log in to "
-            f"its service, use it offline (logger.wandb.mode=offline), or leave it out."
-        ) from error
     return logger

@@ -94,7 +94,7 @@ def _loggers(saved: dict[str, Any], composed: DictConfig, given: set[str], sourc
             key = f"logger.{name}.{field}"
             if key in given or field in ("", "save_dir") or leaves(own).get(field) == value:
                 continue
-            if _is_label(field, value):
+            if is_label(field, value):
                 own[field] = value
             elif not chosen:
                 step = f"logger={name} {key}={quoted(value)} if it is yours, or logger={name} to go on without it"
@@ -113,7 +113,7 @@ def _configured(name: Any) -> Any:
     return (_plain(own, "logger") or {}).get(name)
 
 
-def _is_label(field: str, value: Any) -> bool:
+def is_label(field: str, value: Any) -> bool:
     """Return whether a value names or describes; some loggers make a folder of it, which must stay in the run's."""
     if field == "mode":
         return value in ("offline", "disabled")

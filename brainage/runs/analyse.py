@@ -13,7 +13,7 @@ import pandas as pd
 
 from brainage.config.schema import Config
 from brainage.evaluation.findings import AnalysisSettings, Findings
-from brainage.reporting.page import write_report
+from brainage.reporting.page import Page, write_report
 from brainage.reporting.run_page import About, findings_page
 from brainage.runs.channels import read_channel_names
 from brainage.runs.facts import key_facts, run_facts
@@ -77,8 +77,8 @@ def _people_key(folder: Path) -> bytes:
     return b""
 
 
-def write_findings(folder: Path, findings: Findings, about: About, predictions: pd.DataFrame | None = None) -> None:
-    """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report."""
+def write_findings(folder: Path, findings: Findings, about: About, predictions: pd.DataFrame | None = None) -> Page:
+    """Write ``predictions.csv``, ``associations.csv``, ``gap.csv``, ``findings.json`` and the report; return it."""
     page = findings_page(findings, about)  # first: if this fails, no file has been written
     if predictions is None:
         predictions = findings.predictions[[name for name in _COLUMNS if name in findings.predictions]]
@@ -88,3 +88,4 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     saved = findings.as_json(_people_key(folder) if findings.corrections else b"")
     write_text(folder / "findings.json", json.dumps(finite(saved), indent=2) + "\n")
     write_report(folder, page)
+    return page

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-import yaml
 from torch import nn
 
 from brainage import models
-from brainage.config.instantiate import instance, open_loggers
+from brainage.config.instantiate import instance
 from brainage.config.schema import Config
 from brainage.data.datasets import series_batches
 from brainage.data.participants import means_over_scans
@@ -20,6 +19,7 @@ from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
 from brainage.training.baseline import fit_baseline, write_baseline
 from brainage.training.fit import FitSettings, fit
+from brainage.training.loggers import Loggers
 from brainage.training.predict import predict
 from brainage.training.pruning import is_trial, should_prune
 from brainage.training.trainer import check_optimizer, check_trainer
@@ -32,10 +32,10 @@ def check_settings(config: Config) -> None:
     check_optimizer(settings.optimizer, settings.scheduler)
 
 
-def build(job: Job, prepared: Prepared) -> Network | Baseline:
+def build(job: Job, prepared: Prepared, loggers: Loggers) -> Network | Baseline:
     """Return the run's model, not yet fitted."""
     name = job.config.model_value("name")
-    return Baseline(job, prepared) if models.is_baseline(name) else Network(job, prepared)
+    return Baseline(job, prepared) if models.is_baseline(name) else Network(job, prepared, loggers)
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,24 @@ def predictions_of_scans(table: pd.DataFrame, parts: Sequence[str]) -> Predictio
 class Network:
     """A network, trained by epochs; it predicts with the weights of the best epoch."""
 
-    def __init__(self, job: Job, prepared: Prepared) -> None:
-        self._job, self._prepared = job, prepared
+    def __init__(self, job: Job, prepared: Prepared, loggers: Loggers) -> None:
+        self._job, self._prepared, self._loggers = job, prepared, loggers
 
     def fit(self) -> Fitted:
         """Train from the last checkpoint in the run's folder, or from the start."""
         job, data = self._job, self._prepared.data
         config = job.config
         mean_age = float(self._prepared.participants.part("train").ages.mean())
-        with open_loggers(config.logger or {}, yaml.safe_load(job.config_text)) as loggers:
-            trained = fit(
-                lambda: models.build(config.model_value("name"), config.network_arguments),
-                data,
-                _settings(config, mean_age),
-                job.folder.path,
-                loggers=loggers,
-                fingerprints=[data.fingerprint, *self._prepared.earlier_data],
-                on_epoch=lambda: job.folder.begin(job.config_text),
-                should_prune=should_prune if is_trial() else None,
-            )
+        trained = fit(
+            lambda: models.build(config.model_value("name"), config.network_arguments),
+            data,
+            _settings(config, mean_age),
+            job.folder.path,
+            loggers=self._loggers,
+            fingerprints=[data.fingerprint, *self._prepared.earlier_data],
+            on_epoch=lambda: job.folder.begin(job.config_text),
+            should_prune=should_prune if is_trial() else None,
+        )
         self._network = trained.network
         encoder = getattr(trained.network, "encoder", None)
         n_parameters, n_encoder = _n_parameters(trained.network), None if encoder is None else _n_parameters(encoder)

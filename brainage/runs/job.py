@@ -117,6 +117,9 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         _end(folder, results, "failed", error)
         log.error(redacted(traceback.format_exc()))
         return None if multirun else sys.exit(1)
+    finally:
+        if results.loggers is not None:
+            results.loggers.close(finished=False)
 
 
 def _remove_copies(folder: RunFolder, *, multirun: bool) -> None:
@@ -142,6 +145,8 @@ def _report(job: Job, results: Results, summary: dict[str, Any]) -> None:
 
     try:
         report(job, summary, results, summary["notes"])
+        if results.loggers is not None:
+            results.loggers.close(finished=True)
     except Interruption as stop:
         summary["notes"].append(f"The report was not finished: {stop}.")
         raise

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from brainage.runs.folder import RunFolder
     from brainage.runs.prepare import Prepared
     from brainage.runs.scores import Scores
+    from brainage.training.loggers import Loggers
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Results:
     scores: Scores | None = None
     predictions: pd.DataFrame | None = None
     phenotypes: pd.DataFrame | None = None
+    loggers: Loggers | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def summary_of(results: Results, status: str, error: BaseException | None = None) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def summary_of(results: Results, status: str, error: BaseException | None = None
         "status": status,
         "reason": None if error is None else reason_of(error),
         "error": None if error is None else type(error).__name__,
-        "notes": [],
+        "notes": results.notes,
         "objective": {"name": _known(config, "objective"), "value": _known(scores, "objective")},
         "metrics": {part: metrics.get(part, dict.fromkeys(METRICS)) for part in PARTS},
         "baseline": {part: {"mae": means.get(part)} for part in PARTS if part != "train"},

@@ -15,6 +15,8 @@ from brainage.data.participants import Participants
 from brainage.data.traits import traits_of
 from brainage.evaluation.findings import Findings, analyse
 from brainage.evaluation.training_stats import Aggregates, spread_of
+from brainage.reporting.page import Page
+from brainage.reporting.run_figures import shareable
 from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
@@ -31,6 +33,8 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
     """Write the report and print; what fails is added to the notes, and does not change that the run is finished."""
     prepared, predictions, phenotypes = results.prepared, results.predictions, results.phenotypes
     findings = None
+    if results.loggers is not None:
+        results.loggers.log_results(summary)
     if prepared is not None and predictions is not None and phenotypes is not None:
         with noted(notes, "`training.json` was not written"):
             _write_statistics(job.folder, prepared.participants)
@@ -40,11 +44,20 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             found = [*advice(summary, yaml_values(job.config_text)), *ridge_notes]
             findings = analyse(predictions, phenotypes, settings, ridge, notes=found, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
-            write_findings(job.folder.path, findings, about)
+            page = write_findings(job.folder.path, findings, about)
+            if results.loggers is not None:
+                results.loggers.log_figures(_shown(page, findings, about.points), summary["epochs"])
     with noted(notes, "The results were not printed"), _for_log_only() if job.quiet else nullcontext():
         _show(findings, summary, job.folder)
     if (reason := lost_output()) is not None:
         notes.append(f"What was printed did not reach its reader: {reason}.")
+
+
+def _shown(page: Page, findings: Findings, points: str) -> dict[str, bytes]:
+    """Return the page's figures by name, as densities where they show single participants."""
+    figures = [figure for section in page.sections for figure in section.figures if figure.svg]
+    figures += shareable(findings) if points != "none" else []
+    return {figure.name: figure.png for figure in figures}
 
 
 def compared_ridge(

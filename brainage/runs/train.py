@@ -35,11 +35,14 @@ def train(job: Job, results: Results) -> None:
 
     # Imports torch and Lightning, after the errors above have been reported.
     from brainage.runs.fit import build, check_settings
+    from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
-    model = build(job, prepared)
+    loggers = results.loggers = new_loggers(job, prepared.participants, results.notes)
+    open_loggers(job, loggers)
+    model = build(job, prepared, loggers)
     fitted = results.fitted = model.fit()
     if fitted.pruned:
         raise PrunedError(f"pruned after {fitted.epochs} epochs")

@@ -129,10 +129,7 @@ class Sweep:
         """Train at a point and return the run's summary."""
         shown = {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in point.items()}
         log.info("Trial %d: %s", number, " ".join(as_overrides(shown)))
-        wandb = (self._composed.logger or {}).get("wandb")
-        grouped = wandb is not None and wandb.group is None
-        group = [f"logger.wandb.group={self._settings.study_name}"] if grouped else []
-        config = self._configs.compose(point, *group)
+        config = self._configs.compose(point)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
         done = run_job(

@@ -21,6 +21,7 @@ from brainage.system.console import bar, log
 from brainage.system.files import open_file, write_whole
 from brainage.system.reading import open_table
 from brainage.training.checkpoint import Progress
+from brainage.training.loggers import Loggers
 from brainage.training.module import AgeRegressor
 from brainage.training.pruning import ShouldPrune
 
@@ -33,12 +34,18 @@ _COLUMNS = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "se
 
 
 class EpochTable(Callback):
-    """Write one row per epoch to ``metrics.csv``; keep the first `n_epochs` of an existing file."""
+    """Write one row per epoch to ``metrics.csv`` and to loggers; keep the first `n_epochs` of an existing file."""
 
-    def __init__(self, path: Path, n_epochs: int = 0) -> None:
-        self._path = path
+    def __init__(self, path: Path, n_epochs: int = 0, loggers: Loggers | None = None) -> None:
+        self._path, self._loggers = path, loggers
         self._started = 0.0
         self._kept: list[list[str]] | None = [row for row in _rows(path) if int(row[0]) < n_epochs]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the epochs of before the run was resumed."""
+        if self._loggers is not None:
+            for row in self._kept or []:
+                self._loggers.log_again(_values(row))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time, and the learning rate before a scheduler changes it."""
@@ -51,7 +58,13 @@ class EpochTable(Callback):
         train, val = pl_module.train_error, pl_module.val_error
         seconds = time.perf_counter() - self._started
         values = (train.mse, train.mae, val.mse, val.mae, self._lr)
-        row = [trainer.current_epoch, *("" if v is None else repr(float(v)) for v in values), f"{seconds:.4f}"]
+        row = [
+            str(trainer.current_epoch),
+            *("" if v is None else repr(float(v)) for v in values),
+            f"{seconds:.4f}",
+        ]
+        if self._loggers is not None:
+            self._loggers.log_epoch(_values(row))
         if self._kept is not None:  # nothing changes before the first epoch is finished
             write_epochs(self._path, [*self._kept, row])
             self._kept = None
@@ -68,6 +81,10 @@ def write_epochs(target: Path, rows: Sequence[Sequence[object]]) -> None:
             csv.writer(file).writerows([_COLUMNS, *rows])
 
     write_whole(target, write)
+
+
+def _values(row: Sequence[str]) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(_COLUMNS, row, strict=True) if value}
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -12,7 +12,6 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
-from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
@@ -20,6 +19,7 @@ from brainage.system.console import log
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback, TimeLimit
 from brainage.training.checkpoint import Checkpoints, Progress
+from brainage.training.loggers import Loggers
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.pruning import ShouldPrune
 from brainage.training.trainer import known_warnings, make_trainer
@@ -68,7 +68,7 @@ def fit(
     settings: FitSettings,
     folder: Path,
     *,
-    loggers: Sequence[Logger] = (),
+    loggers: Loggers | None = None,
     fingerprints: Sequence[str] = ("",),
     on_epoch: Callable[[], object] = lambda: None,
     should_prune: ShouldPrune | None = None,
@@ -102,8 +102,13 @@ def fit(
             log.info("Resuming after epoch %d", progress.epochs - 1)
         trainer = make_trainer(
             {"default_root_dir": str(folder), **settings.trainer_arguments, **_OWN_ARGUMENTS},
-            logger=list(loggers) or False,
-            callbacks=[*_callbacks(settings, folder, checkpoints, pruning), limit],
+            logger=(loggers.for_lightning() if loggers else []) or False,
+            callbacks=[
+                *_callbacks(
+                    settings, EpochTable(folder / "metrics.csv", progress.epochs, loggers), checkpoints, pruning
+                ),
+                limit,
+            ],
         )
         _train(trainer, module, data, checkpoints, resumed=resumed)
     _check_validated(progress)
@@ -141,7 +146,7 @@ def _load_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
 
 
 def _callbacks(
-    settings: FitSettings, folder: Path, checkpoints: Checkpoints, pruning: PruningCallback | None
+    settings: FitSettings, table: EpochTable, checkpoints: Checkpoints, pruning: PruningCallback | None
 ) -> list[Callback]:
     # Patience counts epochs if each is validated, even several times; otherwise it counts validations.
     arguments, progress = settings.trainer_arguments, checkpoints.progress
@@ -150,9 +155,7 @@ def _callbacks(
         "val/loss", patience=settings.patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
     )
     shown = bool(arguments.get("enable_progress_bar", True))
-    callbacks: list[Callback] = [
-        *(stopping, EpochTable(folder / "metrics.csv", progress.epochs), EpochProgress(progress, shown=shown))
-    ]
+    callbacks: list[Callback] = [stopping, table, EpochProgress(progress, shown=shown)]
     if settings.weight_averaging:
         callbacks.append(averaging(settings.weight_averaging))
     if pruning is not None:

@@ -143,7 +143,8 @@ class AgeRegressor(LightningModule):
     def _log_errors(self, part: str, error: RunningError) -> None:
         if error.mse is not None and error.mae is not None:
             values = {f"{part}/loss": error.mse, f"{part}/mae": error.mae}
-            self.log_dict(values, batch_size=error.n_participants)
+            # Callbacks read them; loggers get the rows of metrics.csv.
+            self.log_dict(values, batch_size=error.n_participants, logger=False)
 
 
 def derived_seed(seed: int, epoch: int) -> int:

@@ -19,6 +19,7 @@ import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from tests.conftest import FAST, ROOT, Command, Ended, Started, every_third, run_command, wait_until
+from tests.logged import of_tensorboard, of_wandb
 
 METRICS = {"mae", "mse", "rmse", "r2", "pearson_r"}
 
@@ -104,7 +105,13 @@ def test_the_summary_has_every_contracted_key_and_right_numbers(plain: tuple[Pat
 def test_loggers_leave_their_files_without_an_account(plain: tuple[Path, Ended]) -> None:
     run = only_run(plain[0])
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
-    assert list(run.glob("wandb/offline-run-*/run-*.wandb"))
+    (written,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    assert f"wandb sync {written.parent}\n" in plain[1].out
+    # 4 participants each.
+    assert "Loggers get no metrics of parts with fewer than 10 participants: val 4, test 4." in plain[1].out
+    for names in (of_tensorboard(run / "tensorboard").steps, of_wandb(written.parent).single):
+        assert {"train/mae", "lr", "best_epoch"} <= set(names)
+        assert not any(name.startswith(("val/", "test/")) for name in names)
 
 
 def test_the_same_command_gives_the_same_bits(plain: tuple[Path, Ended], tmp_path: Path) -> None:

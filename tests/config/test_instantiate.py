@@ -11,7 +11,7 @@ import torch
 from hydra.errors import InstantiationException
 
 from brainage.config.allowed import check_targets
-from brainage.config.instantiate import instance, open_loggers
+from brainage.config.instantiate import instance, made_logger
 from brainage.errors import ConfigError
 
 SOURCE = Path("run/config.yaml")
@@ -72,29 +72,23 @@ def test_a_saved_config_with_an_interpolation_is_refused() -> None:
 
 def test_a_logger_may_not_upload_checkpoints() -> None:
     entry = {"_target_": "pytorch_lightning.loggers.WandbLogger", "log_model": "all"}
-    with (
-        pytest.raises(ConfigError, match=r"`logger\.wandb\.log_model` must be false, but got 'all'"),
-        open_loggers({"wandb": entry}, {}),
-    ):
-        pass
+    with pytest.raises(ConfigError, match=r"`logger\.wandb\.log_model` must be false, but got 'all'"):
+        made_logger("wandb", entry)
 
 
-def test_loggers_get_the_config_and_write_into_their_folder(tmp_path: Path) -> None:
-    entry = {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": str(tmp_path)}
-    with open_loggers({"mine": entry}, {"seed": 7}) as (logger,):
-        logger.save()
-    (written,) = tmp_path.rglob("hparams.yaml")
-    assert written.read_text() == "seed: 7\n"
-
-
-def test_a_missing_tensorboard_is_one_message_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "package"),
+    [
+        ("tensorboard", "Neither `tensorboard` nor `tensorboardX` is available. Try either.", "TensorBoard"),
+        ("mlflow", "Requirement 'mlflow>=1.0.0' not met. HINT: Try running `pip install -U 'mlflow>=1.0.0'`", "MLflow"),
+    ],
+)
+def test_a_logger_without_its_package_is_one_message_that_names_the_extra(
+    name: str, text: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*arguments: object, **more: object) -> None:
-        cause = ModuleNotFoundError(
-            "Neither `tensorboard` nor `tensorboardX` is available. Try `pip install`ing either."
-        )
-        raise InstantiationException("Error in call to target") from cause
+        raise InstantiationException("Error in call to target") from ModuleNotFoundError(text)
 
     monkeypatch.setattr("brainage.config.instantiate.instantiate", fail)
-    entry = {"_target_": "pytorch_lightning.loggers.TensorBoardLogger", "save_dir": "."}
-    with pytest.raises(ConfigError, match=r"`logger.tensorboard` .*brainage\[tensorboard\]"):
-        instance("logger.tensorboard", entry)
+    with pytest.raises(ConfigError, match=rf"`logger.{name}` needs {package}, .*brainage\[{name}\]"):
+        instance(f"logger.{name}", {"_target_": "pytorch_lightning.loggers.Logger", "save_dir": "."})

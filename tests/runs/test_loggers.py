@@ -1,0 +1,102 @@
+"""What loggers have of a run, read from what they wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from brainage.runs import job as jobs
+from tests.conftest import run_here
+from tests.logged import Logged, of_tensorboard, of_wandb
+
+WORDS = ("cohort.n_participants=120", "batch_size=32", "trainer=cpu", "model.start_out=4", "report.n_resamples=100")
+pytestmark = pytest.mark.more
+CURVES = {"epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch, resumed for two more."""
+    folder = tmp_path_factory.mktemp("logged") / "run"
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {experiment: mine/first}}}")
+    store, logger = f"store.root={folder.parent / 'store'}", "logger=[wandb,tensorboard,csv]"
+    words = (*WORDS, store, logger, "split=kfold", "split.n_folds=5", "split.fold=1", "seed=7")
+    assert run_here(jobs.run_job, "train", folder, *words, "trainer.max_epochs=1") == 0
+    assert run_here(jobs.run_job, "train", folder, f"resume={folder}", store, "trainer.max_epochs=3") == 0
+    return folder
+
+
+def wandb_runs(run: Path) -> list[Path]:
+    return sorted((run / "wandb").glob("offline-run-*"), key=lambda path: path.stat().st_mtime)
+
+
+def expected(run: Path) -> dict[str, list[tuple[int, float]]]:
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: [(int(row["epoch"]), float(row[name])) for row in rows] for name in rows[0]}
+
+
+def of_csv(folder: Path) -> Logged:
+    found = Logged()
+    with (folder / "metrics.csv").open() as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if value:
+                    found.add(name, int(row["step"]), float(value))
+    return found
+
+
+def test_each_epoch_is_one_step_with_the_names_of_metrics_csv_also_after_resuming(run: Path) -> None:
+    wanted = expected(run)
+    assert set(wanted) == CURVES and len(wanted["epoch"]) == 3
+    newest = wandb_runs(run)[-1]
+    for logged in (of_tensorboard(run / "tensorboard"), of_wandb(newest), of_csv(run / "csv")):
+        for name in CURVES:
+            assert [step for step, _ in logged.steps[name]] == [0, 1, 2], name
+            values = [value for _, value in logged.steps[name]]
+            assert values == pytest.approx([value for _, value in wanted[name]], rel=1e-5), name
+
+
+def test_the_results_are_those_of_the_best_epoch(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["notes"] == []
+    metrics = {f"{part}/{key}": value for part, of in summary["metrics"].items() for key, value in of.items()}
+    wanted = {**metrics, "best_epoch": summary["best_epoch"]}
+    single = of_wandb(wandb_runs(run)[-1]).single
+    assert {name: single[name] for name in wanted} == pytest.approx(wanted)
+    assert single["val/loss"] == pytest.approx(metrics["val/mse"], rel=1e-5)
+    assert single["lr"] == 1e-3
+    new = {name: value for name, value in wanted.items() if name not in CURVES}
+    tensorboard, table = of_tensorboard(run / "tensorboard").single, of_csv(run / "csv").steps
+    assert tensorboard == pytest.approx(new, rel=1e-5)
+    assert {name: table[name][-1] for name in new} == {name: (3, pytest.approx(value)) for name, value in new.items()}
+    assert summary["objective"]["name"] in tensorboard
+
+
+def test_parameters_group_and_tags(run: Path) -> None:
+    first, last = (of_wandb(folder) for folder in wandb_runs(run))
+    tags = ["experiment:mine/first", "fold:1", "seed:7"]
+    assert (first.group, first.tags) == (last.group, last.tags) == ("mine/first", tags)
+    assert last.parameters["optimizer"]["lr"] == 1e-3 and last.parameters["split"]["fold"] == 1
+    tensorboard = of_tensorboard(run / "tensorboard").parameters
+    assert (tensorboard["optimizer/lr"], tensorboard["split/fold"], tensorboard["seed"]) == (1e-3, 1, 7)
+    assert tensorboard["labels/experiment"] == "mine/first"
+    assert "lr: 0.001" in (run / "csv" / "hparams.yaml").read_text()
+    assert not any("logger" in name for name in (*tensorboard, *last.parameters))
+
+
+def test_the_report_s_figures_are_logged(run: Path) -> None:
+    figures = {"report/training", "report/gap-by-age", "report/associations"}
+    assert figures <= of_tensorboard(run / "tensorboard").figures
+    assert {
+        path.partition("_")[0].removeprefix("media/images/") for path in of_wandb(wandb_runs(run)[-1]).figures
+    } >= figures
+
+
+def test_a_resumed_run_is_the_same_run_of_wandb(run: Path) -> None:
+    first, last = wandb_runs(run)
+    assert first.name.rpartition("-")[2] == last.name.rpartition("-")[2]
