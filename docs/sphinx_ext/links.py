@@ -30,6 +30,8 @@ def for_the_site(text: str, file: Path, page: Path, pages: dict[Path, Path]) -> 
 
     def replaced(link: re.Match[str]) -> str:
         target = (file.parent / link[1]).resolve()
+        if target == DOCS / "gallery":
+            target = DOCS / "auto_gallery" / "index.rst"
         if target.parent == DOCS / "gallery" and target.suffix == ".py":
             target = DOCS / "auto_gallery" / f"{target.stem}.rst"
         return os.path.relpath(pages.get(target, target), page.parent)

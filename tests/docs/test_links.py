@@ -15,6 +15,7 @@ from docs.sphinx_ext.links import DOCS, for_the_site, included_files
         ("![a](figures/depth.png)", "../experiments/manual_search/README.md", "experiments/manual_search.md",
          "![a](../../experiments/manual_search/figures/depth.png)"),
         ("[a](gallery/plot_run.py)", "python.md", "python.md", "[a](auto_gallery/plot_run.rst)"),
+        ("[a](docs/gallery)", "../README.md", "index.md", "[a](auto_gallery/index.rst)"),
         ("[a](https://doi.org/10.1038/1) [b](#reports)", "guide.md", "guide.md",
          "[a](https://doi.org/10.1038/1) [b](#reports)"),
     ],

@@ -37,12 +37,25 @@ def write_fmriprep(cohort: SimulatedCohort, folder: Path) -> list[str]:
         write_text(Path(f"{start}_space-MNI152NLin2009cAsym_desc-preproc_bold.json"), described)
         volumes = (1000 + scans[i].read().T.reshape(*_SHAPE, -1)).astype(np.float32)
         _write_image(Path(f"{start}_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz"), volumes)
-        rng = np.random.default_rng([cohort.seed, i, NOISE])
-        motion = scans[i].head_motion / 10 * rng.normal(size=(_ACQUISITION.n_times, len(_MOTION))).cumsum(axis=0)
         confounds = Path(f"{start}_desc-confounds_timeseries.tsv")
-        pd.DataFrame(motion.round(6), columns=[*_MOTION]).to_csv(confounds, sep="\t", index=False)
+        table = _confounds(np.random.default_rng([cohort.seed, i, NOISE]), scans[i].head_motion)
+        table.round(6).to_csv(confounds, sep="\t", index=False, na_rep="n/a")
         write_text(confounds.with_suffix(".json"), "{}\n")
     return []
+
+
+def _confounds(rng: np.random.Generator, head_motion: float) -> pd.DataFrame:
+    """Return 24 motion parameters, tissues, cosines and framewise displacement, named as by fMRIPrep."""
+    n_times = _ACQUISITION.n_times
+    walks = head_motion / 10 * rng.normal(size=(n_times, len(_MOTION))).cumsum(axis=0)
+    motion = pd.DataFrame(walks, columns=[*_MOTION])
+    moved = motion.diff()
+    motion = motion.join(moved.add_suffix("_derivative1"))
+    motion = motion.join((motion**2).add_suffix("_power2"))
+    tissues = pd.DataFrame(rng.normal(1000, 1, size=(n_times, 3)), columns=["csf", "white_matter", "global_signal"])
+    phase = np.pi * (np.arange(n_times) + 0.5) / n_times
+    drifts = pd.DataFrame({f"cosine{order:02d}": np.cos(phase * (order + 1)) for order in range(6)})
+    return motion.join([tissues, drifts]).assign(framewise_displacement=moved.abs().sum(axis=1, min_count=1))
 
 
 def _write_image(path: Path, values: NDArray[Any]) -> None:

@@ -187,8 +187,9 @@ def test_nilearn_makes_the_series_of_images(tmp_path: Path, capsys: pytest.Captu
     assert main(["--layout", "fmriprep", "--out", str(tmp_path), "--participants", "1"]) == 0
     assert "Make series of the images with nilearn" in capsys.readouterr().out
     [image] = tmp_path.glob("sub-*/func/*_desc-preproc_bold.nii.gz")
-    confounds, _ = load_confounds(str(image), strategy=["motion"], motion="basic")
-    assert confounds.shape == (200, 6)
+    confounds, kept = load_confounds(str(image), strategy=["high_pass", "motion", "wm_csf", "global_signal"])
+    assert confounds.shape == (200, 6 + 24 + 2 + 1)
+    assert kept is None
     found = NiftiLabelsMasker(tmp_path / "atlas.nii.gz", standardize=None).fit_transform(image)
     scan = SimulatedCohort(n_participants=1, t_r=2.0, n_times=200).find_scans(["sim000001"], 100)["sim000001"]
     np.testing.assert_allclose(found, 1000 + scan.read(), rtol=1e-6)
