@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Two workers (pyproject.toml) on two cores: threads beyond that would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Lines are not wrapped to the terminal in which the tests run.
+# Lines are not wrapped to the tests' terminal. readline, which pytest imports, sets its width for new processes.
 os.environ.pop("COLUMNS", None)
+os.unsetenv("COLUMNS")
 
 # A run that is over in a moment: a few people, one small batch.
 FAST = ("cohort.n_participants=40", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu")

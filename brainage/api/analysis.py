@@ -37,7 +37,7 @@ def analyze(
         and any phenotypes.
     rows : {"all", "test", "val+test"}, default="all"
         The analysed rows.
-    gap_correction : {"linear", "cole", "in_sample", "none"}, optional
+    gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}, optional
         By default "linear" where `split` has validation rows, otherwise "in_sample".
     variables : sequence of str, optional
         Phenotypes that the gap is correlated with; by default all.

@@ -39,7 +39,7 @@ from brainage.config.rules import (
 )
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
-GAP_CORRECTIONS = ("linear", "cole", "in_sample", "none")
+GAP_CORRECTIONS = ("linear", "cole", "crossfit", "in_sample", "none")
 
 
 @checked()
@@ -79,9 +79,10 @@ class Config:
         The metric of the best epoch's weights that a run returns, and that a sweep optimises.
     evaluate : bool
         Whether the test set is predicted and reported. A trial of a sweep does not.
-    gap_correction : {"linear", "cole", "in_sample", "none"}
+    gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
         How the brain-age gap is corrected for age: with a line fitted to the gap of validation participants, with
-        Cole's line fitted to their predictions, with a line fitted to the analysed rows themselves, or not.
+        Cole's line fitted to their predictions, with lines fitted to the gap of other held-out participants, with a
+        line fitted to the analysed rows themselves, or not.
     resume : str or None
         The folder of a run to resume.
     code : str, list of str, or None

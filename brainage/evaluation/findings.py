@@ -16,7 +16,7 @@ from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.caveats import caveats, missing, saturated
 from brainage.evaluation.disclosure import keyed_hash, may_describe
-from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, rows_of
+from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, held_out, rows_of
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.paired import Difference, paired_difference
@@ -34,7 +34,7 @@ class AnalysisSettings:
     ----------
     rows : {"test", "val+test", "all"}
         The analysed rows.
-    gap_correction : {"linear", "cole", "in_sample", "none"}
+    gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
         See `brainage.evaluation.gap.Correction`.
     variables : sequence of str or None
         Variables that the gap is correlated with; None is every phenotype.
@@ -103,10 +103,10 @@ class Findings:
     def as_json(self, key: bytes = b"") -> dict[str, Any]:
         """Return everything that is not a table as plain values.
 
-        With a key, fits have a keyed hash of the participants they were fitted on. Fits of cross-fitting that lack
-        fewer than ten participants are not listed: the difference from the first fit would describe those.
+        With a key, fits have a keyed hash of the participants they were fitted on. Fits that differ from others, or
+        from the analysed rows, by fewer than ten participants are not listed: the difference would describe those.
         """
-        fits = [fit for fit in self.corrections if not fit.is_part or may_describe(fit.n, self.corrections[0].n)]
+        fits = [fit for fit in self.corrections if not self._describes_few(fit)]
         people = {fit.people: keyed_hash(fit.people, key) if key else None for fit in fits}
         return {
             "options": asdict(self.settings),
@@ -121,6 +121,13 @@ class Findings:
             "coding": self.associations.coding,
             "notes": list(self.notes),
         }
+
+    def _describes_few(self, fit: Correction) -> bool:
+        """Return whether a fit and what else is listed would describe fewer than ten participants."""
+        n_all, n_analysed = self.corrections[0].n, len(self.rows)
+        if fit.method == "crossfit" and not may_describe(min(n_all, n_analysed), max(n_all, n_analysed)):
+            return True
+        return fit.is_part and not may_describe(fit.n, n_all)
 
 
 def analyse(
@@ -226,6 +233,8 @@ def _corrected(table: pd.DataFrame, settings: AnalysisSettings) -> tuple[pd.Seri
 def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings) -> Corrected:
     """Correct the gaps of all rows; with ``in_sample`` those of the analysed rows."""
     method = settings.gap_correction
+    if method == "crossfit":
+        return corrected_gaps(table, held_out(table), method)
     if method in ("in_sample", "none"):
         return corrected_gaps(rows_of(table, settings.rows), table.iloc[:0], method)
     is_val = table["split"].eq("val")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from brainage.errors import EvaluationError
 from brainage.evaluation.disclosure import may_describe, merged
 
-METHODS = ("linear", "cole", "in_sample", "none")
+METHODS = ("linear", "cole", "crossfit", "in_sample", "none")
 
-# Participants needed for a fit.
+# Participants needed for a fit, and for cross-fitting with all of its parts.
 MIN_FITTED = 20
+MIN_CROSSFITTED = 30
 
 # Dividing by a smaller slope amplifies noise; by a negative one it turns the gap round.
 _MIN_SLOPE = 0.05
@@ -23,9 +25,21 @@ _MIN_SLOPE = 0.05
 # Corrected gaps smaller than this, in years, are rounding error.
 _ROUNDING = 1e-9
 
-# Folds of the cross-fitting that corrects validation rows.
+# Parts of cross-fitting, where the rows have no folds of their own.
 _N_FOLDS = 10
-_WITHOUT = "validation without part "
+_WITHOUT = " without "
+VALIDATION, HELD_OUT = "validation", "held-out"
+
+# What helps where there are too few participants for a fit, by method.
+_CROSSFIT = (
+    f"Use gap_correction=crossfit, which is fitted on all held-out participants, {MIN_CROSSFITTED} or more (with "
+    "split=kfold those of all folds), or none."
+)
+_STEPS = {
+    "linear": _CROSSFIT,
+    "cole": _CROSSFIT,
+    "crossfit": "The report of all folds of split=kfold is fitted on all participants; or use gap_correction=none.",
+}
 
 _Array = NDArray[np.float64]
 
@@ -36,9 +50,9 @@ class Correction:
 
     Parameters
     ----------
-    method : {"linear", "cole", "in_sample"}
-        ``linear`` and ``in_sample``: gap = intercept + slope * age is subtracted. ``cole``: predicted age =
-        intercept + slope * age is inverted.
+    method : {"linear", "cole", "crossfit", "in_sample"}
+        ``linear``, ``crossfit`` and ``in_sample``: gap = intercept + slope * age is subtracted. ``cole``: predicted
+        age = intercept + slope * age is inverted.
     intercept : float
         In years.
     slope : float
@@ -53,7 +67,7 @@ class Correction:
 
     References
     ----------
-    linear: Beheshti et al. (2019), doi 10.1016/j.nicl.2019.102063; de Lange & Cole (2020), doi
+    linear, crossfit: Beheshti et al. (2019), doi 10.1016/j.nicl.2019.102063; de Lange & Cole (2020), doi
     10.1016/j.nicl.2020.102229. cole: Cole et al. (2018), doi 10.1038/mp.2017.62.
     """
 
@@ -66,8 +80,8 @@ class Correction:
 
     @property
     def is_part(self) -> bool:
-        """Whether it was fitted in cross-fitting, without one part of the validation rows."""
-        return self.fitted_on.startswith(_WITHOUT)
+        """Whether it was fitted in cross-fitting, without one part of the rows."""
+        return _WITHOUT in self.fitted_on
 
     def gap(self, age: _Array, predicted: _Array) -> _Array:
         """Return corrected gaps, in years."""
@@ -81,7 +95,7 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
 
     Parameters
     ----------
-    method : {"linear", "cole", "in_sample"}
+    method : {"linear", "cole", "crossfit", "in_sample"}
         See `Correction`.
     participants : DataFrame
         ``participant_id``, ``age`` and ``predicted_age`` of the fitted rows.
@@ -94,10 +108,12 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
         Too few rows, all of the same age, or a slope too small or negative for ``cole``.
     """
     age, predicted = participants["age"].to_numpy(float), participants["predicted_age"].to_numpy(float)
-    if len(participants) < MIN_FITTED or np.ptp(age) == 0:
+    least = MIN_CROSSFITTED if fitted_on == HELD_OUT else MIN_FITTED
+    if len(participants) < least or np.ptp(age) == 0:
+        step = _STEPS.get(method, "Use gap_correction=none, or more participants.")
         raise EvaluationError(
-            f"`gap_correction={method}` needs {MIN_FITTED} participants of different ages in the fitted rows "
-            f"({fitted_on}), but there are {len(participants)}. Use gap_correction=none, or more participants."
+            f"`gap_correction={method}` needs {least} participants of different ages in the fitted rows "
+            f"({fitted_on}), but there are {len(participants)}. {step}"
         )
     target = predicted if method == "cole" else predicted - age
     centred = age - age.mean()
@@ -113,28 +129,28 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
     return Correction(method, intercept, slope, len(participants), fitted_on, digest[:16])
 
 
-def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
+def corrected_gaps(rows: pd.DataFrame, fitted: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:
     """Correct gaps with a fit on other participants (except ``in_sample``).
 
     Parameters
     ----------
     rows : DataFrame
         The rows to correct: ``participant_id``, ``split``, ``age``, ``predicted_age``.
-    validation : DataFrame
-        The validation rows, on which ``linear`` and ``cole`` are fitted.
-    method : {"linear", "cole", "in_sample", "none"}
+    fitted : DataFrame
+        The rows that are fitted: for ``linear`` and ``cole`` the validation rows, for ``crossfit`` those of `held_out`.
+    method : {"linear", "cole", "crossfit", "in_sample", "none"}
         See `Correction`.
 
     Returns
     -------
     Series, list of Correction
-        Corrected gaps, in years, by the index of `rows` (NaN with ``none``), and the fits. Validation rows
-        among `rows` are corrected by 10-fold cross-fitting.
+        Corrected gaps, in years, by the index of `rows` (NaN with ``none``), and the fits. Fitted rows among `rows`
+        are corrected by 10-fold cross-fitting.
 
     Raises
     ------
     EvaluationError
-        See `fit_correction`; or there are no validation rows to fit on.
+        See `fit_correction`; or there are no rows to fit on.
     """
     age, predicted = rows["age"].to_numpy(float), rows["predicted_age"].to_numpy(float)
     if method == "none":
@@ -142,23 +158,63 @@ def corrected_gaps(rows: pd.DataFrame, validation: pd.DataFrame, method: str) ->
     if method == "in_sample":
         fit = fit_correction(method, rows, "the analysed rows")
         return _without_rounding(pd.Series(fit.gap(age, predicted), rows.index)), [fit]
-    if validation.empty:
+    if fitted.empty and method != "crossfit":
         raise EvaluationError(
             f"`gap_correction={method}` is fitted on validation rows (`split` is `val`), but there are none. Use "
             "gap_correction=in_sample, which removes the trend of the analysed rows themselves, or none."
         )
-    fit = fit_correction(method, validation, "validation")
+    fit = fit_correction(method, fitted, HELD_OUT if method == "crossfit" else VALIDATION)
     corrected = pd.Series(fit.gap(age, predicted), rows.index)
-    fits = [fit]
     # Any other overlap is an error, see `refuse_shared`.
-    shared = rows["participant_id"].isin(validation["participant_id"]) & rows["split"].eq("val")
-    refuse_shared(fit, rows[~shared], validation)
-    for number, part in enumerate(_folds(rows[shared], validation), start=1):
-        others = validation[~validation["participant_id"].isin(part["participant_id"])]
-        fit = fit_correction(method, others, f"{_WITHOUT}{number}")
-        corrected[part.index] = fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float))
+    shared = rows["participant_id"].isin(fitted["participant_id"]) & rows["split"].isin(fitted["split"].unique())
+    refuse_shared(fit, rows[~shared], fitted)
+    crossed, fits = _cross_fitted(fit, fitted, _folds(rows[shared], fitted))
+    corrected.update(crossed)
+    return _without_rounding(corrected), [fit, *fits]
+
+
+def corrected_across_folds(pooled: pd.DataFrame, folds: pd.Series) -> tuple[pd.Series, list[Correction]]:
+    """Correct the gaps of each fold's participants by a fit on the participants of the other folds (``crossfit``).
+
+    Parameters
+    ----------
+    pooled : DataFrame
+        ``participant_id``, ``age`` and ``predicted_age`` of all participants, each predicted by a network that was
+        not trained on them.
+    folds : Series
+        The fold of each row. Networks of different folds are taken to depend on age in the same way.
+
+    Returns
+    -------
+    Series, list of Correction
+        Corrected gaps, in years, by the index of `pooled`, and the fits: of all participants, and without each fold.
+
+    Raises
+    ------
+    EvaluationError
+        See `fit_correction`.
+    """
+    fit = fit_correction("crossfit", pooled, HELD_OUT)
+    corrected, fits = _cross_fitted(fit, pooled, {str(fold): part for fold, part in pooled.groupby(folds, sort=False)})
+    return _without_rounding(corrected.reindex(pooled.index)), [fit, *fits]
+
+
+def held_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Return validation and test rows, which ``crossfit`` is fitted on; all rows where `split` is empty."""
+    return table[table["split"].isin(("val", "test"))] if has_labels(table) else table
+
+
+def _cross_fitted(
+    whole: Correction, fitted: pd.DataFrame, parts: Mapping[str, pd.DataFrame]
+) -> tuple[pd.Series, list[Correction]]:
+    """Correct each part by a fit like `whole`, but without that part."""
+    gaps, fits = [pd.Series(dtype=float)], []
+    for name, part in parts.items():
+        others = fitted[~fitted["participant_id"].isin(part["participant_id"])]
+        fit = fit_correction(whole.method, others, f"{whole.fitted_on}{_WITHOUT}{name}")
+        gaps.append(pd.Series(fit.gap(part["age"].to_numpy(float), part["predicted_age"].to_numpy(float)), part.index))
         fits.append(fit)
-    return _without_rounding(corrected), fits
+    return pd.concat(gaps[1:] or gaps), fits
 
 
 def _without_rounding(corrected: pd.Series) -> pd.Series:
@@ -176,11 +232,12 @@ def refuse_shared(fit: Correction, rows: pd.DataFrame, fitted: pd.DataFrame) -> 
         )
 
 
-def _folds(rows: pd.DataFrame, validation: pd.DataFrame) -> list[pd.DataFrame]:
-    """Deal rows into folds by age rank, so that each fold covers the whole age range."""
-    ranked = validation.sort_values(["age", "participant_id"])["participant_id"]
+def _folds(rows: pd.DataFrame, fitted: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Deal rows into parts by age rank, so that each covers the whole age range; return them by name."""
+    ranked = fitted.sort_values(["age", "participant_id"])["participant_id"]
     fold_of = pd.Series(np.arange(len(ranked)) % _N_FOLDS, index=ranked)
-    return [fold for _, fold in rows.groupby(rows["participant_id"].map(fold_of))]
+    parts = [part for _, part in rows.groupby(rows["participant_id"].map(fold_of))]
+    return {f"part {number}": part for number, part in enumerate(parts, start=1)}
 
 
 def gap_by_age(rows: pd.DataFrame, width: float = 5.0) -> pd.DataFrame:

@@ -43,6 +43,7 @@ _MOST_DRAWN = 20
 _CORRECTIONS = {
     "linear": "gap - (intercept + slope · age), fitted on gaps",
     "cole": "(predicted age - intercept) / slope - age, fitted on predicted ages",
+    "crossfit": "gap - (intercept + slope · age), fitted on gaps of held-out participants",
     "in_sample": "gap - (intercept + slope · age), fitted on the analysed rows themselves, as published: the linear "
     "trend with age is removed by construction",
 }
@@ -222,6 +223,12 @@ def _gap(findings: Findings, about: About) -> Section:
 def _correction_text(fits: Sequence[Correction]) -> str:
     fit = fits[0]
     method = f"Corrected gap ({fit.method}): {_CORRECTIONS[fit.method]}."
+    if fit.method == "crossfit" and len(fits) > 1:
+        return (
+            f"{method} Each participant is corrected by a fit on others: {fit.n:,} participants in {len(fits) - 1} "
+            "parts, of which each is corrected by a fit on the others (cross-fitting; de Lange and Cole 2020, doi "
+            "10.1016/j.nicl.2020.102229, discuss corrections)."
+        )
     if all(other.fitted_on.startswith("validation of ") for other in fits):
         what = "networks" if fit.fitted_on.startswith("validation of network") else "folds"
         slopes, sizes = [other.slope for other in fits], [other.n for other in fits]

@@ -36,5 +36,6 @@ def show_summary(summary: Mapping[str, Any], folder: Path) -> None:
 
 def epochs_text(epochs: int, best: int | None) -> str:
     """Return how many epochs a training had, and which was the best; `best` counts from 0."""
-    found = "" if best is None else ", best: the last" if best == epochs - 1 else f", best: number {best} (from 0)"
-    return f"{epochs:,} epoch{'' if epochs == 1 else 's'}{found}"
+    if best is None or epochs == 1:
+        return f"{epochs:,} epoch{'' if epochs == 1 else 's'}"
+    return f"{epochs:,} epochs, best: {'the last' if best == epochs - 1 else f'number {best} (from 0)'}"

@@ -1,11 +1,13 @@
-"""What helps small studies, as sentences."""
+"""What helps small studies, as sentences; a command in one has a line of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
 from brainage.models import is_baseline
+from brainage.system.invocation import command_text
 
 # Participants of a study that is not small.
 _SMALL = 300
@@ -20,20 +22,15 @@ def advice(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     n = summary["n"]
     if sum(n.values()) >= _SMALL:
         return []
-    notes = []
-    if n["test"] < _FEW and config["split"]["name"] == "random":
-        notes.append(
-            f"Only {n['test']} participants are tested. split=kfold tests each participant once: "
-            "brainage train --multirun split=kfold 'split.fold=range(5)'."
-        )
+    notes = _on_split(n, config["split"]["name"])
     if is_baseline(summary["model"]["name"]):
         return notes
     batch_size = int(config["batch_size"])
     steps = -(-n["train"] // batch_size)
     if steps < _FEW_STEPS:
         notes.append(
-            f"An epoch has {steps} steps with batch_size={batch_size}. Networks of few participants learn faster with "
-            f"batch_size={_batch_size(n['train'])}, {_STEPS} steps or more."
+            f"With batch_size={batch_size}, the number of steps of an epoch is {steps}. Networks of few participants "
+            f"learn faster with batch_size={_batch_size(n['train'])}, {_STEPS} steps or more."
         )
     epochs, best, limit = summary["epochs"], summary["best_epoch"], config["trainer"].get("max_epochs")
     if epochs == limit and best == epochs - 1:
@@ -41,6 +38,21 @@ def advice(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
             f"The best epoch is the last of {epochs}: it may still improve. Use trainer.max_epochs={2 * epochs}."
         )
     return notes
+
+
+def _on_split(n: Mapping[str, int], split: str) -> list[str]:
+    """Return what helps where parts have few participants."""
+    few = [f"{n[part]} in {part}" for part in ("val", "test") if n[part] < _FEW]
+    if not few or split != "random":
+        return []
+    words, also = ["split=kfold", "split.fold=range(5)"], ""
+    if n["val"] < MIN_FITTED and sum(n.values()) >= MIN_CROSSFITTED:
+        words.append("gap_correction=crossfit")
+        also = ", and gap_correction=crossfit corrects the gap by fits on other folds"
+    return [
+        f"There are only {' and '.join(few)}. With split=kfold, each participant is tested once{also}. Add to your "
+        f"own words:\n  {command_text('train', '--multirun', *words)}"
+    ]
 
 
 def _batch_size(n_train: int) -> int:

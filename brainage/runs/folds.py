@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
+from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
+from brainage.runs.folder import read_summary
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
+from brainage.system.invocation import command_text
 from brainage.system.reading import read_csv
 
 if TYPE_CHECKING:
@@ -116,7 +119,17 @@ def _pool(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path, target: P
         spread = f"{statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} years (mean ± SD)"
         sentence += f": MAE {error:.2f} years; of {len(errors)} folds, {spread}"
     print(f"Pooled: {sentence}: {target}")
+    if target.parent == folder:
+        print(f"Analyse them with: {_report_command(folder, folds, len(pooled))}")
     return f"{sentence}."
+
+
+def _report_command(folder: Path, folds: Folds, n: int) -> str:
+    """Return the command that analyses pooled predictions, with a correction of the gap for which they suffice."""
+    summaries = [read_summary(folder / row["job"]) or {} for row in folds.finished.values()]
+    few = any(summary.get("n", {}).get("val", 0) < MIN_FITTED for summary in summaries)
+    words = ["gap_correction=crossfit"] if few and n >= MIN_CROSSFITTED else []
+    return command_text("report", f"run={folder}", *words)
 
 
 def _tested(folds: Folds, folder: Path) -> dict[str, pd.DataFrame]:

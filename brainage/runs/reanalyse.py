@@ -17,7 +17,7 @@ from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
-from brainage.evaluation.gap import corrected_gaps
+from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.page import made_with
 from brainage.reporting.run_page import About
@@ -74,22 +74,23 @@ def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]
 
 
 def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
-    """Pool test participants; each fold's gaps are corrected by a fit on that fold's validation participants."""
+    """Pool test participants; gaps are corrected fold by fold, by a fit on its validation participants, or crossfit."""
     folders = [path.parent for path in sorted(source.glob("*/predictions.csv"))]
     runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
     pooled = _pooled(runs, source)
     phenotypes, _, notes = _cohort_data(runs[0], config, with_ridge=False)
     settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
     corrected: Corrected | None = None
-    if settings.gap_correction in ("linear", "cole"):
+    if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
-            corrected = _corrected_by_fold(runs, settings.gap_correction)
+            corrected = _corrected_by_fold(runs, pooled, settings.gap_correction)
         except EvaluationError as error:
             if settings.strict:
                 raise
             notes = [*notes, f"No corrected gap: {error}"]
             settings = replace(settings, gap_correction="none")
-    notes = [*notes, "No comparison with the ridge on connectivity: each fold's own report has it."]
+    advised = dict.fromkeys(note for run in runs for note in advice(run.summary, yaml_values(run.config_text)))
+    notes = [*advised, *notes, "No comparison with the ridge on connectivity: each fold's own report has it."]
     about = About(
         f"{runs[0].label}, {len(runs)} folds pooled",
         [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
@@ -116,7 +117,10 @@ def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:
     return pooled
 
 
-def _corrected_by_fold(runs: Sequence[Run], method: str) -> Corrected:
+def _corrected_by_fold(runs: Sequence[Run], pooled: pd.DataFrame, method: str) -> Corrected:
+    if method == "crossfit":
+        folds = [_fold(run) for run in runs for part in run.predictions["split"] if part == "test"]
+        return corrected_across_folds(pooled, pd.Series(folds, pooled.index))
     found = [_corrected_in(run, method) for run in runs]
     return pd.concat([gaps for gaps, _ in found], ignore_index=True), [fit for _, fits in found for fit in fits]
 
@@ -124,10 +128,13 @@ def _corrected_by_fold(runs: Sequence[Run], method: str) -> Corrected:
 def _corrected_in(run: Run, method: str) -> Corrected:
     parts = {part: group for part, group in run.predictions.groupby("split")}
     gaps, fits = corrected_gaps(parts["test"], parts["val"], method)
+    return gaps, [replace(fit, fitted_on=f"validation of {_fold(run)}") for fit in fits]
+
+
+def _fold(run: Run) -> str:
     split = run.config.split
     fold = getattr(split, "fold", None)
-    which = f"site {split.site}" if fold is None and hasattr(split, "site") else f"fold {fold}"
-    return gaps, [replace(fit, fitted_on=f"validation of {which}") for fit in fits]
+    return f"site {split.site}" if fold is None and hasattr(split, "site") else f"fold {fold}"
 
 
 def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]:

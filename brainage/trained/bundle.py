@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 
 from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.disclosure import may_describe
-from brainage.evaluation.gap import METHODS, Correction
+from brainage.evaluation.gap import HELD_OUT, METHODS, VALIDATION, Correction
 from brainage.evaluation.training_stats import Spread
 from brainage.runs.channels import checked_names
 from brainage.system.files import as_output_error, open_file, remove_partials, write_text, write_whole
@@ -187,6 +187,8 @@ def _correction(plain: Any) -> Correction | None:
         return None
     fit = Correction(**{field.name: plain[field.name] for field in fields(Correction)})
     texts = (fit.method, fit.fitted_on, fit.people)
+    if fit.fitted_on not in (VALIDATION, HELD_OUT):
+        raise ValueError("correction")
     numbers = (fit.intercept, fit.slope)
     if not all(isinstance(text, str) for text in texts) or fit.method not in METHODS or type(fit.n) is not int:
         raise ValueError("correction")

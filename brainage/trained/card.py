@@ -101,8 +101,8 @@ def _correction(trained: Trained) -> str:
         else f"gap - ({fit.intercept:.3f} + {fit.slope:.4f} x age)"
     )
     return (
-        f"## Correction of the gap for age\n\n`{fit.method}`, fitted on {fit.n:,} validation participants: corrected "
-        f"gap = {formula}. It applies to similar participants only."
+        f"## Correction of the gap for age\n\n`{fit.method}`, fitted on {fit.n:,} {fit.fitted_on} participants: "
+        f"corrected gap = {formula}. It applies to similar participants only."
     )
 
 

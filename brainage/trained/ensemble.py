@@ -134,11 +134,13 @@ class Ensemble:
         for trained in self.networks:
             if trained.correction is None:
                 return trained.uncorrected
+            if trained.gap_correction == "crossfit" and (n := int(table["split"].isin(["val", "test"]).sum())):
+                return f"It was fitted on held-out participants of the run, and {n:,} of them are predicted here."
         fits = [trained.correction for trained in self.networks if trained.correction is not None]
         if len(fits) == 1:
-            fits = [replace(fits[0], fitted_on="the run's own validation participants")]
+            fits = [replace(fits[0], fitted_on=f"the run's own {fits[0].fitted_on} participants")]
         else:
-            fits = [replace(fit, fitted_on=f"validation of network {number}") for number, fit in enumerate(fits, 1)]
+            fits = [replace(fit, fitted_on=f"{fit.fitted_on} of network {n}") for n, fit in enumerate(fits, 1)]
         age = table["age"].to_numpy(float)
         gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
         return CorrectedGaps(pd.Series(np.mean(gaps, axis=0), table.index, dtype=float), fits)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from brainage import models
 from brainage.errors import EvaluationError
-from brainage.evaluation.disclosure import shown_counts, shown_summary
-from brainage.evaluation.gap import Correction, fit_correction
+from brainage.evaluation.disclosure import MIN_SHOWN, may_describe, shown_counts, shown_summary
+from brainage.evaluation.gap import HELD_OUT, VALIDATION, Correction, fit_correction, held_out
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import geometry
 from brainage.runs.channels import read_channel_names
@@ -86,11 +86,16 @@ def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:
-    """Return the correction fitted on the validation participants, or why there is none."""
-    if method not in ("linear", "cole"):
+    """Return the correction fitted on the validation participants, or all held-out ones; or why there is none."""
+    if method not in ("linear", "cole", "crossfit"):
         return None, f"The run has gap_correction={method}, which fits nothing that applies to others."
+    fitted, name = predictions[predictions["split"] == "val"], VALIDATION
+    if method == "crossfit":
+        fitted, name = held_out(predictions), HELD_OUT
+        if not all(map(may_describe, fitted["split"].value_counts())):
+            return None, f"A part of the split has fewer than {MIN_SHOWN} participants, whom its fit would describe."
     try:
-        return fit_correction(method, predictions[predictions["split"] == "val"], "validation"), ""
+        return fit_correction(method, fitted, name), ""
     except EvaluationError as error:
         return None, str(error)
 

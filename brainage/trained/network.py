@@ -69,7 +69,7 @@ class Trained:
         The run's or the bundle's folder.
     architecture, weights : Architecture, dict of str to Tensor
         What it is built from, and its ``state_dict()``; it predicts years.
-    gap_correction : {"linear", "cole", "in_sample", "none"}
+    gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
         The run's setting.
     correction, uncorrected : Correction or None, str
         Fitted on the run's validation participants, or the reason why there is none.

@@ -65,7 +65,7 @@ def without_labels(predictions: pd.DataFrame) -> pd.DataFrame:
 # Which rows
 
 
-@pytest.mark.parametrize("method", ["linear", "cole", "in_sample", "none"])
+@pytest.mark.parametrize("method", ["linear", "cole", "crossfit", "in_sample", "none"])
 @pytest.mark.parametrize(("rows", "n"), [("test", 47), ("val+test", 82), ("all", 142)])
 def test_the_rows_that_are_chosen_are_analysed(rows: str, n: int, method: str) -> None:
     found = analysed(rows=rows, gap_correction=method)
@@ -223,8 +223,9 @@ def test_a_participant_of_both_validation_and_test_set_is_refused(rows: str) -> 
         ("linear", {"val": 19}, r"needs 20 participants .*, but there are 19\."),
         ("linear", {"val": 0}, "there are none. Use gap_correction=in_sample"),
         ("in_sample", {"test": 12}, r"needs 20 participants .*, but there are 12\."),
+        ("crossfit", {"val": 9, "test": 20}, r"needs 30 participants .*, but there are 29\. .*=kfold"),
     ],
-    ids=["few", "none", "in-sample"],
+    ids=["few", "none", "in-sample", "crossfit"],
 )
 def test_a_correction_that_cannot_be_fitted_is_an_error_or_a_note(
     method: str, sizes: dict[str, int], message: str, strict: bool
@@ -512,6 +513,13 @@ def test_fits_that_lack_fewer_than_ten_participants_are_not_saved() -> None:
     assert len(few.corrections) == len(many.corrections) == 11
     assert [fit["n"] for fit in few.as_json()["gap_correction"]] == [35]
     assert [fit["n"] for fit in many.as_json()["gap_correction"]] == [100, *[90] * 10]
+
+
+def test_fits_that_would_describe_few_with_the_analysed_rows_are_not_saved() -> None:
+    few, many = (analysed(*tables(val=val), gap_correction="crossfit") for val in (9, 53))
+    assert few.corrections[0].n == 56 and few.as_json()["gap_correction"] == []
+    assert [fit["n"] for fit in many.as_json()["gap_correction"]] == [100, *[90] * 10]
+    assert "bag_corrected" in few.predictions
 
 
 def test_the_same_options_give_the_same_findings() -> None:

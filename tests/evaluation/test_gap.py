@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainage.errors import EvaluationError
-from brainage.evaluation.gap import corrected_gaps, fit_correction, gap_by_age, has_labels, refuse_shared, rows_of
+from brainage.evaluation.gap import (
+    corrected_across_folds,
+    corrected_gaps,
+    fit_correction,
+    gap_by_age,
+    has_labels,
+    held_out,
+    refuse_shared,
+    rows_of,
+)
 
 
 def participants(n: int, split: str, seed: int = 0, *, slope: float = 0.4) -> pd.DataFrame:
@@ -339,3 +348,67 @@ def test_without_labels_all_rows_are_meant(choice: str) -> None:
     for table in (participants(9, "test").assign(split=None), participants(9, "test").drop(columns="split")):
         assert not has_labels(table)
         assert len(rows_of(table, choice)) == 9
+
+
+# Cross-fitting on held-out participants
+
+
+def without(table: pd.DataFrame, part: pd.DataFrame) -> pd.Series:
+    """Correct a part of a table by numpy's line through the others."""
+    others = table.drop(part.index)
+    slope, intercept = np.polyfit(others["age"], others["predicted_age"] - others["age"], 1)
+    return part["predicted_age"] - part["age"] - intercept - slope * part["age"]
+
+
+def test_crossfit_corrects_held_out_rows_by_a_fit_on_the_others_and_training_rows_by_all() -> None:
+    training = participants(25, "train", seed=2).assign(predicted_age=lambda rows: rows["age"])
+    table = pd.concat([both(17, 23)[2], training], ignore_index=True)
+    tested = held_out(table)
+    corrected, fits = corrected_gaps(table, tested, "crossfit")
+    ranked = tested.sort_values("age")
+    expected = pd.concat([without(tested, ranked.iloc[start::10]) for start in range(10)])
+    assert corrected[tested.index].to_numpy() == pytest.approx(expected[tested.index].to_numpy(), abs=1e-10)
+    slope, intercept = np.polyfit(tested["age"], tested["predicted_age"] - tested["age"], 1)
+    of_training = corrected[table["split"] == "train"].to_numpy()
+    assert of_training == pytest.approx(-intercept - slope * training["age"].to_numpy(), abs=1e-10)
+    assert [fit.n for fit in fits] == [40, *[36] * 10]
+    assert [fit.is_part for fit in fits] == [False, *[True] * 10]
+    assert {fit.fitted_on.partition(" ")[0] for fit in fits} == {"held-out"}
+
+
+def test_crossfit_across_folds_uses_the_participants_of_other_folds_only() -> None:
+    pooled = participants(40, "test").reset_index(drop=True)
+    folds = pd.Series([f"fold {number}" for number in (0, 1, 1, 2) * 10])
+    corrected, fits = corrected_across_folds(pooled, folds)
+    expected = pd.concat([without(pooled, part) for _, part in pooled.groupby(folds)]).sort_index()
+    assert corrected.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-10)
+    assert {fit.fitted_on: fit.n for fit in fits} == {
+        "held-out": 40, "held-out without fold 0": 30, "held-out without fold 1": 20, "held-out without fold 2": 30,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_with_crossfit_nobodys_correction_depends_on_the_own_prediction(labelled: bool) -> None:
+    table = pd.concat([participants(15, "val"), participants(16, "test", seed=1)], ignore_index=True)
+    table = table if labelled else table.assign(split=None)
+    usual, _ = corrected_gaps(table, held_out(table), "crossfit")
+    for row in (0, 9, 30):
+        changed = table.copy()
+        changed.loc[row, "predicted_age"] += 7.0
+        moved = corrected_gaps(changed, held_out(changed), "crossfit")[0] - usual
+        assert moved[row] == pytest.approx(7.0, abs=1e-10) and moved.drop(row).abs().max() > 0.01
+
+
+def test_crossfit_needs_thirty_held_out_participants_and_twenty_in_each_fit() -> None:
+    few, enough = participants(29, "test"), participants(30, "test")
+    with pytest.raises(EvaluationError, match=r"`gap_correction=crossfit` needs 30 .*\(held-out\).* 29\. .*=kfold"):
+        corrected_gaps(few, few, "crossfit")
+    assert corrected_gaps(enough, enough, "crossfit")[0].notna().all()
+    halves = pd.Series([f"fold {number}" for number in (0, 1) * 15])
+    with pytest.raises(EvaluationError, match=r"needs 20 .*\(held-out without fold 0\), but there are 15\. "):
+        corrected_across_folds(enough, halves)
+
+
+def test_too_few_validation_rows_are_told_of_crossfit() -> None:
+    with pytest.raises(EvaluationError, match=r"`gap_correction=linear` needs 20 .* Use gap_correction=crossfit"):
+        corrected_gaps(participants(30, "test"), participants(8, "val"), "linear")

@@ -12,7 +12,7 @@ import pytest
 
 from brainage.evaluation.compare_runs import Member, compare_runs
 from brainage.evaluation.findings import Findings
-from brainage.reporting.run_summary import show_summary
+from brainage.reporting.run_summary import epochs_text, show_summary
 from brainage.reporting.terminal import show_comparison, show_findings
 
 
@@ -65,3 +65,11 @@ def test_a_comparison_is_printed_with_metrics_differences_and_excluded_jobs(
     assert re.search(r"^one +3\.00 \(3\.00 to 3\.00\).* 1,234 *$", printed, re.M)
     assert re.search(r"\(one\) - \(two\) +-2\.00 \(-2\.00 to -2\.00\) years +0\.020", printed)
     assert "Excluded: job 2, which is failed" in printed
+
+
+@pytest.mark.parametrize(
+    ("epochs", "best", "text"),
+    [(30, 29, "30 epochs, best: the last"), (30, 0, "30 epochs, best: number 0 (from 0)"), (1, 0, "1 epoch")],
+)
+def test_a_training_has_its_epochs_and_the_best_of_them(epochs: int, best: int, text: str) -> None:
+    assert epochs_text(epochs, best) == text

@@ -20,6 +20,8 @@ from brainage.runs.reanalyse import report_on
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 N = 60
+SUMMARY = {"status": "finished", "model": {"name": "variable1dcnn"}, "n": {"train": 10, "val": 20, "test": 30}}
+SUMMARY |= {"epochs": 3, "best_epoch": 1}
 Fold = Callable[..., Path]
 
 
@@ -32,7 +34,7 @@ def fold(composed: Callable[..., DictConfig], tmp_path: Path) -> Fold:
         folder.mkdir(parents=True)
         words = (f"cohort.n_participants={N}", "split=kfold", f"split.fold={number}", "split.n_folds=2")
         (folder / "config.yaml").write_text(config_text(composed(*words)))
-        (folder / "summary.json").write_text(json.dumps({"status": "finished", "model": {"name": "variable1dcnn"}}))
+        (folder / "summary.json").write_text(json.dumps(SUMMARY))
         others = [i for i in range(N) if i not in tested]
         split = {i: "test" for i in tested} | {i: "val" if i in others[:n_val] else "train" for i in others}
         ages = np.linspace(46.0, 80.0, N)
@@ -71,6 +73,21 @@ def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correcti
     assert any(note.startswith("No corrected gap: ") for note in found["notes"])
     with pytest.raises(EvaluationError):
         findings(tmp_path / "out", run=folds, gap_correction="linear")
+
+
+def test_crossfit_corrects_each_fold_by_the_participants_of_the_others(fold: Fold, tmp_path: Path) -> None:
+    fold(0, range(30))
+    folds = str(fold(1, range(30, 60), n_val=2))
+    found = findings(tmp_path / "out", run=folds, gap_correction="crossfit")
+    assert [(fit["fitted_on"], fit["n"]) for fit in found["gap_correction"]] == [
+        *(("held-out", 60), ("held-out without fold 0", 30), ("held-out without fold 1", 30))
+    ]
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    first, second = table.iloc[:30], table.iloc[30:]
+    slope, intercept = np.polyfit(second["age"], second["bag"], 1)
+    assert first["bag_corrected"].to_numpy() == pytest.approx(first["bag"] - intercept - slope * first["age"], abs=1e-9)
+    assert [note for note in found["notes"] if note.startswith("With batch_size=128, ")] == found["notes"][:1]
+    assert "cross-fitting" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_folds_must_test_each_participant_once(fold: Fold, tmp_path: Path) -> None:
