@@ -51,6 +51,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 toc_object_entries = False
+html_sidebars = dict.fromkeys(("index", "faq", "glossary"), ())  # pages without pages below them
 html_theme_options = {
     "navigation_with_keys": False,
     "header_links_before_dropdown": 7,
