@@ -113,6 +113,16 @@ WANDB = {
         ),
         ("logger", {"wandb": {**WANDB, "entity": "theirs"}}, ("`logger.wandb.entity`", "'theirs'")),
         ("logger", {"wandb": {**WANDB, "mode": "online"}}, ("`logger.wandb.mode`", "logger.wandb.mode=online")),
+        (
+            "logger",
+            {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tracking_uri": "http://localhost:1"}},
+            ("`logger.mlflow.tracking_uri`", "http://localhost:1"),
+        ),
+        (
+            "logger",
+            {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tags": {"run": "../x"}}},
+            ("`logger.mlflow.tags.run`", "../x"),
+        ),
         ("optimizer", {"_target_": "torch.load", "lr": 0.1, "f": "x"}, ("`optimizer`", "'torch.load'", "code=FILE")),
         (
             "optimizer",
@@ -450,6 +460,11 @@ FOLDERS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
         {"experiment/x": f"logger: {{a: {{_target_: {LIGHTNING}.loggers.CometLogger, name: a}}}}"},
         (),
         ("`logger.a`", "CometLogger", "code=pytorch_lightning"),
+    ),
+    "another server of a logger": (
+        {"experiment/x": "defaults: [override /logger: mlflow]\nlogger: {mlflow: {tracking_uri: 'http://a'}}"},
+        (),
+        ("`logger.mlflow.tracking_uri` must not be set",),
     ),
     "a name of a logger": (
         {"experiment/x": "defaults: [override /logger: csv]\nlogger: {csv: {name: ../executed}}"},

@@ -28,7 +28,19 @@ _KEYS: dict[str, Any] = {
     "trainer.model_registry": None,
 }
 # Fields of a logger that only name and describe.
-_LABELS = ("project", "name", "group", "job_type", "tags", "notes", "id", "version", "prefix")
+_LABELS = (
+    "project",
+    "name",
+    "group",
+    "job_type",
+    "tags",
+    "notes",
+    "id",
+    "version",
+    "prefix",
+    "experiment_name",
+    "run_name",
+)
 
 
 def of_this_machine(word: str) -> bool:
@@ -95,7 +107,8 @@ def _loggers(saved: dict[str, Any], composed: DictConfig, given: set[str], sourc
             if key in given or field in ("", "save_dir") or leaves(own).get(field) == value:
                 continue
             if is_label(field, value):
-                own[field] = value
+                place, _, last = field.rpartition(".")
+                (own[place] if place else own)[last] = value
             elif not chosen:
                 step = f"logger={name} {key}={quoted(value)} if it is yours, or logger={name} to go on without it"
                 raise _refusal(source, key, value, step)
@@ -118,7 +131,7 @@ def is_label(field: str, value: Any) -> bool:
     if field == "mode":
         return value in ("offline", "disabled")
     texts = value if isinstance(value, list) else [value]
-    return field in _LABELS and all(
+    return (field in _LABELS or re.fullmatch(r"tags\.\w+", field) is not None) and all(
         text is None or isinstance(text, int) or (isinstance(text, str) and ".." not in text and text[:1] not in "/~$")
         for text in texts
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from pytorch_lightning.loggers import Logger
 
 from brainage.config.instantiate import made_logger
 from brainage.config.schema import Config
 from brainage.data.participants import Participants
 from brainage.data.splits import PARTS
 from brainage.errors import BrainageError, ConfigError
+from brainage.runs.mlflow_run import with_run
 from brainage.runs.record import Job
 from brainage.system.reading import read_yaml
 from brainage.training.loggers import Loggers
@@ -36,7 +38,7 @@ def open_loggers(job: Job, loggers: Loggers) -> None:
     labels = loggers.parameters["labels"]
     for name, entry in (job.config.logger or {}).items():
         try:
-            loggers.open(name, partial(made_logger, name, _labelled(entry, labels)))
+            loggers.open(name, partial(_made, name, _labelled(entry, labels)))
         except BrainageError:
             raise
         except Exception as error:  # each logger has errors of its own
@@ -45,6 +47,11 @@ def open_loggers(job: Job, loggers: Loggers) -> None:
                 f"`logger.{name}` cannot be opened: {type(error).__name__}: {reason} Log in to its service, use it "
                 "offline (logger.wandb.mode=offline), or leave it out."
             ) from error
+
+
+def _made(name: str, entry: dict[str, Any]) -> Logger:
+    is_mlflow = str(entry.get("_target_")).endswith(".MLFlowLogger")
+    return made_logger(name, with_run(name, entry) if is_mlflow else entry)
 
 
 def new_loggers(job: Job, participants: Participants, notes: list[str]) -> Loggers:
@@ -83,6 +90,8 @@ def _experiment(folder: Path) -> str | None:
 
 def _labelled(entry: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
     """Return a logger's config with the run's group and tags, where it takes these and has none."""
+    if isinstance(tags := entry.get("tags"), dict):
+        return {**entry, "tags": {**labels, **tags}}
     own = {
         "group": labels.get("group"),
         "tags": [f"{key}:{labels[key]}"[:_LONGEST] for key in labels if key != "group"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shlex
+import sqlite3
 import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -29,7 +30,9 @@ def is_outage(error: BaseException) -> bool:
         error = error.__cause__ or error.__context__ or error
     names = [{kind.__name__ for kind in type(one).__mro__} for one in chain]
     return any(
-        (isinstance(one, OSError) and one.errno in _NUMBERS) or (_NAMES & kinds and "AuthenticationError" not in kinds)
+        (isinstance(one, OSError) and one.errno in _NUMBERS)
+        or (isinstance(one, sqlite3.OperationalError) and "unable to open" not in str(one))
+        or (_NAMES & kinds and "AuthenticationError" not in kinds)
         for one, kinds in zip(chain, names, strict=True)
     )
 
@@ -84,10 +87,13 @@ def opened(logger: Logger, parameters: dict[str, Any]) -> Opened:
     empty = isinstance(logger, CSVLogger) or (
         isinstance(logger, TensorBoardLogger) and not list(Path(logger.log_dir).glob("events.out.*"))
     )
+    if isinstance(logger, MLFlowLogger):
+        empty = not logger.experiment.get_run(logger.run_id).data.params
     with warnings.catch_warnings():
         # What it deletes is logged again.
         warnings.filterwarnings("ignore", message="Experiment logs directory .* exists")
-        logger.log_hyperparams(parameters)
+        if empty or not isinstance(logger, MLFlowLogger):  # MLflow refuses other values, such as more epochs
+            logger.log_hyperparams(parameters)
     if isinstance(logger, WandbLogger):
         empty = logger.experiment.offline
         if not empty and (address := logger.experiment.url):

@@ -318,7 +318,15 @@ def test_the_console_names_nobody(planted: Planted) -> None:
 
 def test_what_was_searched_is_what_loggers_and_checkpoints_write(planted: Planted) -> None:
     names = [path.name for path in planted.out.rglob("*") if path.is_file()]
-    for pattern in (r"run-.*\.wandb", r"events\.out\.tfevents\..*", r"last\.ckpt", r"config\.yaml", r".*\.log"):
+    for pattern in (
+        r"run-.*\.wandb",
+        r"events\.out\.tfevents\..*",
+        r"mlflow\.db",
+        r"hparams\.yaml",
+        r"last\.ckpt",
+        r"config\.yaml",
+        r".*\.log",
+    ):
         assert any(re.fullmatch(pattern, name) for name in names), pattern
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from brainage.runs import job as jobs
 from tests.conftest import run_here
@@ -23,10 +24,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logged") / "run"
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {experiment: mine/first}}}")
-    store, logger = f"store.root={folder.parent / 'store'}", "logger=[wandb,tensorboard,csv]"
-    words = (*WORDS, store, logger, "split=kfold", "split.n_folds=5", "split.fold=1", "seed=7")
-    assert run_here(jobs.run_job, "train", folder, *words, "trainer.max_epochs=1") == 0
-    assert run_here(jobs.run_job, "train", folder, f"resume={folder}", store, "trainer.max_epochs=3") == 0
+    words = (
+        *WORDS,
+        "logger=[wandb,tensorboard,csv,mlflow]",
+        "split=kfold",
+        "split.n_folds=5",
+        "split.fold=1",
+        "seed=7",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        assert run_here(jobs.run_job, "train", folder, *words, "trainer.max_epochs=1") == 0
+        assert run_here(jobs.run_job, "train", folder, f"resume={folder}", "trainer.max_epochs=3") == 0
     return folder
 
 
@@ -38,6 +47,19 @@ def expected(run: Path) -> dict[str, list[tuple[int, float]]]:
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {name: [(int(row["epoch"]), float(row[name])) for row in rows] for name in rows[0]}
+
+
+def of_mlflow(run: Path) -> Logged:
+    client = MlflowClient(f"sqlite:///{run.parent / 'outputs' / 'mlflow.db'}")
+    (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    assert run.info.status == "FINISHED"
+    found = Logged(single=run.data.metrics, parameters=run.data.params)
+    found.tags = [f"{key}:{value}" for key, value in run.data.tags.items() if "." not in key]
+    found.figures = {file.path for file in client.list_artifacts(run.info.run_id, "report")}
+    for name in run.data.metrics:
+        history = client.get_metric_history(run.info.run_id, name)
+        found.steps[name] = sorted((one.step, one.value) for one in history)
+    return found
 
 
 def of_csv(folder: Path) -> Logged:
@@ -54,7 +76,7 @@ def test_each_epoch_is_one_step_with_the_names_of_metrics_csv_also_after_resumin
     wanted = expected(run)
     assert set(wanted) == CURVES and len(wanted["epoch"]) == 3
     newest = wandb_runs(run)[-1]
-    for logged in (of_tensorboard(run / "tensorboard"), of_wandb(newest), of_csv(run / "csv")):
+    for logged in (of_tensorboard(run / "tensorboard"), of_wandb(newest), of_csv(run / "csv"), of_mlflow(run)):
         for name in CURVES:
             assert [step for step, _ in logged.steps[name]] == [0, 1, 2], name
             values = [value for _, value in logged.steps[name]]
@@ -74,6 +96,8 @@ def test_the_results_are_those_of_the_best_epoch(run: Path) -> None:
     tensorboard, table = of_tensorboard(run / "tensorboard").single, of_csv(run / "csv").steps
     assert tensorboard == pytest.approx(new, rel=1e-5)
     assert {name: table[name][-1] for name in new} == {name: (3, pytest.approx(value)) for name, value in new.items()}
+    single = of_mlflow(run).single
+    assert {name: single[name] for name in new} == pytest.approx(new)
     assert summary["objective"]["name"] in tensorboard
 
 
@@ -86,12 +110,15 @@ def test_parameters_group_and_tags(run: Path) -> None:
     assert (tensorboard["optimizer/lr"], tensorboard["split/fold"], tensorboard["seed"]) == (1e-3, 1, 7)
     assert tensorboard["labels/experiment"] == "mine/first"
     assert "lr: 0.001" in (run / "csv" / "hparams.yaml").read_text()
+    assert of_mlflow(run).parameters["optimizer/lr"] == "0.001"
+    assert {*tags, "group:mine/first"} < set(of_mlflow(run).tags)
     assert not any("logger" in name for name in (*tensorboard, *last.parameters))
 
 
 def test_the_report_s_figures_are_logged(run: Path) -> None:
     figures = {"report/training", "report/gap-by-age", "report/associations"}
     assert figures <= of_tensorboard(run / "tensorboard").figures
+    assert {f"{name}.png" for name in figures} <= of_mlflow(run).figures
     assert {
         path.partition("_")[0].removeprefix("media/images/") for path in of_wandb(wandb_runs(run)[-1]).figures
     } >= figures
