@@ -32,7 +32,7 @@ check: $(VENV)/.installed docs
 
 # The site, in docs/_build/html. Made from nothing, because the gallery would not notice changes of the package.
 docs: $(VENV)/.installed
-	rm -rf docs/_build docs/auto_gallery docs/gallery/outputs
+	rm -rf docs/_build docs/auto_gallery docs/gallery/outputs docs/reference/generated
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 docs-links: $(VENV)/.installed

@@ -26,13 +26,24 @@ extensions = [
     "docs.sphinx_ext.links",
     "docs.sphinx_ext.reference",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery"]
 nitpicky = True
+default_role = "py:obj"
+# Names of other projects: there is no network where the site is built.
+nitpick_ignore_regex = [("py:.*", r"(?!brainage\b).*")]
+
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+# All but a long summary, "See Also" and examples, which not everything needs, and "Returns" where the summary has it.
+numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT01"}
+# Nobody calls the constructors of these.
+numpydoc_validation_exclude = {r"\.(LoadedRun|Bundle|Baseline|CohortReader|Scan)$"}
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# The scripts named plot_*.py of docs/gallery run, in an empty folder each; the others are shown.
+# The scripts of docs/gallery that are named plot_*.py run, and write to docs/gallery/outputs.
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
@@ -51,10 +62,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 toc_object_entries = False
-html_sidebars = dict.fromkeys(("index", "faq", "glossary"), ())  # pages without pages below them
+html_sidebars = dict.fromkeys(("index", "reading_a_report", "faq", "glossary"), ())  # pages without pages below them
 html_theme_options = {
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "show_toc_level": 2,
 }
 

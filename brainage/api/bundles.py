@@ -24,12 +24,17 @@ from brainage.trained.t_r import check_new, resampling
 
 
 def load_bundle(folder: str | Path) -> Bundle:
-    """Load a bundle, which `brainage bundle export` writes; nothing in it is executed.
+    """Load a bundle, which ``brainage bundle export`` writes; nothing in it is executed.
 
     Parameters
     ----------
     folder : str or Path
         The bundle's folder.
+
+    Returns
+    -------
+    Bundle
+        Its network, which predicts.
 
     Raises
     ------

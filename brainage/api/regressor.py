@@ -110,6 +110,11 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y : array-like of shape (n_participants,)
             Ages in years.
 
+        Returns
+        -------
+        BrainAgeRegressor
+            Itself.
+
         Raises
         ------
         ValueError
@@ -145,7 +150,18 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict ages, in years, of shape (n_participants,), from series as in `fit`."""
+        """Predict ages.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_participants, n_channels, n_times)
+            Series, as in `fit`.
+
+        Returns
+        -------
+        array of shape (n_participants,)
+            Ages in years.
+        """
         check_is_fitted(self, "network_")
         series = _series(X)
         if series.shape[1:] != (self.n_channels_, self.n_times_):

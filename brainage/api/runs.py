@@ -23,6 +23,11 @@ def load_run(folder: str | Path) -> LoadedRun:
     folder : str or Path
         The run's folder, which the last line of ``brainage train`` names.
 
+    Returns
+    -------
+    LoadedRun
+        The run.
+
     Raises
     ------
     MissingPathError, EvaluationError, ConfigError

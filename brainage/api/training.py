@@ -31,6 +31,11 @@ def train(overrides: Sequence[str] = (), *, quiet: bool = False) -> LoadedRun:
     quiet : bool, default=False
         Whether the command's lines are not printed.
 
+    Returns
+    -------
+    LoadedRun
+        The finished run.
+
     Raises
     ------
     TrainingError

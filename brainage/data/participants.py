@@ -83,15 +83,33 @@ class Participants:
         return None if names is None else tuple(names[channel] for channel in self.channels)
 
     def part(self, *parts: str) -> Participants:
-        """Return the participants of these parts of the split."""
+        """Return the participants of some parts of the split.
+
+        Parameters
+        ----------
+        *parts : str
+            ``train``, ``val`` or ``test``.
+        """
         return self.where(self.table["split"].isin(parts).to_numpy())
 
     def where(self, chosen: NDArray[np.bool_]) -> Participants:
-        """Return the participants for whom `chosen`, of shape (n_participants,), is true."""
+        """Return some of the participants.
+
+        Parameters
+        ----------
+        chosen : array of bool of shape (n_participants,)
+            Whether each of them is kept.
+        """
         return replace(self, table=self.table[chosen].reset_index(drop=True))
 
     def scans(self, position: int) -> list[ScanOfRow]:
-        """Return the scans of a participant, by position in the table, that are as long as a network needs."""
+        """Return the scans of a participant that are as long as a network needs.
+
+        Parameters
+        ----------
+        position : int
+            The participant's position in the table, from 0.
+        """
         row, table = int(self.table["row"].iloc[position]), self.table
         participant, age = table["participant_id"].iloc[position], float(table["age"].iloc[position])
         begin, found = 0, []

@@ -103,8 +103,13 @@ class Findings:
     def as_json(self, key: bytes = b"") -> dict[str, Any]:
         """Return everything that is not a table as plain values.
 
-        With a key, fits have a keyed hash of the participants they were fitted on. Fits that differ from others, or
-        from the analysed rows, by fewer than ten participants are not listed: the difference would describe those.
+        Fits that differ from others, or from the analysed rows, by fewer than ten participants are not listed: the
+        difference would describe those.
+
+        Parameters
+        ----------
+        key : bytes
+            With it, fits have a keyed hash of the participants that they were fitted on.
         """
         fits = [fit for fit in self.corrections if not self._describes_few(fit)]
         people = {fit.people: keyed_hash(fit.people, key) if key else None for fit in fits}

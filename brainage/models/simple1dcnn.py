@@ -43,7 +43,7 @@ class Simple1DCNN(nn.Module):
         Parameters
         ----------
         series : Tensor of shape (batch, in_channels, n_times)
-            z-scored component time series.
+            Time series of the components, z-scored.
 
         Returns
         -------

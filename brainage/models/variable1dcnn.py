@@ -104,7 +104,7 @@ class Variable1DCNN(nn.Module):
         Parameters
         ----------
         series : Tensor of shape (batch, in_channels, n_times)
-            z-scored component time series.
+            Time series of the components, z-scored.
 
         Returns
         -------

@@ -45,7 +45,7 @@ def groups() -> list[str]:
     """Return every group of configs/ as a user names it."""
     folders = [path for path in CONFIGS.rglob("*") if path.is_dir() and any(path.glob("*.yaml"))]
     found = [
-        folder.relative_to(CONFIGS).as_posix() for folder in folders if folder.name not in ("local", "job_logging")
+        folder.relative_to(CONFIGS).as_posix() for folder in folders if not folder.name.endswith(("local", "logging"))
     ]
     return sorted({"experiment" if name.startswith("experiment") else name for name in found})
 

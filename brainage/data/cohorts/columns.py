@@ -68,7 +68,17 @@ def table_without_ages(ids: Iterable[str]) -> pd.DataFrame:
 def participant_ids(column: pd.Series, label: str) -> pd.Series:
     """Return ids in their one form, text without ``sub-``, and register them for redaction.
 
-    Raises CohortError if an id is empty, or has become a rounded number such as ``1.5e+06``.
+    Parameters
+    ----------
+    column : Series
+        Ids as text.
+    label : str
+        The table's name in messages.
+
+    Raises
+    ------
+    CohortError
+        An id is empty, or has become a rounded number such as ``1.5e+06``.
     """
     ids = column.astype("str").str.strip().map(bare_id, na_action="ignore").astype("str")
     empty = ids.isna() | ids.str.casefold().isin(_MISSING)
@@ -129,7 +139,13 @@ def warn_of_commas(columns: pd.DataFrame, label: str) -> None:
 
 
 def phenotype(column: pd.Series) -> pd.Series:
-    """Return numbers if all values are numbers, otherwise text; NaN where missing."""
+    """Return numbers if all values are numbers, otherwise text; NaN where missing.
+
+    Parameters
+    ----------
+    column : Series
+        Values as text.
+    """
     values, unreadable = _floats(column)
     return labels(column) if unreadable.any() else values
 

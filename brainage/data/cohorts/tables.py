@@ -23,7 +23,15 @@ _NUMBERS = {"a decimal comma", "a whole number", "a number", "an empty cell", *(
 
 
 def read_header(path: Path, key: str = "cohort.phenotypes") -> list[str]:
-    """Read the column names of a table and nothing else; see `read_columns`."""
+    """Read the column names of a table and nothing else.
+
+    Parameters
+    ----------
+    path : Path
+        A table of any format that `read_columns` reads.
+    key : str, default="cohort.phenotypes"
+        The config key that names the table, for messages.
+    """
     with open_table(path, key) as table:
         return table.header
 
@@ -34,7 +42,7 @@ def read_columns(path: Path, names: Iterable[str], key: str = "cohort.phenotypes
     Parameters
     ----------
     path : Path
-        A table of any format of `brainage.data.cohorts.opening`.
+        A table: text, Parquet, Feather or Excel.
     names : iterable of str
         Columns to keep; the header must have all of them.
     key : str, default="cohort.phenotypes"
@@ -90,7 +98,15 @@ def unique_names(header: Sequence[str], reserved: Collection[str], label: str) -
 
 
 def check_columns(asked: Iterable[str], known: Collection[str], label: str) -> None:
-    """Raise CohortError with the nearest matches if a column is not among the known ones."""
+    """Raise CohortError with the nearest matches if a column is not among the known ones.
+
+    Parameters
+    ----------
+    asked, known : collection of str
+        Names of columns.
+    label : str
+        The table's name in messages.
+    """
     for name in asked:
         if name not in known:
             raise CohortError(

@@ -25,15 +25,30 @@ class Baseline(Protocol):
         Returns
         -------
         array of shape (n_participants, n_features)
+            The features.
         """
         ...
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
-        """Fit the training participants' ages, in years."""
+        """Fit.
+
+        Parameters
+        ----------
+        features : array of shape (n_participants, n_features)
+            Features of the training participants.
+        age : array of shape (n_participants,)
+            Their ages, in years.
+        """
         ...
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict ages, in years, of shape (n_participants,)."""
+        """Predict ages, in years, of shape (n_participants,).
+
+        Parameters
+        ----------
+        features : array of shape (n_participants, n_features)
+            Features of any participants.
+        """
         ...
 
     def arrays(self) -> Mapping[str, NDArray[np.float64]]:

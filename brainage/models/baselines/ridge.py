@@ -18,10 +18,24 @@ class Ridge(ABC):
 
     @abstractmethod
     def features(self, participants: Participants) -> NDArray[np.float64]:
-        """Compute features, of shape (n_participants, n_features)."""
+        """Compute features, of shape (n_participants, n_features).
+
+        Parameters
+        ----------
+        participants : Participants
+            Of all parts of the split; nothing may be learned from them.
+        """
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
-        """Fit weights and penalty on training participants."""
+        """Fit weights and penalty on training participants.
+
+        Parameters
+        ----------
+        features : array of shape (n_participants, n_features)
+            What `features` returns, of training participants.
+        age : array of shape (n_participants,)
+            Their ages, in years.
+        """
         from sklearn.linear_model import RidgeCV
 
         self._center = features.mean(axis=0)
@@ -31,7 +45,13 @@ class Ridge(ABC):
         self._weights, self._intercept, self._alpha = fitted.coef_, float(fitted.intercept_), float(fitted.alpha_)
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict ages, in years."""
+        """Predict ages, in years, of shape (n_participants,).
+
+        Parameters
+        ----------
+        features : array of shape (n_participants, n_features)
+            Features of any participants.
+        """
         return np.asarray((features - self._center) / self._scale @ self._weights + self._intercept)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
