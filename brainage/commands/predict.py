@@ -21,9 +21,9 @@ from brainage.evaluation.caveats import implausible
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.evaluation.variables import columns_to_read
+from brainage.reporting.about import About
 from brainage.reporting.page import made_with, write_report
 from brainage.reporting.prediction_page import predicted_rows, prediction_page
-from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.read import excluded_jobs, run_folders

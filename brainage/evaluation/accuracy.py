@@ -28,7 +28,8 @@ class Accuracy:
     predicted_sd : float or None
         SD of the predictions, in years.
     estimates : dict of str to Estimate
-        ``mae``, ``rmse`` (years), ``mse``, ``r2``, ``pearson_r``, ``spearman_rho``.
+        ``mae``, ``rmse`` (years), ``mse``, ``r2``, ``pearson_r``, ``spearman_rho``; ``mean_gap`` (years); and the
+        calibration: ``slope`` (years per year) and ``intercept`` (years) of predicted on true age.
     mean_mae : float or None
         MAE of predicting the mean training age, in years.
     skill : float or None
@@ -89,6 +90,7 @@ class WeightedStatistics:
     def __init__(self, age: _Array, predicted: _Array) -> None:
         error = predicted - age
         # Centred: squares of uncentred ages lose digits.
+        self._means = float(age.mean()), float(predicted.mean())
         y, p = age - age.mean(), predicted - predicted.mean()
         self._columns = np.stack([np.abs(error), error**2, y, y**2, p, p**2, y * p], axis=1)
         self._ranked = [_Ranks(age), _Ranks(predicted)]
@@ -99,6 +101,8 @@ class WeightedStatistics:
         absolute, squared, y, yy, p, pp, yp = (counts @ self._columns / n[:, None]).T
         with np.errstate(divide="ignore", invalid="ignore"):
             y_spread, p_spread = _positive(yy - y**2, yy), _positive(pp - p**2, pp)
+            slope = (yp - y * p) / y_spread
+            age, predicted = y + self._means[0], p + self._means[1]
             return {
                 "mae": absolute,
                 "rmse": np.sqrt(squared),
@@ -106,6 +110,9 @@ class WeightedStatistics:
                 "r2": 1 - squared / y_spread,
                 "pearson_r": np.clip((yp - y * p) / np.sqrt(y_spread * p_spread), -1, 1),
                 "spearman_rho": self._spearman(counts, n),
+                "mean_gap": predicted - age,
+                "slope": slope,
+                "intercept": predicted - slope * age,
             }
 
     def _spearman(self, counts: _Array, n: _Array) -> _Array:

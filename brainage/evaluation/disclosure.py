@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Mask = NDArray[np.bool_]
+
 # Groups of fewer participants are counted, but not described.
 MIN_SHOWN = 10
 
@@ -28,6 +30,41 @@ _DIGITS = 3
 def may_describe(n: int, n_total: int | None = None) -> bool:
     """Return whether `n` participants may be described, beside a description of all `n_total`."""
     return n >= MIN_SHOWN and (n_total is None or n == n_total or n_total - n >= MIN_SHOWN)
+
+
+def described_groups(groups: Sequence[Mask], partitions: Sequence[Sequence[Mask]] = ()) -> list[bool]:
+    """Return which groups, that together are all rows, may be described.
+
+    Parameters
+    ----------
+    groups : sequence of array of shape (n_rows,)
+        Whether each row is in the group; a row is in one group.
+    partitions : sequence of sequence of array of shape (n_rows,)
+        Other groups of the same rows, that are described.
+
+    Returns
+    -------
+    list of bool
+        False for groups of fewer than ten; for more, until those that are not described are ten together; and for a
+        group that is ten participants more or less than a group of a partition, or than several of one together.
+    """
+    shown = [may_describe(int(group.sum())) and not _isolates(group, partitions) for group in groups]
+    sizes = [int(group.sum()) for group in groups]
+    while any(shown) and 0 < sum(size for size, is_shown in zip(sizes, shown, strict=True) if not is_shown) < MIN_SHOWN:
+        shown[min((place for place, is_shown in enumerate(shown) if is_shown), key=lambda place: sizes[place])] = False
+    return shown
+
+
+def _isolates(group: Mask, partitions: Sequence[Sequence[Mask]]) -> bool:
+    """Return whether fewer than ten participants are the difference between a group and parts of a partition."""
+    for parts in partitions:
+        around = [part for part in parts if (part & group).any()]
+        inside = [part for part in around if not (part & ~group).any()]
+        if 0 < sum(int(part.sum()) for part in around) - int(group.sum()) < MIN_SHOWN:
+            return True
+        if inside and 0 < int(group.sum()) - sum(int(part.sum()) for part in inside) < MIN_SHOWN:
+            return True
+    return False
 
 
 def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,12 @@ from brainage.evaluation.associations import Associations, associate, variables_
 from brainage.evaluation.caveats import caveats, missing, saturated
 from brainage.evaluation.disclosure import keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, held_out, rows_of
+from brainage.evaluation.groups import Group, measure_groups
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.paired import Difference, paired_difference
+from brainage.evaluation.residuals import Residuals, measure_residuals
+from brainage.evaluation.sample import Sample, sample_by_part
 from brainage.evaluation.variables import check_variables
 
 # Corrected gaps, by the index of the predictions, and the fits that corrected them.
@@ -74,6 +77,12 @@ class Findings:
         Fits that corrected the gap.
     by_age : DataFrame
         See `gap_by_age`.
+    sample : dict of str to Sample
+        The participants of each part of the split.
+    groups : list of Group
+        Accuracy and mean gap by thirds of age, sex and site.
+    residuals : Residuals or None
+        None for fewer than 20 participants.
     associations : Associations
         With phenotypes.
     motion : Motion or None
@@ -94,6 +103,9 @@ class Findings:
     other_parts: dict[str, Accuracy]
     corrections: list[Correction]
     by_age: pd.DataFrame
+    sample: dict[str, Sample]
+    groups: list[Group]
+    residuals: Residuals | None
     associations: Associations
     motion: Motion | None
     against_ridge: Difference | None
@@ -117,6 +129,9 @@ class Findings:
             "options": asdict(self.settings),
             "accuracy": asdict(self.accuracy),
             "mean_age_of": self.mean_age_of,
+            "sample": {part: asdict(sample) for part, sample in self.sample.items()},
+            "groups": [asdict(group) for group in self.groups],
+            "residuals": asdict(self.residuals) if self.residuals else None,
             "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
             "motion": asdict(self.motion) if self.motion else None,
             "against_ridge": asdict(self.against_ridge) if self.against_ridge else None,
@@ -196,6 +211,9 @@ def analyse(
         other_parts={str(part): measure(group, n_resamples=0) for part, group in others},
         corrections=fits,
         by_age=gap_by_age(rows),
+        sample=sample_by_part(_with_columns(table, known), rows),
+        groups=measure_groups(rows, n_resamples=settings.n_resamples, seed=settings.seed),
+        residuals=measure_residuals(rows),
         associations=associations,
         motion=motion,
         against_ridge=None if ridge is None else _against(rows, ridge, settings),
@@ -208,6 +226,12 @@ def analyse(
             *saturated(associations, rows),
         ),
     )
+
+
+def _with_columns(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Return all predictions with what a table of the sample describes."""
+    columns = [name for name in ("participant_id", "sex", "site", "head_motion") if name in known]
+    return table.merge(known[columns], on="participant_id", how="left")
 
 
 def _chosen(table: pd.DataFrame, phenotypes: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:

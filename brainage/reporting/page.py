@@ -73,6 +73,11 @@ class Section:
         return "half"
 
 
+def some(drawn: Sequence[Figure | None]) -> list[Figure]:
+    """Return the figures that could be drawn."""
+    return [figure for figure in drawn if figure is not None]
+
+
 @dataclass(frozen=True)
 class Page:
     """A page: heading, facts, cards, summary sentences (`lead`), warnings (`notices`) and sections."""

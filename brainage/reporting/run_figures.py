@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
+from scipy.stats import norm
 
 from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.findings import Findings
+from brainage.evaluation.groups import Group
+from brainage.evaluation.residuals import Residuals, residuals_of
 from brainage.reporting.densities import (
     CLOUDS,
     CURVES,
@@ -51,32 +54,49 @@ def ages(table: pd.DataFrame, *, points: str) -> Figure | None:
     return draw("ages", alt, plot, size=(6, 3.6), caption=CURVES[points], shows_participants=points == "all")
 
 
-def training(curves: pd.DataFrame, best_epoch: int | None, *, augmented: bool = False) -> Figure | None:
-    """Draw training and validation loss by epoch, and the selected epoch; `augmented` adds a caption."""
+def training(
+    curves: pd.DataFrame, best_epoch: int | None, unchanged: Mapping[str, float | None] | None = None
+) -> Figure | None:
+    """Draw training and validation loss by epoch, and the selected epoch.
+
+    Where training series were augmented, `unchanged` are the metrics of the unchanged ones, by the selected weights.
+    """
     if len(curves) < 2 or curves[["train/loss", "val/loss"]].isna().all(axis=None):
         return None
+    mse = None if unchanged is None else unchanged.get("mse")
+    augmented = "" if unchanged is None else ", augmented series"
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        for part, colour in (("train", BLUE), ("val", ORANGE)):
+        for part, colour, name in (("train", BLUE, f"training{augmented}"), ("val", ORANGE, "validation")):
             known = curves[curves[f"{part}/loss"].notna()]
-            if known.empty:
-                continue
-            axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=PART_NAMES[part])
+            if not known.empty:
+                axes.plot(known["epoch"], known[f"{part}/loss"], color=colour, linewidth=2, label=name)
         if best_epoch is not None:
             axes.axvline(best_epoch, color=GREEN, linestyle="--", label=f"selected (epoch {best_epoch})")
-        losses = curves[["train/loss", "val/loss"]].to_numpy(float)
+            if mse is not None:
+                axes.plot([best_epoch], [mse], "o", color=BLUE, label="training, unchanged series")
+        losses = [*curves[["train/loss", "val/loss"]].to_numpy(float).ravel(), *([] if mse is None else [mse])]
         axes.set_ylim(0, float(np.nanpercentile(losses, 95)) * 1.3)
         axes.set(xlabel="epoch (from 0)", ylabel="mean squared error (years²)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
     alt = f"Training and validation loss over {len(curves)} epochs; the selected one is {best_epoch}."
+    return draw("training", alt, plot, size=(6, 3.6), caption=_training_caption(unchanged))
+
+
+def _training_caption(unchanged: Mapping[str, float | None] | None) -> str:
+    if unchanged is None:
+        return ""
     caption = (
-        "Training loss is that of augmented series (with CutMix also of mixed ages): it may be lower or higher than "
-        "that of the original ones, which the accuracy of the training participants shows."
+        "The training loss is that of augmented series, with CutMix of mixed ages: it may be lower or higher than the "
+        "error on the unchanged series."
     )
-    return draw("training", alt, plot, size=(6, 3.6), caption=caption if augmented else "")
+    if (mse := unchanged.get("mse")) is None:
+        return caption
+    error = f"MSE {number(mse)} years², MAE {number(unchanged.get('mae'))} years"
+    return f"{caption} On the unchanged series, the selected weights have {error}."
 
 
 def predicted(rows: pd.DataFrame, accuracy: Accuracy, *, points: str) -> Figure | None:
@@ -131,7 +151,7 @@ def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
     """Draw mean gap and corrected gap by age bin, with intervals of the means."""
     shown = by_age[by_age["n"] >= MIN_SHOWN].astype(float)
     drawn = {name: look for name, look in GAPS.items() if name in shown and shown[name].notna().any()}
-    if shown.empty or not drawn:
+    if len(shown) < 2 or not drawn:
         return None
 
     def plot(canvas: Canvas) -> None:
@@ -146,6 +166,52 @@ def gap_by_age(by_age: pd.DataFrame) -> Figure | None:
 
     alt = f"Mean gap and corrected gap in {len(shown)} age bins."
     return draw("gap-by-age", alt, plot, size=(6, 3.8), caption="Bars: mean ± 1.96 standard errors.")
+
+
+def residuals(rows: pd.DataFrame, found: Residuals | None, *, points: str) -> Figure | None:
+    """Draw the residuals of predicted on true age against age, and their percentiles against normal ones."""
+    if found is None or not drawable(len(rows), points):
+        return None
+    age, left, sd = rows["age"].to_numpy(float), residuals_of(rows), found.sd
+    shares = np.arange(5, 96, 5)
+
+    def plot(canvas: Canvas) -> None:
+        against_age, normal = canvas.subplots(1, 2)
+        cloud(against_age, age, left, BLUE, points)
+        against_age.axhline(0, color=GREY, linestyle="--")
+        against_age.set(xlabel="age (years)", ylabel="residual (years)", title="residuals against age")
+        expected = norm.ppf(shares / 100)
+        normal.plot(expected, np.percentile(left, shares) / sd, "o-", color=BLUE)
+        normal.plot(expected, expected, color=GREY, linestyle="--", label="normal")
+        normal.set(xlabel="normal distribution (SDs)", ylabel="residuals (SDs)", title="percentiles 5, 10, ... 95")
+        normal.legend()
+
+    alt = f"Residuals of {len(rows)} participants against age, and their percentiles against a normal distribution."
+    single = points == "all"
+    return draw("residuals", alt, plot, size=(6.8, 3.4), caption=CLOUDS[points], shows_participants=single)
+
+
+def groups(found: Sequence[Group]) -> Figure | None:
+    """Draw the mean gap and the mean corrected gap of groups, with intervals."""
+    if not found:
+        return None
+
+    def plot(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        places = np.arange(len(found))[::-1].astype(float)
+        for shift, (name, (label, colour)) in zip((0.14, -0.14), GAPS.items(), strict=True):
+            means = [group.mean_gap if name == "bag" else group.mean_gap_corrected for group in found]
+            mean, low, high = np.array([(one.value, one.low, one.high) for one in means], dtype=float).T
+            if not np.isnan(mean).all():
+                ends = np.abs(np.nan_to_num(np.stack([mean - low, high - mean])))
+                axes.errorbar(mean, places + shift, xerr=ends, fmt="o", color=colour, capsize=2, label=label)
+        axes.axvline(0, color=GREY, linestyle="--")
+        axes.set_yticks(places, [f"{group.variable}: {group.level}" for group in found])
+        axes.set(xlabel="mean gap (years, 95 % interval)")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+
+    alt = f"Mean gap and mean corrected gap of {len(found)} groups of age, sex and site, with intervals."
+    return draw("groups", alt, plot, size=(6, 1.2 + 0.36 * len(found)))
 
 
 def agreement(first: Array, second: Array, names: Sequence[str], *, points: str) -> Figure | None:

@@ -9,7 +9,7 @@ from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.comparison_page import comparison_rows, difference_rows
-from brainage.reporting.run_page import metric_rows, rows_name
+from brainage.reporting.run_sections import metric_rows, rows_name
 from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval, years
 from brainage.system.console import show, show_note, show_table
 

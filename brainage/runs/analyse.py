@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 
 from brainage.config.schema import Config
+from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Findings
+from brainage.reporting.about import About
 from brainage.reporting.page import Page, write_report
-from brainage.reporting.run_page import About, findings_page
+from brainage.reporting.run_page import findings_page
 from brainage.runs.channels import read_channel_names
 from brainage.runs.facts import key_facts, run_facts
 from brainage.runs.folder import finite
@@ -50,6 +52,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
         title=f"{summary['model']['name']}, cohort {summary['cohort']['name']}",
         facts=run_facts(summary, values, names),
         key_facts=key_facts(summary, values, names),
+        summary=shown_summary(summary),
         config=config,
         curves=curves,
         best_epoch=summary["best_epoch"],

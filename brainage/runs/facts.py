@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,11 @@ def _n_channels(modality: Mapping[str, Any], names: Sequence[str] | None) -> str
 
 def _t_r(counts: Mapping[str, Any], configured: float | None) -> str | None:
     """Return the different repetition times of ten participants or more, else the configured one."""
-    found = sorted({name for part in counts.values() for name in shown_counts(part or {})})
-    return ", ".join(map(_t_r_text, found)) or (None if configured is None else f"{configured:g} s")
+    totals: Counter[str] = Counter()
+    for part in counts.values():
+        totals.update(part or {})
+    found = [_t_r_text(name) for name in sorted(shown_counts(totals))]
+    return ", ".join(found) or (None if configured is None else f"{configured:g} s")
 
 
 def run_facts(summary: Mapping[str, Any], config: Mapping[str, Any], names: Sequence[str] | None) -> Facts:

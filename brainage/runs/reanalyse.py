@@ -19,8 +19,8 @@ from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
+from brainage.reporting.about import About
 from brainage.reporting.page import made_with
-from brainage.reporting.run_page import About
 from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings

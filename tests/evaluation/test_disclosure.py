@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainage.evaluation.disclosure import (
+    Mask,
+    described_groups,
     drawn_range,
     has_rare_level,
     keyed_hash,
@@ -25,6 +27,34 @@ from brainage.evaluation.disclosure import (
 )
 def test_a_group_is_described_from_ten_on_if_the_others_are_none_or_ten(n: int, n_total: int | None, may: bool) -> None:
     assert may_describe(n, n_total) == may
+
+
+def masks(*sizes: int) -> list[Mask]:
+    """Return groups of these sizes, one after the other."""
+    ends = np.cumsum(sizes)
+    return [
+        (np.arange(ends[-1]) >= end - size) & (np.arange(ends[-1]) < end) for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "partitions", "shown"),
+    [
+        ((30, 20), [], [True, True]),
+        ((30, 9), [], [False, False]),  # the first would tell the second
+        ((30, 12, 9), [], [True, False, False]),
+        ((30, 12, 5, 5), [], [True, True, False, False]),  # ten together
+        ((0, 30), [], [False, True]),
+        ((30, 20), [masks(35, 15)], [False, False]),  # five more than the first
+        ((30, 20), [masks(12, 13, 25)], [False, False]),  # two of these are five fewer
+        ((30, 20), [masks(40, 10)], [True, True]),
+        ((30, 20), [masks(30, 10, 10)], [True, True]),
+    ],
+)
+def test_groups_are_described_if_no_difference_of_descriptions_is_of_fewer_than_ten(
+    sizes: tuple[int, ...], partitions: list[list[Mask]], shown: list[bool]
+) -> None:
+    assert described_groups(masks(*sizes), partitions) == shown
 
 
 @given(st.lists(st.integers(1, 30), max_size=12))

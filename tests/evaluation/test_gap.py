@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.gap import (
+    age_bins,
     corrected_across_folds,
     corrected_gaps,
     fit_correction,
@@ -323,6 +324,16 @@ def test_bins_of_fewer_than_ten_participants_are_merged_with_a_neighbour() -> No
     assert table["bag"].tolist() == pytest.approx([(9 + 33) / 20, 3])
 
 
+def test_few_ages_are_in_bins_between_quantiles() -> None:
+    # In one bin of five years; the quartiles of 8.05, 8.10, ... 11.95 are 9.025, 10 and 10.975.
+    children = np.arange(8.05, 11.96, 0.05)
+    assert age_bins(children) == [(5, 9), (9, 10), (10, 11), (11, 15)]
+    # Whole years do not separate these: quartiles of 50.02, ... 51.6 are 50.415, 50.81 and 51.205.
+    assert age_bins(np.arange(50.02, 51.61, 0.02)) == [(50, 50.4), (50.4, 50.8), (50.8, 51.2), (51.2, 55)]
+    # Four bins of five years are enough.
+    assert age_bins(np.arange(40, 80, 0.5)) == [(low, low + 5) for low in range(40, 80, 5)]
+
+
 def test_fewer_than_ten_participants_in_all_have_only_n() -> None:
     table = gap_by_age(pd.DataFrame({"age": [61.0] * 9, "bag": 99.0, "bag_corrected": 98.0}))
     assert table["n"].tolist() == [9]
@@ -330,9 +341,9 @@ def test_fewer_than_ten_participants_in_all_have_only_n() -> None:
 
 
 def test_without_a_corrected_gap_the_bins_are_of_the_raw_one() -> None:
-    table = gap_by_age(pd.DataFrame({"age": [60.0] * 5 + [62.0] * 7, "bag": [1.0] * 5 + [3.0] * 7}), width=10)
+    table = gap_by_age(pd.DataFrame({"age": [60.0] * 5 + [62.0] * 7, "bag": [1.0] * 5 + [3.0] * 7}))
     assert list(table.columns) == ["age_low", "age_high", "n", "bag", "bag_sd"]
-    assert table.iloc[0, :4].tolist() == pytest.approx([60, 70, 12, 26 / 12], abs=1e-12)
+    assert table.iloc[0, :4].tolist() == pytest.approx([60, 65, 12, 26 / 12], abs=1e-12)
 
 
 @pytest.mark.parametrize(("choice", "n"), [("test", 31), ("val+test", 76), ("all", 99)])

@@ -22,7 +22,7 @@ def attack(folder: Path) -> Found:
     """Return everything that ``findings.json``, ``gap.csv``, ``associations.csv`` and ``bundle.json`` give away."""
     saved = json.loads((folder / "findings.json").read_text())
     found = {**_extremes("analysed", saved["accuracy"], "age_min", "age_max"), **_sparse_bin(folder, saved)}
-    found |= _rare_category(folder, saved)
+    found |= _rare_category(folder, saved) | _rest_of_groups(saved) | _small_cells(saved)
     if (folder / "bundle.json").exists():
         bundle = json.loads((folder / "bundle.json").read_text())
         found |= _extremes("trained", bundle["ages"] or {}, "low", "high")
@@ -50,6 +50,29 @@ def _sparse_bin(folder: Path, saved: dict[str, Any]) -> Found:
     if total is None or hidden["n"].tolist() != [1]:
         return {}
     return {"gap in a sparse bin": saved["accuracy"]["n"] * total[0] - float((shown["n"] * shown["bag"]).sum())}
+
+
+def _rest_of_groups(saved: dict[str, Any]) -> Found:
+    """Subtract the groups of a variable from the total, where few are left."""
+    found: Found = {}
+    n, total = saved["accuracy"]["n"], saved["accuracy"]["estimates"]["mean_gap"]["value"]
+    for variable in {group["variable"] for group in saved["groups"]}:
+        groups = [group for group in saved["groups"] if group["variable"] == variable]
+        n_rest = n - sum(group["n"] for group in groups)
+        if 0 < n_rest < 10:
+            rest = n * total - sum(group["n"] * group["mean_gap"]["value"] for group in groups)
+            found[f"mean gap of the {n_rest} others by {variable}"] = rest / n_rest
+    return found
+
+
+def _small_cells(saved: dict[str, Any]) -> Found:
+    """Read or compute counts of fewer than ten in the table of the sample."""
+    found: Found = {}
+    for part, sample in saved["sample"].items():
+        for variable, counts in sample["counts"].items():
+            cells = {**counts, "others": sample["n"] - sum(counts.values())}
+            found |= {f"{variable} {level} in {part}": float(n) for level, n in cells.items() if 0 < n < 10}
+    return found
 
 
 def _rare_category(folder: Path, saved: dict[str, Any]) -> Found:

@@ -13,7 +13,7 @@ import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, analyse
 from brainage.evaluation.training_stats import spread_of
-from brainage.reporting.run_page import About
+from brainage.reporting.about import About
 from brainage.runs.analyse import write_findings
 from brainage.trained.bundle import write_bundle
 from tests.reidentification.attack import attack, mean_and_sd
@@ -40,6 +40,9 @@ def tables(n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
             "diagnosis": np.where(is_target, DIAGNOSIS, "absent"),
             "case": is_target.astype(float),
             "speed": rng.normal(size=n + 1),
+            # The target is the only one of a site, and one of nine of a sex.
+            "site": np.where(is_target, "Lonely", np.where(np.arange(n + 1) % 2, "Reading", "Cheadle")),
+            "sex": (np.arange(n + 1) > n - 9).astype(float),
         }
     )
     return predictions, phenotypes
@@ -85,7 +88,7 @@ def test_the_targets_values_are_in_no_shared_file(shared: Path) -> None:
         assert not np.isclose(values[..., None], [AGE, PREDICTED, abs(GAP)], atol=1e-3, rtol=0).any()
     for name in SHARED:
         text = (shared / name).read_text()
-        assert DIAGNOSIS not in text
+        assert DIAGNOSIS not in text and "Lonely" not in text
         assert not any(f"{value:.1f}" in text for value in (AGE, PREDICTED))
 
 
@@ -95,9 +98,16 @@ def test_the_totals_of_the_bins_leave_nobody(shared: Path) -> None:
     assert bins["n"].sum() == 201
 
 
+def test_groups_are_shared_that_leave_nobody(shared: Path) -> None:
+    """Otherwise the attack on them would prove nothing."""
+    saved = json.loads((shared / "findings.json").read_text())
+    assert {group["variable"] for group in saved["groups"]} == {"age"}
+    assert saved["sample"]["all"]["n"] == 201 and saved["sample"]["all"]["counts"] == {"site": {"Reading": 100}}
+
+
 def test_a_rare_category_is_left_out_without_its_count(shared: Path) -> None:
     saved = json.loads((shared / "findings.json").read_text())
-    assert saved["left_out"].keys() == {"diagnosis", "case"}
+    assert saved["left_out"].keys() == {"diagnosis", "case", "sex"}
     assert "diagnosis" not in saved["coding"]
     assert pd.read_csv(shared / "associations.csv")["variable"].tolist() == ["speed"]
     assert not any(

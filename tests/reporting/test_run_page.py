@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.reporting.about import About
 from brainage.reporting.association_figures import forest
 from brainage.reporting.page import Card, Page, write_report
-from brainage.reporting.run_page import About, cards, findings_page, lead, rows_name
+from brainage.reporting.run_page import cards, findings_page, lead
+from brainage.reporting.run_sections import rows_name
 
 FACTS = [("seed", "43")]
 
@@ -33,13 +35,13 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
     about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2}, points="all")
     page = findings_page(findings, about)
     assert [section.title for section in page.sections] == [
-        "Accuracy", "Participants and training", "Brain-age gap", "Associations", "Head motion", "Known truth",
-        "Exclusions", "What was run",
+        "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap",
+        "Associations", "Head motion", "Known truth", "Exclusions", "What was run",
     ]  # fmt: skip
     html = write_report(tmp_path, page).read_text()
     assert "volunteer" not in html
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {"predicted", "ages", "training", "gap-age", "gap-by-age", "associations",
+    assert names == {"predicted", "residuals", "groups", "ages", "training", "gap-age", "gap-by-age", "associations",
                      "phenotype-01-speed", "phenotype-02-hand"}  # fmt: skip
 
 
@@ -47,7 +49,8 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
 def test_densities_of_few_participants_are_not_drawn_and_the_page_says_what_to_do(findings: Findings) -> None:
     page = findings_page(findings, About("Title", FACTS))
     names = {figure.name for section in page.sections for figure in section.figures}
-    assert names == {"ages", "gap-by-age", "associations", "phenotype-02-hand"}  # 50 in training, 30 in the test set
+    # 50 in training, 30 in the test set
+    assert names == {"ages", "groups", "gap-by-age", "associations", "phenotype-02-hand"}
     assert "Densities need 50 participants; report.points=all" in text(page, "Accuracy")
 
 
@@ -109,7 +112,9 @@ def test_unknown_results_have_no_section(findings: Findings) -> None:
     settings = AnalysisSettings(n_resamples=100, gap_correction="none")
     found = analyse(predictions, predictions[["participant_id"]], settings)
     page = findings_page(found, About("Title", FACTS, exclusions=None))
-    assert [section.title for section in page.sections] == ["Accuracy", "Brain-age gap", "What was run"]
+    assert [section.title for section in page.sections] == [
+        "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap", "What was run",
+    ]  # fmt: skip
     assert rows_name(found) == "all rows"
     assert any("no phenotypes" in notice for notice in page.notices)
 
@@ -127,3 +132,39 @@ def test_exclusions_are_counted_by_reason(findings: Findings, exclusions: dict[s
 def test_the_star_is_explained_where_there_is_one(findings: Findings, q: float, caption: str) -> None:
     figure = forest(findings.associations.table.assign(q_partial=q))
     assert figure is not None and figure.caption == caption
+
+
+@undrawn
+def test_calibration_and_groups_are_those_of_the_findings(findings: Findings) -> None:
+    page = findings_page(findings, About("Title", FACTS))
+    slope = findings.accuracy.estimates["slope"]
+    assert cells(page, "Calibration and residuals")["slope"] == [
+        f"{slope.value:.2f}", f"{slope.low:.2f} to {slope.high:.2f}"
+    ]  # fmt: skip
+    shown = cells(page, "Groups")
+    assert [name.split(":")[0] for name in shown] == ["age"] * len(findings.groups)
+    assert [row[0] for row in shown.values()] == [str(group.n) for group in findings.groups]
+
+
+@undrawn
+def test_table_1_has_each_part(findings: Findings) -> None:
+    shown = cells(findings_page(findings, About("Title", FACTS)), "Participants and training")
+    assert shown["N"] == ["50", "40", "30"]
+    ages = findings.predictions.groupby("split")["age"]
+    means = [f"{ages.mean()[part]:.2f} ± {ages.std()[part]:.2f}" for part in ("train", "val", "test")]
+    assert shown["age (years), mean ± SD"] == means
+    assert all(" ± " in cell for cell in shown["head motion (mm), mean ± SD"])
+
+
+@undrawn
+def test_the_error_on_unchanged_series_is_shown_where_training_series_were_augmented(findings: Findings) -> None:
+    curves = pd.DataFrame({"epoch": [0, 1], "train/loss": [90.0, 60.0], "val/loss": [95.0, 70.0]})
+    summary = {"metrics": {"train": {"mse": 13.1, "mae": 2.89}}}
+    captions = []
+    for augmented in (True, False):
+        about = About("Title", FACTS, curves=curves, best_epoch=1, augmented=augmented, summary=summary)
+        drawn = {figure.name: figure for part in findings_page(findings, about).sections for figure in part.figures}
+        captions.append(drawn["training"].caption)
+    assert "it may be lower or higher" in captions[0]
+    assert "On the unchanged series, the selected weights have MSE 13.10 years², MAE 2.89 years." in captions[0]
+    assert captions[1] == ""

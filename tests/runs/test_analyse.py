@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, analyse
-from brainage.reporting.run_page import About
+from brainage.reporting.about import About
 from brainage.runs.analyse import PEOPLE_KEY, about_run, write_findings
 
 CONFIG = (

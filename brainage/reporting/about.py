@@ -1,0 +1,31 @@
+"""What a page of findings says besides them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class About:
+    """Everything in a report besides the findings.
+
+    `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
+    ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
+    ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
+    `summary` is ``summary.json``, as `brainage.evaluation.disclosure.shown_summary` returns it.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    config: str = ""
+    curves: pd.DataFrame | None = None
+    best_epoch: int | None = None
+    exclusions: Mapping[str, int] | None = None
+    points: str = "none"
+    augmented: bool = False
+    key_facts: Sequence[tuple[str, str]] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
