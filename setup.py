@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel has the configs and experiments as ``brainage/configs``."""
+"""What pyproject.toml cannot say: a wheel has configs, experiments and how to read a report as parts of the package."""
 
 import shutil
 from pathlib import Path
@@ -23,6 +23,7 @@ class BuildWithConfigs(build_py):
                 if place.parts[0] not in ("local", "experiment"):
                     (folder / place).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, folder / place)
+        shutil.copyfile("docs/reading_a_report.md", target.parent / "reporting" / "reading_a_report.md")
 
 
 setup(cmdclass={"build_py": BuildWithConfigs})

@@ -58,6 +58,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         )
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    (source / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "reading_a_report.md", source / "docs")
     (source / "configs" / "local").mkdir()
     (source / "configs" / "local" / "default.yaml").write_text("# @package _global_\nbatch_size: 77\n")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -85,6 +87,9 @@ def test_the_wheel_has_every_config_as_a_real_file_and_no_local_one(installed: I
         assert all(archive.read(name) for name in names)
         assert b"batch_size: 77" not in b"".join(archive.read(name) for name in names)
         assert "hydra_plugins/brainage_sweeper.py" in archive.namelist()
+        assert (
+            archive.read("brainage/reporting/reading_a_report.md") == (ROOT / "docs/reading_a_report.md").read_bytes()
+        )
     assert {name.removeprefix("brainage/configs/") for name in names} == ALL_CONFIGS
 
 
@@ -170,8 +175,8 @@ def test_another_hydra_app_keeps_its_sweeper_and_never_imports_this_package(tmp_
 def test_all_extras_are_in_all_and_what_tests_need_has_all() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert extras["all"] == [f"brainage[{','.join(sorted(set(extras) - {'all', 'dev'}))}]"]
-    assert "brainage[all]" in extras["dev"]
+    assert extras["all"] == [f"brainage[{','.join(sorted(set(extras) - {'all', 'dev', 'docs'}))}]"]
+    assert "brainage[all,docs]" in extras["dev"]
     assert not any("captum" in line for line in project["dependencies"])
 
 

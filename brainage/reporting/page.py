@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from brainage.reporting.figure import Figure
+from brainage.reporting.reading import reading_html
 from brainage.system.files import as_output_error, write_whole
 from brainage.system.provenance import commit, versions
 
@@ -96,7 +97,7 @@ class Page:
         )
         environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
         environment.filters["linked"] = linked
-        return environment.get_template("page.html").render(page=self)
+        return environment.get_template("page.html").render(page=self, reading=reading_html())
 
 
 def linked(text: str) -> Markup:

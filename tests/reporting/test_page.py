@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from brainage.reporting.figure import BLUE, Figure, draw
 from brainage.reporting.page import Card, Page, Section, Table, write_report
 
+COMMON = re.compile(r'<a href="#reading">.*?</a>|<details class="reading">.*?</details>', flags=re.DOTALL)
 SCRIPT = '<script>alert(1)</script>" onload="alert(2)'
 
 
@@ -27,12 +29,12 @@ def picture(name: str = "curve", size: tuple[float, float] = (3.0, 2.0), caption
 
 
 class Elements(HTMLParser):
-    """Every element, as its tag, its attributes and its own text."""
+    """Every element, as its tag, its attributes and its own text; not how to read a page, which all have."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.all: list[tuple[str, dict[str, str | None], str]] = []
-        self.feed(html)
+        self.feed(COMMON.sub("", html))
         self.close()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
