@@ -82,8 +82,9 @@ associations[["n", "r", "r_partial", "p_partial", "q_partial", "covariates"]].ro
 # variables=["memory"])``: each further one makes q larger.
 #
 # Without a column `split` all rows are analysed, and the correction is fitted on the
-# same rows (``in_sample``). The table must not contain people whom the model was
-# trained on, unless `split` marks them.
+# same rows (``in_sample``); ``gap_correction="crossfit"`` fits it on other rows than it
+# corrects. The table must not contain people whom the model was trained on, unless
+# `split` marks them.
 #
 # .. seealso::
 #

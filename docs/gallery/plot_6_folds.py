@@ -52,7 +52,7 @@ folds[["n_test", "test/mae", "test/r2", "test/pearson_r"]].round(2)
 # fold.
 
 pooled = ba.read_predictions(folder / "pooled_predictions.csv")
-found = ba.analyze(pooled, rows="all")
+found = ba.analyze(pooled, rows="all", gap_correction="crossfit")
 mae = found.accuracy.estimates["mae"]
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
@@ -74,9 +74,9 @@ plt.show()
 # test part of one fold. It covers the choice of participants, not that of the folds:
 # another ``split.seed`` gives a slightly different error.
 #
-# The gap of pooled predictions is analysed like any other. ``brainage report
-# run=FOLDER`` writes the page, adds the phenotypes of the cohort, and corrects each
-# fold with a line that was fitted on the fold's own validation participants.
+# ``crossfit`` corrects the gap of each tenth of the participants with a line that was
+# fitted on the others, so that no one is corrected by a fit that includes them.
+# ``brainage report run=FOLDER`` writes the page, with the phenotypes of the cohort.
 #
 # .. seealso::
 #
