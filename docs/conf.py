@@ -48,6 +48,10 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"/plot_",
+    # Names in scripts link to the reference, and its pages show the scripts that use them.
+    "doc_module": ("brainage",),
+    "reference_url": {"brainage": None},
+    "backreferences_dir": "reference/generated/backreferences",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "remove_config_comments": True,

@@ -10,7 +10,7 @@ and predicted against true age.
 # Train
 # -----
 #
-# ``ba.train`` is ``brainage train`` with the same words. Without a
+# :func:`ba.train <brainage.train>` is ``brainage train`` with the same words. Without a
 # cohort it simulates people: 25 independent components of a resting scan each, and ages
 # from 46 to 82 years. The settings make the network learn in seconds; leave them out
 # for real data.

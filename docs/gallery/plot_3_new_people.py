@@ -12,7 +12,7 @@ resemble those of the training.
 # ---------
 #
 # It comes from a run, ``run.bundle``, or from a bundle that somebody shared,
-# ``ba.load_bundle(FOLDER)``.
+# :func:`ba.load_bundle(FOLDER) <brainage.load_bundle>`.
 
 import subprocess
 import sys

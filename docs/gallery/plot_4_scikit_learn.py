@@ -2,7 +2,7 @@
 Cross-validate and tune with scikit-learn
 =========================================
 
-``ba.BrainAgeRegressor`` is the network of ``brainage train`` with
+:class:`~brainage.BrainAgeRegressor` is the network of ``brainage train`` with
 scikit-learn's interface, so that ``cross_val_score``, ``GridSearchCV`` and the
 splitters work as for any other regressor. Here they answer two questions: how large is
 the error in new people, and how large is it at a *new site*?

@@ -2,7 +2,7 @@
 Analyse the predictions of any tool
 ===================================
 
-``ba.analyze`` needs a DataFrame with the columns `age` and
+:func:`ba.analyze <brainage.analyze>` needs a DataFrame with the columns `age` and
 `predicted_age`, and no network of this project: predictions from structural MRI, of a
 regression, or of a published tool. It computes accuracy with intervals, the gap, its
 correction, and the associations of the gap.

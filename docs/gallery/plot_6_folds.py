@@ -15,7 +15,7 @@ whole sample.
 #
 # .. code-block:: bash
 #
-#    brainage train --multirun split=kfold split.fold=0,1,2,3 split.n_folds=4 ...
+#    brainage train --multirun split=kfold split.fold=0,1,2 split.n_folds=3 ...
 #
 # Here, ``model=ridge_connectivity`` is added: a ridge regression on functional
 # connectivity is trained in seconds.
@@ -31,8 +31,8 @@ import pandas as pd
 import brainage as ba
 
 folder = Path(tempfile.mkdtemp()) / "folds"
-words = "train --multirun split=kfold split.fold=0,1,2,3 split.n_folds=4"
-words += f" model=ridge_connectivity cohort.n_participants=160 hydra.sweep.dir={folder}"
+words = "train --multirun split=kfold split.fold=0,1,2 split.n_folds=3"
+words += f" model=ridge_connectivity cohort.n_participants=150 hydra.sweep.dir={folder}"
 command = [sys.executable, "-m", "brainage", *words.split()]
 subprocess.run(command, check=True, capture_output=True)
 
@@ -56,7 +56,7 @@ found = ba.analyze(pooled, rows="all", gap_correction="crossfit")
 mae = found.accuracy.estimates["mae"]
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
-axes[0].plot(folds.loc["0":"3", "test/mae"], "o", label="each fold")
+axes[0].plot(folds.loc["0":"2", "test/mae"], "o", label="each fold")
 sides = [[mae.value - mae.low], [mae.high - mae.value]]
 axes[0].errorbar("pooled", mae.value, yerr=sides, fmt="o", label="95 % interval")
 axes[0].set(xlabel="fold", ylabel="MAE (years)", ylim=(0, None))
