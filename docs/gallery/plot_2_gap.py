@@ -52,8 +52,9 @@ for ax, column in zip(axes, ["bag", "bag_corrected"], strict=True):
     ax.scatter(found.rows["age"], found.rows[column], s=8, alpha=0.5)
     ax.axhline(0, color="black", linewidth=1)
     ax.set(title=column, xlabel="age (years)", ylabel="gap (years)")
-ages = np.array([45, 80])
-axes[0].plot(ages, line.intercept + line.slope * ages, color="#d98c00", label="fit")
+ends = np.array([45, 80])
+fit = line.intercept + line.slope * ends
+axes[0].plot(ends, fit, color="#d98c00", linewidth=3, label="fit")
 axes[0].legend(frameon=False)
 plt.show()
 
