@@ -31,6 +31,7 @@ from brainage.config.allowed import is_allowed
 from brainage.config.channels import with_listed_channels
 from brainage.config.code import load_code
 from brainage.config.machine import is_label
+from brainage.config.misspelt import nearest_key, refuse_unknown
 from brainage.config.overrides import leaves
 from brainage.errors import BrainageError, ConfigError
 from brainage.system.console import printable
@@ -97,25 +98,34 @@ class CheckedLoader(ConfigLoaderImpl):
         return config
 
     def _composed(self, config_name: str | None, overrides: list[str], *args: Any, **kwargs: Any) -> DictConfig:
-        """Compose a config; of a key that does not exist, Hydra's message also has the nearest one that does."""
+        """Compose a config; of a key or a choice that does not exist, the message also has the nearest that does."""
         try:
-            return super().load_configuration(config_name, overrides, *args, **kwargs)
+            config = super().load_configuration(config_name, overrides, *args, **kwargs)
         except ConfigCompositionException as error:
-            found = re.match(r"Could not override '([^']+)'", str(error))
-            if found is None:
+            if (near := self._nearest(str(error), config_name, overrides, *args, **kwargs)) is None:
                 raise
-            parent, _, name = found[1].rpartition(".")
-            others = [word for word in overrides if key_of(word) != found[1]]
+            message = re.sub(r"\nTo append to your config use .*", "", str(error))
+            raise type(error)(f"{message}\nDid you mean `{near}`?") from error.__cause__
+        refuse_unknown(config, overrides)
+        return config
+
+    def _nearest(
+        self, message: str, config_name: str | None, overrides: list[str], *args: Any, **kwargs: Any
+    ) -> str | None:
+        """Return the choice or the key nearest to one of which Hydra's message says that it does not exist."""
+        if found := re.search(r"Could not find '([^']+)'", message):
+            group, _, name = found[1].rpartition("/")
+            near = difflib.get_close_matches(name, self.get_group_options(group), n=1)
+            return f"{group}={near[0]}" if near else None
+        if not (found := re.match(r"Could not (?:override|delete from config\.) '([^']+)'", message)):
+            return None
+        for words in ([word for word in overrides if key_of(word) != found[1]], []):
             try:
-                rest = super().load_configuration(config_name, others, *args, **kwargs)
+                rest = super().load_configuration(config_name, words, *args, **kwargs)
             except (HydraException, OmegaConfBaseException):
-                raise error from error.__cause__
-            node = OmegaConf.select(rest, parent) if parent else rest
-            keys = [str(key) for key in node] if isinstance(node, DictConfig) else []
-            if not (matches := difflib.get_close_matches(name, keys, n=1)):
-                raise
-            whole = f"{parent}.{matches[0]}" if parent else matches[0]
-            raise ConfigCompositionException(f"{error}\nDid you mean `{whole}`?") from error.__cause__
+                continue  # more words that are wrong
+            return nearest_key(rest, found[1], self.list_groups(""))
+        return None
 
     def _again(self, overrides: list[str], run_mode: RunMode) -> DictConfig | None:
         """Return the config that Hydra composed a moment ago, if these words make the same one but for the mode."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from brainage.evaluation.folds import FoldResults
+
 
 @dataclass(frozen=True)
 class About:
@@ -16,7 +18,7 @@ class About:
     `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
     ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
-    `summary` is ``summary.json``, as `brainage.evaluation.disclosure.shown_summary` returns it.
+    `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it.
     """
 
     title: str
@@ -29,3 +31,4 @@ class About:
     augmented: bool = False
     key_facts: Sequence[tuple[str, str]] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
+    folds: FoldResults | None = None

@@ -15,7 +15,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
+from brainage.evaluation.folds import FoldResults
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
+from brainage.reporting.fold_section import fold_cards, fold_section
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
 from brainage.system.console import cell
@@ -39,25 +41,39 @@ class Job:
     row: Mapping[str, Any]
 
 
-def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[str], folds: Sequence[str] = ()) -> Path:
-    """Write ``report.html`` and the figure of the curves.
+def write_multirun_report(
+    folder: Path, jobs: Sequence[Job], shared: Sequence[str], folds: Sequence[FoldResults] = ()
+) -> Path:
+    """Write ``report.html`` and the figures.
 
-    `shared` are the overrides of all jobs; `folds` are sentences on their folds, of which none is the best.
+    `shared` are the overrides of all jobs; `folds` are the results of their folds, of which none is the best.
     """
     finished = [job for job in jobs if job.row["status"] == "finished"]
     lead = [f"{len(jobs)} jobs, {len(finished)} finished. Overrides of all jobs: {' '.join(shared) or 'none'}."]
     ranked = sorted((job for job in finished if job.row["val/mse"] is not None), key=lambda job: job.row["val/mse"])
     text = "MSE and MAE are those of the best epoch."
-    if folds:
-        lead += folds
-        text += " Each fold has other test participants: differences between folds are no reason to choose one."
-    elif ranked:
+    if ranked and not folds:
         best = ranked[0]
         lead.append(f"Lowest validation MSE: {best.row['val/mse']:.2f}, with {best.varied or 'the defaults'}.")
         text += " Select by validation error, not by test error."
     if len(ranked) < len(finished):
         text += f" Errors of fewer than {MIN_SHOWN} participants are not shown."
-    links = [
+    sections = [
+        *(fold_section(found, number) for number, found in enumerate(folds)),
+        Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=_links(folder, jobs)),
+        Section("What was run", tables=[Table((), made_with(), text=True)]),
+    ]
+    cards = fold_cards(folds[0]) if len(folds) == 1 else []
+    return write_report(folder, Page(_title(jobs, folds), lead, sections, cards=cards))
+
+
+def _title(jobs: Sequence[Job], folds: Sequence[FoldResults]) -> str:
+    return f"{len(folds[0].folds)} {folds[0].label}s" if len(folds) == 1 else f"Multirun of {len(jobs)} jobs"
+
+
+def _links(folder: Path, jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """Return the addresses of the jobs' reports, relative to the page."""
+    return [
         (
             f"Report of job {job.row['job']}: {job.varied or 'the defaults'}",
             quote(report.relative_to(folder).as_posix()),
@@ -65,11 +81,6 @@ def write_multirun_report(folder: Path, jobs: Sequence[Job], shared: Sequence[st
         for job in jobs
         if (report := job.folder / "report.html").is_file()
     ]
-    sections = [
-        Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=links),
-        Section("What was run", tables=[Table((), made_with(), text=True)]),
-    ]
-    return write_report(folder, Page(f"Multirun of {len(jobs)} jobs", lead, sections))
 
 
 def _table(jobs: Sequence[Job]) -> Table:
@@ -107,7 +118,7 @@ def _curves(jobs: Sequence[Job]) -> list[Figure]:
         axes.legend(fontsize=8)
 
     ends = "; ".join(f"{job.varied or job.row['job']}: {curves['val'].min():.1f}" for job, curves in drawn)
-    alt = f"Error by epoch of {len(drawn)} jobs. Lowest validation MSE: {ends}."
+    alt = f"Error by epoch of {len(drawn)} jobs. Minimum of the validation MSE: {ends}."
     return [draw("curves", alt, plot, caption="Thick lines: validation; dotted lines: training. Logarithmic axis.")]
 
 

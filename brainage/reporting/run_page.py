@@ -8,6 +8,7 @@ from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
 from brainage.reporting.association_section import associations_section
+from brainage.reporting.fold_section import fold_cards, fold_section
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.quality_sections import calibration_section, groups_section
 from brainage.reporting.run_sections import (
@@ -27,6 +28,7 @@ def findings_page(findings: Findings, about: About) -> Page:
     """Return the report."""
     sections = [
         accuracy_section(findings, about),
+        fold_section(about.folds) if about.folds and about.folds.mean_sd("mae") else None,
         calibration_section(findings, about),
         groups_section(findings),
         sample_section(findings, about),
@@ -42,8 +44,9 @@ def findings_page(findings: Findings, about: About) -> Page:
             listing_title="Config of the training",
         ),
     ]
+    folds = fold_cards(about.folds) if about.folds else []
     shown = [section for section in sections if section]
-    return Page(about.title, lead(findings), shown, findings.notes, about.key_facts, cards(findings))
+    return Page(about.title, lead(findings), shown, findings.notes, about.key_facts, [*folds, *cards(findings)])
 
 
 def _analysis(findings: Findings) -> str:

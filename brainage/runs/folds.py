@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
+from brainage.evaluation.folds import Fold, FoldResults
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
 from brainage.runs.folder import read_summary
 from brainage.system.console import cell, show_table
@@ -40,14 +41,14 @@ class Folds:
         return {fold: row for fold, row in self.jobs.items() if row["status"] == "finished"}
 
 
-def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
-    """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if there are folds; return sentences on them.
+def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[FoldResults]:
+    """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if there are folds; return their results.
 
     The table has one row per fold, their mean and SD. Pooled predictions have every participant once, as held-out, and
     need all folds. Both are in ``folds/0``, ``folds/1``, ... where other overrides vary too.
     """
     found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
-    sentences = []
+    results = []
     for number, folds in enumerate(found):
         place = folder if len(found) == 1 else folder / "folds" / str(number)
         place.mkdir(parents=True, exist_ok=True)
@@ -55,8 +56,35 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
         _write_table(folds, tested, place)
         sentence = _pool(folds, tested, folder, place / "pooled_predictions.csv")
         name = " ".join(word for word in folds.overrides if any(word not in other.overrides for other in found))
-        sentences.append(f"{name}: {sentence}" if name else sentence)
-    return sentences
+        results.append(_results(folds, tested, sentence, name, folder))
+    return results
+
+
+def _results(folds: Folds, tested: dict[str, pd.DataFrame], sentence: str, name: str, folder: Path) -> FoldResults:
+    """Return what the page shows; without the pooled error where a fold's is not shown, which it would tell."""
+    import pandas as pd
+
+    from brainage.evaluation.accuracy import measure_accuracy
+
+    label = folds.key.partition(".")[2]
+    each = [
+        Fold(fold, len(tested[fold]) if fold in tested else None, {key: row[f"test/{key}"] for key in METRICS})
+        for fold, row in folds.finished.items()
+    ]
+    if _incomplete(folds, tested, folder) or any(fold.metrics["mae"] is None for fold in each):
+        return FoldResults(label, each, sentence, name)
+    jobs = {row["job"]: fold for fold, row in folds.finished.items()}
+    config = read_config(folder / min(jobs) / "config.yaml")
+    # In the order of the report of pooled folds, whose resamples are the same.
+    pooled = pd.concat([tested[jobs[job]] for job in sorted(jobs)])[["age", "predicted_age"]].astype(float)
+    accuracy = measure_accuracy(
+        pooled["age"],
+        pooled["predicted_age"],
+        mean_age=float(pooled["age"].mean()),
+        n_resamples=int(config.report.n_resamples),
+        seed=int(config.seed),
+    )
+    return FoldResults(label, each, sentence, name, accuracy, pooled)
 
 
 def why_not_pooled(folder: Path, rows: list[dict[str, Any]]) -> str | None:

@@ -16,7 +16,9 @@ from brainage.data.cohorts.select import select_from
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
+from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
+from brainage.evaluation.folds import Fold, FoldResults
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.about import About
@@ -24,6 +26,8 @@ from brainage.reporting.page import made_with
 from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
+from brainage.runs.channels import read_channel_names
+from brainage.runs.facts import key_facts
 from brainage.runs.folds import why_not_pooled
 from brainage.runs.multirun_table import collect
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
@@ -97,8 +101,21 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         runs[0].config_text,
         exclusions=None,
         points=config.report.points,
+        key_facts=key_facts(runs[0].summary, yaml_values(runs[0].config_text), read_channel_names(runs[0].folder)),
+        folds=_fold_results(runs),
     )
     return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes, progress=progress), about
+
+
+def _fold_results(runs: Sequence[Run]) -> FoldResults:
+    """Return the accuracy of each fold on its test participants."""
+    shown = [shown_summary(run.summary) for run in runs]
+    label = "fold" if hasattr(runs[0].config.split, "fold") else "site"
+    folds = [
+        Fold(_fold(run).removeprefix(f"{label} "), summary["n"]["test"], summary["metrics"]["test"])
+        for run, summary in zip(runs, shown, strict=True)
+    ]
+    return FoldResults(label, folds)
 
 
 def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:

@@ -1,6 +1,13 @@
 import csv
+import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from brainage.evaluation.accuracy import measure_accuracy
+from brainage.evaluation.folds import Fold, FoldResults
+from brainage.reporting.fold_section import fold_cards, fold_section
 from brainage.reporting.multirun_page import Job, read_curves, write_multirun_report
 
 HEADER = ("epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds")
@@ -45,14 +52,31 @@ def test_the_page_has_each_jobs_overrides_results_and_reason(tmp_path: Path) -> 
     assert (tmp_path / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_no_fold_is_called_the_best(tmp_path: Path) -> None:
+def test_the_page_of_folds_has_mean_and_sd_and_the_pooled_predictions_and_no_choice(tmp_path: Path) -> None:
     jobs = [Job(tmp_path / str(fold), f"split.fold={fold}", row(fold, 40.0 + fold)) for fold in range(2)]
     for job in jobs:
         curve(job.folder, [50.0, 45.0])
-    html = write_multirun_report(tmp_path, jobs, ["split=kfold"], ["MAE 6.35 years."]).read_text()
-    assert "MAE 6.35 years." in html and "no reason to choose one" in html
-    assert "Lowest validation MSE" not in html.replace('alt="Error by epoch of 2 jobs. Lowest validation MSE', "")
-    assert "Select by" not in html
+    rng = np.random.default_rng(0)
+    age = rng.uniform(50, 70, 60)
+    ages = pd.DataFrame({"age": age, "predicted_age": age + rng.normal(0, 4, 60)})
+    accuracy = measure_accuracy(ages["age"], ages["predicted_age"], mean_age=60, n_resamples=50, seed=1)
+    each = [Fold("0", 30, {"mae": 3.0, "r2": 0.5}), Fold("1", 30, {"mae": 4.0, "r2": None})]
+    folds = FoldResults("fold", each, "60 participants.", "", accuracy, ages)
+    html = write_multirun_report(tmp_path, jobs, ["split=kfold"], [folds]).read_text()
+    mae = accuracy.estimates["mae"]
+    assert "<h1>2 folds</h1>" in html and "60 participants." in html
+    assert "<span>MAE (years), mean ± SD of 2 folds</span><strong>3.50 ± 0.71</strong>" in html  # sqrt(0.5)
+    assert f"<strong>{mae.value:.2f} years</strong><span>95 % interval {mae.low:.2f} to {mae.high:.2f}</span>" in html
+    assert f"{mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f})" in html  # and in the table
+    assert {path.name for path in (tmp_path / "figures").glob("pooled.*")} == {"pooled.png", "pooled.svg"}
+    assert not re.search("lowest|best job|select by|choose", html, re.IGNORECASE)
+
+
+def test_mean_and_sd_are_not_shown_where_they_would_tell_a_folds_error(tmp_path: Path) -> None:
+    folds = FoldResults("fold", [Fold("0", 30, {"mae": 3.0}), Fold("1", 9, {"mae": None})], "Two folds.")
+    assert folds.mean_sd("mae") is None and fold_cards(folds) == []
+    (table,) = fold_section(folds).tables
+    assert [list(one)[:3] for one in table.rows] == [["0", "30", "3.00"], ["1", "9", "-"]]
 
 
 def test_errors_of_fewer_than_ten_participants_are_not_on_the_page(tmp_path: Path) -> None:

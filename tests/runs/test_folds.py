@@ -10,6 +10,7 @@ import statistics
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from brainage.runs.folds import finish_folds
@@ -66,7 +67,10 @@ def test_the_table_ends_with_mean_and_sd_over_folds(folds: tuple[Path, str]) -> 
     spread = f"of 3 folds, {statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} years (mean ± SD)"
     assert "Pooled: 40 participants, each predicted once by a fold: MAE" in out and spread in out
     page = (folder / "report.html").read_text()
-    assert spread in page and "no reason to choose one" in page and "Select by validation error" not in page
+    assert spread in page and "Select by validation error" not in page
+    ages = pd.read_csv(folder / "pooled_predictions.csv")
+    pooled = (ages["predicted_age"] - ages["age"]).abs().mean()
+    assert f"<strong>{pooled:.2f} years</strong><span>95 % interval " in page
 
 
 def test_a_fold_of_fewer_than_ten_participants_hides_its_errors_and_what_would_tell_them(

@@ -20,8 +20,15 @@ from brainage.runs.reanalyse import report_on
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 N = 60
-SUMMARY = {"status": "finished", "model": {"name": "variable1dcnn"}, "n": {"train": 10, "val": 20, "test": 30}}
-SUMMARY |= {"epochs": 3, "best_epoch": 1}
+SUMMARY = {
+    "status": "finished",
+    "model": {"name": "variable1dcnn", "parameters": 1234},
+    "cohort": {"name": "simulated", "n_participants": N},
+    "n": {"train": 10, "val": 20, "test": 30},
+    "metrics": {"test": {"mae": 3.25}},
+    "epochs": 3,
+    "best_epoch": 1,
+}
 Fold = Callable[..., Path]
 
 
@@ -61,6 +68,8 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
     found = findings(tmp_path / "out", run=str(fold(1, range(30, 60))))
     assert [fit["fitted_on"] for fit in found["gap_correction"]] == ["validation of fold 0", "validation of fold 1"]
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == N
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "mean ± SD of 2 folds</span><strong>3.25 ± 0.00</strong>" in page and "<dd>21 of 25</dd>" in page
 
 
 def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correction_is_requested(

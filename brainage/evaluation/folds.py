@@ -1,0 +1,56 @@
+"""Accuracy of folds, or left-out sites: each one's, their mean and SD, and that of all test participants together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainage.evaluation.accuracy import Accuracy
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: its name, test participants, and metrics of these; None where they are fewer than ten."""
+
+    name: str
+    n: int | None
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class FoldResults:
+    """Folds of one network.
+
+    Parameters
+    ----------
+    label : str
+        ``fold`` or ``site``.
+    folds : sequence of Fold
+        Finished folds.
+    sentence : str
+        How many participants were predicted, with which error; or why the folds are not pooled.
+    name : str
+        Overrides that distinguish these folds from others of the same multirun.
+    accuracy : Accuracy or None
+        Of all test participants, each predicted once.
+    predictions : DataFrame or None
+        ``age`` and ``predicted_age`` of these, in years.
+    """
+
+    label: str
+    folds: Sequence[Fold]
+    sentence: str = ""
+    name: str = ""
+    accuracy: Accuracy | None = None
+    predictions: pd.DataFrame | None = None
+
+    def mean_sd(self, metric: str) -> tuple[float, float] | None:
+        """Return mean and SD over folds; None where a fold's value is not shown, which they would tell."""
+        values = [fold.metrics.get(metric) for fold in self.folds]
+        known = [value for value in values if value is not None]
+        return (statistics.fmean(known), statistics.stdev(known)) if len(known) == len(values) > 1 else None

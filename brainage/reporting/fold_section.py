@@ -1,0 +1,57 @@
+"""The section and the cards of folds, in the page of a multirun and of pooled folds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from brainage.evaluation.accuracy import Accuracy
+from brainage.evaluation.folds import FoldResults
+from brainage.reporting.page import Card, Section, Table, some
+from brainage.reporting.run_figures import predicted
+from brainage.reporting.text import integer, interval, mean_sd, number, with_interval, years
+
+_METRICS = {"mae": "MAE (years)", "rmse": "RMSE (years)", "r2": "R²", "pearson_r": "Pearson r"}
+
+
+def fold_cards(found: FoldResults) -> list[Card]:
+    """Return mean and SD over folds, and the errors of all test participants together."""
+    cards = []
+    if (spread := found.mean_sd("mae")) is not None:
+        cards.append(Card(f"MAE (years), mean ± SD of {len(found.folds)} {found.label}s", mean_sd(*spread)))
+    if found.accuracy is not None:
+        estimates = found.accuracy.estimates
+        cards += [
+            Card("MAE, pooled", years(estimates["mae"].value), f"95 % interval {interval(estimates['mae'])}"),
+            Card("R², pooled", number(estimates["r2"].value), f"95 % interval {interval(estimates['r2'])}"),
+            Card("Pearson r, pooled", number(estimates["pearson_r"].value),
+                 f"95 % interval {interval(estimates['pearson_r'])}"),
+            Card("participants", integer(found.accuracy.n), "each predicted once, by a network not trained on them"),
+        ]  # fmt: skip
+    return cards
+
+
+def fold_section(found: FoldResults, place: int = 0) -> Section:
+    """Return the table of folds with mean and SD, and the pooled predictions; `place` distinguishes figures."""
+    rows = [[fold.name, integer(fold.n), *(number(fold.metrics.get(key)) for key in _METRICS)] for fold in found.folds]
+    spreads = [found.mean_sd(key) for key in _METRICS]
+    if any(spreads):
+        rows.append(["mean ± SD", "", *("-" if spread is None else mean_sd(*spread) for spread in spreads)])
+    table = Table((found.label, "test participants", *_METRICS.values()), rows)
+    drawn = []
+    if found.accuracy is not None and found.predictions is not None:
+        table = Table(table.header, [*rows, _pooled_row(found.accuracy)], note=_NOTE)
+        drawn = some([predicted(found.predictions, found.accuracy, points="none")])
+        drawn = [replace(figure, name=f"pooled-{place}" if place else "pooled") for figure in drawn]
+    title = f"Folds: {found.name}" if found.name else "Folds"
+    return Section(title, [found.sentence] if found.sentence else [], [table], drawn)
+
+
+_NOTE = (
+    "Mean and SD are over folds; the last row is of all test participants together, with its 95 % bootstrap interval, "
+    "which does not include the variation between trainings. R² and r of pooled predictions and their means over folds "
+    "differ, because folds differ in their ages."
+)
+
+
+def _pooled_row(accuracy: Accuracy) -> list[str]:
+    return ["pooled", integer(accuracy.n), *(with_interval(accuracy.estimates[key]) for key in _METRICS)]
