@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from brainage.__main__ import _COMMANDS
 from brainage.commands.startup import WITH_HYDRA
 from brainage.config.again import with_pluses
 from brainage.config.commands import COMMAND_SCHEMAS
@@ -32,10 +35,14 @@ from brainage.config.schema import Config
 from brainage.system.files import CONFIGS
 from tests.conftest import ROOT
 
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "experiments").rglob("README.md"))]
 # The pages whose commands slow tests run.
 RUN = ("quickstart.md", "your_data.md", "series.md")
+
+PLACED = re.compile(
+    r"`(my_study/[\w/]+\.(?:py|yaml))`:\n\n```(?:python|yaml)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE
+)
 
 Compose = Callable[..., DictConfig]
 
@@ -53,6 +60,8 @@ def commands(page: Path) -> list[list[str]]:
     """Return the commands of a page as words, the command's name first; ``python NAME.py`` is ``brainage NAME``."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     lines = re.findall(r"^(?: {4}|)((?:brainage|python \w+\.py) .*)$", text, flags=re.MULTILINE)
+    inline = re.findall(r"`(brainage (?:train|report) [^`\n]*=[^`\n]+)`", text)
+    lines += [line for line in inline if "=NAME" not in line]
     split = [shlex.split(line, comments=True) for line in lines]
     return [
         [words[1], *words[2:]] if words[0] == "brainage" else [words[1].removesuffix(".py"), *words[2:]]
@@ -60,14 +69,14 @@ def commands(page: Path) -> list[list[str]]:
     ]
 
 
-def composable() -> dict[str, list[str]]:
-    """Return every command with a config that needs no folder of the user's own, by its text."""
-    found = [words for page in (*PAGES, *READMES) for words in commands(page)]
-    return {
-        shlex.join(words): words
-        for words in found
-        if words[0] in WITH_HYDRA and not any(word.startswith("--config-dir") for word in words)
-    }
+def found() -> dict[str, list[str]]:
+    """Return every command of every page by its text."""
+    return {shlex.join(words): words for page in (*PAGES, *READMES) for words in commands(page)}
+
+
+def found_of(names: Collection[str]) -> list[str]:
+    """Return the texts of some of these commands."""
+    return [text for text, words in found().items() if words[0] in names]
 
 
 def prose(page: Path) -> str:
@@ -99,6 +108,17 @@ def first_of_each(words: list[str]) -> list[str]:
     return chosen
 
 
+@pytest.fixture(scope="module")
+def my_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the folder of extending.md, with what `brainage check` and a sweep would write."""
+    folder = tmp_path_factory.mktemp("own") / "my_study"
+    for name, content in PLACED.findall(text_of("extending.md")):
+        (folder.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.parent / name).write_text(content)
+    shutil.copy(folder / "experiment" / "mine.yaml", folder / "experiment" / "best.yaml")
+    return folder
+
+
 def test_the_pages_that_are_run_have_commands() -> None:
     assert all(len(commands(ROOT / "docs" / page)) > 1 for page in RUN)
 
@@ -109,19 +129,55 @@ def test_every_command_that_is_named_exists() -> None:
     assert [name for name in named if not (ROOT / "brainage" / "commands" / f"{name}.py").is_file()] == []
 
 
-@pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] == "train"])
-def test_every_training_command_composes_and_passes_its_schema(text: str, composed: Compose) -> None:
-    assert isinstance(parse(composed(*with_pluses("train", first_of_each(composable()[text][1:])))), Config)
+@pytest.mark.parametrize("text", found_of(["train"]))
+def test_every_training_command_composes_and_passes_its_schema(text: str, composed: Compose, my_study: Path) -> None:
+    words = found()[text][1:]
+    if "--config-dir" in words:
+        place = words.index("--config-dir")
+        words[place : place + 2] = [f"hydra.searchpath=[file://{my_study}]"]
+    assert isinstance(parse(composed(*with_pluses("train", first_of_each(words)))), Config)
 
 
-@pytest.mark.parametrize("text", [text for text, words in composable().items() if words[0] != "train"])
+@pytest.mark.parametrize("text", found_of(set(WITH_HYDRA) - {"train"}))
 def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
-    name, *words = composable()[text]
+    name, *words = found()[text]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         assert isinstance(
             parse_as(compose(name, with_pluses(name, words)), COMMAND_SCHEMAS[name]), COMMAND_SCHEMAS[name]
         )
+
+
+@pytest.mark.parametrize("text", found_of(set(_COMMANDS) - set(WITH_HYDRA)))
+def test_every_command_with_options_is_parsed(text: str) -> None:
+    name, *words = found()[text]
+    assert import_module(f"brainage.commands.{name}").parse(words)
+
+
+def other_lines() -> set[str]:
+    """Return the lines of blocks for a shell that are not this project's commands."""
+    lines: set[str] = set()
+    for page in (*PAGES, *READMES):
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        indented = re.findall(
+            r"(?<=\n\n)(?: {4}.*\n)+", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        )
+        blocks = [*re.findall(r"^```bash\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE), *indented]
+        plain = [re.sub(r"<<'END'\n.*?^END$", "", block, flags=re.DOTALL | re.MULTILINE) for block in blocks]
+        lines |= {line.strip() for block in plain for line in block.splitlines()}
+    return {line for line in lines if re.match(r"[a-z][\w.-]* ", line) and not line.startswith("brainage ")}
+
+
+def test_other_programs_are_asked_for_what_exists() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    lines = other_lines()
+    made = {name for line in lines for name in re.findall(r"^make ([\w-]+)", line)}
+    asked = {name for line in lines for name in re.findall(r"^pip install .*\[([\w,]+)\]", line)}
+    modules = {name for line in lines for name in re.findall(r"^python -m (benchmarks[\w.]*)", line)}
+    assert {"demo", "test", "check", "docs", "docs-links"} <= made <= set(targets)
+    assert {"all", "dashboard"} <= asked <= set(extras)
+    assert modules and all(defined(name) for name in modules)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES], ids=lambda page: str(page.relative_to(ROOT)))
@@ -181,7 +237,7 @@ def test_every_path_in_the_architecture_exists() -> None:
 
 def test_the_readme_names_every_page() -> None:
     linked = set(re.findall(r"\]\(docs/(\w+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert {page.name for page in PAGES} - {"index.md"} <= linked
+    assert {page.name for page in PAGES if page.parent.name == "docs"} - {"index.md"} <= linked
 
 
 @pytest.mark.parametrize(
@@ -307,11 +363,6 @@ def test_the_page_on_series_runs_and_leaves_series_that_train(tmp_path: Path) ->
     check_outputs("series.md", folder)
     assert len(rows(folder / "outputs" / "fmriprep" / "splits.csv")) == 60
     assert json.loads((folder / "outputs" / "fmriprep" / "summary.json").read_text())["cohort"]["n_excluded"] == 0
-
-
-PLACED = re.compile(
-    r"`(my_study/[\w/]+\.(?:py|yaml))`:\n\n```(?:python|yaml)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE
-)
 
 
 def edit(file: Path, before: str, new: str) -> None:

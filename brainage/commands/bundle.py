@@ -23,11 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: 0 if done, 2 for a user's mistake, 130 or 143 if interrupted.
     """
-    options = _parse(arguments)
+    options = parse(arguments)
     return exit_code_of(lambda: _export(options) if options.verb == "export" else _import(options), "try again")
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="brainage bundle", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
     exporting = verbs.add_parser("export", help="make a bundle of a finished run")

@@ -15,7 +15,7 @@ from brainage.system.session import exit_code_of
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the cohort; return 0, 2 for a user's mistake, or 130 or 143 if interrupted."""
-    options = _parse(arguments)
+    options = parse(arguments)
     return exit_code_of(lambda: _write(options), f"remove `{options.out}`, and run the command again.")
 
 
@@ -32,7 +32,8 @@ def _write(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="brainage simulate", description="Write a simulated cohort as files.")
     parser.add_argument("--layout", choices=LAYOUTS, required=True, help="how the files are laid out")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")

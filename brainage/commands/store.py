@@ -30,14 +30,15 @@ from brainage.system.session import exit_code_of
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Manage stores."""
-    options = _parse(arguments)
+    options = parse(arguments)
     log_to_screen()
     return exit_code_of(
         lambda: _run(options), "each store and table is complete, changed or not. Run the command again."
     )
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="brainage store", description="Manage stores of time series.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--root", type=Path, metavar="DIR", help="folder of the stores (default: outputs/store)")

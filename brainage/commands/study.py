@@ -13,11 +13,7 @@ from brainage.system.session import exit_code_of
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study."""
-    parser = argparse.ArgumentParser(prog="brainage study", description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
-    parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
-    options = parser.parse_intermixed_args(arguments)  # options may follow overrides
+    options = parse(arguments)
     log_to_screen()
 
     def work() -> int:
@@ -27,3 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
     return exit_code_of(work, "the same command continues it; finished steps are kept.")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="brainage study", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="small", help="how much is done (default: small)")
+    parser.add_argument("--out", type=Path, default=Path("outputs/study"), help="default: outputs/study")
+    parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
+    return parser.parse_intermixed_args(arguments)  # options may follow overrides
