@@ -38,4 +38,5 @@ def epochs_text(epochs: int, best: int | None) -> str:
     """Return how many epochs a training had, and which was the best; `best` counts from 0."""
     if best is None or epochs == 1:
         return f"{epochs:,} epoch{'' if epochs == 1 else 's'}"
-    return f"{epochs:,} epochs, best: {'the last' if best == epochs - 1 else f'number {best} (from 0)'}"
+    names = {0: "the first", epochs - 1: "the last"}
+    return f"{epochs:,} epochs, best: {names.get(best, f'number {best} (from 0)')}"

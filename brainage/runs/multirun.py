@@ -30,7 +30,7 @@ from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.sweep.query import refuse_query_of
-from brainage.system.console import log
+from brainage.system.console import log, terminal_text
 from brainage.system.files import (
     as_output_error,
     ensure_writable,
@@ -78,8 +78,15 @@ class JobFolders(Callback):
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
             _refuse_other_grid(folder, config)
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
+            self._words = frozenset(_grid(config)[0])
             log.info("If this is killed, continue with: %s", repeat_command(folder))
             advise(f"continue with: {repeat_command(folder)}")
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Name a job of a grid by what the grid varies."""
+        if config.hydra.mode == RunMode.MULTIRUN and not _is_sweep(config):
+            words = [word for word in config.hydra.overrides.task if word not in self._words]
+            print(terminal_text(f"Job {config.hydra.job.num}: {' '.join(words) or 'as given'}"))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """End a grid on a full disk, where Hydra could not write the next job's configs."""

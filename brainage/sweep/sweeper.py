@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.utils import run_job
+from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna.pruners import BasePruner, NopPruner
@@ -139,6 +139,7 @@ class Sweep:
             job_subdir_key="hydra.sweep.subdir",
             hydra_context=self._context,
         )
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # what follows is not of this trial's log
         _ = done.return_value  # raises what the job raised
         path = self._folder / "trials" / str(number) / "summary.json"
         summary: dict[str, Any] = read_json(path) if path.exists() else {"status": "failed"}

@@ -36,15 +36,15 @@ class Loggers:
         self._rows: dict[int, dict[str, float]] = {}
         hidden = {part: size for part, size in sizes.items() if not may_describe(size)}
         self._hidden = tuple(f"{part}/" for part in hidden)
-        if hidden:
-            listed = ", ".join(f"{part} {size}" for part, size in hidden.items())
-            log.info("Loggers get no metrics of parts with fewer than %d participants: %s.", MIN_SHOWN, listed)
+        self._listed = ", ".join(f"{part} {size}" for part, size in hidden.items())
 
     def open(self, name: str, make: Callable[[], Logger]) -> None:
         """Make a logger and log the run's parameters.
 
         Raises what the logger raises, such as that its user is not logged in; a failure of network or disk is a note.
         """
+        if self._listed and not self._open:
+            log.info("Loggers get no metrics of parts with fewer than %d participants: %s.", MIN_SHOWN, self._listed)
         try:
             one = opened(make(), self.parameters)
         except Exception as error:  # each logger has errors of its own

@@ -326,6 +326,8 @@ def test_a_multirun_with_a_failed_job_exits_with_1_after_the_table(command: Comm
     ended = command("train.py", "--multirun", "optimizer.lr=-1,-2")
     assert ended.code == 1
     assert ended.out.count("failed") == 2
+    assert "Job 0: optimizer.lr=-1\n" in ended.out and "\nJob 1: optimizer.lr=-2\n" in ended.out
+    assert "HYDRA" not in ended.out and "#0" not in ended.out
     assert "summary.csv" in ended.out
 
 

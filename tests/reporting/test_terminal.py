@@ -69,7 +69,12 @@ def test_a_comparison_is_printed_with_metrics_differences_and_excluded_jobs(
 
 @pytest.mark.parametrize(
     ("epochs", "best", "text"),
-    [(30, 29, "30 epochs, best: the last"), (30, 0, "30 epochs, best: number 0 (from 0)"), (1, 0, "1 epoch")],
+    [
+        (30, 29, "30 epochs, best: the last"),
+        (30, 0, "30 epochs, best: the first"),
+        (30, 3, "30 epochs, best: number 3 (from 0)"),
+        (1, 0, "1 epoch"),
+    ],
 )
 def test_a_training_has_its_epochs_and_the_best_of_them(epochs: int, best: int, text: str) -> None:
     assert epochs_text(epochs, best) == text

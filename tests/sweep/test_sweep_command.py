@@ -110,7 +110,9 @@ def test_the_same_command_again_has_nothing_to_do_and_shows_the_result(swept: tu
     again = run_command(folder, *SWEEP, "hydra.sweeper.n_trials=4")
     assert again.code == 0, again.text
     assert "The study has 4 trials, and 4 were asked for: nothing is left to do." in again.out
-    assert "The best 4" in again.out
+    assert "The best 4" in again.out and "HYDRA" not in first.out + again.out
+    logs = [path.read_text() for path in (folder / "outputs" / "sweeps" / NAME / "trials").glob("*/train.log")]
+    assert len(logs) == 4 and all("epoch 0: MAE" in log and "The best" not in log for log in logs)
     assert read(folder / "outputs" / "sweeps" / NAME / "trials.csv") == before
 
 
