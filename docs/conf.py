@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
-from sphinx.application import Sphinx
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import brainage  # noqa: E402
@@ -73,8 +70,3 @@ html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,
 }
-
-
-def setup(app: Sphinx) -> None:
-    """Show diagrams as text."""
-    app.add_lexer("mermaid", TextLexer)

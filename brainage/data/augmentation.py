@@ -19,9 +19,9 @@ class Augmentation:
     circular_shift : bool, default=False
         Shift each participant's series circularly by a random number of time points, the same in all components.
     cutmix : float, default=0
-        The parameter of a Beta distribution from which a share of time is drawn: after it, all components continue
-        with the series of a second participant, and the age is the mean of both, weighted by their shares [1]_. 0
-        disables it.
+        The parameter α of the Beta(α, α) distribution from which a share of time is drawn: after it, all components
+        continue with the series of a second participant, and the age is the mean of both, weighted by their shares
+        [1]_. 1 is uniform, smaller values give shares closer to 0 and 1, and 0 disables it.
 
     References
     ----------
