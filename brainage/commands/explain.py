@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
-from brainage.config.groups.cohort import CohortConfig
+from brainage.config.commands import ExplainCommandConfig
 from brainage.config.hydra import parse_as
-from brainage.config.schema import Config
-from brainage.data.cohorts.select import Selection, select_from
-from brainage.data.participants import Participants, participants_of, stored_participants
-from brainage.data.store.layout import Store, verify
-from brainage.errors import EvaluationError, StoreError
-from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page
-from brainage.reporting.page import write_report
-from brainage.runs.trained_on import check_same
-from brainage.system.console import log, show_note, show_table
-from brainage.system.files import write_csv, write_text, write_whole
 from brainage.system.session import carry_out
-
-if TYPE_CHECKING:
-    from brainage.explanation.summary import Explanation
-    from brainage.runs.read import Run
-    from brainage.trained.network import Trained
-
-# Largest number of printed components; all are in the report.
-_N_SHOWN = 12
-
-# Tolerated difference, in years, from the run's own predictions, which may be from another device.
-_SAME = 0.05
-
-_PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val", "test")}
 
 
 def explain(composed: DictConfig) -> None:
@@ -46,159 +17,7 @@ def explain(composed: DictConfig) -> None:
 
 
 def _explain(config: ExplainCommandConfig, folder: Path) -> None:
-    from brainage.explanation.explain import explain
-    from brainage.trained.load import read_trained
+    # Imports torch and captum, after the config has been checked.
+    from brainage.commands.explaining import explain_predictions
 
-    key = "run" if config.run is not None else "bundle"
-    trained = read_trained(Path(str(getattr(config, key))), key, config.again)
-    name, available = _available(config, trained)
-    explained = _drawn(available, config)
-    notes = []
-    if len(explained) < config.participants:
-        notes.append(
-            f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
-        )
-    found = explain(
-        trained.network(),
-        _series(explained),
-        components=[channel + 1 for channel in explained.channels],
-        t_r=trained.modality.t_r,
-        n_windows=config.n_windows,
-        n_steps=config.n_steps,
-        n_resamples=config.report.n_resamples,
-        seed=config.seed,
-    )
-    if n_longer := int((explained.store.lengths[explained.rows] > explained.n_times).sum()):
-        notes.append(
-            f"{n_longer:,} of {len(explained):,} series are longer than {explained.n_times} time points: the "
-            "prediction from their first window is explained, not the mean over all windows."
-        )
-    elif not isinstance(config.cohort, CohortConfig) and trained.run is not None:
-        notes += _differing(trained.run, explained, found)
-    # The order of the sample follows from the seed, so it would tell whose rows they are.
-    rows = np.random.default_rng().permutation(len(explained))
-    found = replace(found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names)
-    _write(config, folder, trained, found, name, len(available))
-    _show(found, folder)
-
-
-def _available(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
-    """Return the participants of the given cohort, or else of the run, and what they are called."""
-    from brainage.trained.ensemble import read_sample
-    from brainage.trained.t_r import resampling
-
-    if not isinstance(config.cohort, CohortConfig):
-        return _of_run(config, trained)
-    sample = read_sample(
-        config.cohort, resampling(trained) if config.resample else trained, config.store.root or DEFAULT_STORE
-    )
-    return f"participants of cohort {config.cohort.name}", sample.participants
-
-
-def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
-    """Return participants of the run's split who are still in its cohort."""
-    if trained.run is None:
-        raise EvaluationError(
-            f"`run={trained.folder}` is a bundle, which contains no participants. Name the cohort to explain, with "
-            "cohort=bids cohort.root=DIR, cohort=ukb, or cohort=simulated."
-        )
-    own = trained.run.config
-    stores = [own.store.root, config.store.root or DEFAULT_STORE]
-    selection = select_from(own.cohort, own.modality, stores=stores, is_new=False)
-    store = _store_of(own, selection, config.store.root)
-    split = trained.run.predictions.set_index("participant_id")["split"]
-    asked = config.rows or "test"
-    everyone = participants_of(selection, store, own.modality, split)
-    if trained.channel_names is not None:
-        everyone = replace(everyone, channels=trained.channels_in(store))
-    if config.again:
-        check_same(trained.run, selection.table, everyone)
-    found = everyone.part(*_PARTS[asked])
-    name = f"{asked} participants of the run" if asked != "all" else "participants of the run"
-    if not len(found):
-        raise EvaluationError(
-            f"`run={trained.folder}` has no {name} any more whose series can be read. Restore its cohort, or explain "
-            "others with cohort=..."
-        )
-    return name, found
-
-
-def _store_of(own: Config, selection: Selection, given: str | None) -> Store:
-    """Open the run's store; if it is gone, write one in this command's folder, never where a run's config says."""
-    if given is None:
-        try:
-            return stored_participants(selection, own.modality, own.store.root, write=False).store
-        except StoreError as error:
-            log.info("%s It is made in %s.", error, DEFAULT_STORE)
-    return stored_participants(selection, own.modality, given or DEFAULT_STORE).store
-
-
-def _differing(run: Run, explained: Participants, found: Explanation) -> list[str]:
-    """Return a note if predictions differ from those of the run."""
-    known = run.predictions.set_index("participant_id")["predicted_age"]
-    expected = explained.table["participant_id"].map(known).to_numpy(float)
-    n_other = int((abs(expected - found.maps.predicted) > _SAME).sum())
-    if not n_other:
-        return []
-    return [
-        f"{n_other:,} of {len(explained):,} predictions differ from the run's predictions.csv: the series have changed."
-    ]
-
-
-def _drawn(available: Participants, config: ExplainCommandConfig) -> Participants:
-    """Return a random sample, the same for the same seed."""
-    order = np.random.default_rng(config.seed).permutation(len(available))[: config.participants]
-    return replace(available, table=available.table.iloc[order].reset_index(drop=True))
-
-
-def _series(participants: Participants) -> NDArray[np.float32]:
-    """Return the first window of each participant, of shape (n_participants, n_channels, n_times)."""
-    store, rows = participants.store, participants.rows
-    verify(store, rows.tolist())
-    channels, n_times = np.array(participants.channels), participants.n_times
-    series = np.stack([store.series[row][channels, :n_times] for row in rows])
-    store.release()
-    return series
-
-
-def _write(
-    config: ExplainCommandConfig, folder: Path, trained: Trained, found: Explanation, name: str, n_available: int
-) -> None:
-    n = len(found.maps.predicted)
-    for file_name, table in (
-        ("components.csv", found.component_table()),
-        ("map.csv", found.map_table()),
-        ("time.csv", found.time_table()),
-        ("participants.csv", found.participants_table()),
-    ):
-        write_csv(folder / file_name, table)
-
-    def write_arrays(path: Path) -> None:
-        with path.open("wb") as file:
-            np.savez_compressed(file, **found.arrays())  # type: ignore[arg-type]
-
-    write_whole(folder / "maps.npz", write_arrays)
-    record = {"network": str(trained.folder), "people": name, "n_available": n_available, **found.facts()}
-    write_text(folder / "explanation.json", json.dumps(record, indent=2) + "\n")
-    modality = trained.modality
-    listed = ", ".join(found.labels)
-    facts = [
-        ("network", f"{trained.label}: {trained.folder}"),
-        ("participants", f"{n:,} of {n_available:,} {name}, drawn with seed {config.seed}"),
-        (f"{found.kind}s", f"{modality.chosen}, {len(found.components)} of {modality.dimension}: {listed}"),
-        ("windows, steps, resamples", f"{config.n_windows}, {config.n_steps}, {config.report.n_resamples:,}"),
-    ]
-    title = f"Explanation of predictions: {trained.label}"
-    write_report(folder, explanation_page(found, facts, title=title, points=config.report.points))
-
-
-def _show(found: Explanation, folder: Path) -> None:
-    header, rows = component_rows(found)
-    shown = rows[:_N_SHOWN]
-    n = len(found.maps.predicted)
-    title = f"Effects on the predictions of {n:,} participants, in years; {len(shown)} of {len(rows)} {found.kind}s"
-    show_table(title, header, shown)
-    show_table("Checks", *check_rows(found))
-    for note in found.notes:
-        show_note(note)
-    print(f"Report: {folder / 'report.html'}")
+    explain_predictions(config, folder)

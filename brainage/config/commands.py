@@ -10,6 +10,7 @@ from pydantic import Field
 
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
+from brainage.config.groups.modality import check_atlas_name
 from brainage.config.groups.output import ROWS, OutputsConfig, ReportConfig
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
 from brainage.config.schema import GAP_CORRECTIONS
@@ -224,6 +225,9 @@ class ExplainCommandConfig:
         Number of windows of time.
     n_steps : int
         Number of steps of the integration of gradients.
+    atlas : str or None
+        The atlas of the brain picture, as `modality.atlas`; None is the network's own file. Only an atlas that is named
+        here is fetched.
     seed : int
         Governs which participants are drawn, the re-initialised networks and the bootstrap resamples.
     store, report, outputs, code
@@ -238,6 +242,7 @@ class ExplainCommandConfig:
     resample: bool = False
     n_windows: Count = 10
     n_steps: Annotated[int, Field(ge=2)] = 64
+    atlas: PathText | None = None
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
@@ -246,6 +251,7 @@ class ExplainCommandConfig:
 
     def __post_init__(self) -> None:
         """Check that there is one network, and participants."""
+        check_atlas_name(self.atlas, "atlas")
         _require_one(self, {"run": "run=FOLDER for a finished run", "bundle": "bundle=FOLDER for an exported one"})
         if isinstance(self.cohort, dict) and "name" in self.cohort:
             self.cohort = own_cohort(self.cohort)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from brainage.errors import DivergedError, EvaluationError
+from brainage.explanation.duration import duration, expected_seconds
 from brainage.explanation.effects import BATCH_SIZE, Maps, Series, window_edges
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude
@@ -65,6 +66,8 @@ def explain(
         silent, *predicted = predict(network, [torch.zeros_like(given[:1]), *torch.split(given, BATCH_SIZE)])
     except DivergedError as error:
         raise EvaluationError(f"{error} Or choose another run.") from error
+    expected = duration(expected_seconds(network, series, edges, n_steps=n_steps))
+    log.info("Explaining the predictions of %d participants takes about %s", len(series), expected)
     occlusion = occlude(network, series, edges)
     gradients = integrated_gradients(network, series, edges, n_steps=n_steps)
     maps = Maps(np.array(predicted), float(silent), occlusion, gradients)

@@ -14,7 +14,7 @@ from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude_components
 
 # Random networks, and the steps of their integrations: ranks need less precision than years.
-_N_DRAWS, _N_STEPS = 5, 16
+N_DRAWS, RANDOM_STEPS = 5, 16
 
 
 def randomised(network: nn.Module, generator: Generator) -> nn.Module:
@@ -31,14 +31,14 @@ def randomised(network: nn.Module, generator: Generator) -> nn.Module:
 
 
 def check_randomised(
-    network: nn.Module, series: Series, edges: NDArray[np.intp], trained: Maps, *, seed: int, n_draws: int = _N_DRAWS
+    network: nn.Module, series: Series, edges: NDArray[np.intp], trained: Maps, *, seed: int, n_draws: int = N_DRAWS
 ) -> Randomisation:
     """Correlate the maps of a trained network, made from `series` and `edges`, with those of random networks."""
     generator = torch.Generator().manual_seed(seed)
     draws = []
     for _ in range(n_draws):
         other = randomised(network, generator)
-        gradients = integrated_gradients(other, series, edges, n_steps=_N_STEPS)
+        gradients = integrated_gradients(other, series, edges, n_steps=RANDOM_STEPS)
         draws.append(_correlations(trained, occlude_components(other, series), gradients))
     return Randomisation(n_draws, *(over_draws(values) for values in zip(*draws, strict=True)))
 

@@ -111,6 +111,16 @@ class Explanation:
         return {name: self._summarise(effects.time) for name, effects in self.maps.methods.items()}
 
     @property
+    def volumes(self) -> dict[str, list[float]]:
+        """By method, size (SD, or the absolute effect on one participant) and mean of the components' effects."""
+        found: dict[str, list[float]] = {}
+        for method, known in self.by_component.items():
+            sizes = [one.absolute if one.spread.value is None else one.spread for one in known]
+            found[f"{method} size"] = [size.value or 0.0 for size in sizes]
+            found[f"{method} mean"] = [one.mean.value or 0.0 for one in known]
+        return found
+
+    @property
     def agreement(self) -> float | None:
         """Rank correlation between both methods of the components' SDs; None where undefined."""
         agreement = rank_correlation(*(spread(effects.components) for effects in self.maps.methods.values()))

@@ -53,8 +53,8 @@ def components(found: Explanation) -> Figure:
 
     first = ", ".join(found.labels[k] for k in order[:3])
     alt = (
-        f"{_what(found)} of {len(order)} {found.kind}s by occlusion and by integrated gradients, with 95 % intervals; "
-        f"the largest are {found.kind}s {first}."
+        f"{size_name(found)} of {len(order)} {found.kind}s by occlusion and by integrated gradients, with 95 % "
+        f"intervals; the largest are {found.kind}s {first}."
     )
     return draw(
         "components",
@@ -105,7 +105,7 @@ def time_course(found: Explanation) -> Figure:
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    alt = f"{_what(found)} of {len(middle)} windows of time, all {found.kind}s together, by both methods."
+    alt = f"{size_name(found)} of {len(middle)} windows of time, all {found.kind}s together, by both methods."
     return draw("time", alt, plot, size=(6, 3.6), shows_participants=_single(found))
 
 
@@ -169,7 +169,8 @@ def _single(found: Explanation) -> bool:
     return len(found.maps.predicted) < 2
 
 
-def _what(found: Explanation) -> str:
+def size_name(found: Explanation) -> str:
+    """Return what the size of an effect is, in words."""
     return "Size of the effect" if _single(found) else "SD of the effect between participants"
 
 

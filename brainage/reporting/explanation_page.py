@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from brainage.explanation.effects import ALIKE, RankCorrelation
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
+from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import number, signed_interval, with_interval
 
@@ -39,11 +40,18 @@ def check_rows(found: Explanation) -> Rows:
     return ("", ""), rows
 
 
-def explanation_page(found: Explanation, facts: Sequence[tuple[str, str]], *, title: str, points: str) -> Page:
+def explanation_page(
+    found: Explanation, facts: Sequence[tuple[str, str]], brain: Figure | None = None, *, title: str, points: str
+) -> Page:
     """Return the report; single participants are drawn only if `points` is "all"."""
     about = Section("What was explained", tables=[Table((), [*facts, *made_with()], text=True)])
     single = [_participants(found)] if points == "all" else []
-    return Page(title, lead(found), [_components(found), _time(found), *single, _checks(found), about], found.notes)
+    return Page(
+        title,
+        lead(found),
+        [_components(found), *_brain(found, brain), _time(found), *single, _checks(found), about],
+        found.notes,
+    )
 
 
 def lead(found: Explanation) -> list[str]:
@@ -80,6 +88,17 @@ def _components(found: Explanation) -> Section:
         f"motion, or suppress the signal of another {kind}. All effects are in years, with 95 % bootstrap intervals.",
     ]
     return Section(f"{kind.capitalize()}s", texts, [Table(*component_rows(found))], [figures.components(found)])
+
+
+def _brain(found: Explanation, figure: Figure | None) -> list[Section]:
+    if figure is None:
+        return []
+    texts = [
+        f"Effects by occlusion where the atlas has the {found.kind}s: the first {found.kind} of the files is its "
+        "lowest label or its first map, and so on. Maps are divided by their highest value and summed, weighted by the "
+        "effects. brain.nii.gz has the size and the mean of effects by occlusion, then by integrated gradients."
+    ]
+    return [Section("In the brain", texts, figures=[figure])]
 
 
 def _time(found: Explanation) -> Section:

@@ -235,7 +235,8 @@ def has_ended(summary: dict[str, Any]) -> bool:
 def _values(config: DictConfig) -> dict[str, Any]:
     with resolved():
         plain: Any = OmegaConf.to_container(config, resolve=True)
-    return leaves({key: value for key, value in plain.items() if key not in _CHANGEABLE})
+    found = leaves({key: value for key, value in plain.items() if key not in _CHANGEABLE})
+    return {key: value for key, value in found.items() if key != "modality.atlas"}
 
 
 def repeat_command(folder: Path) -> str:

@@ -19,7 +19,7 @@ from brainage.system.console import log
 from brainage.system.invocation import command_text
 
 # The overrides that `resume` allows, besides those of this machine.
-_CHANGEABLE = ("trainer.max_epochs", "trainer.max_time", *AGAIN)
+_CHANGEABLE = ("trainer.max_epochs", "trainer.max_time", "modality.atlas", *AGAIN)
 
 
 def given_words(overrides: Any) -> list[str]:

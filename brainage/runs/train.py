@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from brainage.config.groups.modality import FETCHERS, ModalityConfig
 from brainage.data.cohorts.select import select_from
 from brainage.data.splits.choose import choose_split
 from brainage.data.t_r import check_for_training
@@ -28,6 +30,7 @@ def train(job: Job, results: Results) -> None:
     )
     if not folder.resumed:
         check_for_training(selection.scanned, config.modality)
+        _check_atlas(config.modality)
     # Drawn over another table, a split would differ: participants of a resumed run keep their part.
     split = trained_split(folder.path) if folder.resumed else None
     if split is None:
@@ -54,3 +57,13 @@ def train(job: Job, results: Results) -> None:
         if predictions.scans is not None:
             folder.write_csv("scans.csv", predictions.scans)
         results.predictions, results.phenotypes = predictions.table, selection.phenotypes
+
+
+def _check_atlas(modality: ModalityConfig) -> None:
+    """Raise if the atlas, which an explanation of the network will need, cannot be read, or is of other channels."""
+    if modality.atlas is None or modality.atlas in FETCHERS:
+        return
+    # Imports nibabel.
+    from brainage.data.atlas import read_atlas
+
+    read_atlas(Path(modality.atlas), modality.dimension, "modality.atlas")

@@ -25,9 +25,10 @@ from brainage.sweep.storage_errors import STORAGE_ERRORS, unreachable
 # The study's user attribute with its terms.
 _KEY = "brainage"
 
-# Keys that may differ between commands of one study: folders, loggers, hardware, reports.
+# Keys that may differ between commands of one study: folders, atlases, loggers, hardware, reports.
 FREE = re.compile(
-    r"(logger|store|outputs|report|resume|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)"
+    r"(logger|store|outputs|report|resume|modality\.atlas"
+    r"|trainer\.(accelerator|devices|enable_\w+|profiler|log_every_n_steps))(\.|$)"
 )
 
 # Keys that version 0.1 did not have, and what its trials had instead, as JSON.

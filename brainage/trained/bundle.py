@@ -40,6 +40,7 @@ _HEADER = 2**20
 _PRIVATE = {
     "cohort": ("root", "phenotypes", "exclude_ids", "url"),
     "split": ("file",),
+    "modality": ("atlas",),
     "trainer": ("default_root_dir", "callbacks", "plugins"),
 }
 _DROPPED = ("store", "outputs", "logger", "resume", "sweep", "experiment")

@@ -9,14 +9,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 
 from brainage.commands import explain as explain_command
 from brainage.commands.bundle import main as bundle
-from tests.conftest import FAST, run_command, run_here, train_here
+from brainage.runs import job as jobs
+from tests.conftest import FAST, every_third, run_command, run_here, train_here
 
 OUTPUTS = ["components.csv", "explanation.json", "figures", "map.csv", "maps.npz", "participants.csv", "report.html"]
 # All but 4, 23, 24 and 25.
@@ -222,3 +226,141 @@ def test_a_mistake_gives_one_message_and_no_folder(
         assert re.search(message, said, re.S), (words, said)
         assert said.count("error:") == 1
         assert not folder.exists()
+
+
+def write_atlas(path: Path, n: int = 25) -> Path:
+    """Write labels 1 to n, each in two voxels."""
+    data = np.repeat(np.arange(1, n + 1, dtype=np.int16), 2)[:, None, None]
+    nibabel.save(nibabel.Nifti1Image(data, np.diag([4.0, 4.0, 4.0, 1.0])), path)  # type: ignore[no-untyped-call]
+    return path
+
+
+@pytest.fixture
+def atlas_run(trained: Trained, tmp_path: Path) -> Path:
+    """A copy of the run, whose modality has an atlas."""
+    run = Path(shutil.copytree(trained.network, tmp_path / "run"))
+    config = (run / "config.yaml").read_text()
+    assert "  atlas: null\n" in config
+    (run / "config.yaml").write_text(
+        config.replace("  atlas: null\n", f"  atlas: {write_atlas(tmp_path / 'own.nii')}\n")
+    )
+    return run
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("given", [False, True], ids=["of the modality", "of the command line"])
+def test_effects_are_painted_into_the_atlas(given: bool, atlas_run: Path, invoke: Invoke, tmp_path: Path) -> None:
+    if given:
+        (tmp_path / "own.nii").rename(tmp_path / "moved.nii")
+    code, folder = invoke(f"run={atlas_run}", *SMALL, *([f"atlas={tmp_path / 'moved.nii'}"] if given else []))
+    assert code == 0
+    painted = nibabel.load(folder / "brain.nii.gz").get_fdata()[:, 0, 0]
+    rows = {int(row["component"]): row for row in read(folder / "components.csv")}
+    assert painted.shape == (50, 4)
+    for channel in range(1, 26):
+        names = ("occlusion_spread", "occlusion_mean", "gradients_spread", "gradients_mean")
+        expected = [float(rows[channel][name]) for name in names] if channel in rows else [0.0] * 4
+        np.testing.assert_allclose(painted[2 * channel - 2 : 2 * channel], [expected] * 2, rtol=1e-5)
+    page = (folder / "report.html").read_text()
+    assert "In the brain" in page and "No picture of the brain" not in page
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    every_third(
+        [
+            (lambda own: own.unlink(), "must be a NIfTI file .* No such file"),
+            (lambda own: own.rename(own.with_name("b.nii")) and own.symlink_to("b.nii"), "own.nii is a link"),
+            (lambda own: write_atlas(own, 21), "each of the 25 channels .* but has 21 labels"),
+        ]
+    ),
+    ids=["gone", "a link", "of other channels"],
+)
+def test_the_atlas_of_a_run_that_cannot_be_used_is_a_note(
+    change: Callable[[Path], object], fact: str, atlas_run: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    change(tmp_path / "own.nii")
+    code, folder = invoke(f"run={atlas_run}", *SMALL, "participants=2")
+    assert code == 0
+    notes = json.loads((folder / "explanation.json").read_text())["notes"]
+    assert any(
+        re.search(rf"No picture of the brain: `modality.atlas=.*{fact}.*Give it with atlas=FILE", note)
+        for note in notes
+    )
+    assert not (folder / "brain.nii.gz").exists()
+
+
+def test_an_atlas_that_is_named_is_used_or_is_a_mistake(
+    trained: Trained, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, folder = invoke(f"run={trained.network}", *SMALL, f"atlas={write_atlas(tmp_path / 'a.nii', 21)}")
+    assert code == 2 and not folder.exists()
+    assert re.search(r"`atlas=.*a.nii` must have one label .* 25 channels .* has 21 labels", capsys.readouterr().err)
+
+
+@pytest.mark.more
+def test_nothing_is_fetched_because_a_run_says_so(
+    atlas_run: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = (atlas_run / "config.yaml").read_text()
+    (atlas_run / "config.yaml").write_text(re.sub(r"  atlas: .*\n", "  atlas: msdl\n", config))
+    code, folder = invoke(f"run={atlas_run}", *SMALL, "participants=2")
+    assert code == 0
+    notes = json.loads((folder / "explanation.json").read_text())["notes"]
+    assert "No picture of the brain: atlas=msdl lets nilearn download its atlas, once." in notes
+
+
+@pytest.mark.more
+def test_an_atlas_is_fetched_by_nilearn_for_the_number_of_channels(
+    trained: Trained,
+    invoke: Invoke,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[Any] = []
+
+    def fetch(dimension: int, verbose: int) -> SimpleNamespace:
+        asked.append(dimension)
+        return SimpleNamespace(maps=str(write_atlas(tmp_path / "fetched.nii", dimension)))
+
+    def fail(**given: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("nilearn.datasets.fetch_atlas_difumo", fetch)
+    monkeypatch.setattr("nilearn.datasets.fetch_atlas_aal", fail)
+    code, folder = invoke(f"run={trained.network}", *SMALL, "atlas=difumo")
+    assert code == 0 and asked == [25] and (folder / "brain.nii.gz").exists()
+    code, folder = invoke(f"run={trained.network}", *SMALL, "atlas=aal")
+    assert code == 2 and not folder.exists()
+    assert (
+        "`atlas=aal` must be fetched by nilearn for 25 channels, but that failed: no network."
+        in capsys.readouterr().err
+    )
+
+
+def test_an_atlas_of_other_channels_is_a_mistake_before_training_and_no_new_store(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*FAST, "evaluate=false", f"store.root={trained.folder / 'runs' / 'store'}")
+    wrong = write_atlas(tmp_path / "wrong.nii", 3)
+    assert run_here(jobs.run_job, "train", tmp_path / "one", *words, f"modality.atlas={wrong}") == 2
+    assert "`modality.atlas=" in capsys.readouterr().err
+    atlas = write_atlas(tmp_path / "atlas.nii")
+    assert run_here(jobs.run_job, "train", tmp_path / "two", *words, f"modality.atlas={atlas}") == 0
+    assert len([path for path in (trained.folder / "runs" / "store").iterdir() if path.is_dir()]) == 1
+    assert (
+        run_here(
+            jobs.run_job,
+            "train",
+            tmp_path / "two",
+            f"resume={tmp_path / 'two'}",
+            "modality.atlas=null",
+            "trainer.max_epochs=2",
+            words[-1],
+        )
+        == 0
+    )
+    assert "atlas: null" in (tmp_path / "two" / "config.yaml").read_text()
+    assert bundle(["export", "--run", str(trained.network), "--out", str(tmp_path / "bundle")]) == 0
+    assert "atlas" not in (tmp_path / "bundle" / "config.yaml").read_text()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainage.errors import ConfigError
+from brainage.explanation.duration import duration, expected_seconds
 from brainage.explanation.effects import rank_correlation, window_edges
 from brainage.explanation.explain import explain
 from brainage.explanation.gradients import integrated_gradients
@@ -310,3 +311,41 @@ def test_the_lead_has_the_sd_of_the_first_component(series: NDArray[np.float32])
     found = explained(Power(), series)
     sd = found.maps.occlusion.components[:, found.order[0]].std(ddof=1)
     assert f"an SD of {sd:.2f} (" in lead(found)[0]
+
+
+class Counting(nn.Module):
+    """Counts the series that it has predicted."""
+
+    n_seen = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3 * 40, 1)
+
+    def forward(self, series: Tensor) -> Tensor:
+        Counting.n_seen += len(series)
+        predicted: Tensor = self.linear(series.flatten(1))
+        return predicted
+
+
+def test_the_expected_duration_is_that_of_the_measured_batches(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock counts series, so that the expected seconds are those that will be predicted."""
+    monkeypatch.setattr("brainage.explanation.duration.time.perf_counter", lambda: float(Counting.n_seen))
+    series = np.random.default_rng(3).normal(size=(20, 3, 40)).astype(np.float32)
+    network, edges = Counting().eval(), window_edges(40, 10)
+    expected = expected_seconds(network, series, edges, n_steps=32)
+    monkeypatch.undo()
+    Counting.n_seen = 0
+    caplog.set_level("INFO", "brainage")
+    explain(network, series, components=[1, 2, 3], t_r=None, n_steps=32, n_resamples=100, seed=1)
+    assert expected == pytest.approx(Counting.n_seen, rel=0.15)
+    assert caplog.messages[0].startswith("Explaining the predictions of 20 participants takes about ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (89, "89 s"), (150, "2 min"), (5399, "90 min"), (9000, "2.5 h")]
+)
+def test_durations_in_words(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

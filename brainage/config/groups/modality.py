@@ -11,12 +11,33 @@ from omegaconf import MISSING
 from pydantic import Field
 
 from brainage.config.rules import (
+    PathText,
     checked,
     choice,
     require,
 )
 from brainage.errors import ConfigError, nearest
 from brainage.system.console import printable
+
+# Atlases that nilearn fetches, and the argument that is the number of channels.
+FETCHERS = {
+    "schaefer_2018": "n_rois",
+    "difumo": "dimension",
+    "basc_multiscale_2015": "resolution",
+    "smith_2009": "dimension",
+    "aal": None,
+    "destrieux_2009": None,
+    "msdl": None,
+}
+
+
+def check_atlas_name(given: str | None, key: str) -> None:
+    """Raise a ConfigError unless an atlas is a NIfTI file's name, or one that nilearn fetches."""
+    if given is not None and given not in FETCHERS and not given.endswith((".nii", ".nii.gz")):
+        raise ConfigError(
+            f"`{key}` must be a NIfTI file (.nii or .nii.gz), or an atlas that nilearn fetches, but got "
+            f"{printable(repr(given))}. {nearest(given, FETCHERS)}"
+        )
 
 
 @checked("modality")
@@ -63,6 +84,9 @@ class ModalityConfig:
     ukb_member : str or None
         Path of a series in UK Biobank's zips and folders, unless `cohort.member` is changed; None for that of an ICA.
         ``{dimension}`` is replaced.
+    atlas : str or None
+        Where the channels are in the brain, for the picture of an explanation: a NIfTI file with one label (in rising
+        order) or one map a channel, or an atlas that nilearn fetches (`FETCHERS`). It changes no result.
     """
 
     name: str = MISSING
@@ -81,9 +105,11 @@ class ModalityConfig:
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
     ukb_field: Annotated[int | None, Field(ge=1)] = None
     ukb_member: str | None = None
+    atlas: PathText | None = None
 
     def __post_init__(self) -> None:
         """Check the components, and that there is a repetition time to resample to."""
+        check_atlas_name(self.atlas, "modality.atlas")
         rule = "false without `modality.t_r`, the repetition time to resample to"
         require(self.t_r is not None or not self.resample, "modality.resample", rule, self.resample)
         good = self.good_components
