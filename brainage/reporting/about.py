@@ -31,4 +31,5 @@ class About:
     augmented: bool = False
     key_facts: Sequence[tuple[str, str]] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
+    is_baseline: bool = False
     folds: FoldResults | None = None

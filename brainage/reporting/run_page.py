@@ -8,7 +8,9 @@ from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
 from brainage.reporting.association_section import associations_section
+from brainage.reporting.field import field_section
 from brainage.reporting.fold_section import fold_cards, fold_section
+from brainage.reporting.methods import methods_section
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.quality_sections import calibration_section, groups_section
 from brainage.reporting.run_sections import (
@@ -36,7 +38,9 @@ def findings_page(findings: Findings, about: About) -> Page:
         associations_section(findings, about),
         motion_section(findings),
         truth_section(findings),
+        field_section(findings),
         exclusions_section(about),
+        methods_section(findings, about),
         Section(
             "What was run",
             tables=[Table((), [*about.facts, ("analysis", _analysis(findings))], text=True)],

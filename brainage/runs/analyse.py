@@ -14,6 +14,7 @@ import pandas as pd
 from brainage.config.schema import Config
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Findings
+from brainage.models import is_baseline
 from brainage.reporting.about import About
 from brainage.reporting.page import Page, write_report
 from brainage.reporting.run_page import findings_page
@@ -53,6 +54,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
         facts=run_facts(summary, values, names),
         key_facts=key_facts(summary, values, names),
         summary=shown_summary(summary),
+        is_baseline=is_baseline(summary["model"]["name"]),
         config=config,
         curves=curves,
         best_epoch=summary["best_epoch"],

@@ -21,6 +21,7 @@ from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, 
 from brainage.evaluation.folds import Fold, FoldResults
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
+from brainage.models import is_baseline
 from brainage.reporting.about import About
 from brainage.reporting.page import made_with
 from brainage.reporting.terminal import show_findings
@@ -102,6 +103,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         exclusions=None,
         points=config.report.points,
         key_facts=key_facts(runs[0].summary, yaml_values(runs[0].config_text), read_channel_names(runs[0].folder)),
+        summary=shown_summary(runs[0].summary),
+        is_baseline=is_baseline(runs[0].config.model_value("name")),
         folds=_fold_results(runs),
     )
     return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes, progress=progress), about

@@ -14,6 +14,7 @@ from brainage.reporting.association_figures import forest
 from brainage.reporting.page import Card, Page, write_report
 from brainage.reporting.run_page import cards, findings_page, lead
 from brainage.reporting.run_sections import rows_name
+from tests.reporting.test_methods import SUMMARY
 
 FACTS = [("seed", "43")]
 
@@ -36,7 +37,8 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
     page = findings_page(findings, about)
     assert [section.title for section in page.sections] == [
         "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap",
-        "Associations", "Head motion", "Known truth", "Exclusions", "What was run",
+        "Associations", "Head motion", "Known truth", "Published errors", "Exclusions", "Methods, ready to paste",
+        "What was run",
     ]  # fmt: skip
     html = write_report(tmp_path, page).read_text()
     assert "volunteer" not in html
@@ -113,7 +115,8 @@ def test_unknown_results_have_no_section(findings: Findings) -> None:
     found = analyse(predictions, predictions[["participant_id"]], settings)
     page = findings_page(found, About("Title", FACTS, exclusions=None))
     assert [section.title for section in page.sections] == [
-        "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap", "What was run",
+        "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap",
+        "Published errors", "Methods, ready to paste", "What was run",
     ]  # fmt: skip
     assert rows_name(found) == "all rows"
     assert any("no phenotypes" in notice for notice in page.notices)
@@ -159,7 +162,7 @@ def test_table_1_has_each_part(findings: Findings) -> None:
 @undrawn
 def test_the_error_on_unchanged_series_is_shown_where_training_series_were_augmented(findings: Findings) -> None:
     curves = pd.DataFrame({"epoch": [0, 1], "train/loss": [90.0, 60.0], "val/loss": [95.0, 70.0]})
-    summary = {"metrics": {"train": {"mse": 13.1, "mae": 2.89}}}
+    summary = {**SUMMARY, "metrics": {"train": {"mse": 13.1, "mae": 2.89}}}
     captions = []
     for augmented in (True, False):
         about = About("Title", FACTS, curves=curves, best_epoch=1, augmented=augmented, summary=summary)

@@ -1,0 +1,173 @@
+"""The methods of a run as a paragraph for a paper, made from its own numbers, with the works that it cites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from brainage.evaluation.disclosure import may_describe
+from brainage.evaluation.findings import Findings
+from brainage.reporting.about import About
+from brainage.reporting.page import Section
+from brainage.reporting.run_sections import rows_name
+from brainage.reporting.text import integer, interval, number, with_interval
+from brainage.reporting.works import WORKS
+from brainage.system.reading import yaml_values
+
+_OPTIMIZERS = {"Adam": "Kingma and Ba 2015", "AdamW": "Loshchilov and Hutter 2019"}
+
+
+def methods_section(findings: Findings, about: About) -> Section:
+    """Return the paragraph and its references."""
+    text = methods(findings, about)
+    return Section("Methods, ready to paste", [text, *(work for name, work in WORKS.items() if name in text)])
+
+
+def methods(findings: Findings, about: About) -> str:
+    """Return the methods and results of a run as a paragraph; without the training where only a table is known."""
+    training = _training(about, yaml_values(about.config) or {}) if about.summary else []
+    return " ".join([*training, *_accuracy(findings), *_gap(findings), *_associations(findings)])
+
+
+def _training(about: About, config: Mapping[str, Any]) -> list[str]:
+    summary = about.summary
+    model, version = summary["model"]["name"], (summary.get("versions") or {}).get("brainage", "")
+    commit = f", commit {summary['commit'][:12]}" if summary.get("commit") else ""
+    sentences = [
+        f"We predicted age from resting-state fMRI with brainage {version}{commit}, which builds on work by Riedel.",
+        *_participants(about, config.get("split") or {}),
+        _series(config.get("modality") or {}),
+    ]
+    if about.is_baseline:
+        return [*sentences, _baseline(model)]
+    sentences += _network(summary, config)
+    if about.folds is None:
+        sentences.append(
+            f"Of {summary['epochs']} epochs, number {summary['best_epoch'] + 1} had the lowest validation error and "
+            f"was used (seed {summary['seed']})."
+        )
+    return sentences
+
+
+def _participants(about: About, split: Mapping[str, Any]) -> list[str]:
+    n, cohort = about.summary["n"], about.summary["cohort"]
+    of = f"participants of the cohort {cohort['name']}"
+    if about.folds is not None:
+        return [
+            f"The {of} were divided into {len(about.folds.folds)} {about.folds.label}s, each of which was tested by a "
+            "network that was trained on others."
+        ]
+    excluded = cohort.get("n_excluded")
+    return [
+        *([f"{integer(excluded)} participants were excluded because of their series."] if excluded else []),
+        f"{integer(sum(n.values()))} {of} were divided into {integer(n['train'])} training, {integer(n['val'])} "
+        f"validation and {integer(n['test'])} test participants{_split(split)}.",
+    ]
+
+
+def _series(modality: Mapping[str, Any]) -> str:
+    t_r = f" and a repetition time of {modality['t_r']:g} s" if modality.get("t_r") else ""
+    of = f"{modality.get('n_channels')} of {modality['dimension']}" if modality.get("dimension") else "all"
+    times = "in windows of" if modality.get("windows") == "all" else "with"
+    return (
+        f"The time series of {of} channels ({modality.get('name')}), {times} {modality.get('n_times')} time points"
+        f"{t_r}, were z-scored over time."
+    )
+
+
+def _split(split: Mapping[str, Any]) -> str:
+    if split.get("name") == "random":
+        return f" at random (seed {split['seed']})"
+    if split.get("name") == "kfold":
+        return f" (fold {split['fold']}, counted from 0, of {split['n_folds']})"
+    return " (all participants of one site were tested)" if split.get("name") == "leave_site_out" else ""
+
+
+def _baseline(model: str) -> str:
+    kinds = {"ridge_connectivity": "functional connectivity", "ridge_motion": "head motion"}
+    if model not in kinds:
+        return f"Age was predicted by the baseline {model}, fitted on the training participants."
+    return (
+        f"Age was predicted by ridge regression on {kinds[model]}, fitted on the training participants, with a penalty "
+        "chosen by leave-one-out cross-validation within them."
+    )
+
+
+def _network(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    model, optimizer, recipe = summary["model"], config.get("optimizer") or {}, config.get("recipe") or {}
+    name = str(optimizer.get("_target_", "")).rpartition(".")[2]
+    rates = f"learning rate {optimizer.get('lr')}, weight decay {optimizer.get('weight_decay')}"
+    work = f"; {_OPTIMIZERS[name]}" if name in _OPTIMIZERS else ""
+    changes = [
+        *(["circular shifts of the series in time"] if recipe.get("circular_shift") else []),
+        *([f"CutMix (parameter {recipe['cutmix']:g}; Yun et al. 2019)"] if recipe.get("cutmix") else []),
+    ]
+    sentences = [
+        f"A one-dimensional convolutional network ({model['name']}, {integer(model['parameters'])} parameters) was "
+        f"trained on the mean squared error with {name} ({rates}{work}) in batches of {config.get('batch_size')}"
+        f"{', with ' + ' and '.join(changes) if changes else ''}."
+    ]
+    if averaged := recipe.get("weight_averaging"):
+        sentences.append(f"Weights were averaged over training steps (decay {averaged:g}; Polyak and Juditsky 1992).")
+    return sentences
+
+
+def _accuracy(findings: Findings) -> list[str]:
+    accuracy = findings.accuracy
+    if not may_describe(accuracy.n):
+        return [f"{accuracy.n} participants are too few to describe the accuracy."]
+    ages = f"{number(accuracy.age_mean)} ± {number(accuracy.age_sd)} years"
+    names = ("mae", "r2", "pearson_r", "slope")
+    mae, r2, r, slope = (with_interval(accuracy.estimates[name]) for name in names)
+    sentences = [
+        f"In {integer(accuracy.n)} participants ({rows_name(findings)}; age {ages}), the mean absolute error of the "
+        f"raw predictions was {mae} years, R² {r2}, Pearson's r {r}, and the slope of predicted on true age {slope} "
+        f"(95 % intervals from {findings.settings.n_resamples:,} bootstrap resamples of participants; Efron and "
+        "Tibshirani 1993; de Lange et al. 2022).",
+        f"Predicting the mean age of {findings.mean_age_of} gives a mean absolute error of "
+        f"{number(accuracy.mean_mae)} years.",
+    ]
+    if (difference := findings.against_ridge) is not None:
+        sentences.append(
+            f"The difference from the error of a ridge regression on functional connectivity was "
+            f"{number(difference.mae.value)} years (95 % interval {interval(difference.mae)})."
+        )
+    return sentences
+
+
+# Of a correction: how, and the works.
+_CORRECTED = {
+    "linear": "by a linear regression of the gap on age in {} (Beheshti et al. 2019; de Lange and Cole 2020)",
+    "cole": "by inverting the regression of predicted on true age in {} (Cole et al. 2018; de Lange and Cole 2020)",
+    "in_sample": "by removing the linear trend with age of {}, by which its correlation with age is zero",
+    "crossfit": "by a linear regression of the gap on age in {} (cross-fitting; de Lange and Cole 2020)",
+}
+
+
+def _gap(findings: Findings) -> list[str]:
+    if not findings.corrections or not may_describe(findings.accuracy.n):
+        return []
+    fit = findings.corrections[0]
+    on = {"validation": f"{integer(fit.n)} validation participants", "the analysed rows": "the same participants"}
+    fitted = "other held-out participants" if fit.method == "crossfit" else on.get(fit.fitted_on, fit.fitted_on)
+    if fit.fitted_on.startswith("validation of "):
+        fitted = "the validation participants of the same network"
+    return [
+        "The brain-age gap is predicted minus chronological age; it was corrected for its dependence on age "
+        f"{_CORRECTED[fit.method].format(fitted)}."
+    ]
+
+
+def _associations(findings: Findings) -> list[str]:
+    table = findings.associations.table
+    if table.empty:
+        return []
+    names = list(dict.fromkeys(name for row in table["covariates"] for name in row.split()))
+    known = {"age^2": "age squared", "head_motion": "head motion"}
+    shown = [known.get(name, name) for name in names]
+    covariates = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+    return [
+        f"Associations of the gap with {len(table)} variables are partial correlations adjusted for {covariates}, "
+        "except for the variable itself (Le et al. 2018), with the false discovery rate controlled over the variables "
+        "(Benjamini and Hochberg 1995)."
+    ]

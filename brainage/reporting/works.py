@@ -1,0 +1,27 @@
+"""Works that a methods paragraph cites, by the words of the citation."""
+
+from __future__ import annotations
+
+WORKS = {
+    "Riedel": "Riedel, Individual Research Module, University of Potsdam and Charité, github.com/laura-riedel/IM",
+    "Kingma and Ba 2015": "Kingma & Ba (2015), Adam: a method for stochastic optimization, doi "
+    "10.48550/arXiv.1412.6980",
+    "Loshchilov and Hutter 2019": "Loshchilov & Hutter (2019), Decoupled weight decay regularization, doi "
+    "10.48550/arXiv.1711.05101",
+    "Yun et al. 2019": "Yun et al. (2019), CutMix, doi 10.48550/arXiv.1905.04899",
+    "Polyak and Juditsky 1992": "Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging, doi "
+    "10.1137/0330046",
+    "Efron and Tibshirani 1993": "Efron & Tibshirani (1993), An introduction to the bootstrap, doi "
+    "10.1201/9780429246593",
+    "de Lange et al. 2022": "de Lange et al. (2022), Mind the gap: performance metric evaluation in brain-age "
+    "prediction, doi 10.1002/hbm.25837",
+    "Beheshti et al. 2019": "Beheshti et al. (2019), Bias-adjustment in neuroimaging-based brain age frameworks, doi "
+    "10.1016/j.nicl.2019.102063",
+    "Cole et al. 2018": "Cole et al. (2018), Brain age predicts mortality, doi 10.1038/mp.2017.62",
+    "de Lange and Cole 2020": "de Lange & Cole (2020), Commentary: correction procedures in brain-age prediction, doi "
+    "10.1016/j.nicl.2020.102229",
+    "Le et al. 2018": "Le et al. (2018), A nonlinear simulation framework supports adjusting for age when analyzing "
+    "BrainAGE, doi 10.3389/fnagi.2018.00317",
+    "Benjamini and Hochberg 1995": "Benjamini & Hochberg (1995), Controlling the false discovery rate, doi "
+    "10.1111/j.2517-6161.1995.tb02031.x",
+}

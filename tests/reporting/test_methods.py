@@ -1,0 +1,119 @@
+"""The paragraph on methods, whose numbers are those of the run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.folds import Fold, FoldResults
+from brainage.reporting.about import About
+from brainage.reporting.field import field_section
+from brainage.reporting.methods import methods, methods_section
+from brainage.reporting.works import WORKS
+
+SUMMARY: dict[str, Any] = {
+    "model": {"name": "variable1dcnn", "parameters": 123456},
+    "cohort": {"name": "ukb", "n_participants": 4321, "n_excluded": 17},
+    "n": {"train": 3001, "val": 612, "test": 708},
+    "seed": 11,
+    "epochs": 28,
+    "best_epoch": 21,
+    "commit": "0123456789abcdef",
+    "versions": {"brainage": "9.8.7"},
+}
+CONFIG = """
+modality: {name: cc200, dimension: 200, n_channels: 190, n_times: 333, t_r: 1.25}
+split: {name: random, seed: 97}
+optimizer: {_target_: torch.optim.AdamW, lr: 0.0031, weight_decay: 0.042}
+batch_size: 59
+recipe: {name: modern, circular_shift: true, cutmix: 0.6, weight_averaging: 0.93}
+"""
+
+
+def numbers(text: str) -> list[str]:
+    """Return all numbers besides years of citations, names and the words R² and 95 %."""
+    for name in (*WORKS, "variable1dcnn", "cc200", "95 %", "0123456789ab", "9.8.7"):
+        text = text.replace(name, "")
+    return re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", text)
+
+
+def test_every_number_is_that_of_the_run(findings: Findings) -> None:
+    text = methods(findings, About("Title", [], CONFIG, summary=SUMMARY))
+    rows = findings.predictions[findings.predictions["split"] == "test"]
+    age, predicted = rows["age"].to_numpy(), rows["predicted_age"].to_numpy()
+    estimates, ridge = findings.accuracy.estimates, findings.against_ridge
+    assert ridge is not None
+    by_numpy = {
+        "mae": np.abs(predicted - age).mean(),
+        "r2": 1 - ((predicted - age) ** 2).sum() / ((age - age.mean()) ** 2).sum(),
+        "pearson_r": np.corrcoef(age, predicted)[0, 1],
+        "slope": np.polyfit(age, predicted, 1)[0],
+    }
+    measured = [x for name, value in by_numpy.items() for x in (value, estimates[name].low, estimates[name].high)]
+    mean_age = findings.predictions.query("split == 'train'")["age"].mean()
+    others = [np.abs(age - mean_age).mean(), ridge.mae.value, ridge.mae.low, ridge.mae.high]
+    expected = [
+        *["17", "4,321", "3,001", "612", "708", "97", "190", "200", "333", "1.25"],
+        *["123,456", "0.0031", "0.042", "59", "0.6", "0.93", "28", "22", "11"],
+        *["30", f"{age.mean():.2f}", f"{age.std(ddof=1):.2f}"],
+        *[f"{value:.2f}" for value in measured],
+        "100",
+        *[f"{value:.2f}" for value in others],
+        *["40", "2"],
+    ]
+    assert [one.replace("-0.00", "0.00") for one in numbers(text)] == expected
+
+
+def test_works_are_listed_that_are_cited_and_no_others(findings: Findings) -> None:
+    text, *works = methods_section(findings, About("Title", [], CONFIG, summary=SUMMARY)).texts
+    assert [name for name, work in WORKS.items() if work in works] == [name for name in WORKS if name in text]
+    cited = set(re.findall(r"(?:[A-Z][a-z]+ (?:et al\.|and [A-Z][a-z]+)) \d{4}", text))
+    assert cited and all(any(one in name for name in WORKS) for one in cited)
+    assert all("doi 10." in work for work in works if not work.startswith("Riedel"))
+    assert "Kingma" not in " ".join(works) and "Loshchilov" in " ".join(works)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("linear", "in 40 validation participants (Beheshti et al. 2019"),
+        ("cole", "(Cole et al. 2018"),
+        ("in_sample", "of the same participants, by which its correlation with age is zero"),
+        ("crossfit", "in other held-out participants (cross-fitting"),
+        ("none", None),
+    ],
+)
+def test_the_correction_is_that_of_the_findings(findings: Findings, method: str, words: str | None) -> None:
+    table = findings.predictions[["participant_id", "split", "age", "predicted_age"]]
+    found = analyse(table, None, AnalysisSettings(gap_correction=method, n_resamples=50))
+    text = methods(found, About("Title", []))
+    assert words in text if words else "corrected" not in text
+
+
+def test_a_baseline_a_table_and_folds_say_what_is_known(findings: Findings) -> None:
+    baseline = {**SUMMARY, "model": {"name": "ridge_connectivity", "parameters": 9}}
+    text = methods(findings, About("Title", [], CONFIG, summary=baseline, is_baseline=True))
+    assert "ridge regression on functional connectivity, fitted on the training" in text and "epochs" not in text
+    assert methods(findings, About("Title", [])).startswith("In 30 participants (test; age ")
+    folds = FoldResults("fold", [Fold(str(number), 20, {}) for number in range(3)])
+    text = methods(findings, About("Title", [], CONFIG, summary=SUMMARY, folds=folds))
+    assert "were divided into 3 folds, each of which was tested by a network that was trained on others." in text
+    assert "3,001" not in text and "Of 28 epochs" not in text
+
+
+def test_published_errors_have_n_ages_and_a_source_beside_those_of_the_run(findings: Findings) -> None:
+    section = field_section(findings)
+    assert section is not None
+    (table,) = section.tables
+    own, *published = table.rows
+    assert own[2] == "30 (test)" and own[4].startswith(
+        f"{findings.accuracy.estimates['mae'].value:.2f} (mean predictor"
+    )
+    assert len(published) > 4 and all(all(cells) for cells in published)
+    assert [cells[4] for cells in published if cells[0].startswith("Riedel")] == ["5.43", "5.09"]
+    assert field_section(replace(findings, accuracy=replace(findings.accuracy, n=9).described())) is None
