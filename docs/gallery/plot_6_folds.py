@@ -32,7 +32,8 @@ import brainage as ba
 
 folder = Path(tempfile.mkdtemp()) / "folds"
 words = "train --multirun split=kfold split.fold=0,1,2 split.n_folds=3"
-words += f" model=ridge_connectivity cohort.n_participants=150 hydra.sweep.dir={folder}"
+words += " model=ridge_connectivity cohort.n_participants=150"
+words += f" associations.variables=[processing_speed] hydra.sweep.dir={folder}"
 command = [sys.executable, "-m", "brainage", *words.split()]
 subprocess.run(command, check=True, capture_output=True)
 
