@@ -42,7 +42,7 @@ X.shape
 # --------------------------------
 #
 # ``KFold`` puts people of each site into training and test. ``LeaveOneGroupOut`` tests
-# on a site that the network was not trained on, which is the situation of everybody who
+# on a site that the network was not trained on, which is the situation of all others who
 # will use your network.
 
 from sklearn.dummy import DummyRegressor
@@ -99,9 +99,10 @@ test_error = np.abs(search.predict(X_test) - age_test).mean()
 print(f"MAE in test people:             {test_error:.2f} years")
 
 # %%
-# The first error belongs to the best of four, and is therefore a little too good; the
-# second is the result. If you go back and change the grid because of the second one, it
-# is no longer a test error.
+# The first error chose the best of four, and is no result; the second one is. (It is
+# lower here, because the networks of the search had half of the people to learn from.)
+# If you go back and change the grid because of the second one, it is no longer a test
+# error.
 #
 # .. seealso::
 #

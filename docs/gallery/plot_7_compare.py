@@ -89,8 +89,8 @@ plt.show()
 # the gap. A modest correlation means that a good part of each gap belongs to the model,
 # not to the person.
 #
-# A lower error does not make a better biomarker
-# ----------------------------------------------
+# Which gap is closer to the truth?
+# ---------------------------------
 #
 # The people are simulated, and their true gap is known:
 
@@ -98,8 +98,10 @@ for name, gap in without_age.items():
     print(f"{name}: r with the true gap {np.corrcoef(gap, true_gap)[0, 1]:.2f}")
 
 # %%
-# In real data, compare the associations of the gaps with outcomes, in people who were
-# not used to choose between the models.
+# Here, the model with the lower error has the better gap too. That is no rule: a model
+# that knew everyone's age would have no error, and no gap. In real data, compare the
+# associations of the gaps with outcomes, in people who were not used to choose between
+# the models.
 #
 # .. seealso::
 #
