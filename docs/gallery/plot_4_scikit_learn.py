@@ -42,7 +42,7 @@ X.shape
 # --------------------------------
 #
 # ``KFold`` puts people of each site into training and test. ``LeaveOneGroupOut`` tests
-# on a site that the network was not trained on, which is the situation of all others who
+# on a site that the network was not trained on, which is the situation of others who
 # will use your network.
 
 from sklearn.dummy import DummyRegressor
