@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import nibabel
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
 from nilearn import plotting
 
@@ -23,26 +23,25 @@ def brain(image: nibabel.Nifti1Image, *, what: str, maps: bool, single: bool) ->
     `what` names the first volume; `maps` is whether the atlas has maps; `single` whether it is one participant's.
     """
     size, mean = (image.slicer[..., k] for k in (0, 1))
-    highest = [float(abs(np.asarray(one.dataobj)).max()) or 1.0 for one in (size, mean)]
+    visible = _OF_MAPS if maps else _OF_LABELS
 
     def plot(canvas: Canvas) -> None:
-        rows = canvas.subplots(3, 1)
-        for axes, shown, top in zip(rows, (size, size, mean), (*highest[:1], *highest), strict=True):
-            signed = shown is mean
-            colours = {"cmap": "RdBu_r" if signed else "YlOrRd", "vmin": -top if signed else 0, "vmax": top}
-            digits = max(0, 1 - math.floor(math.log10(top)))
-            colours |= {
-                "threshold": (_OF_MAPS if maps else _OF_LABELS) * top,
-                "colorbar": True,
-                "cbar_tick_format": f"%.{digits}f",
-            }
-            look = {**colours, "axes": axes, "figure": canvas, "black_bg": False}
-            if axes is rows[1]:
-                plotting.plot_stat_map(shown, display_mode="z", cut_coords=_slices(size), draw_cross=False, **look)
+        canvas.set_layout_engine("none")  # nilearn divides axes before a layout moves them
+        for row, (title, shown) in enumerate(((what, size), ("slices", size), ("mean effect", mean))):
+            bottom, signed = 0.68 - 0.33 * row, shown is mean
+            axes = canvas.add_axes((0.01, bottom, 0.87, 0.27))
+            top = float(abs(np.asarray(shown.dataobj)).max()) or 1.0
+            low, cmap = (-top, "RdBu_r") if signed else (0.0, "YlOrRd")
+            look = {"cmap": cmap, "vmin": low, "vmax": top, "threshold": visible * top, "colorbar": False}
+            look |= {"axes": axes, "figure": canvas}
+            if title == "slices":
+                heights = _slices(size)
+                plotting.plot_stat_map(shown, display_mode="z", cut_coords=heights, black_bg=False, **look)
             else:
-                plotting.plot_glass_brain(shown, display_mode="lyrz", plot_abs=False, **look)
-        for axes, title in zip(rows, (what, f"{what}, slices", "mean effect"), strict=True):
-            axes.set_title(f"{title} (years)", loc="left", fontsize=10)
+                plotting.plot_glass_brain(shown, display_mode="lyrz", plot_abs=False, black_bg=False, **look)
+            canvas.text(0.01, bottom + 0.28, title, fontsize=10)
+            mapped = ScalarMappable(Normalize(low, top), cmap)
+            canvas.colorbar(mapped, cax=canvas.add_axes((0.9, bottom, 0.013, 0.27)), label="years")
 
     alt = f"{what} and mean effect on predictions by occlusion, in a standard brain seen from its sides, back and top."
     caption = f"Less than {_OF_MAPS:.0%} of the highest value is transparent." if maps else ""
