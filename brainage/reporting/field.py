@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
+from brainage.reporting.about import About
 from brainage.reporting.page import Section, Table
 from brainage.reporting.run_sections import rows_name
 from brainage.reporting.text import integer, middle, number
@@ -22,14 +23,14 @@ _PUBLISHED = (
 )  # fmt: skip
 
 
-def field_section(findings: Findings) -> Section | None:
+def field_section(findings: Findings, about: About) -> Section | None:
     """Return the errors of published studies and of these predictions; None where those may not be described."""
     accuracy = findings.accuracy
     if not may_describe(accuracy.n):
         return None
     ages = f"{middle(accuracy.age_p5, accuracy.age_p95)} (5th to 95th percentile)" if accuracy.age_p5 else "-"
     mae = f"{number(accuracy.estimates['mae'].value)} (mean predictor {number(accuracy.mean_mae)})"
-    own = ("these predictions", "", f"{integer(accuracy.n)} ({rows_name(findings)})", ages, mae, "")
+    own = ("these predictions", about.title, f"{integer(accuracy.n)} ({rows_name(findings)})", ages, mae, "this page")
     note = (
         "These errors cannot be ranked: an error depends on the ages, the number of training participants and the "
         "images. In a narrow range of ages every error is small, so compare the skill, or the mean predictor's error."

@@ -69,9 +69,9 @@ class Section:
         """``split``: tables and figures side by side; ``half``: beside another section; ``full``: neither."""
         if self.listing or self.links or any(len(table.header) > _N_HALF or table.text for table in self.tables):
             return "full"
-        if self.figures:
-            return "split" if self.tables else "full"
-        return "half"
+        if not self.tables:
+            return "full"
+        return "split" if self.figures else "half"
 
 
 def some(drawn: Sequence[Figure | None]) -> list[Figure]:

@@ -38,8 +38,8 @@ def findings_page(findings: Findings, about: About) -> Page:
         associations_section(findings, about),
         motion_section(findings),
         truth_section(findings),
-        field_section(findings),
         exclusions_section(about),
+        field_section(findings, about),
         methods_section(findings, about),
         Section(
             "What was run",

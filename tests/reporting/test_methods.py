@@ -107,13 +107,13 @@ def test_a_baseline_a_table_and_folds_say_what_is_known(findings: Findings) -> N
 
 
 def test_published_errors_have_n_ages_and_a_source_beside_those_of_the_run(findings: Findings) -> None:
-    section = field_section(findings)
+    section = field_section(findings, About("Title", []))
     assert section is not None
     (table,) = section.tables
     own, *published = table.rows
     assert own[2] == "30 (test)" and own[4].startswith(
         f"{findings.accuracy.estimates['mae'].value:.2f} (mean predictor"
     )
-    assert len(published) > 4 and all(all(cells) for cells in published)
+    assert len(published) > 4 and all(all(cells) for cells in table.rows)
     assert [cells[4] for cells in published if cells[0].startswith("Riedel")] == ["5.43", "5.09"]
-    assert field_section(replace(findings, accuracy=replace(findings.accuracy, n=9).described())) is None
+    assert field_section(replace(findings, accuracy=replace(findings.accuracy, n=9).described()), About("", [])) is None

@@ -125,7 +125,7 @@ def test_facts_and_cards_are_above_the_sections() -> None:
 @pytest.mark.parametrize(
     ("section", "layout"),
     [
-        (Section("text", ["Text."]), "half"),
+        (Section("text", ["Text."]), "full"),
         (Section("table", tables=[Table((), [])]), "half"),
         (Section("config", listing="seed: 1"), "full"),
         (Section("both", tables=[Table((), [])], figures=[Figure("a", "", b"", 1)]), "split"),

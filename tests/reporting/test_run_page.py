@@ -37,7 +37,7 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
     page = findings_page(findings, about)
     assert [section.title for section in page.sections] == [
         "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap",
-        "Associations", "Head motion", "Known truth", "Published errors", "Exclusions", "Methods, ready to paste",
+        "Associations", "Head motion", "Known truth", "Exclusions", "Published errors", "Methods, ready to paste",
         "What was run",
     ]  # fmt: skip
     html = write_report(tmp_path, page).read_text()
