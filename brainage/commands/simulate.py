@@ -28,7 +28,7 @@ def _write(options: argparse.Namespace) -> int:
     if overrides:
         print(f"Train on them with: {command_text('train', *overrides)}")
     else:
-        print("Make series of the images with nilearn, as docs/your_data.md shows, and train on these.")
+        print("Make series of the images with nilearn, as docs/series.md shows, and train on these.")
     return 0
 
 
