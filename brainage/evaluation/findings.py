@@ -186,12 +186,7 @@ def analyse(
     """
     unreadable = phenotypes is None
     phenotypes = predictions[["participant_id"]] if phenotypes is None else phenotypes
-    if "split" not in predictions:
-        predictions = predictions.assign(split=None)
-    table = predictions.assign(bag=predictions["predicted_age"] - predictions["age"])
-    gaps, fits, correction_notes = _corrected(table, settings) if corrected is None else (*corrected, [])
-    if gaps.notna().any():
-        table = table.assign(bag_corrected=gaps)
+    table, fits, correction_notes = _with_gaps(predictions, settings, corrected)
     chosen = _chosen(table, phenotypes, settings)
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")
@@ -226,6 +221,17 @@ def analyse(
             *saturated(associations, rows),
         ),
     )
+
+
+def _with_gaps(
+    predictions: pd.DataFrame, settings: AnalysisSettings, corrected: Corrected | None
+) -> tuple[pd.DataFrame, list[Correction], list[str]]:
+    """Return the predictions with gaps and corrected gaps, the fits, and notes."""
+    if "split" not in predictions:
+        predictions = predictions.assign(split=None)
+    table = predictions.assign(bag=predictions["predicted_age"] - predictions["age"])
+    gaps, fits, notes = _corrected(table, settings) if corrected is None else (*corrected, [])
+    return (table.assign(bag_corrected=gaps) if gaps.notna().any() else table), fits, notes
 
 
 def _with_columns(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

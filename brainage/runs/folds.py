@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
@@ -16,9 +18,6 @@ from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
 from brainage.system.invocation import command_text
 from brainage.system.reading import read_csv
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Overrides that differ between folds.
 _KEYS = ("split.fold", "split.site")
@@ -62,8 +61,6 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[FoldResults]:
 
 def _results(folds: Folds, tested: dict[str, pd.DataFrame], sentence: str, name: str, folder: Path) -> FoldResults:
     """Return what the page shows; without the pooled error where a fold's is not shown, which it would tell."""
-    import pandas as pd
-
     from brainage.evaluation.accuracy import measure_accuracy
 
     label = folds.key.partition(".")[2]
@@ -107,8 +104,6 @@ def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
 
 def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> None:
     """Write and print ``folds.csv``, if at least two folds finished."""
-    import pandas as pd
-
     label = folds.key.partition(".")[2]
     n_test = {fold: len(table) for fold, table in tested.items()}
     table = [
@@ -131,8 +126,6 @@ def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> 
 
 def _pool(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path, target: Path) -> str:
     """Write ``pooled_predictions.csv``, or say why not; return a sentence."""
-    import pandas as pd
-
     target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
     if reason := _incomplete(folds, tested, folder):
         print(f"{target.name} is not written: {reason}")

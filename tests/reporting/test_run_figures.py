@@ -104,28 +104,20 @@ def test_the_panel_of_the_gap_has_the_partial_r_of_the_table_and_its_line(drawn:
     assert corrected.get_title(loc="center") == f"corrected gap, r = {row['r_corrected']:.2f}"
 
 
-def test_figures_of_single_participants_are_no_vectors_and_are_for_print() -> None:
+def test_points_are_pixels_for_print_and_densities_vectors_no_more_exact_than_pixels() -> None:
     rows = outlier()
     accuracy = measure_accuracy(rows["age"], rows["predicted_age"], mean_age=60, n_resamples=10, seed=0)
     points, density = (run_figures.predicted(rows, accuracy, points=choice) for choice in ("all", "none"))
-    assert points is not None and density is not None
-    assert points.svg == b"" and density.svg.startswith(b"<?xml")
-    # Width in pixels, big-endian after the first 16 bytes of a PNG: 5.6 inches.
+    assert points is not None and points.svg == b"" and density is not None
+    # Width in pixels, big-endian after the first 16 bytes of a PNG: 5.6 inches of 300 and of 150 pixels.
     assert [struct.unpack(">I", figure.png[16:20])[0] for figure in (points, density)] == [1680, 840]
-
-
-def test_a_vector_is_no_more_exact_than_pixels_and_has_words() -> None:
-    rows = outlier()
-    accuracy = measure_accuracy(rows["age"], rows["predicted_age"], mean_age=60, n_resamples=10, seed=0)
-    figure = run_figures.predicted(rows, accuracy, points="none")
-    assert figure is not None
-    svg = figure.svg.decode()
-    assert "predicted age (years)</text>" in svg
+    svg = density.svg.decode()
+    assert svg.startswith("<?xml") and "predicted age (years)</text>" in svg
     places = [number for one in re.findall(r' (?:d|x|y)="([^"]*)"', svg) for number in re.findall(r"-?\d+\.\d+", one)]
     assert len(places) > 1000 and all(re.fullmatch(r"-?\d+\.\d", place) for place in places)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_shared_figures_show_no_participants(findings: Findings) -> None:
-    shared = run_figures.shareable(findings)
-    assert [figure.name for figure in shared] == ["ages", "gap-by-age"]  # 50 in training, 30 in the test set
-    assert all(figure.svg for figure in shared)
+    # 50 in training, 30 in the test set: too few for densities, enough for points.
+    assert [figure.name for figure in run_figures.shareable(findings)] == ["ages", "gap-by-age"]

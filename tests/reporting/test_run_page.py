@@ -31,6 +31,7 @@ def text(page: Page, section: str) -> str:
     return " ".join(text for part in page.sections if part.title == section for text in part.texts)
 
 
+@undrawn
 def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findings, tmp_path: Path) -> None:
     curves = pd.DataFrame({"epoch": [0, 1], "train/loss": [90.0, 60.0], "val/loss": [95.0, 70.0]})
     about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2}, points="all")
