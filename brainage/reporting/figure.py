@@ -76,6 +76,7 @@ def draw(
         canvas = Canvas(figsize=size, layout="constrained")
         plot(canvas)
         png = _saved(canvas, "png", _PRINT_DPI if shows_participants else _DPI)
+        canvas.set_layout_engine("none")  # it stays as it is now; arranging takes most of the time
         svg = "" if shows_participants else _saved(canvas, "svg", 72).decode()
         svg = _COORDINATES.sub(_as_exact_as_pixels, svg)
         return Figure(name, alt, png, round(size[0] * _SHOWN_DPI), caption, svg.encode())
