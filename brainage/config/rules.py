@@ -142,3 +142,14 @@ def texts(key: str, value: object, example: str) -> dict[str, str]:
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _batch_size(value: int | str) -> int | str:
+    number = int(value) if isinstance(value, int) or value.isdecimal() else 0
+    require(value == AUTO or number >= 2, "batch_size", f"2 or more, or {AUTO}", value)
+    return value if value == AUTO else number
+
+
+AUTO = "auto"
+# Participants a batch, or `AUTO`.
+BatchSize = Annotated[int | str, AfterValidator(_batch_size)]

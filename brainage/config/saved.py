@@ -87,6 +87,11 @@ def refuse_interpolation(config: Any, source: object) -> None:
         )
 
 
+def with_batch_size(config: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain config of a run with the number of participants that ``batch_size=auto`` was."""
+    return {**config, **({"batch_size": summary["batch_size"]} if "batch_size" in summary else {})}
+
+
 def training_summary(config: Mapping[str, Any]) -> str:
     """Return in one line how a network was trained, from the plain values of its run's ``config.yaml``."""
     recipe, optimizer, scheduler = (dict(config.get(group) or {}) for group in ("recipe", "optimizer", "scheduler"))

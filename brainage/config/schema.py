@@ -32,6 +32,7 @@ from brainage.config.groups.split import (
 )
 from brainage.config.groups.trainer import OptimizerRules, RecipeConfig, SchedulerRules, TrainerConfig, TrainerRules
 from brainage.config.rules import (
+    BatchSize,
     Count,
     checked,
     choice,
@@ -72,7 +73,8 @@ class Config:
     seed : int
         Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int
-        Participants a batch; batch normalisation needs two.
+        Participants a batch; batch normalisation needs two. ``auto`` is the largest power of two, at most 128, of
+        which an epoch has 8 whole batches or more.
     patience : int
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
@@ -101,7 +103,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 43
-    batch_size: Annotated[int, Field(ge=2)] = 128
+    batch_size: BatchSize = 128
     patience: Count = 15
     objective: Annotated[str, choice(*OBJECTIVES)] = OBJECTIVES[0]
     evaluate: bool = True

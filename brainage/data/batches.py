@@ -11,6 +11,17 @@ from torch.utils.data import Sampler
 
 from brainage.data.augmentation import Mix
 
+# Steps of an epoch that suffice where participants are few, and participants a batch at most.
+N_STEPS, _MOST = 8, 128
+
+
+def batch_size_for(n_participants: int) -> int:
+    """Return the largest power of two, from 2 to 128, of which an epoch has 8 whole batches or more, if one has."""
+    size = 2
+    while size < _MOST and n_participants >= 2 * size * N_STEPS:
+        size *= 2
+    return size
+
 
 @dataclass(frozen=True)
 class Draw:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from brainage.data.augmentation import Augmentation
-from brainage.data.batches import BatchOrder, Draw
+from brainage.data.batches import BatchOrder, Draw, batch_size_for
 from brainage.data.datasets import SeriesDataset, WindowDataset, dataset_of, without_ages
 from brainage.data.participants import Participants
 from brainage.data.splits import PARTS
@@ -26,6 +26,7 @@ _SHARE_OF_FREE_MEMORY = 0.25
 class AgeDataModule(LightningDataModule):
     """Batches of training, validation and test participants.
 
+    `batch_size` is a number of participants, or None for `brainage.data.batches.batch_size_for` those of training.
     `seed` is that of the order of training participants, whose batches are augmented. `residency` is memory, memmap
     (the store's mapped file) or auto.
     """
@@ -34,21 +35,22 @@ class AgeDataModule(LightningDataModule):
         self,
         participants: Participants,
         *,
-        batch_size: int,
+        batch_size: int | None,
         seed: int,
         residency: str = "auto",
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
-        self._batch_size, self._seed, self._augmentation = batch_size, seed, augmentation
+        self._seed, self._augmentation = seed, augmentation
         self.fingerprint = participants.data_fingerprint()
         held = not _is_mapped(participants, residency)
         self._datasets = {part: dataset_of(participants.part(part), held=held) for part in PARTS}
+        self.batch_size = batch_size or batch_size_for(len(self._datasets["train"]))
 
     def loader(self, part: str) -> DataLoader[Any]:
         """Return the batches of the ``train``, ``val`` or ``test`` participants, in their order."""
         dataset = self._datasets[part]
-        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size))
+        return self._loader(dataset, BatchOrder(len(dataset), self.batch_size))
 
     def series(self, part: str) -> Iterator[tuple[Tensor, ...]]:
         """Yield the series of one part; see `brainage.data.datasets.without_ages`."""
@@ -73,7 +75,7 @@ class AgeDataModule(LightningDataModule):
             begins = rng.random(len(index)) if isinstance(dataset, WindowDataset) else None
             return Draw(index, self._augmentation.draw(rng, len(index), dataset.n_times), begins)
 
-        return self._loader(dataset, BatchOrder(len(dataset), self._batch_size, self._seed, make_draw))
+        return self._loader(dataset, BatchOrder(len(dataset), self.batch_size, self._seed, make_draw))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation batches."""

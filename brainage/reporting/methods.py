@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from brainage.config.saved import with_batch_size
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
@@ -25,7 +26,8 @@ def methods_section(findings: Findings, about: About) -> Section:
 
 def methods(findings: Findings, about: About) -> str:
     """Return the methods and results of a run as a paragraph; without the training where only a table is known."""
-    training = _training(about, yaml_values(about.config) or {}) if about.summary else []
+    config = with_batch_size(yaml_values(about.config) or {}, about.summary)
+    training = _training(about, config) if about.summary else []
     return " ".join([*training, *_accuracy(findings), *_gap(findings), *_associations(findings)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from brainage.data.batches import N_STEPS, batch_size_for
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
 from brainage.models import is_baseline
 from brainage.system.invocation import command_text
@@ -13,8 +14,8 @@ from brainage.system.invocation import command_text
 _SMALL = 300
 # Participants of a part of the split whose error says little.
 _FEW = 30
-# Steps of an epoch after which a network has hardly moved, and steps that suffice.
-_FEW_STEPS, _STEPS = 5, 8
+# Steps of an epoch after which a network has hardly moved.
+_FEW_STEPS = 5
 
 
 def advice(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
@@ -25,12 +26,12 @@ def advice(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     notes = _on_split(n, config["split"]["name"])
     if is_baseline(summary["model"]["name"]):
         return notes
-    batch_size = int(config["batch_size"])
-    steps = -(-n["train"] // batch_size)
-    if steps < _FEW_STEPS:
+    batch_size = config["batch_size"]
+    if isinstance(batch_size, int) and (steps := -(-n["train"] // batch_size)) < _FEW_STEPS:
+        auto = f"batch_size=auto, which is {batch_size_for(n['train'])} here"
         notes.append(
             f"With batch_size={batch_size}, the number of steps of an epoch is {steps}. Networks of few participants "
-            f"learn faster with batch_size={_batch_size(n['train'])}, {_STEPS} steps or more."
+            f"learn faster with {N_STEPS} steps or more: use {auto}."
         )
     epochs, best, limit = summary["epochs"], summary["best_epoch"], config["trainer"].get("max_epochs")
     if epochs == limit and best == epochs - 1:
@@ -53,11 +54,3 @@ def _on_split(n: Mapping[str, int], split: str) -> list[str]:
         f"There are only {' and '.join(few)}. With split=kfold, each participant is tested once{also}. Add to your "
         f"own words:\n  {command_text('train', '--multirun', *words)}"
     ]
-
-
-def _batch_size(n_train: int) -> int:
-    """Return the largest power of 2 that gives enough steps, from 2."""
-    size = 2
-    while size * 2 * _STEPS <= n_train:
-        size *= 2
-    return size

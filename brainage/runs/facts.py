@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brainage.config.saved import training_summary
+from brainage.config.saved import training_summary, with_batch_size
 from brainage.evaluation.disclosure import shown_counts
 from brainage.models import is_baseline
 from brainage.reporting.run_summary import epochs_text
@@ -55,7 +55,7 @@ def run_facts(summary: Mapping[str, Any], config: Mapping[str, Any], names: Sequ
     """Return everything that a page says of what was run."""
     model, cohort = summary["model"], summary["cohort"]
     training = [
-        ("training", training_summary(config)),
+        ("training", training_summary(with_batch_size(config, summary))),
         ("epochs", epochs_text(summary["epochs"], summary["best_epoch"])),
     ]
     n_participants = integer(cohort["n_participants"])

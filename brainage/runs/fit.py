@@ -103,7 +103,7 @@ class Network:
             found = [participants.part(part).table.assign(predicted_age=ages[part]) for part in parts]
             return Predictions(_predictions(found))
         scans = participants.part(*parts).by_scan()
-        predicted = predict(self._network, series_batches(scans, self._job.config.batch_size))
+        predicted = predict(self._network, series_batches(scans, data.batch_size))
         return predictions_of_scans(scans.table.assign(predicted_age=predicted), parts)
 
 

@@ -76,13 +76,16 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     folder.write_csv(FINGERPRINTS, fingerprints(participants))
     if (channels := channel_table(participants)) is not None:
         folder.write_csv(CHANNELS, channels)
-    return AgeDataModule(
+    data = AgeDataModule(
         participants,
-        batch_size=config.batch_size,
+        batch_size=config.batch_size if isinstance(config.batch_size, int) else None,
         seed=config.seed,
         residency=config.store.residency,
         augmentation=Augmentation(config.recipe.circular_shift, config.recipe.cutmix),
     )
+    if data.batch_size != config.batch_size:
+        log.info("batch_size=%s: %d", config.batch_size, data.batch_size)
+    return data
 
 
 def _same_data(config: Config, folder: Path, participants: Participants) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from brainage.config.rules import AUTO
 from brainage.data.splits import PARTS
 from brainage.data.t_r import t_r_counts
 from brainage.errors import BrainageError, DivergedError
@@ -78,6 +79,7 @@ def summary_of(results: Results, status: str, error: BaseException | None = None
         "metrics": {part: metrics.get(part, dict.fromkeys(METRICS)) for part in PARTS},
         "baseline": {part: {"mae": means.get(part)} for part in PARTS if part != "train"},
         **_participants(results),
+        **_batch_size(results),
         "model": {
             "name": None if config is None else config.model_value("name"),
             "parameters": _known(fitted, "parameters"),
@@ -116,6 +118,12 @@ def _participants(results: Results) -> dict[str, Any]:
             **_repaired(participants),
         },
     }
+
+
+def _batch_size(results: Results) -> dict[str, int]:
+    """Return the number of participants a batch, where the config leaves it open."""
+    is_auto = results.config is not None and results.config.batch_size == AUTO
+    return {"batch_size": results.prepared.data.batch_size} if is_auto and results.prepared is not None else {}
 
 
 def _repaired(participants: Participants) -> dict[str, int]:

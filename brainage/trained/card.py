@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brainage.config.saved import training_summary
+from brainage.config.saved import training_summary, with_batch_size
 from brainage.data.t_r import text
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
@@ -58,6 +58,7 @@ def _data(trained: Trained, config: dict[str, Any]) -> str:
     else:
         lines.append("- training participants: not known")
     if config.get("optimizer"):
+        config = with_batch_size(config, trained.run.summary if trained.run else {})
         lines.append(f"- training: {training_summary(config)}")
     lines += [
         f"- {name}: {spread.mean:.3f} ± {spread.sd:.3f}{_range(spread)}"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from brainage.data.augmentation import Augmentation
-from brainage.data.batches import BatchOrder
+from brainage.data.batches import BatchOrder, batch_size_for
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants
 from brainage.data.store.layout import DamagedStoreError, Store
@@ -134,6 +134,15 @@ def test_a_last_batch_of_one_joins_the_batch_before_it(n: int, batch_size: int, 
     assert [len(draw.index) for draw in order] == lengths
     assert len(order) == len(lengths)
     np.testing.assert_array_equal(np.concatenate([draw.index for draw in order]), np.arange(n))
+
+
+@pytest.mark.parametrize(
+    ("n", "size"), [(4, 2), (31, 2), (32, 4), (64, 8), (127, 8), (128, 16), (1023, 64), (1024, 128), (4721, 128)]
+)
+def test_an_automatic_batch_size_gives_eight_steps_where_there_are_enough(n: int, size: int) -> None:
+    assert batch_size_for(n) == size
+    assert n < 16 or len(BatchOrder(n, size)) >= 8
+    assert size == 128 or n // (2 * size) < 8
 
 
 def test_batch_order_depends_on_seed_and_epoch_only() -> None:

@@ -67,7 +67,11 @@ def test_after_all_steps_every_value_is_known() -> None:
     excluded = {"g": ("NaN or infinity", "")}
     store = Store(Path("f00d"), tuple("abcdef"), excluded, np.zeros((6, 1, 2), np.float32), np.zeros(6, np.uint32))
     config: Any = SimpleNamespace(
-        objective="val/mse", seed=3, cohort=SimpleNamespace(name="mine"), model_value=lambda key: f"model {key}"
+        objective="val/mse",
+        batch_size=8,
+        seed=3,
+        cohort=SimpleNamespace(name="mine"),
+        model_value=lambda key: f"model {key}",
     )
     unused: Any = None
     prepared = Prepared(Participants(table, store, (0,), 2), unused, 0.5)

@@ -383,7 +383,7 @@ def an_unknown_key(run: Path) -> None:
 
 def a_wrong_type(run: Path) -> None:
     path = run / "config.yaml"
-    path.write_text(path.read_text().replace("batch_size: 8", "batch_size: many"))
+    path.write_text(path.read_text().replace("patience: 15", "patience: many"))
 
 
 @pytest.mark.parametrize(
