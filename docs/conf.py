@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+# This clone, whatever is installed, here and in the commands that the gallery runs.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ["PYTHONPATH"] = sys.path[0]
 
 import brainage  # noqa: E402
 
