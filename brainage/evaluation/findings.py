@@ -14,9 +14,10 @@ import pandas as pd
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import Associations, associate, variables_of
+from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, saturated
 from brainage.evaluation.disclosure import keyed_hash, may_describe
-from brainage.evaluation.gap import Correction, corrected_gaps, gap_by_age, has_labels, held_out, rows_of
+from brainage.evaluation.gap import Correction, corrected_gaps, has_labels, held_out, rows_of
 from brainage.evaluation.groups import Group, measure_groups
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brainage.evaluation.by_age import age_bins, quantile_edges
 from brainage.evaluation.disclosure import MIN_SHOWN, Mask, described_groups
-from brainage.evaluation.gap import age_bins, quantile_edges
 from brainage.evaluation.intervals import Estimate, bootstrap
 
 _Array = NDArray[np.float64]

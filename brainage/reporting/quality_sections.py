@@ -5,7 +5,7 @@ from __future__ import annotations
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.residuals import Residuals
-from brainage.reporting import run_figures as figures
+from brainage.reporting import quality_figures as figures
 from brainage.reporting.about import About
 from brainage.reporting.page import Section, Table, some
 from brainage.reporting.text import interval, number, p_text, signed_interval, with_interval, years

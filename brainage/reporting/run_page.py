@@ -10,13 +10,13 @@ from brainage.reporting.about import About
 from brainage.reporting.association_section import associations_section
 from brainage.reporting.field import field_section
 from brainage.reporting.fold_section import fold_cards, fold_section
+from brainage.reporting.gap_section import gap_section
 from brainage.reporting.methods import methods_section
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.quality_sections import calibration_section, groups_section
 from brainage.reporting.run_sections import (
     accuracy_section,
     exclusions_section,
-    gap_section,
     motion_section,
     rows_name,
     sample_section,

@@ -13,8 +13,9 @@ from statsmodels.stats.multitest import multipletests
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.associations import associate, covariates, kind_of, partial_correlation
+from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.findings import AnalysisSettings, analyse
-from brainage.evaluation.gap import corrected_gaps, fit_correction, gap_by_age
+from brainage.evaluation.gap import corrected_gaps, fit_correction
 from brainage.evaluation.intervals import correlation_estimate
 from brainage.evaluation.paired import paired_difference
 

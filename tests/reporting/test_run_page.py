@@ -172,3 +172,9 @@ def test_the_error_on_unchanged_series_is_shown_where_training_series_were_augme
     assert "it may be lower or higher" in captions[0]
     assert "On the unchanged series, the selected weights have MSE 13.10 years², MAE 2.89 years." in captions[0]
     assert captions[1] == ""
+
+
+@undrawn
+def test_bins_of_ages_in_tenths_are_named_in_tenths(findings: Findings) -> None:
+    table = findings.by_age.assign(age_low=50.4)
+    assert "50.4 to" in " ".join(cells(findings_page(replace(findings, by_age=table), About("", [])), "Brain-age gap"))
