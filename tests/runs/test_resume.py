@@ -383,7 +383,7 @@ def an_unknown_key(run: Path) -> None:
 
 def a_wrong_type(run: Path) -> None:
     path = run / "config.yaml"
-    path.write_text(path.read_text().replace("patience: 15", "patience: many"))
+    path.write_text(path.read_text().replace("n_participants: 40", "n_participants: many"))
 
 
 @pytest.mark.parametrize(
