@@ -16,6 +16,15 @@ from brainage.config.schema import SCHEMAS, Config
 from brainage.errors import ConfigError
 from brainage.system.reading import read_yaml, reason_of
 
+# Paths and account names are private.
+_PRIVATE = {
+    "cohort": ("root", "phenotypes", "exclude_ids", "url"),
+    "split": ("file",),
+    "modality": ("atlas",),
+    "trainer": ("default_root_dir", "callbacks", "plugins"),
+}
+_DROPPED = ("store", "outputs", "logger", "resume", "sweep", "experiment")
+
 
 def read_config(path: Path) -> DictConfig:
     """Read a run's ``config.yaml``, with the types of its schemas.
@@ -90,6 +99,17 @@ def refuse_interpolation(config: Any, source: object) -> None:
 def with_batch_size(config: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain config of a run with the number of participants that ``batch_size=auto`` was."""
     return {**config, **({"batch_size": summary["batch_size"]} if "batch_size" in summary else {})}
+
+
+def without_private(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a config without paths and the settings of a machine, for bundles and loggers."""
+    return {
+        group: {key: item for key, item in value.items() if key not in _PRIVATE.get(group, ())}
+        if isinstance(value, dict)
+        else value
+        for group, value in config.items()
+        if group not in _DROPPED
+    }
 
 
 def training_summary(config: Mapping[str, Any]) -> str:

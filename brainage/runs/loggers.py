@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.loggers import Logger
 
 from brainage.config.instantiate import made_logger
+from brainage.config.saved import without_private
 from brainage.config.schema import Config
 from brainage.data.participants import Participants
 from brainage.data.splits import PARTS
@@ -21,10 +22,6 @@ from brainage.runs.record import Job
 from brainage.system.reading import read_yaml
 from brainage.training.loggers import Loggers
 from brainage.training.pruning import is_trial
-
-# Groups of the config that are no parameters of the run.
-_OTHERS = ("logger", "outputs", "resume", "code")
-
 
 # W&B's limit of a tag.
 _LONGEST = 64
@@ -56,8 +53,7 @@ def _made(name: str, entry: dict[str, Any]) -> Logger:
 
 def new_loggers(job: Job, participants: Participants, notes: list[str]) -> Loggers:
     """Return the loggers of a run, none of them open."""
-    config: dict[str, Any] = yaml.safe_load(job.config_text)
-    parameters = {name: value for name, value in config.items() if name not in _OTHERS}
+    parameters = without_private(yaml.safe_load(job.config_text))
     sizes = participants.table["split"].value_counts()
     labels = _labels(job.folder.path, job.config)
     return Loggers(notes, {**parameters, "labels": labels}, {part: int(sizes.get(part, 0)) for part in PARTS})

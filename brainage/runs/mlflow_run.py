@@ -11,10 +11,19 @@ from typing import Any
 
 from brainage.config.instantiate import instance
 
-# MLflow neither tells its makers how it is used, nor sets how this process logs.
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_CONFIGURE_LOGGING": "false"}
-# Loggers that say that tables and experiments are new.
-_TALKATIVE = {"mlflow": logging.WARNING, "alembic": logging.WARNING, "pytorch_lightning.loggers.mlflow": logging.ERROR}
+# MLflow neither tells its makers how it is used, nor sets how this process logs; and a run does not wait for minutes.
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}
+# Loggers that say that tables and experiments are new, or that a server is asked again.
+_TALKATIVE = {
+    "mlflow": logging.WARNING,
+    "alembic": logging.WARNING,
+    "pytorch_lightning.loggers.mlflow": logging.ERROR,
+    "urllib3": logging.ERROR,
+}
 _LOCAL = "sqlite:///"
 
 

@@ -100,7 +100,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
         return table
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Return in one line why a file could not be read."""
     text = (error.strerror if isinstance(error, OSError) else "") or str(error)
     return " ".join(text.splitlines()[0].split()).rstrip(".") if text.strip() else type(error).__name__

@@ -17,6 +17,7 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from brainage.config.saved import without_private
 from brainage.errors import BundleError, MissingPathError, OutputError
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import HELD_OUT, METHODS, VALIDATION, Correction
@@ -36,15 +37,6 @@ _FORMAT = 1
 # Bytes of the part of the weights' file that lists them.
 _HEADER = 2**20
 
-# Paths and account names are private.
-_PRIVATE = {
-    "cohort": ("root", "phenotypes", "exclude_ids", "url"),
-    "split": ("file",),
-    "modality": ("atlas",),
-    "trainer": ("default_root_dir", "callbacks", "plugins"),
-}
-_DROPPED = ("store", "outputs", "logger", "resume", "sweep", "experiment")
-
 
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
     """Write a bundle; `config` is resolved, with at least its ``modality`` and ``model``.
@@ -54,7 +46,7 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
     _check_unused(folder)
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
-    shown = yaml.safe_dump(_without_private(config), sort_keys=False)
+    shown = yaml.safe_dump(without_private(config), sort_keys=False)
     card = model_card(trained, config)
     with as_output_error(folder, "--out "):
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,16 +77,6 @@ def _manifest(trained: Trained) -> dict[str, Any]:
         "series": {name: asdict(spread) for name, spread in trained.series.items() if may_describe(spread.n)},
         "facts": trained.facts,
         **({"channels": list(trained.channel_names)} if trained.channel_names else {}),
-    }
-
-
-def _without_private(config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        group: {key: item for key, item in value.items() if key not in _PRIVATE.get(group, ())}
-        if isinstance(value, dict)
-        else value
-        for group, value in config.items()
-        if group not in _DROPPED
     }
 
 

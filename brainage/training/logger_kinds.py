@@ -16,25 +16,27 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from brainage.system.console import log
+from brainage.system.reading import reason_of
 
 # Failures of network and disk: errors by number, and by their classes' names in several libraries.
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_LONGEST = 200
 _NAMES = {"ConnectionError", "TimeoutError", "Timeout", "CommError"}
 
 
-def is_outage(error: BaseException) -> bool:
-    """Return whether network or disk failed, as opposed to a wrong value or a missing login."""
+def outage(error: BaseException) -> str | None:
+    """Return in one line how network or disk failed; None for a wrong value, a missing login and all other errors."""
     chain: list[BaseException] = []
     while error not in chain:
         chain.append(error)
         error = error.__cause__ or error.__context__ or error
-    names = [{kind.__name__ for kind in type(one).__mro__} for one in chain]
-    return any(
-        (isinstance(one, OSError) and one.errno in _NUMBERS)
-        or (isinstance(one, sqlite3.OperationalError) and "unable to open" not in str(one))
-        or (_NAMES & kinds and "AuthenticationError" not in kinds)
-        for one, kinds in zip(chain, names, strict=True)
-    )
+    for one in reversed(chain):
+        kinds = {kind.__name__ for kind in type(one).__mro__}
+        by_number = isinstance(one, OSError) and one.errno in _NUMBERS
+        by_database = isinstance(one, sqlite3.OperationalError) and "unable to open" not in str(one)
+        if by_number or by_database or (_NAMES & kinds and "AuthenticationError" not in kinds):
+            return reason_of(one)[:_LONGEST]
+    return None
 
 
 class Opened:

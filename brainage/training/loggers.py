@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe, shown_summary
 from brainage.system.console import log
 from brainage.system.failures import noted
-from brainage.training.logger_kinds import Opened, is_outage, opened
+from brainage.training.logger_kinds import Opened, opened, outage
 
 # What Lightning and users' callbacks call.
 _CALLED = ("log_metrics", "log_hyperparams", "log_graph", "log_image", "save", "after_save_checkpoint")
@@ -48,10 +48,9 @@ class Loggers:
         try:
             one = opened(make(), self.parameters)
         except Exception as error:  # each logger has errors of its own
-            if not is_outage(error):
+            if outage(error) is None:
                 raise
-            with noted(self._notes, f"`logger.{name}` was not opened, and the run continues without it"):
-                raise
+            self._note(name, "was not opened", error)
             return
         self._open[name] = one
         for method in (method for method in _CALLED if hasattr(one.logger, method)):
@@ -105,12 +104,16 @@ class Loggers:
 
         def guarded(*arguments: Any, **named: Any) -> Any:
             if name in self._open:
-                with noted(self._notes, f"`logger.{name}` failed, and the run continues without it"):
-                    try:
-                        return method(*arguments, **named)
-                    except Exception:
-                        self._open.pop(name, None)
-                        raise
+                try:
+                    return method(*arguments, **named)
+                except Exception as error:
+                    self._open.pop(name, None)
+                    self._note(name, "failed", error)
             return None
 
         return guarded
+
+    def _note(self, name: str, what: str, error: Exception) -> None:
+        reason = outage(error)
+        with noted(self._notes, f"`logger.{name}` {what}, and the run continues without it"):
+            raise error if reason is None else OSError(0, reason)

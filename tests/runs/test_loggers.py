@@ -112,7 +112,8 @@ def test_parameters_group_and_tags(run: Path) -> None:
     assert "lr: 0.001" in (run / "csv" / "hparams.yaml").read_text()
     assert of_mlflow(run).parameters["optimizer/lr"] == "0.001"
     assert {*tags, "group:mine/first"} < set(of_mlflow(run).tags)
-    assert not any("logger" in name for name in (*tensorboard, *last.parameters))
+    assert not {"logger", "store"} & {name.partition("/")[0] for name in (*tensorboard, *last.parameters)}
+    assert "cohort/n_participants" in tensorboard and "trainer/default_root_dir" not in tensorboard
 
 
 def test_the_report_s_figures_are_logged(run: Path) -> None:

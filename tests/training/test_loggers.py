@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers.logger import Logger
 from wandb.errors import AuthenticationError, CommError
 
-from brainage.training.logger_kinds import is_outage
+from brainage.training.logger_kinds import outage
 from brainage.training.loggers import Loggers
 from tests.conftest import files_of_at_most
 from tests.logged import of_tensorboard
@@ -61,7 +61,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
         (
             "log_hyperparams",
             CommError("down"),
-            "`logger.a` was not opened, and the run continues without it: CommError",
+            "`logger.a` was not opened, and the run continues without it: down.",
             1,
         ),
         ("log_metrics", FULL, "`logger.a` failed, and the run continues without it: No space left on device.", 2),
@@ -105,9 +105,9 @@ def test_an_outage_is_known_by_what_caused_an_error() -> None:
     for cause in (ConnectionResetError("x"), TimeoutError("x"), OSError(errno.EDQUOT, "x")):
         error = ValueError("request failed")
         error.__cause__ = cause
-        assert is_outage(error)
+        assert outage(error) == "x"
     error.__cause__ = KeyError("x")
-    assert not is_outage(error)
+    assert outage(error) is None
 
 
 def test_a_full_disk_is_a_note(tmp_path: Path) -> None:
