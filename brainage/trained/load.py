@@ -60,7 +60,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
     architecture = Architecture(run.config.modality, model, run.config.network_arguments)
     path = folder / "checkpoints" / "best.ckpt"
     weights = read_checkpoint(path, architecture.outline(), _PREFIX)["state_dict"]
-    correction, reason = _correction_of(run.config.gap_correction, run.predictions)
+    correction, reason = correction_of(run.config.gap_correction, run.predictions)
     training = run.predictions.loc[run.predictions["split"] == "train", "age"]
     aggregates = _aggregates(folder)
     return Trained(
@@ -85,7 +85,7 @@ def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: shown.get(name) for name in _FACTS}, **({"t_r": shown_counts(t_r)} if t_r else {})}
 
 
-def _correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:
+def correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:
     """Return the correction fitted on the validation participants, or all held-out ones; or why there is none."""
     if method not in ("linear", "cole", "crossfit"):
         return None, f"The run has gap_correction={method}, which fits nothing that applies to others."

@@ -64,3 +64,6 @@ def test_the_card_has_the_formula_of_the_correction() -> None:
     card = model_card(constant(60.0, correction=fit), {})
     assert "(predicted age - 30.000) / 0.5000 - age" in card
     assert "25 validation participants" in card
+    fit = Correction("crossfit", intercept=6.0, slope=-0.125, n=40, fitted_on="held-out", people="")
+    card = model_card(constant(60.0, correction=fit), {})
+    assert "`crossfit`, fitted on 40 held-out participants: corrected gap = gap - (6.000 + -0.1250 x age)" in card

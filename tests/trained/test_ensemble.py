@@ -55,6 +55,18 @@ def test_the_correction_of_a_single_network_names_the_run() -> None:
     assert [fit.fitted_on for fit in corrected.corrections] == ["the run's own validation participants"]
 
 
+def test_crossfit_is_not_applied_to_participants_on_whom_it_was_fitted() -> None:
+    fit = replace(LINEAR, method="crossfit", fitted_on="held-out")
+    one = ensemble(constant(60.0, correction=fit, gap_correction="crossfit"), a=50.0, b=60.0)
+    table, values = one.participants(), np.array([[60.0], [60.0]])
+    corrected = one.corrected(table.assign(split=None), values)
+    assert not isinstance(corrected, str)
+    assert corrected.gaps.tolist() == pytest.approx([9.0, 0.0])
+    assert [fit.fitted_on for fit in corrected.corrections] == ["the run's own held-out participants"]
+    reason = one.corrected(table.assign(split=["test", None]), values)
+    assert reason == "It was fitted on held-out participants of the run, and 1 of them are predicted here."
+
+
 def test_without_a_correction_of_each_network_there_is_a_reason() -> None:
     both = ensemble(constant(60.0, correction=LINEAR), constant(64.0, uncorrected="Too few."), a=50.0)
     assert both.corrected(both.participants(), np.array([[60.0, 64.0]])) == "Too few."
