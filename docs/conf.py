@@ -9,6 +9,8 @@ from pathlib import Path
 # This clone, whatever is installed, here and in the commands that the gallery runs.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["PYTHONPATH"] = sys.path[0]
+# More threads of torch would only wait for each other: the networks of the gallery are small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import brainage  # noqa: E402
 
