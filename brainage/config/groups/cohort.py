@@ -145,7 +145,7 @@ class UkbCohortConfig(FilesCohortConfig):
     instance : int
         The imaging visit: 2 is the first, 3 the repeat.
     member : str
-        The series' path inside a zip or an extracted folder.
+        The series' path inside a zip or an extracted folder, with ``{dimension}`` in it.
     """
 
     phenotypes: Any = MISSING
@@ -174,7 +174,8 @@ class BidsCohortConfig(FilesCohortConfig):
     pattern : str
         Path of a participant's series below the root. It may have wildcards, ``*`` and ``**``.
     entities : dict of str to str or int, or None
-        Values of the pattern's placeholders other than ``{participant_id}`` and ``{dimension}``.
+        Values of the pattern's placeholders other than ``{participant_id}`` and ``{dimension}``: whole numbers, or text
+        without slashes, braces and ``*``.
     key : str or None
         The variable of MATLAB files that have several tables of numbers.
     scans : {"first", "all", "longest"} or None

@@ -52,9 +52,9 @@ class ModalityConfig:
     dimension : int
         Components, or parcels, in a participant's file.
     components : {"good", "all"}
-        Which of them the network gets.
+        Which of them the network gets; ``all`` without `good_components`.
     good_components : list of int or None
-        Numbers (from 1) of the components that are not artefacts; None for parcels.
+        Numbers (from 1) of the components that are not artefacts, rising; None for parcels.
     channels : list of str or int, "all", or None
         Names or numbers (from 1) of the channels that the network gets, in its order; it replaces `components`. A file
         with one a line is read before (`brainage.config.channels`).
@@ -69,7 +69,7 @@ class ModalityConfig:
     t_r : float or None
         Repetition time, in seconds, which is that of all series to within 1 %; None accepts several.
     resample : bool
-        Whether series of another repetition time are resampled to `t_r`.
+        Whether series of another repetition time are resampled to `t_r`, which is then needed.
     missing : {"exclude", "zero"}
         What happens to a participant with missing channels, which are constant or have values that are not numbers.
     max_missing_fraction : float

@@ -60,7 +60,7 @@ class RandomSplitConfig(DrawnSplitConfig):
     Parameters
     ----------
     train_fraction : float
-        Share of the training participants.
+        Share of the training participants; with `val_fraction` under 1, so that a test set is left.
     """
 
     train_fraction: Share = 0.8
@@ -81,7 +81,7 @@ class KFoldSplitConfig(DrawnSplitConfig):
     fold : int
         Number of the tested fold, from 0 to ``n_folds - 1``.
     n_folds : int
-        Number of folds.
+        Number of folds; ``val_fraction + 1 / n_folds`` is under 1, so that training participants are left.
     """
 
     fold: int = MISSING
