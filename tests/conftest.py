@@ -196,6 +196,14 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: b"")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_redaction() -> Iterator[None]:
+    """Let no module's participants be redacted in the messages of another one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainage.system.redaction._registered", set())
+        yield
+
+
 @pytest.fixture
 def run_job(composed: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Run a job inside this process; return its summary."""

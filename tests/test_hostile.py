@@ -370,6 +370,7 @@ def test_a_resumed_run_builds_no_network_beyond_all_limits(
     assert f"{size[0]}={size[1]}" in capsys.readouterr().err or size[0] == "max_parameters"
 
 
+@pytest.mark.more
 def test_a_continued_grid_reads_no_more_than_it_has(tmp_path: Path) -> None:
     words = ("train.py", "--multirun", "seed=1", "trainer=cpu", *WORDS, "evaluate=false", "hydra.sweep.dir=grid")
     ended = run_command(tmp_path, *words)
@@ -401,6 +402,7 @@ def theirs(value: str) -> str:
     return json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [value]}})
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("change", "fact"),
     [
@@ -427,6 +429,7 @@ def test_a_study_gives_values_of_the_search_space_only(change: str, fact: str, s
     assert {path.name for path in after if after[path] != before[path]} <= {"study.db"}
 
 
+@pytest.mark.more
 def test_a_point_that_a_study_asks_to_repeat_is_of_the_search_space(swept: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(swept, tmp_path / "theirs"))
     storage = f"sqlite:///{folder / 'sweep' / 'study.db'}"
@@ -627,6 +630,7 @@ def test_a_folder_s_classes_are_loaded_with_code_on_the_command_line(tmp_path: P
 ESCAPE = "\x1b]0;theirs\x07"
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "words",
     [

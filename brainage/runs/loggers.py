@@ -62,7 +62,7 @@ def new_loggers(job: Job, participants: Participants, notes: list[str]) -> Logge
 def _labels(folder: Path, config: Config) -> dict[str, str]:
     """Return experiment, study, group, fold or site, and seed of a run, as far as it has them."""
     experiment = _experiment(folder)
-    study = HydraConfig.get().sweeper.study_name if is_trial() else None
+    study = getattr(HydraConfig.get().sweeper, "study_name", None) if is_trial() else None
     of_multirun = (folder.parent / "multirun.yaml").is_file()
     labels = {
         "experiment": experiment,

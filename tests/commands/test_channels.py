@@ -122,6 +122,7 @@ def test_names_are_refused_by_a_network_without(
     assert "`channels` must be the 3 names of the network's channels" in capfd.readouterr().err
 
 
+@pytest.mark.more
 def test_an_explanation_shows_names(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,6 +90,7 @@ def test_explain_writes_tables_figures_and_one_page(trained: Trained, tmp_path: 
     assert "Do not interpret" in html or "<td>different</td>" in html
 
 
+@pytest.mark.more
 def test_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> None:
     code, folder = invoke(f"run={trained.network}", "participants=3", *SMALL)
     assert code == 0
@@ -111,6 +112,7 @@ def test_participants_are_rows_without_ids(trained: Trained, invoke: Invoke) -> 
             assert not re.search(rb"sim\d{6}", path.read_bytes()), path.name
 
 
+@pytest.mark.more
 def test_the_seed_decides_which_participants_are_explained(trained: Trained, invoke: Invoke) -> None:
     folders = [invoke(f"run={trained.network}", "rows=all", "participants=2", f"seed={seed}", *SMALL)[1]
                for seed in (1, 1, 2)]  # fmt: skip
@@ -171,6 +173,7 @@ def test_a_note_counts_predictions_that_differ_from_those_of_the_run(
     assert any("3 of 3 predictions differ from the run's predictions.csv" in note for note in notes)
 
 
+@pytest.mark.more
 def test_a_missing_store_is_written_into_the_folder_of_the_command_not_of_the_run(
     trained: Trained, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

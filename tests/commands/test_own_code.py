@@ -105,6 +105,7 @@ def test_a_config_cannot_load_code(study: Path) -> None:
     assert "my_study/networks.py" in ended.err
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("code", "facts"),
     [

@@ -115,6 +115,7 @@ def test_participants_of_the_run_get_the_predictions_of_the_run(place: Place, pr
     assert accuracy["n"] == int(test.sum())  # training and validation participants are not in the statistics
 
 
+@pytest.mark.more
 def test_match_ids_false_ignores_ids_of_the_training_participants(place: Place, predict: Predict) -> None:
     words = (f"run={place['runs/0']}", "cohort=simulated", "cohort.n_participants=30", "cohort.seed=9")
     assert table(predict(*words))["split"].notna().all()
@@ -169,6 +170,7 @@ def test_participants_of_unknown_age_are_predicted(place: Place, predict: Predic
         assert (folder / "findings.json").exists() == (n_aged > 0)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("layout", ["bids", "ukb"])
 def test_participants_without_a_phenotype_table_are_predicted(layout: str, place: Place, predict: Predict) -> None:
     hidden = Path(place["bids"]) / "participants.tsv"

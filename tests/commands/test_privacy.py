@@ -21,6 +21,8 @@ from brainage.commands.simulate import main as write_files
 from brainage.data.cohorts.simulated import SimulatedCohort
 from tests.conftest import ROOT, Ended, run_command
 
+pytestmark = pytest.mark.more
+
 N_PEOPLE = 40
 # Where ids may be: these files, wherever they are, and the store.
 ALLOWED = ("splits.csv", "exclusions.csv", "predictions.csv", "pooled_predictions.csv")

@@ -111,6 +111,7 @@ def test_a_report_is_one_file_that_loads_nothing(study: Study) -> None:
     assert "recipe modern (" not in html  # a baseline is not trained
 
 
+@pytest.mark.more
 def test_a_network_is_compared_with_the_connectivity_ridge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "report.n_resamples=100")
     train_here(tmp_path / "run", f"cohort.n_participants={PEOPLE}", *small)

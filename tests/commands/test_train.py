@@ -161,6 +161,7 @@ def test_uk_biobank_files_train(ukb: Path, style: str, modality: str, query: str
     assert summary["metrics"]["test"]["mae"] > 0
 
 
+@pytest.mark.more
 def test_phenotypes_may_be_in_several_tables(ukb: Path, tmp_path: Path) -> None:
     whole = pd.read_csv(ukb / "rap" / "phenotypes.csv", dtype="str")
     half = ["eid", *whole.columns.drop("eid")[: len(whole.columns) // 2]]
@@ -298,6 +299,7 @@ def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_p
     np.testing.assert_allclose(again["predicted_age_x"], again["predicted_age_y"], rtol=1e-6)
 
 
+@pytest.mark.more
 def test_the_parts_do_not_depend_on_dimension_or_seed(run_job: Any, tmp_path: Path) -> None:
     run_job(*FAST, "trainer.limit_train_batches=1")
     run_job(*FAST, "trainer.limit_train_batches=1", "modality=ica100", "seed=5")
@@ -391,6 +393,7 @@ def test_a_query_that_names_people_leaves_no_trace(command: Command, tmp_path: P
     assert not any(b"9000001" in path.read_bytes() for path in files)
 
 
+@pytest.mark.more
 def test_a_mistake_does_not_use_up_a_named_folder(command: Command) -> None:
     assert command("train.py", "hydra.run.dir=r", "optimizer.lr=-1").code == 2
     ended = command("train.py", "hydra.run.dir=r", *FAST)
@@ -437,6 +440,7 @@ def test_a_trainer_override_runs_to_its_end(words: list[str], run_job: Any) -> N
     assert run_job(*FAST, *words)["status"] == "finished"
 
 
+@pytest.mark.more
 def test_hydra_full_error_shows_the_traceback(command: Command) -> None:
     ended = command("train.py", "model.kernel_size=0", HYDRA_FULL_ERROR="1")
     assert ended.code != 0

@@ -47,9 +47,9 @@ def test_a_rebuilt_store_gives_each_participant_the_right_series(
     seen: dict[str, Any] = {}
     build = fit.build
 
-    def spy(job: Any, prepared: Any) -> Any:
+    def spy(job: Any, prepared: Any, *loggers: Any) -> Any:
         seen.update(table=prepared.participants.table, data=prepared.data)
-        return build(job, prepared)
+        return build(job, prepared, *loggers)
 
     monkeypatch.setattr(fit, "build", spy)
     run_job("cohort=bids", f"cohort.root={tree}", *FAST[1:], "trainer.limit_train_batches=1")

@@ -209,6 +209,7 @@ def scheduler(name: str, **arguments: float) -> list[str]:
     return [f"+scheduler.{key}={value}" for key, value in keys.items()]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "words",
     [
@@ -271,6 +272,7 @@ def test_the_best_epoch_is_kept_where_the_process_died_between_two_files(train_i
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
+@pytest.mark.more
 def test_without_hard_links_the_best_is_a_copy(
     train_in: TrainIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +293,7 @@ def test_a_run_that_died_before_its_first_epoch_starts_from_the_beginning(train_
     assert same_bits(plain, run)
 
 
+@pytest.mark.more
 def test_loggers_of_a_moved_run_write_where_it_is_now(train_in: TrainIn, tmp_path: Path) -> None:
     run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=1", "logger=tensorboard")
     (run / ".hydra").mkdir()
@@ -492,6 +495,7 @@ def test_nothing_of_a_finished_run_changes_before_its_first_new_epoch_is_done(
     assert same_bits(train_in(tmp_path / "plain", *WORDS, "trainer.max_epochs=4"), run)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("words", "epochs", "stopped_by"),
     [

@@ -116,6 +116,7 @@ def test_values_that_cannot_be_given_again_are_refused(
     assert re.search(message, capsys.readouterr().err)
 
 
+@pytest.mark.more
 def test_the_split_of_others_stays_where_participants_withdrew(place: Path) -> None:
     first = pd.read_csv("run/splits.csv", dtype="str").set_index("participant_id")["split"]
     gone = [first.index[first == part][0] for part in ("train", "val", "test")]
@@ -188,6 +189,7 @@ def test_a_report_is_without_those_who_withdrew(place: Path) -> None:
     assert set(predictions["participant_id"]) - set(now["participant_id"]) == set(gone)
 
 
+@pytest.mark.more
 def test_explanations_are_without_those_who_withdrew_and_read_data_where_they_are_now(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

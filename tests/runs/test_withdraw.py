@@ -330,6 +330,7 @@ def test_fingerprints_lose_the_lines_that_the_split_loses(tmp_path: Path) -> Non
     assert fingerprints.read_text() == "age,series\naa,bb\nee,ff\n"
 
 
+@pytest.mark.more
 def test_no_command_uses_purged_participants_again(tmp_path: Path, command: Command) -> None:
     run = ("hydra.run.dir=outputs/first", "report.n_resamples=100")
     assert command("train.py", *FAST, *run).code == 0

@@ -98,6 +98,7 @@ def test_the_dashboard_command_names_the_driver_and_hides_the_password() -> None
     assert dashboard_command("sqlite:////x/study.db").startswith("optuna-dashboard sqlite:////x/study.db (pip")
 
 
+@pytest.mark.more
 def test_several_processes_may_create_one_study_at_the_same_moment(tmp_path: Path) -> None:
     code = (
         "import sys; from brainage.sweep.storage import StudyTerms, open_storage, open_study\n"

@@ -21,6 +21,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "file"
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
