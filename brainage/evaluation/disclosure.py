@@ -58,13 +58,18 @@ def described_groups(groups: Sequence[Mask], partitions: Sequence[Sequence[Mask]
 def _isolates(group: Mask, partitions: Sequence[Sequence[Mask]]) -> bool:
     """Return whether fewer than ten participants are the difference between a group and parts of a partition."""
     for parts in partitions:
-        around = [part for part in parts if (part & group).any()]
-        inside = [part for part in around if not (part & ~group).any()]
-        if 0 < sum(int(part.sum()) for part in around) - int(group.sum()) < MIN_SHOWN:
+        around = _union([part for part in parts if (part & group).any()], group)
+        inside = _union([part for part in parts if not (part & ~group).any()], group)
+        is_covered = not (group & ~around).any()
+        if is_covered and 0 < int((around & ~group).sum()) < MIN_SHOWN:
             return True
-        if inside and 0 < int(group.sum()) - sum(int(part.sum()) for part in inside) < MIN_SHOWN:
+        if inside.any() and 0 < int((group & ~inside).sum()) < MIN_SHOWN:
             return True
     return False
+
+
+def _union(groups: Sequence[Mask], like: Mask) -> Mask:
+    return np.logical_or.reduce(groups) if groups else np.zeros_like(like)
 
 
 def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:

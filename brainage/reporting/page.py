@@ -17,8 +17,8 @@ from brainage.reporting.reading import reading_html
 from brainage.system.files import as_output_error, write_whole
 from brainage.system.provenance import commit, versions
 
-# Columns of a table that a phone is wide enough for, and half of a wide screen.
-_N_NARROW, _N_HALF = 4, 7
+# Columns of a table that a phone is wide enough for, and characters that half of a wide screen is, in two lines.
+_N_NARROW, _N_HALF = 4, 110
 
 # An escaped DOI, without the punctuation of the sentence around it.
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>&]*[^\s,;<>&.)]")
@@ -48,6 +48,12 @@ class Table:
         """Whether each row is a list of named cells where the screen is narrow, so that no column is cut."""
         return len(self.header) > _N_NARROW
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it needs more than half of a wide screen."""
+        rows = [row for row in (self.header, *self.rows) if row]
+        return self.text or sum(max(map(len, column)) for column in zip(*rows, strict=False)) > _N_HALF
+
 
 @dataclass(frozen=True)
 class Section:
@@ -67,7 +73,7 @@ class Section:
     @property
     def layout(self) -> str:
         """``split``: tables and figures side by side; ``half``: beside another section; ``full``: neither."""
-        if self.listing or self.links or any(len(table.header) > _N_HALF or table.text for table in self.tables):
+        if self.listing or self.links or any(table.is_wide for table in self.tables):
             return "full"
         if not self.tables:
             return "full"

@@ -49,6 +49,7 @@ def masks(*sizes: int) -> list[Mask]:
         ((30, 20), [masks(12, 13, 25)], [False, False]),  # two of these are five fewer
         ((30, 20), [masks(40, 10)], [True, True]),
         ((30, 20), [masks(30, 10, 10)], [True, True]),
+        ((30, 20), [masks(15, 21, 14)[1:2]], [True, True]),  # six more than the first's half that it covers
     ],
 )
 def test_groups_are_described_if_no_difference_of_descriptions_is_of_fewer_than_ten(

@@ -15,6 +15,7 @@ from brainage.reporting.figure import BLUE, Figure, draw
 from brainage.reporting.page import Card, Page, Section, Table, write_report
 
 COMMON = re.compile(r'<a href="#reading">.*?</a>|<details class="reading">.*?</details>', flags=re.DOTALL)
+PICTURE = Figure("a", "", b"", 1)
 SCRIPT = '<script>alert(1)</script>" onload="alert(2)'
 
 
@@ -128,8 +129,8 @@ def test_facts_and_cards_are_above_the_sections() -> None:
         (Section("text", ["Text."]), "full"),
         (Section("table", tables=[Table((), [])]), "half"),
         (Section("config", listing="seed: 1"), "full"),
-        (Section("both", tables=[Table((), [])], figures=[Figure("a", "", b"", 1)]), "split"),
-        (Section("wide", tables=[Table(["a"] * 8, [])], figures=[Figure("a", "", b"", 1)]), "full"),
+        (Section("both", tables=[Table((), [])], figures=[PICTURE]), "split"),
+        (Section("wide", tables=[Table(["a", "b"], [["a" * 60, "b"], ["a", "b" * 60]])], figures=[PICTURE]), "full"),
     ],
     ids=lambda value: value.title if isinstance(value, Section) else "",
 )
