@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -95,6 +96,15 @@ class Page:
     notices: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     cards: Sequence[Card] = ()
+
+    @property
+    def layouts(self) -> list[str]:
+        """The layouts of the sections; ``full`` for a half without a neighbour."""
+        found: list[str] = []
+        for is_half, run in groupby((section.layout for section in self.sections), lambda layout: layout == "half"):
+            layouts = list(run)
+            found += [*layouts[:-1], "full"] if is_half and len(layouts) % 2 else layouts
+        return found
 
     def html(self) -> str:
         """Return the page as HTML; all texts are escaped."""

@@ -136,7 +136,10 @@ def test_facts_and_cards_are_above_the_sections() -> None:
 )
 def test_a_table_and_its_figures_are_side_by_side_unless_the_table_is_wide(section: Section, layout: str) -> None:
     assert section.layout == layout
-    assert elements(section).attributes("section")[0]["class"] == layout
+    # A half has the width of the page unless another one is beside it.
+    assert [found["class"] for found in elements(section, section).attributes("section")] == [layout] * 2
+    (alone,) = elements(section).attributes("section")
+    assert alone["class"] == ("full" if layout == "half" else layout)
 
 
 @pytest.mark.parametrize(
