@@ -86,4 +86,4 @@ def _plain(text: str) -> str:
     """Return reStructuredText as Markdown, on one line."""
     text = re.sub(r":\w+:`~?([\w.]*\.)?(\w+)`", r"`\2`", " ".join(text.split()))
     text = re.sub(r" \[\d\]_", "", text)
-    return re.sub(r"`(.+?) <(\S+)>`_+", r"[\1](\2)", text).replace("``", "`")
+    return re.sub(r"`([^`]+) <(\S+)>`_+", r"[\1](\2)", text).replace("``", "`")

@@ -13,7 +13,7 @@ import pytest
 from brainage.__main__ import _COMMANDS
 from brainage.config.commands import COMMAND_SCHEMAS
 from brainage.config.groups.cohort import AbideCohortConfig, UkbCohortConfig
-from brainage.config.groups.modality import ModalityConfig
+from brainage.config.groups.modality import FETCHERS, ModalityConfig
 from brainage.config.groups.model import Variable1DCNNConfig
 from brainage.config.schema import SCHEMAS, Config
 from brainage.sweep.settings import SweepSettings
@@ -124,6 +124,11 @@ def test_a_key_has_type_rule_and_description(schema: Any, name: str, kind: str, 
     key = key_of(schema, name, get_type_hints(schema, include_extras=True)[name], f"{prefix}{name}")
     assert (key.kind, key.rule) == (kind, rule)
     assert text in key.text
+
+
+def test_the_atlases_of_nilearn_are_all_named() -> None:
+    text = described(ModalityConfig, "atlas")[1]
+    assert set(re.findall(r"`(\w+)`", text.partition("fetches:")[2])) == set(FETCHERS)
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ class ModalityConfig:
     good_components : list of int or None
         Numbers (from 1) of the components that are not artefacts, rising; None for parcels.
     channels : list of str or int, "all", or None
-        Names or numbers (from 1) of the channels that the network gets, in its order; it replaces `components`. A file
-        with one a line is read before (`brainage.config.channels`).
+        Names or numbers (from 1) of the channels that the network gets, in its order, or a file with one a line; it
+        replaces `components`.
     n_channels : int
         How many channels the network gets; derived.
     n_times : int
@@ -86,7 +86,8 @@ class ModalityConfig:
         ``{dimension}`` is replaced.
     atlas : str or None
         Where the channels are in the brain, for the picture of an explanation: a NIfTI file with one label (in rising
-        order) or one map a channel, or an atlas that nilearn fetches (`FETCHERS`). It changes no result.
+        order) or one map a channel, or an atlas that nilearn fetches: ``schaefer_2018``, ``difumo``,
+        ``basc_multiscale_2015``, ``smith_2009``, ``aal``, ``destrieux_2009`` or ``msdl``. It changes no result.
     """
 
     name: str = MISSING

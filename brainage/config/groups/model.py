@@ -36,7 +36,7 @@ class ModelConfig:
 @checked("model")
 @dataclass
 class Variable1DCNNConfig(ModelConfig):
-    """Arguments of `brainage.models.variable1dcnn.Variable1DCNN`, which describes them."""
+    """Arguments of `brainage.models.variable1dcnn.Variable1DCNN`."""
 
     in_channels: Count = MISSING
     kernel_size: Count = 5

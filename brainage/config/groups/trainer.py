@@ -28,6 +28,8 @@ class TrainerRules:
         Epochs at most, 1 or more; -1 is no limit.
     accumulate_grad_batches : int
         Batches of participants whose gradients are added up for one step.
+    limit_train_batches, limit_val_batches : int or float or None
+        Batches of an epoch that are used, above 0: their number, or their share as a float.
     check_val_every_n_epoch : int or None
         Epochs from one validation to the next.
     """
