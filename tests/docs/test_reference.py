@@ -99,7 +99,7 @@ def test_types_in_docstrings_are_those_of_the_annotations(schema: Any) -> None:
         if (listed := set(re.findall(r'"([\w+/]+)"', type_))) and choices_of(hint):
             assert listed == set(choices_of(hint)), field.name
         plain = [one for one in types_of(hint) if one in (int, float, bool, str)]
-        if type_ and plain and not choices_of(hint):
+        if type_ and len(plain) == 1 and not choices_of(hint):
             assert type_.removesuffix(" or None") == plain[0].__name__, field.name
             assert type_.endswith(" or None") == (NoneType in types_of(hint)), field.name
 
