@@ -73,8 +73,8 @@ class Config:
     seed : int
         Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int or "auto"
-        Participants a batch, 2 or more, which batch normalisation needs. ``auto`` is the largest power of two, at most 128, of
-        which an epoch has 8 whole batches or more.
+        Participants a batch, 2 or more, which batch normalisation needs. ``auto`` is the largest power of two, at most
+        128, of which an epoch has 8 whole batches or more.
     patience : int
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
