@@ -69,12 +69,12 @@ def levels_of(rows: pd.DataFrame, name: str) -> dict[str, Mask]:
     """Return the rows of each level of ``sex`` or ``site``, and those without one; nothing if no row has one."""
     if name not in rows or rows[name].isna().all():
         return {}
-    values = rows[name].map(lambda value: f"{value:g}" if isinstance(value, float) else str(value))
+    values = rows[name].map(lambda value: f"{value:.15g}" if isinstance(value, float) else str(value))
     if name == "sex":
         values = values.replace(_SEXES)
     unknown = rows[name].isna().to_numpy()
     levels = {level: values.eq(level).to_numpy() for level in sorted(values[~unknown].unique())}
-    return levels | ({"unknown": unknown} if unknown.any() else {})
+    return levels | ({"unknown": unknown | values.eq("unknown").to_numpy()} if unknown.any() else {})
 
 
 def _thirds(age: _Array) -> dict[str, Mask]:

@@ -74,9 +74,7 @@ class Section:
     @property
     def layout(self) -> str:
         """``split``: tables and figures side by side; ``half``: beside another section; ``full``: neither."""
-        if self.listing or self.links or any(table.is_wide for table in self.tables):
-            return "full"
-        if not self.tables:
+        if self.listing or self.links or not self.tables or any(table.is_wide for table in self.tables):
             return "full"
         return "split" if self.figures else "half"
 

@@ -83,3 +83,13 @@ def test_letters_are_levels_of_sex_too() -> None:
     assert [*levels_of(table.assign(sex=np.where(table["sex"] == 1, "M", "F")), "sex")] == ["F", "M"]
     assert [*levels_of(table.assign(sex=table["sex"].astype(float)), "sex")] == ["female", "male"]
     assert levels_of(table.drop(columns="sex"), "sex") == {}
+
+
+def test_each_row_is_in_one_level_also_where_a_site_is_named_unknown_or_is_a_long_number() -> None:
+    table = pd.DataFrame({"site": ["unknown", None, "Reading"] * 10})
+    assert {level: int(mask.sum()) for level, mask in levels_of(table, "site").items()} == {
+        "Reading": 10,
+        "unknown": 20,
+    }
+    table = pd.DataFrame({"site": [12345678.0, 12345679.0, np.nan]})
+    assert [*levels_of(table, "site")] == ["12345678", "12345679", "unknown"]
