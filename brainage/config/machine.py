@@ -29,17 +29,8 @@ _KEYS: dict[str, Any] = {
 }
 # Fields of a logger that only name and describe.
 _LABELS = (
-    "project",
-    "name",
-    "group",
-    "job_type",
-    "tags",
-    "notes",
-    "id",
-    "version",
-    "prefix",
-    "experiment_name",
-    "run_name",
+    *("project", "name", "group", "job_type", "tags", "notes", "id", "version", "prefix"),
+    *("experiment_name", "run_name"),  # of MLflow
 )
 
 
