@@ -11,7 +11,7 @@ from brainage import __version__
 from brainage.commands.startup import WITH_HYDRA, run_with_hydra
 from brainage.system.output import protect_output
 
-_COMMANDS = {
+COMMANDS = {
     **WITH_HYDRA,
     "store": "List, verify and clean stores of time series.",
     "bundle": "Export a trained network without participants, or import a published one.",
@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if name == "--version":
         print(__version__)
         return 0
-    if name not in _COMMANDS:
+    if name not in COMMANDS:
         print(f"error: {_unknown(name)}", file=sys.stderr)
         return 2
     if name in WITH_HYDRA:
@@ -51,8 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _help() -> str:
-    width = max(map(len, _COMMANDS))
-    commands = "".join(f"  brainage {name:<{width}}  {about}\n" for name, about in _COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    commands = "".join(f"  brainage {name:<{width}}  {about}\n" for name, about in COMMANDS.items())
     return (
         "brainage: brain age from resting-state fMRI component time series.\n\n"
         f"{commands}\n`brainage COMMAND --help` describes a command.\n"
@@ -60,9 +60,9 @@ def _help() -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, _COMMANDS, n=1)
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"Did you mean `brainage {near[0]}`?" if near else "`brainage --help` describes them."
-    return f"`brainage` needs a command, one of {', '.join(_COMMANDS)}, but got {name or 'none'!r}. {hint}"
+    return f"`brainage` needs a command, one of {', '.join(COMMANDS)}, but got {name or 'none'!r}. {hint}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from brainage.__main__ import _COMMANDS
+from brainage.__main__ import COMMANDS
 from brainage.commands.startup import WITH_HYDRA
 from brainage.config.again import with_pluses
 from brainage.config.commands import COMMAND_SCHEMAS
@@ -148,7 +148,7 @@ def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
         )
 
 
-@pytest.mark.parametrize("text", found_of(set(_COMMANDS) - set(WITH_HYDRA)))
+@pytest.mark.parametrize("text", found_of(set(COMMANDS) - set(WITH_HYDRA)))
 def test_every_command_with_options_is_parsed(text: str) -> None:
     name, *words = found()[text]
     assert import_module(f"brainage.commands.{name}").parse(words)

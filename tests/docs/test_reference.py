@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from brainage.__main__ import _COMMANDS
+from brainage.__main__ import COMMANDS
 from brainage.config.commands import COMMAND_SCHEMAS
 from brainage.config.groups.cohort import AbideCohortConfig, UkbCohortConfig
 from brainage.config.groups.modality import FETCHERS, ModalityConfig
@@ -69,7 +69,7 @@ def undescribed(keys: Iterable[Key]) -> list[str]:
 def test_the_pages_have_every_group_and_every_command() -> None:
     assert sorted(re.findall(r"^```\{group-keys\} (\S+)", page("groups"), flags=re.MULTILINE)) == groups()
     shown = re.findall(r"^```\{command-(?:keys|help)\} (\w+)", page("commands"), flags=re.MULTILINE)
-    assert set(shown) == set(_COMMANDS)
+    assert set(shown) == set(COMMANDS)
 
 
 @pytest.mark.more
