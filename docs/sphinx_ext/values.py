@@ -25,8 +25,9 @@ def composed(command: str, *overrides: str) -> dict[str, Any]:
     """Return a command's config as plain values, with references as they are."""
     register()
     GlobalHydra.instance().clear()
+    without_local = ["~local@_global_"] if command == "train" else []  # the settings of this machine
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose(command, list(overrides), return_hydra_config=True)
+        config = compose(command, [*without_local, *overrides], return_hydra_config=True)
     values = OmegaConf.to_container(config, resolve=False)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import NoneType
 from typing import Any, get_type_hints
 
@@ -124,6 +126,14 @@ def test_a_key_has_type_rule_and_description(schema: Any, name: str, kind: str, 
     key = key_of(schema, name, get_type_hints(schema, include_extras=True)[name], f"{prefix}{name}")
     assert (key.kind, key.rule) == (kind, rule)
     assert text in key.text
+
+
+def test_defaults_are_not_those_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs", ignore=shutil.ignore_patterns("experiment", "local"))
+    (tmp_path / "configs" / "local").mkdir()
+    (tmp_path / "configs" / "local" / "default.yaml").write_text("# @package _global_\nbatch_size: 77\n")
+    monkeypatch.setattr("docs.sphinx_ext.values.CONFIGS", tmp_path / "configs")
+    assert composed.__wrapped__("train")["batch_size"] == 128
 
 
 def test_the_atlases_of_nilearn_are_all_named() -> None:
