@@ -51,6 +51,6 @@ def _on_split(n: Mapping[str, int], split: str) -> list[str]:
         words.append("gap_correction=crossfit")
         also = ", and gap_correction=crossfit corrects the gap by fits on other folds"
     return [
-        f"There are only {' and '.join(few)}. With split=kfold, each participant is tested once{also}. Add to your "
-        f"own words:\n  {command_text('train', '--multirun', *words)}"
+        f"There are only {' and '.join(few)}. With split=kfold, each participant is tested once{also}. Begin your "
+        f"command with:\n  {command_text('train', '--multirun', *words)}"
     ]
