@@ -20,23 +20,21 @@ CURVES = {"epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seco
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one epoch, resumed for two more."""
+    """A run of one epoch, moved, and resumed for two more; its page shows single participants."""
     folder = tmp_path_factory.mktemp("logged") / "run"
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {experiment: mine/first}}}")
     words = (
         *WORDS,
         "logger=[wandb,tensorboard,csv,mlflow]",
-        "split=kfold",
-        "split.n_folds=5",
-        "split.fold=1",
-        "seed=7",
+        *("split=kfold", "split.n_folds=5", "split.fold=1", "seed=7", "report.points=all"),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder.parent)
         assert run_here(jobs.run_job, "train", folder, *words, "trainer.max_epochs=1") == 0
-        assert run_here(jobs.run_job, "train", folder, f"resume={folder}", "trainer.max_epochs=3") == 0
-    return folder
+        moved = folder.rename(folder.with_name("moved"))
+        assert run_here(jobs.run_job, "train", moved, f"resume={moved}", "trainer.max_epochs=3") == 0
+    return moved
 
 
 def wandb_runs(run: Path) -> list[Path]:
@@ -116,9 +114,11 @@ def test_parameters_group_and_tags(run: Path) -> None:
     assert "cohort/n_participants" in tensorboard and "trainer/default_root_dir" not in tensorboard
 
 
-def test_the_report_s_figures_are_logged(run: Path) -> None:
+def test_the_report_s_figures_are_logged_without_those_of_single_participants(run: Path) -> None:
     figures = {"report/training", "report/gap-by-age", "report/associations"}
     assert figures <= of_tensorboard(run / "tensorboard").figures
+    assert (run / "figures" / "predicted.png").exists()
+    assert "report/predicted" not in of_tensorboard(run / "tensorboard").figures  # 24 are too few for a density
     assert {f"{name}.png" for name in figures} <= of_mlflow(run).figures
     assert {
         path.partition("_")[0].removeprefix("media/images/") for path in of_wandb(wandb_runs(run)[-1]).figures
