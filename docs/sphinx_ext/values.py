@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from brainage.config.hydra import register
-from brainage.system.files import CONFIGS
+from brainage.system.files import CONFIGS, OWN_CONFIGS
 from docs.sphinx_ext.keys import yaml_text
 
 # Longer lists are counted.
@@ -25,9 +25,10 @@ def composed(command: str, *overrides: str) -> dict[str, Any]:
     """Return a command's config as plain values, with references as they are."""
     register()
     GlobalHydra.instance().clear()
-    without_local = ["~local@_global_"] if command == "train" else []  # the settings of this machine
+    # Not the settings of this machine.
+    has_local = command == "train" and any((folder / "local").is_dir() for folder in (CONFIGS, OWN_CONFIGS))
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose(command, [*without_local, *overrides], return_hydra_config=True)
+        config = compose(command, [*(["~local@_global_"] * has_local), *overrides], return_hydra_config=True)
     values = OmegaConf.to_container(config, resolve=False)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
