@@ -264,6 +264,8 @@ def clone(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
     for file in (*ROOT.glob("*.py"), ROOT / "pyproject.toml"):
         shutil.copy(file, folder)
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "reading_a_report.md", folder / "docs")  # every report comes with it
     return folder
 
 
@@ -384,8 +386,8 @@ def test_what_the_page_on_extending_adds_works(tmp_path: Path) -> None:
     line = "_sites(findings),"
     assert f"`{line}`" in text_of("extending.md")
     page = project / "brainage" / "reporting" / "run_page.py"
-    edit(page, "def _truth(", section + "\n\n")
-    edit(page, "        _truth(findings),\n", f"        {line}\n")
+    edit(page, "def _analysis(", section + "\n\n")
+    edit(page, "        truth_section(findings),\n", f"        {line}\n")
     for words in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *words, str(page), str(folder)],
