@@ -117,7 +117,7 @@ plt.show()
 # %%
 # The same happens with another scanner or another preprocessing: all gaps move by
 # years, without any ageing. The shift of a group is therefore no finding unless
-# controls of the *same* scanner and preprocessing do not have it.
+# controls of the *same* scanner and preprocessing do not have it: :doc:`/faq`.
 #
 # .. seealso::
 #

@@ -89,7 +89,8 @@ plt.show()
 # 10.48550/arXiv.1810.03292 <https://doi.org/10.48550/arXiv.1810.03292>`_).
 #
 # Removing things makes series that no person has. An effect means that *this network's
-# predictions depend on* a channel or a band, not that ageing happens there.
+# predictions depend on* a channel or a band, not that ageing happens there:
+# :doc:`/faq`.
 #
 # .. seealso::
 #
