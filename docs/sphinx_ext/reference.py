@@ -36,6 +36,7 @@ class _Markdown(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Parse the Markdown."""
+        self.env.note_reread()  # the schemas may have changed, whether or not the page has
         self.known = {name for kind, name in self.env.domains.standard_domain.objects if kind == "confval"}
         return self.parse_text_to_nodes(self.markdown(self.arguments[0]))
 
@@ -104,7 +105,7 @@ class HelpDirective(_Markdown):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
             __main__.main([*argument.split(), "--help"])
-        return f"```text\n{printed.getvalue()}```"
+        return f"```{{code-block}} text\n:class: help\n\n{printed.getvalue()}```"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
