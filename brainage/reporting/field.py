@@ -18,8 +18,10 @@ _PUBLISHED = (
     ("Liem et al. 2017", "cortical anatomy and functional connectivity", "2,354", "19 to 82", "4.29",
      "doi 10.1016/j.neuroimage.2016.11.005"),
     ("Cole et al. 2017", "T1-weighted, 3D-CNN", "2,001", "18 to 90", "4.16", "doi 10.1016/j.neuroimage.2017.07.059"),
+    ("Feng et al. 2020", "T1-weighted, 3D-CNN", "10,158", "18 to 97", "4.06",
+     "doi 10.1016/j.neurobiolaging.2020.02.009"),
     ("Baecker et al. 2021", "T1-weighted, regression", "10,824", "47 to 73", "3.7 to 4.7", "doi 10.1002/hbm.25368"),
-    ("Peng et al. 2021", "T1-weighted, 3D-CNN", "14,503", "44 to 80", "2.14", "doi 10.1016/j.media.2020.101871"),
+    ("Peng et al. 2021", "T1-weighted, 3D-CNN", "14,503", "UK Biobank's", "2.14", "doi 10.1016/j.media.2020.101871"),
 )  # fmt: skip
 
 
