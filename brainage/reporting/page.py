@@ -136,8 +136,11 @@ def write_report(folder: Path, page: Page) -> Path:
     for section in page.sections:
         for figure in section.figures:
             _write(figures / f"{figure.name}.png", figure.png)
+            vector = figures / f"{figure.name}.svg"
             if figure.svg:
-                _write(figures / f"{figure.name}.svg", figure.svg)
+                _write(vector, figure.svg)
+            else:
+                vector.unlink(missing_ok=True)  # of an earlier report
     return _write(folder / "report.html", page.html().encode())
 
 

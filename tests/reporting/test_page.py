@@ -197,6 +197,12 @@ def test_figures_are_written_next_to_the_page_and_embedded_in_it(tmp_path: Path)
         assert image["alt"] == "A curve that falls and rises."
 
 
+def test_a_vector_of_an_earlier_report_does_not_stay(tmp_path: Path) -> None:
+    for figure in (Figure("a", "", b"", 1, svg=b"<svg/>"), Figure("a", "", b"", 1)):
+        write_report(tmp_path, Page("Title", [], [Section("Part", figures=[figure])]))
+        assert (tmp_path / "figures" / "a.svg").exists() == bool(figure.svg)
+
+
 def test_a_figure_has_pixels_for_dense_screens() -> None:
     """At 150 pixels an inch, 3 by 2 inches; a PNG's size is big-endian after its first 16 bytes."""
     png = picture().png
