@@ -43,7 +43,7 @@ folds[["n_test", "test/mae", "test/r2", "test/pearson_r"]].round(2)
 # %%
 # The folds differ although the data are the same: that is chance, and no reason to
 # choose one of the models. The mean ± SD describes the folds. The SD is no standard
-# error, because the folds share most of their training participants.
+# error, because the folds share training participants.
 
 # %%
 # Pooled predictions
