@@ -18,8 +18,8 @@ from brainage.reporting.reading import reading_html
 from brainage.system.files import as_output_error, write_whole
 from brainage.system.provenance import commit, versions
 
-# Columns of a table that a phone is wide enough for, and characters that half of a wide screen is, in two lines.
-_N_NARROW, _N_HALF = 4, 110
+# Columns and characters of a row for which a phone is wide enough, and characters of half a wide screen, in two lines.
+_N_COLUMNS, _N_NARROW, _N_HALF = 4, 42, 110
 
 # An escaped DOI, without the punctuation of the sentence around it.
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>&]*[^\s,;<>&.)]")
@@ -47,7 +47,13 @@ class Table:
     @property
     def stacks(self) -> bool:
         """Whether each row is a list of named cells where the screen is narrow, so that no column is cut."""
-        return len(self.header) > _N_NARROW
+        if self.text or not self.header or not self.rows:
+            return len(self.header) > _N_COLUMNS
+        first, *others = zip(*self.rows, strict=False)
+        # The first column wraps between words.
+        n_characters = max(len(word) for cell in first for word in [*cell.split(), ""])
+        n_characters += sum(max(map(len, column)) for column in others)
+        return len(self.header) > _N_COLUMNS or n_characters > _N_NARROW
 
     @property
     def is_wide(self) -> bool:

@@ -116,6 +116,15 @@ def test_rows_of_wide_tables_name_their_cells_for_narrow_screens_and_nothing_scr
     assert "content: attr(data-name)" in html and "overflow-x" not in html
 
 
+@pytest.mark.parametrize(
+    ("cells", "stacks"),
+    [(["a name of several words", "63.29 ± 7.64", "1"], False), (["a", *["63.29 ± 7.64 years"] * 3], True)],
+)
+def test_a_row_that_is_too_long_for_a_phone_is_a_list_of_named_cells(cells: list[str], stacks: bool) -> None:
+    assert Table(["name"] * len(cells), [cells]).stacks == stacks
+    assert not Table((), [cells]).stacks  # without names
+
+
 def test_facts_and_cards_are_above_the_sections() -> None:
     page = Page("Title", [], facts=[("modality", "ica25")], cards=[Card("MAE", "3.35 years", "2.98 to 3.73")])
     found = Elements(page.html())
