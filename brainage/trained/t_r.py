@@ -53,7 +53,7 @@ def check_new(trained: Trained, table: pd.DataFrame) -> None:
         "same repetition time, to within 1 %",
         "Choose a network that was trained at theirs, or participants with `cohort.include`."
         if one is None
-        else f"Use resample=true, which resamples their series to {text(one)}.",
+        else f"Use resample=true (in Python resample=True), which resamples their series to {text(one)}.",
     )
 
 

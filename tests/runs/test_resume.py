@@ -445,7 +445,7 @@ def test_a_folder_that_cannot_be_resumed_is_refused_and_unchanged(
     [
         (
             ("run", "seed=3", "model.depth=3"),
-            "only trainer.max_epochs, trainer.max_time, cohort.root, .*may be changed, but got `seed=3`, `model",
+            "only trainer.max_epochs, trainer.max_time, .*cohort.root, .*may be changed, but got `seed=3`, `model",
         ),
         (("run", "cohort.instance=3", "~cohort.root"), "but got `cohort.instance=3`, `~cohort.root`"),
         (("run", "hydra.run.dir=elsewhere"), "but got `hydra.run.dir=elsewhere`"),

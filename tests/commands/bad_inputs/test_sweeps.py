@@ -37,7 +37,7 @@ SWEEPS = [
     Case("an inverted range", r"`model.stride` must be a range with a value, but got range\(5,2,1\)", (*SWEEP, "model.stride=range(5,2)")),
     Case("a log range from 0", r"`optimizer.lr` must be above 0 to be searched logarithmically", (*SWEEP, "optimizer.lr=tag(log,interval(0,1))")),
     Case("a value that no config takes", r"`model.conv_dropout` must be in \[0, 1\), but got 1.5", (*SWEEP, "model.conv_dropout=choice(0.1,1.5)")),
-    Case("a value of no type in a sweep", r"`hydra.sweeper.params` must have values that the config accepts, but at .*'many'", (*SWEEP, "batch_size=choice(8,many)")),
+    Case("a value of no type in a sweep", r"`hydra.sweeper.params` must have values that the config accepts, but at .*'many'", (*SWEEP, "patience=choice(8,many)")),
     Case("a choice that is none in a sweep", r"`hydra.sweeper.params` must have values that the config accepts, but at .*Could not find 'optimizer/nothing'", (*SWEEP, "optimizer=choice(adamw,nothing)")),
     Case("a space in which nothing can exist", r"no network can be built from any of [\d,]+ combinations. For example: `model.depth=1` is impossible", (*SWEEP, "model.kernel_size=range(300,310)")),
     Case("no trials", r"`hydra.sweeper.n_trials` must be a whole number from 1, but got 0", (*SWEEP, "hydra.sweeper.n_trials=0")),
