@@ -57,7 +57,7 @@ CHECKPOINTS = [
     Case("a list for a config", NO_CONFIG + "it has no keys", RESUME, put("run/config.yaml", "- 1\n")),
     Case("half a config", NO_CONFIG, RESUME, cut("run/config.yaml", 150)),
     Case("a config with an unknown key", NO_CONFIG + "Key 'n_eggs' not in", RESUME, edit("run/config.yaml", "n_times:", "n_eggs:")),
-    Case("a config with words for numbers", NO_CONFIG + "Value 'many'", RESUME, edit("run/config.yaml", "patience: 15", "patience: many")),
+    Case("a config with words for numbers", NO_CONFIG + "Value 'many'", RESUME, edit("run/config.yaml", "patience: ", "patience: many # ")),
     Case("a config with text for a group", r"`scheduler` must be one of its choices, but got 3", RESUME, edit("run/config.yaml", "scheduler: {}", "scheduler: 3")),
     Case("a config with a value out of range", r"`batch_size` must be 2 or more, but got 0", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: 0")),
     Case("a config with an unset variable", r"`run/config.yaml` must contain values, as a run writes them, but one refers to something else", RESUME, edit("run/config.yaml", "root: tree", "root: ${oc.env:NO_SUCH_VARIABLE}")),
