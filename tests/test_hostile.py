@@ -604,6 +604,7 @@ def test_values_and_this_project_s_and_torch_s_classes_in_a_folder_of_configs_wo
     assert run_command(tmp_path, "train.py", *mine, "--cfg", "job").code == 0
 
 
+@pytest.mark.more
 def test_a_folder_s_classes_are_loaded_with_code_on_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "mine" / "experiment" / "x.yaml"
     path.parent.mkdir(parents=True)

@@ -147,6 +147,7 @@ def test_participants_of_another_cohort_are_explained(trained: Trained, invoke: 
     assert facts["people"] == "participants of cohort simulated"
 
 
+@pytest.mark.more
 def test_a_bundle_and_its_run_have_the_same_explanation(trained: Trained, invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     assert bundle(["export", "--run", str(trained.network), "--out", str(out)]) == 0

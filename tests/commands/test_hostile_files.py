@@ -173,6 +173,7 @@ def test_weights_of_another_network_are_refused_with_the_first_key(
     assert "`encoder.0.weight` has the shape (4, 21, 5) there, and (5, 21, 5) in the network" in capsys.readouterr().err
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("undrawn")
 def test_a_store_is_made_where_the_user_says_and_not_where_a_run_says(
     run: Path, trained: Path, invoke: Invoke, tmp_path: Path
@@ -339,6 +340,7 @@ def test_a_table_that_a_run_names_is_a_file(
     assert "/dev/zero` cannot be read: zero is no regular file" in capsys.readouterr().err
 
 
+@pytest.mark.more
 def test_names_are_text_wherever_they_are_shown(
     invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

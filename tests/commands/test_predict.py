@@ -154,6 +154,7 @@ def test_several_runs_predict_their_mean_and_sample_sd(place: Place, predict: Pr
     pd.testing.assert_frame_equal(together, table(predict(f"runs={place['runs']}", *bids(place))))
 
 
+@pytest.mark.more
 def test_participants_of_unknown_age_are_predicted(place: Place, predict: Predict, tmp_path: Path) -> None:
     with_ages = table(predict(f"run={place['runs/0']}", *bids(place))).set_index("participant_id")
     everything = pd.read_csv(f"{place['bids']}/participants.tsv", sep="\t", dtype=str)

@@ -49,6 +49,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.more
 def test_baselines_have_the_outputs_of_networks(study: Study) -> None:
     errors = {}
     for number, name in enumerate(BASELINES):

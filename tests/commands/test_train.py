@@ -139,6 +139,7 @@ def simulate(folder: Path, layout: str, name: str, *more: str) -> Ended:
     return run_command(folder, *words)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("style", "modality", "query"),
     [("rap", "ica100", "sex == 1 and age < 80"), ("dash", "ica25", "`2070-2.0` >= 2")],
@@ -232,6 +233,7 @@ def put_parcels(folder: Path) -> None:
     (folder / "participants.tsv").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.more
 def test_parcels_of_any_length_train_and_are_no_components(tmp_path: Path) -> None:
     put_parcels(tmp_path / "xcpd")
     pattern = "sub-{participant_id}/func/sub-{participant_id}_task-rest_space-MNI_seg-Six_stat-mean_timeseries.tsv"

@@ -84,6 +84,7 @@ def test_one_component_and_one_age_for_all_are_reported(
     assert any("ridge" in note and "(components: 1)" in note for note in notes)
 
 
+@pytest.mark.more
 def test_folds_whose_reader_has_gone_are_finished_with_their_table(tmp_path: Path) -> None:
     words = (
         "--multirun",

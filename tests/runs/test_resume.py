@@ -239,6 +239,7 @@ def test_every_scheduler_and_way_to_validate_is_resumed(
     assert same_bits(plain, run)
 
 
+@pytest.mark.more
 def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(train_in: TrainIn, tmp_path: Path) -> None:
     long = train_in(tmp_path / "long", *WORDS, "trainer.max_epochs=5")
     run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=3")
@@ -248,6 +249,7 @@ def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(train_in: TrainI
     assert "resume: null" in (run / "config.yaml").read_text()
 
 
+@pytest.mark.more
 def test_training_that_had_stopped_early_does_not_go_on(train_in: TrainIn, tmp_path: Path) -> None:
     words = [word for word in WORDS if not word.startswith("patience")]
     words += ["patience=2", "optimizer.lr=1e-12", "trainer.max_epochs=20"]

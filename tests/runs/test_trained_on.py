@@ -138,6 +138,7 @@ def report_here(*words: str) -> int:
     return run_here(report, "report", Path.cwd() / "reported", "run=run", *(f"++{word}" for word in words))
 
 
+@pytest.mark.more
 def test_a_report_reads_the_data_where_they_are_now(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("data").rename("moved")
     assert report_here("report.n_resamples=100") == 0

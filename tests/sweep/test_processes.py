@@ -24,6 +24,7 @@ time.sleep(100)
 """
 
 
+@pytest.mark.more
 def test_workers_end_when_the_command_that_started_them_is_killed(tmp_path: Path) -> None:
     code = f"from brainage.sweep.processes import run_workers; run_workers(2, ['-c', {WORKER!r}])"
     command = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.DEVNULL)

@@ -101,6 +101,7 @@ def test_a_trial_whose_process_died_is_failed_and_retried(beats: bool, study: tu
     assert n_counted(sweep) == 0
 
 
+@pytest.mark.more
 def test_a_trial_with_heartbeats_is_left_alone(study: tuple[optuna.Study, RDBStorage]) -> None:
     sweep, storage = study
     alive = suggested(sweep)
@@ -207,6 +208,7 @@ def test_waiting_trials_are_dropped_with_a_reason(study: tuple[optuna.Study, RDB
     assert "the study has its trials" in sweep.trials[0].user_attrs[REASON]
 
 
+@pytest.mark.more
 def test_a_clock_that_was_set_back_does_not_keep_a_dead_trial_alive(study: tuple[optuna.Study, RDBStorage]) -> None:
     sweep, storage = study
     died = suggested(sweep)

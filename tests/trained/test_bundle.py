@@ -52,6 +52,7 @@ class OwnNetworkOfATest(torch.nn.Module):
 """
 
 
+@pytest.mark.more
 def test_a_users_own_network_is_exported_with_its_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
