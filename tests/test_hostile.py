@@ -587,6 +587,7 @@ def test_a_folder_of_configs_loads_no_code(name: str, tmp_path: Path) -> None:
             assert not list(tmp_path.glob("outputs/train/*/*/config.yaml"))
 
 
+@pytest.mark.more
 def test_values_and_this_project_s_and_torch_s_classes_in_a_folder_of_configs_work_at_once(tmp_path: Path) -> None:
     path = tmp_path / "mine" / "experiment" / "x.yaml"
     path.parent.mkdir(parents=True)

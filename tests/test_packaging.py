@@ -81,6 +81,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(wheel, folder / "venv")
 
 
+@pytest.mark.more
 def test_the_wheel_has_every_config_as_a_real_file_and_no_local_one(installed: Installed) -> None:
     with zipfile.ZipFile(installed.wheel) as archive:
         names = [name for name in archive.namelist() if name.startswith("brainage/configs/")]

@@ -122,6 +122,7 @@ def test_match_ids_false_ignores_ids_of_the_training_participants(place: Place, 
     assert table(predict(*words, "match_ids=false"))["split"].isna().all()
 
 
+@pytest.mark.more
 def test_the_correction_is_fitted_on_validation_participants_of_the_run(place: Place, predict: Predict) -> None:
     people = table(predict(f"bundle={place['bundle']}", *bids(place)))
     validation = table(Path(place["runs/0"]))
