@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainage.config.again import key_of
+from brainage.config.again import AGAIN, key_of
 from brainage.errors import ConfigError
 
 
@@ -45,7 +45,8 @@ def refuse_unknown(config: DictConfig, words: Sequence[str]) -> None:
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(config, parent, throw_on_missing=False) if parent else config
         kind = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
-        if not word.startswith("+") or "=" not in word or key.startswith("hydra.") or not is_dataclass(kind):
+        is_read = key in AGAIN or key.startswith("hydra.")  # those of a run's own cohort, which is not composed
+        if not word.startswith("+") or "=" not in word or is_read or not is_dataclass(kind):
             continue
         known = [field.name for field in fields(kind)]
         if name not in known and not any(f"{{{key}}}" in one for one in words):

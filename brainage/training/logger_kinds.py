@@ -96,6 +96,7 @@ def opened(logger: Logger, parameters: dict[str, Any]) -> Opened:
         warnings.filterwarnings("ignore", message="Experiment logs directory .* exists")
         if empty or not isinstance(logger, MLFlowLogger):  # MLflow refuses other values, such as more epochs
             logger.log_hyperparams(parameters)
+    getattr(logger, "experiment", None)  # opens its files: what is wrong with them is said before the training
     if isinstance(logger, WandbLogger):
         empty = logger.experiment.offline
         if not empty and (address := logger.experiment.url):

@@ -59,7 +59,7 @@ CHECKPOINTS = [
     Case("a config with an unknown key", NO_CONFIG + "Key 'n_eggs' not in", RESUME, edit("run/config.yaml", "n_times:", "n_eggs:")),
     Case("a config with words for numbers", NO_CONFIG + "Value 'many'", RESUME, edit("run/config.yaml", "patience: ", "patience: many # ")),
     Case("a config with text for a group", r"`scheduler` must be one of its choices, but got 3", RESUME, edit("run/config.yaml", "scheduler: {}", "scheduler: 3")),
-    Case("a config with a value out of range", r"`batch_size` must be 2 or more, but got 0", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: 0")),
+    Case("a config with a value out of range", r"`batch_size` must be 2 or more, or auto, but got 0", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: 0")),
     Case("a config with an unset variable", r"`run/config.yaml` must contain values, as a run writes them, but one refers to something else", RESUME, edit("run/config.yaml", "root: tree", "root: ${oc.env:NO_SUCH_VARIABLE}")),
     Case("a config that names a command", r"`run/config.yaml` must name nothing but .* names 'os.system'", RESUME, edit("run/config.yaml", "torch.optim.AdamW", "os.system")),
     Case("a config that names a callback", r"`trainer.callbacks` in `run/config.yaml` .*subprocess.run", RESUME, edit("run/config.yaml", "callbacks: []", "callbacks: [{_target_: subprocess.run, args: [touch, marker]}]")),
