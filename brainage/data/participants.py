@@ -17,7 +17,7 @@ from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.several import SeveralScans
-from brainage.data.t_r import timed_scans, with_stored_t_r
+from brainage.data.t_r import t_r_counts, timed_scans, with_stored_t_r
 from brainage.errors import ConfigError
 from brainage.system.console import log
 
@@ -126,6 +126,10 @@ class Participants:
         positions, labels, ages = zip(*scans, strict=True) if scans else ((), (), ())
         table = self.table.iloc[list(positions)].assign(scan=list(labels), age=list(ages))
         return replace(self, table=table.reset_index(drop=True))
+
+    def t_r_counts(self) -> dict[str, int]:
+        """Return how many participants have each repetition time, see `brainage.data.t_r.t_r_counts`."""
+        return t_r_counts(self.table["t_r"])
 
     def data_fingerprint(self) -> str:
         """Return 16 hexadecimal characters that change with the split, any age or any series of its parts."""

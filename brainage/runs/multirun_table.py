@@ -12,7 +12,6 @@ from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
 from brainage.evaluation.disclosure import shown_summary
 from brainage.runs.folder import read_summary
-from brainage.runs.folds import finish_folds
 from brainage.system.console import cell, show_table, terminal_text
 from brainage.system.files import write_csv
 from brainage.system.reading import read_yaml
@@ -25,6 +24,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     import pandas as pd
 
     from brainage.reporting.multirun_page import Job, write_multirun_report
+    from brainage.runs.folds import finish_folds
 
     rows = collect(folder)
     own, shared = varied_overrides(rows)

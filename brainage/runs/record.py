@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from brainage.config.rules import AUTO
 from brainage.data.splits import PARTS
-from brainage.data.t_r import t_r_counts
 from brainage.errors import BrainageError, DivergedError
 from brainage.evaluation import METRICS
 from brainage.system.provenance import commit, versions
@@ -109,7 +108,7 @@ def _participants(results: Results) -> dict[str, Any]:
     counts = participants.table["split"].value_counts()
     return {
         "n": {part: int(counts.get(part, 0)) for part in PARTS},
-        "t_r": {part: t_r_counts(participants.part(part).table["t_r"]) for part in PARTS},
+        "t_r": {part: participants.part(part).t_r_counts() for part in PARTS},
         "cohort": {
             "name": name,
             "fingerprint": participants.store.fingerprint,

@@ -46,7 +46,7 @@ plt.show()
 # last epoch, the error was still falling: train for more epochs. A training error that
 # falls alone means that the network learns its training participants by heart; more of
 # them, or the default recipe, help. Neither error is a result: the first belongs to
-# people who were learned from, the second to those who chose the epoch.
+# training participants, the second to those who chose the epoch.
 
 # %%
 # Predicted against true age

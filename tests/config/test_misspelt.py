@@ -66,3 +66,5 @@ def test_an_added_key_that_nothing_reads_is_refused(word: str, said: str) -> Non
 def test_an_added_key_that_is_read_is_accepted() -> None:
     words = ["+base=3", "seed=${base}", "+optimizer.betas=3", "++trainer.lr=3", "+hydra.launcher.x=3", "~trainer.lr"]
     refuse_unknown(config("base", "optimizer.betas"), words)
+    with pytest.raises(ConfigError, match="`base`"):  # no other word refers to it
+        refuse_unknown(config("base", "optimizer.betas"), ["+base=3"])

@@ -23,7 +23,7 @@ class Ridge(ABC):
         Parameters
         ----------
         participants : Participants
-            Of all parts of the split; nothing may be learned from them.
+            Of all parts of the split; no fit may use them.
         """
 
     def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
