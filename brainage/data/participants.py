@@ -128,7 +128,7 @@ class Participants:
         return replace(self, table=table.reset_index(drop=True))
 
     def t_r_counts(self) -> dict[str, int]:
-        """Return how many participants have each repetition time, see `brainage.data.t_r.t_r_counts`."""
+        """Return how many participants have each repetition time, in seconds as text."""
         return t_r_counts(self.table["t_r"])
 
     def data_fingerprint(self) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from brainage.evaluation.disclosure import may_describe, middle_range
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.intervals import Estimate, bootstrap
+from brainage.evaluation.shown_values import middle_range
 
 _Array = NDArray[np.float64]
 

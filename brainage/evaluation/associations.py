@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from brainage.evaluation.disclosure import MIN_SHOWN, has_rare_level, withholds
+from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.intervals import correlation_estimate, correlation_p
+from brainage.evaluation.shown_values import has_rare_level, withholds
 
 COLUMNS = (
     "variable", "kind", "n", "r", "r_low", "r_high", "p", "r_corrected", "r_corrected_low", "r_corrected_high",

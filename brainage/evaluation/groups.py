@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.evaluation.by_age import age_bins, quantile_edges
-from brainage.evaluation.disclosure import MIN_SHOWN, Mask, described_groups
+from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.intervals import Estimate, bootstrap
+from brainage.evaluation.shown_values import Mask, described_groups
 
 _Array = NDArray[np.float64]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from brainage.evaluation.disclosure import described_groups, may_describe, middle_range
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.groups import levels_of
+from brainage.evaluation.shown_values import described_groups, middle_range
 
 _COUNTED = ("sex", "site")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AllowInfNan, Strict, StrictInt, TypeAdapter
 
-from brainage.evaluation.disclosure import middle_range
+from brainage.evaluation.shown_values import middle_range
 
 _Array = NDArray[np.float64]
 Number = Annotated[float, Strict(), AllowInfNan(False)]

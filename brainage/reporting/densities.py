@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from brainage.evaluation.associations import pearson
-from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN, drawn_percentiles, drawn_range
+from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN
+from brainage.evaluation.shown_values import drawn_percentiles, drawn_range
 from brainage.reporting.figure import BLUE, GREY, ORANGE, RED
 from brainage.reporting.text import number
 

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
-from brainage.evaluation.disclosure import may_describe, middle_range
+from brainage.evaluation.disclosure import may_describe
+from brainage.evaluation.shown_values import middle_range
 from brainage.evaluation.training_stats import Spread
 from brainage.reporting.densities import CURVES, curve, drawable
 from brainage.reporting.figure import BLUE, GREEN, Figure, draw

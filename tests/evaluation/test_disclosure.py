@@ -7,16 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainage.evaluation.disclosure import (
+from brainage.evaluation.disclosure import keyed_hash, may_describe, merged, shown_summary
+from brainage.evaluation.shown_values import (
     Mask,
     described_groups,
     drawn_range,
     has_rare_level,
-    keyed_hash,
-    may_describe,
-    merged,
     middle_range,
-    shown_summary,
     withholds,
 )
 
