@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
@@ -91,6 +91,11 @@ def _require_one(config: object, steps: dict[str, str]) -> None:
         )
 
 
+def _named(ensemble: object) -> object:
+    """Return the name of what earlier versions said with a boolean, which is text after composing."""
+    return {"true": "mean", "false": "none"}.get(str(ensemble).lower(), ensemble)
+
+
 @checked()
 @dataclass
 class CompareCommandConfig:
@@ -100,8 +105,9 @@ class CompareCommandConfig:
     ----------
     runs : list of str, or str
         Folders of finished runs, or one multirun's folder.
-    ensemble : bool
-        Compare the mean of the runs' predictions too, and write it.
+    ensemble : {"none", "mean", "stack"}
+        Joined runs that are compared too, and written: the mean of their predictions, or also a weighted mean whose
+        weights are fitted on validation participants. True is ``mean``, and false ``none``.
     seed : int
         Governs the bootstrap resamples.
     report, outputs, code
@@ -109,7 +115,7 @@ class CompareCommandConfig:
     """
 
     runs: Any = MISSING
-    ensemble: bool = False
+    ensemble: Annotated[str, BeforeValidator(_named), choice("none", "mean", "stack")] = "none"
     report: ReportConfig = field(default_factory=ReportConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Seed = 43

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brainage.evaluation.compare_runs import ENSEMBLE, Comparison
+from brainage.evaluation.compare_runs import MEAN, STACK, Comparison
+from brainage.evaluation.stack import Stack
 from brainage.reporting import run_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import (
@@ -32,7 +33,7 @@ Rows = tuple[Sequence[str], list[list[str]]]
 
 def comparison_rows(found: Comparison, parameters: Sequence[int | None]) -> Rows:
     """Return header and rows of all metrics, one row per run; `parameters` are the sizes of their models."""
-    sizes = [*map(integer, parameters), "-"][: len(found.names)]
+    sizes = [*map(integer, parameters), "-", "-"][: len(found.names)]
     rows = [
         [name, *(with_interval(found.accuracy[name].estimates[key]) for key in METRICS), size]
         for name, size in zip(found.names, sizes, strict=True)
@@ -47,6 +48,33 @@ def difference_rows(found: Comparison) -> Rows:
         for row in found.differences.to_dict("records")
     ]
     return ("first - second", "difference in MAE (95 % interval)", "p"), rows
+
+
+def weight_rows(stack: Stack) -> Rows:
+    """Return header and rows of a stack's weights, one row per run."""
+    rows = [[name, number(weight), years(stack.errors[name])] for name, weight in stack.weights.items()]
+    return ("run", "weight", "MAE on validation participants"), rows
+
+
+def _stack(found: Comparison, stack: Stack) -> Section:
+    """Return how the runs were joined, and how the stack differs from what it should beat."""
+    texts = [
+        "The age predicted by the stack is the weighted mean of the ages that the runs predict. Weights are 0 or more. "
+        f"They were fitted on the {stack.n_fitted:,} validation participants that all runs share; "
+        "test participants had no part in them.",
+        *(f"{_against(found, name, what)}." for name, what in _rivals(stack)),
+    ]
+    return Section("Stack", texts, [Table(*weight_rows(stack))])
+
+
+def _rivals(stack: Stack) -> list[tuple[str, str]]:
+    return [(stack.best, f"its best run by validation error ({stack.best})"), (MEAN, MEAN)]
+
+
+def _against(found: Comparison, name: str, what: str) -> str:
+    rows = found.differences
+    row = rows[(rows["first"] == name) & (rows["second"] == STACK)].to_dict("records")[0]
+    return f"Difference in test MAE, {what} - stack: {_difference(row)} ({p_phrase(row['p'])})"
 
 
 def _sample(found: Comparison) -> Table:
@@ -96,6 +124,7 @@ def comparison_page(
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
+        *([] if found.stack is None else [_stack(found, found.stack)]),
         Section("What was compared", tables=[Table((), [*places, *excluded, *made_with()], text=True)]),
     ]
     return Page(f"Comparison of {len(found.n_test)} runs", _lead(found), sections)
@@ -103,17 +132,20 @@ def comparison_page(
 
 def _lead(found: Comparison) -> list[str]:
     """Return the summary sentences at the top of the page."""
-    runs = found.names if found.ensemble is None else found.names[:-1]
-    best = min(runs, key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
+    best = min(found.runs, key=lambda name: found.accuracy[name].estimates["mae"].value or 0.0)
     lead = [
-        f"{found.n_shared:,} test participants are shared by {len(runs)} runs. Lowest MAE: {best}, "
+        f"{found.n_shared:,} test participants are shared by {len(found.runs)} runs. Lowest MAE: {best}, "
         f"{with_interval(found.accuracy[best].estimates['mae'])} years."
     ]
     if found.ensemble is not None:
+        tested = found.ensemble[found.ensemble["split"] == "test"]
+        name, what = (MEAN, "mean of all runs") if found.stack is None else (STACK, "stack of all runs")
         lead.append(
-            f"Ensemble (mean of all runs): MAE {with_interval(found.accuracy[ENSEMBLE].estimates['mae'])} years; "
-            f"mean SD between its members {years(found.ensemble['predicted_age_sd'].mean())}."
+            f"Ensemble ({what}): MAE {with_interval(found.accuracy[name].estimates['mae'])} years; "
+            f"mean SD between its members {years(tested['predicted_age_sd'].mean())}."
         )
+    if found.stack is not None:
+        lead += [f"{_against(found, name, what)}." for name, what in _rivals(found.stack)]
     if len(found.agreement) == 1:
         row = found.differences.to_dict("records")[0]
         lead.append(

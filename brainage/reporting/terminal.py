@@ -8,7 +8,7 @@ from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
-from brainage.reporting.comparison_page import comparison_rows, difference_rows
+from brainage.reporting.comparison_page import comparison_rows, difference_rows, weight_rows
 from brainage.reporting.run_sections import metric_rows, rows_name
 from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval, years
 from brainage.system.console import show, show_note, show_table
@@ -60,5 +60,8 @@ def show_comparison(found: Comparison, parameters: Sequence[int | None], exclude
     show(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")
     show_table("Raw predictions on these (95 % interval)", *comparison_rows(found, parameters))
     show_table("Paired differences in MAE", *difference_rows(found))
+    if found.stack is not None:
+        title = f"Weights of the stack, fitted on {found.stack.n_fitted:,} validation participants"
+        show_table(title, *weight_rows(found.stack))
     for job in excluded:
         show_note(f"Excluded: {job}")

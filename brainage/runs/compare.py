@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from brainage.config.commands import CompareCommandConfig
-from brainage.evaluation.compare_runs import Member, compare_runs
+from brainage.evaluation.compare_runs import compare_runs
+from brainage.evaluation.shared import Member
+from brainage.evaluation.stack import Stack
 from brainage.reporting.comparison_page import comparison_page
 from brainage.reporting.page import write_report
 from brainage.reporting.terminal import show_comparison
@@ -32,6 +35,7 @@ def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
         "n_shared": found.n_shared,
         "n_test": found.n_test,
         "seed": config.seed,
+        **({} if found.stack is None else {"stack": _record(found.stack)}),
     }
     write_csv(folder / "comparison.csv", found.metrics)
     write_csv(folder / "differences.csv", found.differences)
@@ -40,7 +44,13 @@ def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
     show_comparison(found, parameters, excluded)
     if found.ensemble is not None:
         write_csv(folder / "predictions.csv", found.ensemble)
-        print(f"Mean of all runs, with the SD between them: {folder / 'predictions.csv'}")
+        what = "Mean" if found.stack is None else "Stack"
+        print(f"{what} of all runs, with the SD between them: {folder / 'predictions.csv'}")
+
+
+def _record(stack: Stack) -> dict[str, Any]:
+    """Return what ``comparison.json`` says of a stack."""
+    return {"weights": stack.weights, "n_fitted": stack.n_fitted, "val_mae": stack.errors}
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

@@ -232,28 +232,34 @@ def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, i
     np.testing.assert_allclose(expected["bag_corrected_y"], expected["expected"], atol=1e-9)
 
 
-def test_compare_writes_tables_and_one_page(study: Study, tmp_path: Path) -> None:
+def test_compare_writes_tables_and_one_page_with_mean_and_stack(study: Study, tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    words = ("compare.py", "runs=outputs/baselines", "ensemble=true", f"hydra.run.dir={folder}")
+    words = ("compare.py", "runs=outputs/baselines", "ensemble=stack", f"hydra.run.dir={folder}")
     ended = run_command(study.folder, *words)
     assert ended.code == 0, ended.text
     assert "30 test participants are shared, of 30, 30, 30." in ended.out
+    assert "Weights of the stack, fitted on 30 validation participants" in ended.out
     differences = read(folder / "differences.csv")
     first = next(row for row in differences if row["first"].startswith("1:") and row["second"].startswith("2:"))
-    tests = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in (0, 1)]
+    runs = [pd.read_csv(study.run(number) / "predictions.csv").set_index("participant_id") for number in range(3)]
+    tests = [run.query("split == 'test'") for run in runs]
     by_hand = tests[0]["bag"].abs().mean() - tests[1]["bag"].abs().mean()
     assert float(first["mae_difference"]) == pytest.approx(by_hand)
-    ensemble = pd.read_csv(folder / "predictions.csv")
-    assert list(ensemble) == ["participant_id", "split", "age", "predicted_age", "bag", "predicted_age_sd"]
-    members = [pd.read_csv(study.run(number) / "predictions.csv").query("split == 'test'") for number in range(3)]
-    each = pd.concat([member.set_index("participant_id")["predicted_age"] for member in members], axis=1)
-    at = each.loc[ensemble["participant_id"]]
-    assert ensemble["predicted_age"].to_numpy() == pytest.approx(at.mean(axis=1).to_numpy())
-    assert ensemble["predicted_age_sd"].to_numpy() == pytest.approx(at.std(axis=1).to_numpy())
     metrics = pd.read_csv(folder / "comparison.csv").set_index("run")
-    assert metrics.loc["mean of all", "mae"] == pytest.approx(ensemble["bag"].abs().mean())
+    each = pd.concat([test["predicted_age"] for test in tests], axis=1)
+    assert metrics.loc["mean of all", "mae"] == pytest.approx((each.mean(axis=1) - tests[0]["age"]).abs().mean())
+    weights = list(json.loads((folder / "comparison.json").read_text())["stack"]["weights"].values())
+    assert metrics["weight"].dropna().tolist() == pytest.approx(weights)
+    stack = pd.read_csv(folder / "predictions.csv").set_index("participant_id")
+    assert list(stack) == ["split", "age", "predicted_age", "bag", "predicted_age_sd"]
+    assert stack["split"].tolist() == ["val"] * 30 + ["test"] * 30
+    members = pd.concat([run.loc[stack.index, "predicted_age"] for run in runs], axis=1)
+    assert stack["predicted_age"].to_numpy() == pytest.approx(members.to_numpy() @ np.array(weights))
+    error = stack.loc[stack["split"] == "test", "bag"].abs().mean()
+    assert metrics.loc["stack of all", "mae"] == pytest.approx(error)
     html = (folder / "report.html").read_text()
-    assert "Ensemble (mean of all runs): MAE" in html and "Paired differences" in html
+    assert "Ensemble (stack of all runs): MAE" in html and "Paired differences" in html
+    assert "Difference in test MAE, its best run by validation error (" in html
 
 
 def test_seeds_of_one_model_have_names_and_jobs_without_predictions_are_named(

@@ -8,9 +8,10 @@ from sklearn.metrics import mean_absolute_error
 
 from brainage.errors import EvaluationError
 from brainage.evaluation import intervals
-from brainage.evaluation.compare_runs import Member, compare_runs
+from brainage.evaluation.compare_runs import compare_runs
 from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.paired import paired_difference
+from brainage.evaluation.shared import Member
 
 _Array = NDArray[np.float64]
 

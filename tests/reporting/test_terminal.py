@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.evaluation.compare_runs import Member, compare_runs
+from brainage.evaluation.compare_runs import compare_runs
 from brainage.evaluation.findings import Findings
+from brainage.evaluation.shared import Member
 from brainage.reporting.run_summary import epochs_text, show_summary
 from brainage.reporting.terminal import show_comparison, show_findings
 
