@@ -176,6 +176,13 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
         ("modality.n_times=1", "`modality.n_times` must be from 2 to 1000000"),
         ("cohort.n_participants=0", "`cohort.n_participants` must be from 1 to 999999"),
         ("cohort.signal=-1", "`cohort.signal` must be 0 or more"),
+        ("cohort.version=3", "`cohort.version` must be from 1 to 2, but got 3. Use the release"),
+        (
+            "cohort.parts.dynamics=0",
+            "`cohort.parts.dynamics` must be left out with cohort.version=1, .*Add cohort.vers",
+        ),
+        ("cohort.sites=different", "`cohort.sites` must be left out with cohort.version=1, .*got 'different'. Add"),
+        ("cohort.parts.spectrum=-1", "`cohort.parts.spectrum` must be 0 or more, but got -1"),
         ("cohort.max_excluded_fraction=2", "`cohort.max_excluded_fraction` must be from 0 to 1"),
         ("cohort=ukb", "`cohort.phenotypes`, `cohort.root` must be given"),
         ("cohort=bids", "`cohort.root` must be given"),
@@ -203,12 +210,6 @@ def test_tables_are_a_path_or_a_list_of_paths(value: str, composed: Compose) -> 
 def test_several_tables_may_be_in_the_home_folder(composed: Compose) -> None:
     config = parse(composed("cohort=bids", "cohort.root=x", "cohort.phenotypes=['~/a.csv',b.csv]"))
     assert config.cohort.tables == [str(Path.home() / "a.csv"), "b.csv"]
-
-
-def test_the_wrong_generator_version_is_refused(run_job: RunJob, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        run_job("cohort.version=99", *FAST)
-    assert "`cohort.version` must be 1, the version of this generator, but got 99" in capsys.readouterr().err
 
 
 def test_an_impossible_network_is_a_mistake_in_the_config() -> None:

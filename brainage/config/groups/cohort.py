@@ -53,6 +53,29 @@ class CohortConfig:
             refuse_ids(self.include)
 
 
+_Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@checked("cohort.parts")
+@dataclass
+class SimulatedParts:
+    """What parts of simulated series carry about age, as multiples of `cohort.signal`.
+
+    Parameters
+    ----------
+    connectivity : float
+        Correlations between channels.
+    spectrum : float
+        Power by frequency.
+    dynamics : float
+        How long states last, and how far networks lead or lag; connectivity and spectra do not have it.
+    """
+
+    connectivity: _Strength = 1.0
+    spectrum: _Strength = 1.0
+    dynamics: _Strength = 1.0
+
+
 @checked("cohort")
 @dataclass
 class SimulatedCohortConfig(CohortConfig):
@@ -67,13 +90,31 @@ class SimulatedCohortConfig(CohortConfig):
     signal : float
         Scales what the series carry about age; 0 is a null cohort.
     version : int
-        The generator's version. Another one generates other participants.
+        The generator's version: 1, or 2, which is as difficult to predict as real participants. Another one generates
+        other participants.
+    parts : SimulatedParts
+        What parts of the series carry about age. Version 2 only.
+    sites : {"alike", "different"}
+        Whether all sites measure with the repetition time and the time points of the modality, or each with its own.
+        Version 2 only.
     """
 
     n_participants: Annotated[int, Field(ge=1, le=999_999)] = 1500
     seed: Seed = 0
     signal: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 is a null cohort, 1 the default.")] = 1.0
-    version: int = 1
+    version: Annotated[int, Field(ge=1, le=2, description="Use the release that had another version.")] = 1
+    parts: SimulatedParts = field(default_factory=SimulatedParts)
+    sites: Annotated[str, choice("alike", "different")] = "alike"
+
+    def __post_init__(self) -> None:
+        """Check that version 1 has no settings of version 2."""
+        super().__post_init__()
+        own = {f"cohort.parts.{name}": value for name, value in vars(self.parts).items() if value != 1}
+        own |= {"cohort.sites": self.sites} if self.sites != "alike" else {}
+        for key, value in own.items() if self.version == 1 else ():
+            require(
+                False, key, "left out with cohort.version=1, which does not have it", value, "Add cohort.version=2."
+            )
 
 
 def _open_dict() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from brainage.data.cohorts.abide import ROIS, AbideCohort, Derivative
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
+from brainage.data.cohorts.simulated2 import SimulatedCohort2
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.cohorts.ukb_files import ICA_FIELD
 from brainage.data.store.series import Scan
@@ -182,17 +182,15 @@ def _own(cohort: OwnCohortConfig) -> CohortReader:
     return reader
 
 
-def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> SimulatedCohort:
-    if cohort.version != GENERATOR_VERSION:
-        raise ConfigError(
-            f"`cohort.version` must be {GENERATOR_VERSION}, the version of this generator, but got "
-            f"{cohort.version}. Other versions simulate other participants; use the release that had it."
-        )
-    return SimulatedCohort(
-        n_participants=cohort.n_participants,
-        seed=cohort.seed,
-        signal=cohort.signal,
-        good_components=tuple(modality.good_components or ()),
-        n_times=modality.n_times,
+def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> SimulatedCohort | SimulatedCohort2:
+    shared: dict[str, Any] = {
+        "n_participants": cohort.n_participants,
+        "seed": cohort.seed,
+        "signal": cohort.signal,
+        "good_components": tuple(modality.good_components or ()),
+        "n_times": modality.n_times,
         **({} if modality.t_r is None else {"t_r": modality.t_r}),
-    )
+    }
+    if cohort.version == 1:
+        return SimulatedCohort(**shared)
+    return SimulatedCohort2(**shared, parts=cohort.parts, sites=cohort.sites)

@@ -28,7 +28,7 @@ AGE_NETWORKS = (0, 1, 2, 3, 8, 9, 10, 11)
 TRAITS, SOURCES, NOISE, RECRUITMENT = 1, 2, 3, 4
 
 # Series are drawn in segments of this length, so a longer scan starts with the shorter one, bit for bit.
-_SEGMENT = 540
+SEGMENT = 540
 _POPULATION_SEED = 20227
 _TYPICAL_MOTION = 0.12
 
@@ -89,7 +89,7 @@ class SimulatedScan:
         scale = np.exp(noise.normal(size=self.dimension)) * 10
         offset = noise.normal(size=self.dimension) * 20
         segments = [
-            self._draw_segment(sources, noise, loadings, spectra) for _ in range(math.ceil(self.n_times / _SEGMENT))
+            self._draw_segment(sources, noise, loadings, spectra) for _ in range(math.ceil(self.n_times / SEGMENT))
         ]
         series: NDArray[np.float64] = np.concatenate(segments, axis=1)[:, : self.n_times].T * scale + offset
         return series
@@ -107,34 +107,34 @@ class SimulatedScan:
             + _KNEE_VARIATION * rng.standard_normal(N_NETWORKS)
             + _KNEE_SITE * (self.site - 1)
         )
-        return loadings, _low_pass(np.exp(log_knee), self.t_r)
+        return loadings, low_pass(np.exp(log_knee), self.t_r)
 
     def _draw_segment(
         self, sources: np.random.Generator, noise: np.random.Generator, loadings: Float32Array, spectra: Float32Array
     ) -> Float32Array:
-        """Draw a segment of all components, of shape (dimension, _SEGMENT)."""
+        """Draw a segment of all components, of shape (dimension, SEGMENT)."""
         n_numbers = 2 * spectra.shape[1]
         white = sources.standard_normal((_N_LATENT + N_SOURCES, n_numbers), dtype=np.float32)
         mixed = loadings @ white[:_N_LATENT] + np.float32(_UNIQUE_LOADING) * white[_N_LATENT:]
         mixed *= np.repeat(spectra, SOURCES_PER_NETWORK, axis=0).repeat(2, axis=1)
         motion = self._draw_motion(sources)
-        good, weights = _component_weights(self.dimension, self.good_components)
-        series = np.empty((self.dimension, _SEGMENT), dtype=np.float32)
-        series[good] = _to_time(weights @ mixed)
+        good, weights = component_weights(self.dimension, self.good_components)
+        series = np.empty((self.dimension, SEGMENT), dtype=np.float32)
+        series[good] = to_time(weights @ mixed)
         artefacts = np.setdiff1d(np.arange(self.dimension), good)
         own = noise.standard_normal((artefacts.size, n_numbers), dtype=np.float32)
-        breathing = _band_pass(0.3, 0.05, self.t_r)
-        series[artefacts] = _to_time(own * (breathing + np.float32(0.3)).repeat(2))
+        breathing = band_pass(0.3, 0.05, self.t_r)
+        series[artefacts] = to_time(own * (breathing + np.float32(0.3)).repeat(2))
         gain = np.where(np.isin(np.arange(self.dimension), good), _MOTION_GAIN, 1.0).astype(np.float32)
         series += np.outer(gain, motion)
         series += np.float32(_WHITE) * noise.standard_normal(series.shape, dtype=np.float32)
         return series
 
     def _draw_motion(self, rng: np.random.Generator) -> Float32Array:
-        """Draw the course of head motion, slow drift and spikes, of shape (_SEGMENT,)."""
-        spectrum = _low_pass(np.array([0.02]), self.t_r)[0]
-        slow = _to_time(rng.standard_normal(2 * spectrum.size, dtype=np.float32) * spectrum.repeat(2))
-        spikes = np.where(rng.random(_SEGMENT) < 0.01, rng.normal(scale=4, size=_SEGMENT), 0)
+        """Draw the course of head motion, slow drift and spikes, of shape (SEGMENT,)."""
+        spectrum = low_pass(np.array([0.02]), self.t_r)[0]
+        slow = to_time(rng.standard_normal(2 * spectrum.size, dtype=np.float32) * spectrum.repeat(2))
+        spikes = np.where(rng.random(SEGMENT) < 0.01, rng.normal(scale=4, size=SEGMENT), 0)
         return np.asarray((slow + spikes) * (self.head_motion / _TYPICAL_MOTION), dtype=np.float32)
 
 
@@ -143,13 +143,13 @@ def age_components(dimension: int, good_components: tuple[int, ...] = ()) -> tup
 
     All others depend on age through head motion and site only. Empty `good_components` means all.
     """
-    good, weights = _component_weights(dimension, good_components)
+    good, weights = component_weights(dimension, good_components)
     carrying = np.isin(np.arange(N_SOURCES) // SOURCES_PER_NETWORK, AGE_NETWORKS)
     return tuple(int(component) + 1 for component in good[(weights[:, carrying] > 0).any(axis=1)])
 
 
 @lru_cache(maxsize=8)
-def _component_weights(dimension: int, good_components: tuple[int, ...]) -> tuple[NDArray[np.intp], Float32Array]:
+def component_weights(dimension: int, good_components: tuple[int, ...]) -> tuple[NDArray[np.intp], Float32Array]:
     """Return the indices of good components, (n_good,), and how each averages sources, (n_good, n_sources)."""
     good = np.array(sorted(good_components), dtype=np.intp) - 1 if good_components else np.arange(dimension)
     weights = np.zeros((good.size, N_SOURCES), dtype=np.float32)
@@ -193,16 +193,16 @@ def _population() -> _Population:
     return _Population(loadings.astype(np.float32), ageing.astype(np.float32), log_knee, age_knee)
 
 
-def _low_pass(knee: NDArray[np.float64], t_r: float) -> Float32Array:
+def low_pass(knee: NDArray[np.float64], t_r: float) -> Float32Array:
     """Return amplitudes of unit power for knees in Hz, of shape (n_knees, n_frequencies)."""
-    frequencies = np.fft.rfftfreq(_SEGMENT, t_r)
+    frequencies = np.fft.rfftfreq(SEGMENT, t_r)
     return _unit_power(1 / (1 + (frequencies / knee[:, None]) ** 2))
 
 
 @lru_cache(maxsize=4)
-def _band_pass(centre: float, width: float, t_r: float) -> Float32Array:
+def band_pass(centre: float, width: float, t_r: float) -> Float32Array:
     """Return amplitudes of unit power around a frequency in Hz, of shape (n_frequencies,)."""
-    frequencies = np.fft.rfftfreq(_SEGMENT, t_r)
+    frequencies = np.fft.rfftfreq(SEGMENT, t_r)
     return _unit_power(np.exp(-(((frequencies - centre) / width) ** 2)))
 
 
@@ -212,7 +212,7 @@ def _unit_power(amplitude: NDArray[np.float64]) -> Float32Array:
     return amplitude.astype(np.float32)
 
 
-def _to_time(coefficients: Float32Array) -> Float32Array:
+def to_time(coefficients: Float32Array) -> Float32Array:
     """Transform interleaved real and imaginary parts of white noise to a series of unit variance per unit power."""
     spectrum = np.ascontiguousarray(coefficients).view(np.complex64)
-    return np.asarray(np.fft.irfft(spectrum, n=_SEGMENT, axis=-1) * np.sqrt(_SEGMENT / 2), dtype=np.float32)
+    return np.asarray(np.fft.irfft(spectrum, n=SEGMENT, axis=-1) * np.sqrt(SEGMENT / 2), dtype=np.float32)

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from brainage.config.groups.cohort import BidsCohortConfig, CohortConfig, SimulatedCohortConfig, UkbCohortConfig
+from brainage.config.groups.cohort import (
+    BidsCohortConfig,
+    CohortConfig,
+    SimulatedCohortConfig,
+    SimulatedParts,
+    UkbCohortConfig,
+)
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.readers import reader_of
 from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated2 import SimulatedCohort2
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.errors import ConfigError
 
@@ -42,9 +49,12 @@ def test_uk_biobank_without_a_table_is_for_prediction_only() -> None:
     assert reader_of(config, MODALITY, need_ages=False).label == "`bulk`"
 
 
-def test_another_version_of_the_generator_is_refused() -> None:
-    with pytest.raises(ConfigError, match="`cohort.version` must be 1, .*got 2"):
-        reader_of(SimulatedCohortConfig("simulated", version=2), MODALITY)
+def test_version_2_of_the_simulated_cohort_has_its_own_reader() -> None:
+    parts = SimulatedParts(dynamics=2.0)
+    config = SimulatedCohortConfig("simulated", n_participants=12, seed=3, version=2, parts=parts, sites="different")
+    assert reader_of(config, MODALITY) == SimulatedCohort2(
+        n_participants=12, seed=3, parts=parts, sites="different", good_components=(1, 3), n_times=40, t_r=2.0
+    )
 
 
 def test_a_config_without_a_reader_is_refused() -> None:

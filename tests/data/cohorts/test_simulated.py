@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES, SITES, SimulatedCohort
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, PHENOTYPE_CAUSES, SITES, SimulatedCohort
 from brainage.data.cohorts.simulated_series import GENERATOR_VERSION
 
 
@@ -120,3 +122,21 @@ def test_the_participants_of_version_1_are_frozen(dimension: int, starts: list[f
     scans = [scan.read() for scan in cohort.find_scans(table["participant_id"], dimension).values()]
     assert [scan[0, 0] for scan in scans] == pytest.approx(starts, abs=1e-3)
     assert [np.abs(scan).mean() for scan in scans] == pytest.approx(sizes, abs=1e-3)
+
+
+def test_the_table_of_version_1_is_the_one_before_there_was_a_version_2(many: pd.DataFrame) -> None:
+    found = hashlib.sha256(many.head(1500).to_csv().encode()).hexdigest()
+    assert found[:32] == "0b5cfc5e8ac64c93773bf12aeac1da71"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "before"),
+    [(25, [-7420.237250, -12276.266899, 2865.332431]), (100, [6259.555263, -1241.480581, -3083.243359])],
+)
+def test_the_series_of_version_1_are_those_before_there_was_a_version_2(dimension: int, before: list[float]) -> None:
+    # A sum of all numbers with different weights: a digest of bytes would differ with the library of linear algebra.
+    cohort = SimulatedCohort(n_participants=1500, good_components=GOOD_COMPONENTS[dimension])
+    scans = cohort.find_scans(["sim000001", "sim000701", "sim001500"], dimension).values()
+    series = [scan.read() for scan in scans]
+    found = [float((one * np.cos(np.arange(one.size)).reshape(one.shape)).sum()) for one in series]
+    assert found == pytest.approx(before, abs=0.01)
