@@ -13,6 +13,7 @@ from brainage.config.schema import Config
 from brainage.data.cohorts.select import Selection, select_from
 from brainage.data.participants import Participants, participants_of, stored_participants
 from brainage.data.store.layout import Store, verify
+from brainage.data.time_order import shuffled
 from brainage.errors import EvaluationError, StoreError
 from brainage.explanation.summary import Explanation
 from brainage.runs.read import Run
@@ -101,4 +102,4 @@ def series(participants: Participants) -> NDArray[np.float32]:
     channels, n_times = np.array(participants.channels), participants.n_times
     series = np.stack([store.series[row][channels, :n_times] for row in rows])
     store.release()
-    return series
+    return shuffled(series, participants.shuffle_seed)

@@ -36,7 +36,7 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
     key = "run" if config.run is not None else "bundle"
     trained = read_trained(Path(str(getattr(config, key))), key, config.again)
     name, available = available_participants(config, trained)
-    explained = drawn(available, config)
+    explained = replace(drawn(available, config), shuffle_seed=trained.shuffle_seed)
     notes: list[str] = []
     atlas = _atlas(config, trained, notes)
     if len(explained) < config.participants:
@@ -53,6 +53,11 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         n_resamples=config.report.n_resamples,
         seed=config.seed,
     )
+    if trained.shuffle_seed is not None:
+        notes.append(
+            "The network was trained on shuffled time points, and so are these series: effects over time are those of "
+            "random time points."
+        )
     if n_longer := int((explained.store.lengths[explained.rows] > explained.n_times).sum()):
         notes.append(
             f"{n_longer:,} of {len(explained):,} series are longer than {explained.n_times} time points: the "

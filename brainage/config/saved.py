@@ -112,6 +112,11 @@ def without_private(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_shuffled(config: Mapping[str, Any]) -> bool:
+    """Return whether a network was trained on shuffled time points, from the plain values of its run's config."""
+    return bool((config.get("recipe") or {}).get("shuffle_time"))
+
+
 def training_summary(config: Mapping[str, Any]) -> str:
     """Return in one line how a network was trained, from the plain values of its run's ``config.yaml``."""
     recipe, optimizer, scheduler = (dict(config.get(group) or {}) for group in ("recipe", "optimizer", "scheduler"))

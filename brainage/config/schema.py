@@ -140,6 +140,11 @@ class Config:
         items = self.model if isinstance(self.model, dict) else vars(self.model)
         return {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}
 
+    @property
+    def shuffle_seed(self) -> int | None:
+        """Seed of the shuffled time points that the network sees; None where they are in order."""
+        return self.seed if self.recipe.shuffle_time else None
+
     def model_value(self, key: str) -> Any:
         """Return one value of the model's config, whether or not it has a schema."""
         return self.model.get(key) if isinstance(self.model, dict) else getattr(self.model, key)

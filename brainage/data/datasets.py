@@ -14,6 +14,7 @@ from brainage.data.batches import Draw
 from brainage.data.participants import Participants
 from brainage.data.store.layout import verify
 from brainage.data.store.ragged import Ragged
+from brainage.data.time_order import shuffled
 from brainage.system.console import track
 
 # Series, ages in years, and where a participant may have several windows, how many; see `WindowDataset`.
@@ -24,7 +25,8 @@ class SeriesDataset(Dataset[Batch]):
     """Participants' series and ages, in years; an item is a whole batch.
 
     `series` is float32 of shape (n_rows, n_components, n_times): in memory, or mapped if the `channels` to gather are
-    given. `rows` has each participant's row; `release` drops mapped pages after a batch.
+    given. `rows` has each participant's row; `release` drops mapped pages after a batch; `shuffle_seed` is that of
+    `Participants`, for mapped series.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class SeriesDataset(Dataset[Batch]):
         channels: NDArray[np.intp] | None,
         ages: NDArray[np.float64],
         release: Callable[[], None] | None = None,
+        shuffle_seed: int | None = None,
     ) -> None:
-        self._release = release
+        self._release, self._shuffle_seed = release, shuffle_seed
         self._series, self._rows, self._channels = series, rows, channels
         self._held = torch.from_numpy(series) if channels is None else None
         self._ages = torch.from_numpy(ages.astype(np.float32))
@@ -52,7 +55,7 @@ class SeriesDataset(Dataset[Batch]):
         """Return series, of shape (batch, n_channels, n_times), and ages, of shape (batch,)."""
         mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
         if self._held is None:
-            series = self._series[rows[:, None], self._channels]
+            series = shuffled(self._series[rows[:, None], self._channels], self._shuffle_seed)
             if self._release is not None:
                 self._release()
             gathered = torch.from_numpy(series if mix is None else mix.gather(series, np.arange(len(rows))))
@@ -68,6 +71,7 @@ class WindowDataset(Dataset[Batch]):
 
     `get_scans` returns the scans of a participant, by position, each float32 of shape (n_channels, its time points);
     a window has `n_times` of them. `ages` are those at the scans. `release` drops mapped pages after a batch.
+    `shuffle_seed` is that of `Participants`; windows are shuffled one by one.
     """
 
     def __init__(
@@ -76,8 +80,10 @@ class WindowDataset(Dataset[Batch]):
         ages: list[list[float]],
         n_times: int,
         release: Callable[[], None] | None = None,
+        shuffle_seed: int | None = None,
     ) -> None:
         self._get_scans, self._ages, self.n_times, self._release = get_scans, ages, n_times, release
+        self._shuffle_seed = shuffle_seed
         self._are_several = any(len(of) > 1 for of in ages)
 
     def __len__(self) -> int:
@@ -104,7 +110,8 @@ class WindowDataset(Dataset[Batch]):
         if self._are_several:
             counts.append(torch.tensor([len(of) for of in chosen]))
         ages = [np.mean(self._ages[position]) for position in draw.index.tolist()]
-        return torch.from_numpy(np.stack(windows)), torch.tensor(ages, dtype=torch.float32), *counts
+        stacked = shuffled(np.stack(windows), self._shuffle_seed)
+        return torch.from_numpy(stacked), torch.tensor(ages, dtype=torch.float32), *counts
 
     def _drawn(self, chosen: list[list[NDArray[np.float32]]], draw: Draw, begins: NDArray[np.float64]) -> Batch:
         windows, ages = [], []
@@ -115,7 +122,7 @@ class WindowDataset(Dataset[Batch]):
             begin = place - int(n_places[number - 1] if number else 0)
             windows.append(scans[number][:, begin : begin + self.n_times])
             ages.append(self._ages[position][number])
-        drawn, age = np.stack(windows), torch.tensor(ages, dtype=torch.float32)
+        drawn, age = shuffled(np.stack(windows), self._shuffle_seed), torch.tensor(ages, dtype=torch.float32)
         if draw.mix is None:
             return torch.from_numpy(drawn), age
         return torch.from_numpy(draw.mix.gather(drawn, np.arange(len(drawn)))), draw.mix.ages(age, self.n_times)
@@ -131,15 +138,16 @@ def window_begins(n_times: int, window: int) -> list[int]:
 def dataset_of(participants: Participants, *, held: bool) -> SeriesDataset | WindowDataset:
     """Return the series of participants: a copy in memory, compared with its checksums, or the store's mapped file."""
     store, rows, channels = participants.store, participants.rows, np.array(participants.channels)
+    seed = participants.shuffle_seed
     if held:
         verify(store, rows)
     if isinstance(store.series, Ragged):
         return _windows(participants, store.series, held=held)
     if not held:
-        return SeriesDataset(store.series, rows, channels, participants.ages, store.release)
+        return SeriesDataset(store.series, rows, channels, participants.ages, store.release, seed)
     series = np.empty((len(rows), len(channels), store.series.shape[2]), dtype=np.float32)
     for position, row in enumerate(rows):
-        series[position] = store.series[row, channels]
+        (series[position],) = shuffled(store.series[row, channels][None], seed)
     return SeriesDataset(series, np.arange(len(rows)), None, participants.ages)
 
 
@@ -154,7 +162,8 @@ def _windows(participants: Participants, series: Ragged, *, held: bool) -> Windo
     copied = [mapped(position) for position in range(len(rows))] if held else []
     ages = [[one.age for one in of] for of in scans]
     get_scans = copied.__getitem__ if held else mapped
-    return WindowDataset(get_scans, ages, participants.n_times, None if held else participants.store.release)
+    release = None if held else participants.store.release
+    return WindowDataset(get_scans, ages, participants.n_times, release, participants.shuffle_seed)
 
 
 def without_ages(batch: Batch) -> tuple[Tensor, ...]:

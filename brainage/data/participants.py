@@ -55,6 +55,8 @@ class Participants:
         Time points that a network sees at once.
     scan_ages : dict of (str, str) to float
         Ages at the scans of those who have several, in years, by participant and label of the scan.
+    shuffle_seed : int or None
+        Seed by which a network sees shuffled time points, see `brainage.data.time_order`; None keeps their order.
     """
 
     table: pd.DataFrame
@@ -62,6 +64,7 @@ class Participants:
     channels: tuple[int, ...]
     n_times: int
     scan_ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    shuffle_seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.table)

@@ -18,7 +18,8 @@ class About:
     `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
     ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
-    `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it.
+    `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it. `time_order` is
+    the table ``time_order.csv``.
     """
 
     title: str
@@ -33,3 +34,4 @@ class About:
     summary: Mapping[str, Any] = field(default_factory=dict)
     is_baseline: bool = False
     folds: FoldResults | None = None
+    time_order: pd.DataFrame | None = None

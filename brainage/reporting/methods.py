@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brainage.config.saved import with_batch_size
+from brainage.config.saved import is_shuffled, with_batch_size
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
@@ -109,6 +109,11 @@ def _network(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]
         f"trained on the mean squared error with {name} ({rates}{work}) in batches of {config.get('batch_size')}"
         f"{', with ' + ' and '.join(changes) if changes else ''}."
     ]
+    if is_shuffled(config):
+        sentences.append(
+            "In training and in predictions, the time points of each participant's series were shuffled, with one "
+            "permutation for all channels."
+        )
     if averaged := recipe.get("weight_averaging"):
         sentences.append(f"Weights were averaged over training steps (decay {averaged:g}; Polyak and Juditsky 1992).")
     return sentences

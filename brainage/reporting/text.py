@@ -59,7 +59,7 @@ def with_interval(estimate: Estimate) -> str:
 
 def signed(value: float | None) -> str:
     """Return a number with its sign, or a dash."""
-    return "-" if value is None else f"{value:+.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # + 0.0: no -0.00
 
 
 def signed_interval(estimate: Estimate) -> str:

@@ -21,6 +21,7 @@ from brainage.reporting.run_page import findings_page
 from brainage.runs.channels import read_channel_names
 from brainage.runs.facts import key_facts, run_facts
 from brainage.runs.folder import finite
+from brainage.runs.time_order import read_time_order
 from brainage.system.console import track
 from brainage.system.files import write_csv, write_text
 from brainage.system.keys import make_key
@@ -61,6 +62,7 @@ def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str
         exclusions=dict(Counter(kinds).most_common()),
         points=points,
         augmented=bool(recipe.get("circular_shift") or recipe.get("cutmix")),
+        time_order=read_time_order(folder),
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brainage.config.saved import training_summary, with_batch_size
+from brainage.config.saved import is_shuffled, training_summary, with_batch_size
 from brainage.evaluation.disclosure import shown_counts
 from brainage.models import is_baseline
 from brainage.reporting.run_summary import epochs_text
@@ -31,10 +31,15 @@ def key_facts(summary: Mapping[str, Any], config: Mapping[str, Any], names: Sequ
         "channels": _n_channels(modality, names),
         "time points": modality.get("n_times"),
         "repetition time": _t_r(summary.get("t_r") or {}, modality.get("t_r")),
-        "recipe": None if is_baseline(model["name"]) else (config.get("recipe") or {}).get("name"),
+        "recipe": None if is_baseline(model["name"]) else _recipe(config),
         "cohort": f"{cohort['name']}, {integer(cohort['n_participants'])} participants",
     }
     return [(name, str(value)) for name, value in known.items() if value is not None]
+
+
+def _recipe(config: Mapping[str, Any]) -> str | None:
+    name: str | None = (config.get("recipe") or {}).get("name")
+    return f"{name}, shuffled time points" if is_shuffled(config) else name
 
 
 def _n_channels(modality: Mapping[str, Any], names: Sequence[str] | None) -> str | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from brainage import models
 from brainage.config.instantiate import instance
 from brainage.config.schema import Config
 from brainage.data.datasets import series_batches
 from brainage.data.participants import means_over_scans
+from brainage.data.time_order import reordered
 from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
@@ -95,15 +98,19 @@ class Network:
             trained.stopped_by,
         )
 
-    def predict(self, parts: Sequence[str]) -> Predictions:
-        """Predict the participants of these parts, and each of their scans where they have several."""
+    def predict(self, parts: Sequence[str], order: str | None = None) -> Predictions:
+        """Predict the participants of these parts, and each of their scans where they have several.
+
+        With `order`, one of `brainage.data.time_order.ORDERS`, their series are in this order.
+        """
         participants, data = self._prepared.participants, self._prepared.data
+        in_order = partial(_in_order, order=order, seed=self._job.config.seed)
         if not participants.store.scans:
-            ages = {part: predict(self._network, data.series(part)) for part in parts}
+            ages = {part: predict(self._network, map(in_order, data.series(part))) for part in parts}
             found = [participants.part(part).table.assign(predicted_age=ages[part]) for part in parts]
             return Predictions(_predictions(found))
         scans = participants.part(*parts).by_scan()
-        predicted = predict(self._network, series_batches(scans, data.batch_size))
+        predicted = predict(self._network, map(in_order, series_batches(scans, data.batch_size)))
         return predictions_of_scans(scans.table.assign(predicted_age=predicted), parts)
 
 
@@ -129,6 +136,12 @@ class Baseline:
     def predict(self, parts: Sequence[str]) -> Predictions:
         """Return the predictions of these parts; several scans of a participant have one."""
         return Predictions(_predictions([self._table[self._table["split"] == part] for part in parts]))
+
+
+def _in_order(batch: tuple[Tensor, ...], order: str | None, seed: int) -> tuple[Tensor, ...]:
+    """Return a batch, see `brainage.data.datasets.without_ages`, whose windows are in an order of time."""
+    series, *counts = batch
+    return batch if order is None else (torch.from_numpy(reordered(series.numpy(), order, seed)), *counts)
 
 
 def _predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

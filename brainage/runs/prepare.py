@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ def prepare(
     """
     started = time.monotonic()
     participants = stored_participants(selection, config.modality, config.store.root, split)
+    participants = replace(participants, shuffle_seed=config.shuffle_seed)
     seconds = time.monotonic() - started
     try:
         # Before any file of a resumed run is rewritten.

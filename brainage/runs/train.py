@@ -13,6 +13,7 @@ from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.runs.trained_on import trained_split
+from brainage.system.failures import noted
 from brainage.training.pruning import PrunedError
 
 
@@ -37,9 +38,10 @@ def train(job: Job, results: Results) -> None:
         split = choose_split(config.split, selection.table)
 
     # Imports torch and Lightning, after the errors above have been reported.
-    from brainage.runs.fit import build, check_settings
+    from brainage.runs.fit import Network, build, check_settings
     from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
+    from brainage.runs.time_order import write_time_order
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
@@ -57,6 +59,9 @@ def train(job: Job, results: Results) -> None:
         if predictions.scans is not None:
             folder.write_csv("scans.csv", predictions.scans)
         results.predictions, results.phenotypes = predictions.table, selection.phenotypes
+        if isinstance(model, Network):
+            with noted(results.notes, "No test of the order of time"):
+                write_time_order(job, model, predictions.table)
 
 
 def _check_atlas(modality: ModalityConfig) -> None:

@@ -24,6 +24,7 @@ from brainage.evaluation.gap import HELD_OUT, METHODS, VALIDATION, Correction
 from brainage.evaluation.training_stats import Spread
 from brainage.runs.channels import checked_names
 from brainage.system.files import as_output_error, open_file, remove_partials, write_text, write_whole
+from brainage.system.invocation import command_text
 from brainage.system.reading import read_json, read_yaml, reason_of
 from brainage.trained.card import model_card
 from brainage.trained.network import Architecture, Trained, checked_architecture
@@ -41,8 +42,15 @@ _HEADER = 2**20
 def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None:
     """Write a bundle; `config` is resolved, with at least its ``modality`` and ``model``.
 
-    Raises an `OutputError` if the folder is not empty, or cannot be written.
+    Raises an `OutputError` if the folder is not empty, or cannot be written, and a `BundleError` if the network was
+    trained on shuffled time points.
     """
+    if trained.shuffle_seed is not None:
+        raise BundleError(
+            f"{trained.title} must be trained on time points in their order to be exported, but it has "
+            "recipe.shuffle_time=true: it is a control for other runs, and a bundle does not shuffle. Export a run "
+            f"without, or predict with it by: {command_text('predict', f'run={trained.folder}')}"
+        )
     _check_unused(folder)
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"

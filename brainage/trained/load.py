@@ -75,6 +75,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
         facts=_facts(run.summary),
         channel_names=read_channel_names(folder, run.config.modality.n_channels),
         run=run,
+        shuffle_seed=run.config.shuffle_seed,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ class Trained:
         Names of the network's channels, in its order; None if its files had none, or an earlier version wrote it.
     run : Run or None
         The run; a bundle has none, and so no participants.
+    shuffle_seed : int or None
+        Where it was trained on shuffled time points, their seed; see `brainage.data.participants.Participants`.
     """
 
     folder: Path
@@ -95,6 +97,7 @@ class Trained:
     facts: dict[str, Any]
     channel_names: tuple[str, ...] | None = None
     run: Run | None = None
+    shuffle_seed: int | None = None
 
     @property
     def modality(self) -> ModalityConfig:
@@ -175,6 +178,7 @@ class Trained:
         EvaluationError
             A predicted age is not finite.
         """
+        participants = replace(participants, shuffle_seed=self.shuffle_seed)
         try:
             return predict(self.network().to(device), series_batches(participants, batch_size))
         except DivergedError as error:

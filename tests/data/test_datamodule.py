@@ -11,6 +11,7 @@ from brainage.data.batches import BatchOrder, batch_size_for
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants
 from brainage.data.store.layout import DamagedStoreError, Store
+from brainage.data.time_order import reordered
 
 N_ROWS, N_COMPONENTS, N_TIMES = 11, 5, 13
 CHANNELS = [0, 3, 4]
@@ -35,8 +36,10 @@ TABLE = pd.DataFrame(
 )
 
 
-def module(store: Store, residency: str, augmentation: Augmentation = PLAIN) -> AgeDataModule:
-    participants = Participants(TABLE, store, (0, 3, 4), N_TIMES)
+def module(
+    store: Store, residency: str, augmentation: Augmentation = PLAIN, shuffle_seed: int | None = None
+) -> AgeDataModule:
+    participants = Participants(TABLE, store, (0, 3, 4), N_TIMES, shuffle_seed=shuffle_seed)
     return AgeDataModule(participants, batch_size=3, seed=1, residency=residency, augmentation=augmentation)
 
 
@@ -58,6 +61,29 @@ def test_memory_and_memmap_give_the_same_shuffled_batches(store: Store, augmenta
     for (left, left_ages), (right, right_ages) in zip(held, mapped, strict=True):
         assert torch.equal(left, right)
         assert torch.equal(left_ages, right_ages)
+
+
+@pytest.mark.parametrize("residency", ["memory", "memmap"])
+def test_shuffled_time_points_are_the_same_in_all_epochs_and_shuffled_before_they_are_mixed(
+    store: Store, residency: str
+) -> None:
+    for part in ("train", "val", "test"):
+        plain, shuffled = (
+            torch.cat([one for one, _ in module(store, residency, PLAIN, seed).loader(part)]) for seed in (None, 5)
+        )
+        np.testing.assert_array_equal(shuffled.numpy(), reordered(plain.numpy(), "shuffled", 5))
+    mixed = module(store, residency, Augmentation(cutmix=1.0), 5).train_dataloader()
+    orders = reordered(store.series[TABLE["row"][:7]][:, CHANNELS], "shuffled", 5)
+    for epoch in range(3):
+        mixed.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        for one in torch.cat([series for series, _ in mixed]).numpy():
+            # a point of time is followed by the one that follows it in a shuffled series, but at the seam
+            sources = [
+                [row for row, own in enumerate(orders) if (own[:, time] == one[:, time]).all()]
+                for time in range(N_TIMES)
+            ]
+            assert all(len(of) == 1 for of in sources)
+            assert sum(left != right for left, right in zip(sources, sources[1:], strict=False)) <= 1
 
 
 def test_only_training_batches_are_augmented_and_each_epoch_in_its_own_way(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from brainage.data.datasets import series_batches, window_begins
 from brainage.data.participants import Participants
 from brainage.data.store.layout import DamagedStoreError, Store
 from brainage.data.store.ragged import Ragged
+from brainage.data.time_order import reordered
 from brainage.training.predict import mean_over_windows, predict
 
 LENGTHS = (9, 4, 6, 5, 8, 4)
@@ -86,6 +88,22 @@ def test_the_windows_of_an_epoch_are_the_same_again_in_memory_and_mapped(partici
     held, mapped = (list(module(participants, kind, shifted).train_dataloader()) for kind in ("memory", "memmap"))
     for left, right in zip(held, mapped, strict=True):
         assert all(torch.equal(one, other) for one, other in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("residency", ["memory", "memmap"])
+def test_windows_are_shuffled_one_by_one(participants: Participants, residency: str) -> None:
+    shuffled = replace(participants, shuffle_seed=7)
+    ((ordered, *_),), ((found, _, n_windows),) = (
+        list(module(of, residency).loader("val")) for of in (participants, shuffled)
+    )
+    assert n_windows.tolist() == [2, 2]
+    np.testing.assert_array_equal(found.numpy(), reordered(ordered.numpy(), "shuffled", 7))
+    for (own, _), (changed, _) in zip(
+        *(module(of, residency).train_dataloader() for of in (participants, shuffled)), strict=True
+    ):
+        np.testing.assert_array_equal(changed.numpy(), reordered(own.numpy(), "shuffled", 7))
+    (one_batch,) = series_batches(shuffled, 6)
+    assert torch.equal(torch.cat([windows for windows, _ in series_batches(shuffled, 4)]), one_batch[0])
 
 
 def test_a_damaged_series_is_noticed_when_it_is_copied(participants: Participants) -> None:

@@ -148,9 +148,14 @@ class RecipeConfig:
     weight_averaging : float
         Share of the averaged weights that a step keeps; validation, the saved network and predictions use the average.
         0 disables it.
+    shuffle_time : bool
+        Shuffle the time points of each participant, with one permutation for all channels, in training, validation and
+        predictions: a control that keeps connectivity and has no order of time to learn. A participant's permutation
+        is the same in all epochs, because a new one in each would also be an augmentation.
     """
 
     name: str = "none"
     circular_shift: bool = False
     cutmix: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 mixes nothing.")] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1, description="0 averages nothing.")] = 0.0
+    shuffle_time: bool = False
