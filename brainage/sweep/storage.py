@@ -35,8 +35,13 @@ FREE = re.compile(
 _SINCE = {
     "cohort.allow_unmatched_ids": "false",
     "cohort.columns": "{}",
+    "cohort.parts.connectivity": "1.0",
+    "cohort.parts.dynamics": "1.0",
+    "cohort.parts.spectrum": "1.0",
     "cohort.sex_codes": "{}",
+    "cohort.sites": '"alike"',
     "cohort.t_r": "0.735",
+    "cohort.visit": '"first"',
     "modality.max_interpolated_fraction": "0.0",
     "modality.max_missing_fraction": "0.1",
     "modality.missing": '"exclude"',

@@ -97,6 +97,10 @@ class SimulatedCohortConfig(CohortConfig):
     sites : {"alike", "different"}
         Whether all sites measure with the repetition time and the time points of the modality, or each with its own.
         Version 2 only.
+    visit : {"first", "second", "both"}
+        Which visit's scans: three in ten participants have a second one, 2 to 3.5 years later. With ``both``, all scans
+        of a participant are in one part of the split, and the prediction is the mean over them, at the mean age.
+        Version 2 only.
     """
 
     n_participants: Annotated[int, Field(ge=1, le=999_999)] = 1500
@@ -105,12 +109,14 @@ class SimulatedCohortConfig(CohortConfig):
     version: Annotated[int, Field(ge=1, le=2, description="Use the release that had another version.")] = 1
     parts: SimulatedParts = field(default_factory=SimulatedParts)
     sites: Annotated[str, choice("alike", "different")] = "alike"
+    visit: Annotated[str, choice("first", "second", "both")] = "first"
 
     def __post_init__(self) -> None:
         """Check that version 1 has no settings of version 2."""
         super().__post_init__()
         own = {f"cohort.parts.{name}": value for name, value in vars(self.parts).items() if value != 1}
         own |= {"cohort.sites": self.sites} if self.sites != "alike" else {}
+        own |= {"cohort.visit": self.visit} if self.visit != "first" else {}
         for key, value in own.items() if self.version == 1 else ():
             require(
                 False, key, "left out with cohort.version=1, which does not have it", value, "Add cohort.version=2."

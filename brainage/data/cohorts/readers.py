@@ -22,7 +22,7 @@ from brainage.data.cohorts.abide import ROIS, AbideCohort, Derivative
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated2 import SimulatedCohort2
+from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.cohorts.ukb_files import ICA_FIELD
 from brainage.data.store.series import Scan
@@ -182,7 +182,7 @@ def _own(cohort: OwnCohortConfig) -> CohortReader:
     return reader
 
 
-def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> SimulatedCohort | SimulatedCohort2:
+def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> CohortReader:
     shared: dict[str, Any] = {
         "n_participants": cohort.n_participants,
         "seed": cohort.seed,
@@ -193,4 +193,7 @@ def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> Simul
     }
     if cohort.version == 1:
         return SimulatedCohort(**shared)
-    return SimulatedCohort2(**shared, parts=cohort.parts, sites=cohort.sites)
+    own: dict[str, Any] = {"parts": cohort.parts, "sites": cohort.sites}
+    if cohort.visit == "both":
+        return BothVisits(SimulatedCohort2(**shared, **own))
+    return SimulatedCohort2(**shared, **own, visit=cohort.visit)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from brainage.config.groups.cohort import SimulatedParts
 from brainage.data.cohorts.simulated2_brain import Person, Strengths
-from brainage.data.cohorts.simulated2_people import MEAN_AGE, PHENOTYPE_CAUSES_2, SITES, draw_people
+from brainage.data.cohorts.simulated2_people import MEAN_AGE, PHENOTYPE_CAUSES_2, SITES, at_second_visit, draw_people
 from brainage.data.cohorts.simulated2_scan import SimulatedScan2
+from brainage.data.store.series import Scan
+from brainage.data.store.several import LabelledScan, SeveralScans
+
+VISITS = ("first", "second")
 
 # How sites measure where they differ: the repetition time in seconds, None for that of the modality, and how much
 # longer than needed.
@@ -39,6 +43,8 @@ class SimulatedCohort2:
         Whether all sites have `t_r` and `n_times`, or each its own: scans are as long then, or longer.
     good_components : tuple of int, default=()
         Numbers, from 1, of the components that are not artefacts. Empty means parcels, whose means are not 0.
+    visit : {"first", "second"}, default="first"
+        Which visit; only some have a second one.
     n_times : int, default=490
         Time points of a scan.
     t_r : float, default=0.735
@@ -50,6 +56,7 @@ class SimulatedCohort2:
     signal: float = 1.0
     parts: SimulatedParts = field(default_factory=SimulatedParts)
     sites: str = "alike"
+    visit: str = "first"
     good_components: tuple[int, ...] = ()
     n_times: int = 490
     t_r: float = 0.735
@@ -61,7 +68,7 @@ class SimulatedCohort2:
 
     def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
         """Return the table with all phenotypes, and ``true_gap`` in years; see CohortReader."""
-        return self._draw().drop(columns=["head_motion_2", "years_between"])
+        return self._people().drop(columns=["head_motion_2", "years_between"]).reset_index(drop=True)
 
     def phenotype_names(self) -> list[str]:
         """Return the columns that are phenotypes; see CohortReader."""
@@ -69,18 +76,19 @@ class SimulatedCohort2:
 
     def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, SimulatedScan2]:
         """Return scans in the order of the ids; see CohortReader."""
-        table = self._draw()
-        number = {participant: i for i, participant in enumerate(table["participant_id"])}
-        rows = list(table.itertuples(index=False))
-        found = [(one, i) for one in participant_ids if (i := number.get(one)) is not None]
-        return {participant: self._scan(i, rows[i], dimension) for participant, i in found}
+        people = self._people()
+        rows = dict(zip(people["participant_id"], people.itertuples(), strict=True))
+        return {one: self._scan(rows[one], dimension) for one in participant_ids if one in rows}
 
-    def _draw(self) -> pd.DataFrame:
-        return draw_people(self.seed, self.n_participants, age_matters=self.signal != 0)
+    def _people(self) -> pd.DataFrame:
+        """Return the participants at the visit; their numbers, from 0, are the index."""
+        people = draw_people(self.seed, self.n_participants, age_matters=self.signal != 0)
+        return people if self.visit == "first" else at_second_visit(people)
 
-    def _scan(self, index: int, row: Any, dimension: int) -> SimulatedScan2:
+    def _scan(self, row: Any, dimension: int) -> SimulatedScan2:
         brain_age = (row.age + row.true_gap - MEAN_AGE) / 10
-        person = Person(self.seed, index, 0, brain_age, row.sex, SITES.index(row.site), row.head_motion)
+        visit, site = VISITS.index(self.visit), SITES.index(row.site)
+        person = Person(self.seed, row.Index, visit, brain_age, row.sex, site, row.head_motion)
         strengths = Strengths(
             **{part: self.signal * value for part, value in vars(self.parts).items()}, amplitude=self.signal
         )
@@ -94,3 +102,37 @@ class SimulatedCohort2:
         t_r, longer = _PROTOCOLS[site]
         t_r = t_r or self.t_r
         return t_r, math.ceil(longer * self.n_times * max(1.0, self.t_r / t_r)) + 1
+
+
+@dataclass(frozen=True)
+class BothVisits:
+    """The participants of `first` with the scans of both visits, each at its own age; see CohortReader."""
+
+    first: SimulatedCohort2
+
+    @property
+    def label(self) -> str:
+        """The table's name in messages."""
+        return self.first.label
+
+    def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
+        """Return the table of the first visit; see CohortReader."""
+        return self.first.read_table(columns)
+
+    def phenotype_names(self) -> list[str]:
+        """Return the columns that are phenotypes; see CohortReader."""
+        return self.first.phenotype_names()
+
+    def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
+        """Return scans in the order of the ids; see CohortReader."""
+        found: dict[str, list[LabelledScan]] = {one: [] for one in participant_ids}
+        for visit in VISITS:
+            cohort = replace(self.first, visit=visit)
+            ages = cohort.read_table().set_index("participant_id")["age"]
+            for one, scan in cohort.find_scans(found, dimension).items():
+                found[one].append(LabelledScan(f"visit-{visit}", scan, ages[one]))
+        return {
+            one: SeveralScans(tuple(scans)) if len(scans) > 1 else scans[0].scan
+            for one, scans in found.items()
+            if scans
+        }

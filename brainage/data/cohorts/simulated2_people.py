@@ -51,6 +51,13 @@ def draw_people(seed: int, n_participants: int, *, age_matters: bool = True) -> 
     return pd.concat(blocks, ignore_index=True).head(n_participants)
 
 
+def at_second_visit(people: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of those who have a second visit, as they are then; its index is that of `people`."""
+    there = people[people["years_between"].notna()]
+    age = (there["age"] + there["years_between"]).round(2)
+    return there.assign(age=age, head_motion=there["head_motion_2"])
+
+
 def _draw_block(seed: int, block: int, age_matters: bool) -> pd.DataFrame:
     rng = np.random.default_rng([seed, block, PEOPLE])
     age = _draw_ages(rng)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS
-from brainage.data.cohorts.simulated2 import SimulatedCohort2
+from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
 from brainage.data.cohorts.simulated2_people import GAP_CORRELATIONS, PHENOTYPE_CAUSES_2, SITES
+from brainage.data.store.several import LabelledScan, SeveralScans
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +111,27 @@ def test_sites_that_differ_have_their_own_repetition_times_and_scans_that_are_lo
     assert {(scan.t_r, scan.n_times) for scan in alike.find_scans(table["participant_id"], 25).values()} == {
         (0.735, 490)
     }
+
+
+def test_three_in_ten_have_a_second_visit_some_years_later_with_their_gap_and_other_motion(many: pd.DataFrame) -> None:
+    later = SimulatedCohort2(n_participants=20_000, visit="second").read_table()
+    assert len(later) / len(many) == pytest.approx(0.3, abs=0.01)
+    both = many.merge(later, on="participant_id", suffixes=("", "_later"))
+    assert len(both) == len(later)
+    assert (both["age_later"] - both["age"]).between(1.99, 3.51).all()
+    assert (both["true_gap_later"] == both["true_gap"]).all()
+    assert 0.02 < np.corrcoef(np.log(both["head_motion"]), np.log(both["head_motion_later"]))[0, 1] < 0.9
+
+
+def test_both_visits_are_scans_of_a_participant_with_their_ages() -> None:
+    first = SimulatedCohort2(n_participants=20)
+    second = replace(first, visit="second")
+    ids = [*first.read_table()["participant_id"], "sim999999"]
+    found, later = BothVisits(first).find_scans(ids, 25), second.find_scans(ids, 25)
+    assert [*found] == ids[:-1]
+    several = {one: scan for one, scan in found.items() if isinstance(scan, SeveralScans)}
+    assert several.keys() == later.keys() and len(later) > 2
+    ages = second.read_table().set_index("participant_id")["age"]
+    for one, scan in several.items():
+        assert scan.scans[1] == LabelledScan("visit-second", later[one], ages[one])
+        assert scan.scans[0].scan == first.find_scans([one], 25)[one]
