@@ -66,7 +66,8 @@ def _draw_block(seed: int, block: int, age_matters: bool) -> pd.DataFrame:
     gap = _draw_gaps(rng, z_age, diagnosis)
     seen = z_age if age_matters else np.zeros(_BLOCK)
     sex = rng.integers(2, size=_BLOCK)
-    motion = (0.18 * seen + 0.2 * (sex - 0.5) + rng.normal(size=(2, _BLOCK))) / 1.02
+    # Of both visits: people who move much do so again.
+    motion = 0.18 * seen + 0.2 * (sex - 0.5) + 0.8 * rng.normal(size=_BLOCK) + 0.6 * rng.normal(size=(2, _BLOCK))
     site = np.digitize(0.1 * seen + rng.normal(size=_BLOCK), [-0.5, 0.5])
     # The last site has younger participants.
     site[0.6 * seen + rng.normal(size=_BLOCK) < -1.0] = len(SITES) - 1

@@ -120,7 +120,7 @@ def test_three_in_ten_have_a_second_visit_some_years_later_with_their_gap_and_ot
     assert len(both) == len(later)
     assert (both["age_later"] - both["age"]).between(1.99, 3.51).all()
     assert (both["true_gap_later"] == both["true_gap"]).all()
-    assert 0.02 < np.corrcoef(np.log(both["head_motion"]), np.log(both["head_motion_later"]))[0, 1] < 0.9
+    assert 0.55 < np.corrcoef(np.log(both["head_motion"]), np.log(both["head_motion_later"]))[0, 1] < 0.75
 
 
 def test_both_visits_are_scans_of_a_participant_with_their_ages() -> None:
