@@ -20,6 +20,7 @@ from brainage.data.datamodule import AgeDataModule
 from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.data.store.reading import Reading
+from brainage.models import geometry
 from brainage.training.fit import FitSettings, fit
 from brainage.training.predict import predict
 
@@ -137,8 +138,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         participants = Participants(
             participants.table.assign(split=parts), participants.store, participants.channels, self.n_times_
         )
-        arguments = {name: getattr(self, name) for name in _ARGUMENTS}
-        arguments |= {"in_channels": self.n_channels_, "n_times": self.n_times_}
+        arguments = self._arguments()
         with TemporaryDirectory() as folder:
             found = fit(
                 lambda: models.build("variable1dcnn", arguments),
@@ -155,23 +155,35 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_participants, n_channels, n_times)
-            Series, as in `fit`.
+            Series, as in `fit`; of another length only if `readout` covers all time points.
 
         Returns
         -------
         array of shape (n_participants,)
             Ages in years.
+
+        Raises
+        ------
+        ValueError
+            The channels are not those of `fit`, the network takes no other length, or the series are too short for it.
         """
         check_is_fitted(self, "network_")
         series = _series(X)
-        if series.shape[1:] != (self.n_channels_, self.n_times_):
+        n_channels, n_times = series.shape[1:]
+        model = {"name": "variable1dcnn", **self._arguments(), "n_times": n_times}
+        if n_channels != self.n_channels_ or (n_times != self.n_times_ and not geometry.takes_other_lengths(model)):
             raise ValueError(
                 f"`X` must have {self.n_channels_} channels and {self.n_times_} time points, as in fit, but has shape "
                 f"{series.shape}."
             )
+        geometry.check_arguments(model)
         return predict(
             self.network_, series_batches(self._participants(series, np.zeros(len(series))), self.batch_size)
         )
+
+    def _arguments(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in _ARGUMENTS}
+        return {**given, "in_channels": self.n_channels_, "n_times": self.n_times_}
 
     def _participants(self, series: NDArray[np.float64], ages: NDArray[np.float64]) -> Participants:
         n_channels, n_times = series.shape[1:]

@@ -21,7 +21,7 @@ from brainage.config.groups.cohort import (
     own_cohort,
 )
 from brainage.config.groups.modality import ModalityConfig
-from brainage.config.groups.model import ModelConfig, Simple1DCNNConfig, Variable1DCNNConfig
+from brainage.config.groups.model import NETWORKS, ModelConfig
 from brainage.config.groups.output import AssociationsConfig, OutputsConfig, ReportConfig, StoreConfig
 from brainage.config.groups.split import (
     FixedSplitConfig,
@@ -172,6 +172,5 @@ SCHEMAS: dict[str, Any] = {
     "cohort/ukb": UkbCohortConfig,
     "cohort/bids": BidsCohortConfig,
     "cohort/abide": AbideCohortConfig,
-    "model/variable1dcnn": Variable1DCNNConfig,
-    "model/simple1dcnn": Simple1DCNNConfig,
+    **{f"model/{name}": node for name, node in NETWORKS.items()},
 }

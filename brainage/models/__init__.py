@@ -10,7 +10,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from brainage.config.code import own_class, own_classes
-from brainage.errors import ConfigError, nearest
+from brainage.errors import BrainageError, ConfigError, nearest
 from brainage.models import baselines
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def _modules(path: list[str]) -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(path)} - {"baselines", "geometry", "base", "ridge"}
+    others = {"baselines", "geometry", "layers", "base", "ridge"}
+    return {module.name for module in pkgutil.iter_modules(path)} - others
 
 
 _NETWORKS, _BASELINES = _modules(__path__), _modules(baselines.__path__)
@@ -93,6 +94,8 @@ def _packaged(module_name: str, kind: type) -> type:
 def _built(kind: type, arguments: dict[str, Any]) -> Any:
     try:
         return kind(**arguments)
+    except BrainageError:
+        raise
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"`model`: {kind.__name__} cannot be built: {reason}. Compare its config.") from error

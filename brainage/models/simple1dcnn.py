@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from brainage.config.groups.model import Simple1DCNNConfig
 from brainage.models import geometry
+from brainage.models.geometry.networks import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE
 
 
 class Simple1DCNN(nn.Module):
@@ -26,16 +27,16 @@ class Simple1DCNN(nn.Module):
 
     def __init__(self, *, in_channels: int, n_times: int = 490) -> None:
         super().__init__()
-        geometry.check_simple1dcnn(Simple1DCNNConfig(name="simple1dcnn", in_channels=in_channels, n_times=n_times))
-        kernel_size, stride = geometry.SIMPLE_KERNEL_SIZE, geometry.SIMPLE_STRIDE
+        architecture = Simple1DCNNConfig(name="simple1dcnn", in_channels=in_channels, n_times=n_times)
+        geometry.check("simple1dcnn", architecture)
         layers: list[nn.Module] = []
         incoming = in_channels
-        for outgoing in geometry.SIMPLE_CHANNELS:
-            layers += [nn.Conv1d(incoming, outgoing, kernel_size), nn.ReLU(), nn.MaxPool1d(kernel_size, stride)]
+        for outgoing in SIMPLE_CHANNELS:
+            layers += [nn.Conv1d(incoming, outgoing, SIMPLE_KERNEL_SIZE), nn.ReLU()]
+            layers.append(nn.MaxPool1d(SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE))
             incoming = outgoing
         self.encoder = nn.Sequential(*layers)
-        length = geometry.output_length(geometry.simple1dcnn_stages(), n_times)
-        self.decoder = nn.Sequential(nn.Linear(length * incoming, 1))
+        self.decoder = nn.Sequential(nn.Linear(geometry.linear_inputs(architecture), 1))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.

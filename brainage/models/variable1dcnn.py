@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
 from brainage.config.groups.model import Variable1DCNNConfig
 from brainage.models import geometry
+from brainage.models.geometry.networks import channels
+from brainage.models.layers import MeanAndSD
 
 
 class Variable1DCNN(nn.Module):
@@ -15,8 +17,8 @@ class Variable1DCNN(nn.Module):
 
     A layer is one convolution (two if `double_conv`), each followed by batch normalisation if `batch_norm`, ReLU, and
     channel dropout if `conv_dropout` > 0; then pooling over `kernel_size` points with stride `stride`: maximum pooling,
-    in the last layer average pooling, over all points if `readout` is "global_average". There is no padding. Infeasible
-    architectures are refused before any allocation.
+    in the last layer what `readout` says. There is no padding. Infeasible architectures are refused before any
+    allocation.
 
     Parameters
     ----------
@@ -46,9 +48,10 @@ class Variable1DCNN(nn.Module):
         Largest number of encoder parameters.
     growth : {"convolution", "layer", "none"}, default="convolution"
         Output channels double with each convolution, with each layer, or not at all.
-    readout : {"flatten", "global_average"}, default="flatten"
-        The linear layer takes all time points that the last pooling leaves, or their average: then the network takes
-        series of other lengths too.
+    readout : {"flatten", "global_average", "global_average_sd"}, default="flatten"
+        The linear layer takes all time points that a last average pooling over `kernel_size` leaves; or the mean over
+        time of each channel; or its mean and standard deviation. With the last two, the network takes series of other
+        lengths too.
 
     Raises
     ------
@@ -94,7 +97,7 @@ class Variable1DCNN(nn.Module):
             growth=growth,
             readout=readout,
         )
-        geometry.check_variable1dcnn(architecture)
+        geometry.check("variable1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*_decoder(architecture))
 
@@ -115,8 +118,15 @@ class Variable1DCNN(nn.Module):
         return predicted
 
 
+_READOUTS: dict[str, Callable[[Variable1DCNNConfig], nn.Module]] = {
+    "flatten": lambda architecture: nn.AvgPool1d(architecture.kernel_size, architecture.stride),
+    "global_average": lambda _: nn.AdaptiveAvgPool1d(1),
+    "global_average_sd": lambda _: MeanAndSD(),
+}
+
+
 def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
-    incoming, widths = architecture.in_channels, iter(geometry.channels(architecture))
+    incoming, widths = architecture.in_channels, channels(architecture)
     for layer in range(architecture.depth):
         for _ in range(1 + architecture.double_conv):
             outgoing = next(widths)
@@ -129,13 +139,10 @@ def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
             incoming = outgoing
         if layer < architecture.depth - 1:
             yield nn.MaxPool1d(architecture.kernel_size, architecture.stride)
-        elif architecture.readout == "flatten":
-            yield nn.AvgPool1d(architecture.kernel_size, architecture.stride)
-        else:
-            yield nn.AdaptiveAvgPool1d(1)
+    yield _READOUTS[architecture.readout](architecture)
 
 
 def _decoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
     if architecture.final_dropout > 0:
         yield nn.Dropout(architecture.final_dropout)
-    yield nn.Linear(geometry.flattened_features(architecture), 1)
+    yield nn.Linear(geometry.linear_inputs(architecture), 1)

@@ -15,6 +15,12 @@ from brainage.reporting.text import integer, interval, number, with_interval
 from brainage.reporting.works import WORKS
 from brainage.system.reading import yaml_values
 
+# What a network is, by its name; any other is a one-dimensional convolutional network.
+_NETWORKS = {
+    "mean_mlp": "multi-layer perceptron that is applied at each time point and averaged over time (Popov et al. 2024)",
+    "residual1dcnn": "one-dimensional residual convolutional network (Wang et al. 2017)",
+    "covariance1dcnn": "one-dimensional convolutional network with means and covariances over time of its features",
+}
 _OPTIMIZERS = {"Adam": "Kingma and Ba 2015", "AdamW": "Loshchilov and Hutter 2019"}
 
 
@@ -104,8 +110,9 @@ def _network(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]
         *(["circular shifts of the series in time"] if recipe.get("circular_shift") else []),
         *([f"CutMix (parameter {recipe['cutmix']:g}; Yun et al. 2019)"] if recipe.get("cutmix") else []),
     ]
+    kind = _NETWORKS.get(model["name"], "one-dimensional convolutional network")
     sentences = [
-        f"A one-dimensional convolutional network ({model['name']}, {integer(model['parameters'])} parameters) was "
+        f"A {kind} ({model['name']}, {integer(model['parameters'])} parameters) was "
         f"trained on the mean squared error with {name} ({rates}{work}) in batches of {config.get('batch_size')}"
         f"{', with ' + ' and '.join(changes) if changes else ''}."
     ]

@@ -8,6 +8,10 @@ WORKS = {
     "10.48550/arXiv.1412.6980",
     "Loshchilov and Hutter 2019": "Loshchilov & Hutter (2019), Decoupled weight decay regularization, doi "
     "10.48550/arXiv.1711.05101",
+    "Popov et al. 2024": "Popov et al. (2024), A simple but tough-to-beat baseline for fMRI time-series "
+    "classification, doi 10.1016/j.neuroimage.2024.120909",
+    "Wang et al. 2017": "Wang, Yan & Oates (2017), Time series classification from scratch with deep neural networks, "
+    "doi 10.1109/IJCNN.2017.7966039",
     "Yun et al. 2019": "Yun et al. (2019), CutMix, doi 10.48550/arXiv.1905.04899",
     "Polyak and Juditsky 1992": "Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging, doi "
     "10.1137/0330046",

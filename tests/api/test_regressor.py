@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -90,3 +91,17 @@ def test_a_constant_channel_is_named_by_its_position() -> None:
 def test_new_series_have_the_fitted_shape() -> None:
     with pytest.raises(ValueError, match=r"3 channels and 40 time points, as in fit, but has shape \(30, 2, 40\)"):
         small().fit(X, Y).predict(X[:, :2])
+
+
+def test_a_readout_of_all_time_points_predicts_series_of_other_lengths() -> None:
+    model = small(readout="global_average_sd").fit(X, Y)
+    network = model.network_
+    z_scored = (X - X.mean(axis=2, keepdims=True)) / X.std(axis=2, keepdims=True)
+    shorter = z_scored[:, :, :30] - z_scored[:, :, :30].mean(axis=2, keepdims=True)
+    shorter /= shorter.std(axis=2, keepdims=True)
+    expected = network(torch.from_numpy(shorter.astype(np.float32)))[:, 0].detach().numpy()
+    np.testing.assert_allclose(model.predict(X[:, :, :30]), expected, rtol=1e-4)
+    with pytest.raises(
+        ValueError, match="the sequence of 5 time points runs out in layer 1, whose readout needs 2 points"
+    ):
+        model.predict(X[:, :, :5])

@@ -59,7 +59,7 @@ def test_a_feasible_network_has_the_reference_state_counts_and_output(case: dict
     architecture = Variable1DCNNConfig(name="variable1dcnn", **arguments)
     assert geometry.encoder_parameters(architecture) == case["encoder_parameters"]
     if case in STUDY:
-        assert geometry.flattened_features(architecture) == case["flattened_features"]
+        assert geometry.linear_inputs(architecture) == case["flattened_features"]
 
     fill(network, case["case"])
     rng = np.random.default_rng([case["case"], 10000])

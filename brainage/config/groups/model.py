@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from omegaconf import MISSING
 from pydantic import Field
@@ -14,6 +14,8 @@ from brainage.config.rules import (
     checked,
     choice,
 )
+
+ParameterLimit = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 @checked("model")
@@ -49,9 +51,9 @@ class Variable1DCNNConfig(ModelConfig):
     double_conv: bool = False
     batch_norm: bool = False
     n_times: Count = 490
-    max_parameters: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
+    max_parameters: ParameterLimit = 5_000_000
     growth: Annotated[str, choice("convolution", "layer", "none")] = "convolution"
-    readout: Annotated[str, choice("flatten", "global_average")] = "flatten"
+    readout: Annotated[str, choice("flatten", "global_average", "global_average_sd")] = "flatten"
 
 
 @checked("model")
@@ -61,3 +63,56 @@ class Simple1DCNNConfig(ModelConfig):
 
     in_channels: Count = MISSING
     n_times: Count = 490
+
+
+@checked("model")
+@dataclass
+class MeanMLPConfig(ModelConfig):
+    """Arguments of `brainage.models.mean_mlp.MeanMLP`."""
+
+    in_channels: Count = MISSING
+    width: Count = 88
+    depth: Count = 2
+    conv_dropout: Dropout = 0.0
+    n_times: Count = 490
+    max_parameters: ParameterLimit = 5_000_000
+
+
+@checked("model")
+@dataclass
+class Residual1DCNNConfig(ModelConfig):
+    """Arguments of `brainage.models.residual1dcnn.Residual1DCNN`."""
+
+    in_channels: Count = MISSING
+    kernel_size: Count = 5
+    depth: Count = 3
+    width: Count = 64
+    stride: Count = 2
+    conv_dropout: Dropout = 0.0
+    n_times: Count = 490
+    max_parameters: ParameterLimit = 5_000_000
+
+
+@checked("model")
+@dataclass
+class Covariance1DCNNConfig(ModelConfig):
+    """Arguments of `brainage.models.covariance1dcnn.Covariance1DCNN`."""
+
+    in_channels: Count = MISSING
+    kernel_size: Count = 9
+    depth: Count = 1
+    width: Count = 64
+    n_features: Count = 32
+    final_dropout: Dropout = 0.0
+    n_times: Count = 490
+    max_parameters: ParameterLimit = 5_000_000
+
+
+# By the network's name. One's own network needs no schema.
+NETWORKS: dict[str, Any] = {
+    "variable1dcnn": Variable1DCNNConfig,
+    "simple1dcnn": Simple1DCNNConfig,
+    "mean_mlp": MeanMLPConfig,
+    "residual1dcnn": Residual1DCNNConfig,
+    "covariance1dcnn": Covariance1DCNNConfig,
+}

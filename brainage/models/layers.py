@@ -1,0 +1,52 @@
+"""Layers that networks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+# Added to variances: the slope of the square root is infinite at 0.
+EPSILON = 1e-5
+
+
+def convolution(n_in: int, n_out: int, kernel_size: int = 1, dropout: float = 0.0) -> Iterator[nn.Module]:
+    """Yield a convolution, batch normalisation, ReLU, and dropout of channels if its probability is not 0."""
+    yield nn.Conv1d(n_in, n_out, kernel_size)
+    yield nn.BatchNorm1d(n_out)
+    yield nn.ReLU()
+    if dropout > 0:
+        yield nn.Dropout1d(dropout)
+
+
+class Residual(nn.Sequential):
+    """Layers, their input added to their output, and ReLU; the input loses the ends that their convolutions cut off."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (batch, n, n_times) to shape (batch, n, fewer time points)."""
+        found: Tensor = super().forward(features)  # type: ignore[no-untyped-call]
+        cut = (features.shape[2] - found.shape[2]) // 2
+        return (found + features[:, :, cut : cut + found.shape[2]]).relu()
+
+
+class MeanAndSD(nn.Module):
+    """Mean and standard deviation over time of each channel."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (batch, n, n_times) to shape (batch, 2 n)."""
+        variance = features.var(dim=2, correction=0)
+        return torch.cat([features.mean(dim=2), (variance + EPSILON).sqrt()], dim=1)
+
+
+class MeanAndCovariance(nn.Module):
+    """Mean over time of each channel, and the covariances of all pairs, variances included."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (batch, n, n_times) to shape (batch, n + n (n + 1) / 2)."""
+        n, n_times = features.shape[1:]
+        mean = features.mean(dim=2)
+        centred = features - mean[:, :, None]
+        covariance = centred @ centred.transpose(1, 2) / n_times
+        row, column = torch.triu_indices(n, n, device=features.device)
+        return torch.cat([mean, covariance.flatten(1).index_select(1, row * n + column)], dim=1)
