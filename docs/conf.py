@@ -40,7 +40,7 @@ numpydoc_show_class_members = False
 # All but a long summary, "See Also" and examples, which not everything needs, and "Returns" where the summary has it.
 numpydoc_validation_checks = {"all", "ES01", "SA01", "EX01", "RT01"}
 # Users do not call the constructors of these.
-numpydoc_validation_exclude = {r"\.(LoadedRun|Bundle|Baseline|CohortReader|Scan)$"}
+numpydoc_validation_exclude = {r"\.(LoadedRun|Bundle|Baseline|FeatureSet|CohortReader|Scan)$"}
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

@@ -57,6 +57,8 @@ class Participants:
         Ages at the scans of those who have several, in years, by participant and label of the scan.
     shuffle_seed : int or None
         Seed by which a network sees shuffled time points, see `brainage.data.time_order`; None keeps their order.
+    t_r : float or None
+        Repetition time of all series, in seconds; None where each has its own, in the table.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,7 @@ class Participants:
     n_times: int
     scan_ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
     shuffle_seed: int | None = None
+    t_r: float | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -78,6 +81,13 @@ class Participants:
     def ages(self) -> NDArray[np.float64]:
         """Ages in years, of shape (n_participants,)."""
         return self.table["age"].to_numpy(np.float64)
+
+    @property
+    def repetition_times(self) -> NDArray[np.float64]:
+        """Repetition times of the series, in seconds, of shape (n_participants,); NaN where unknown."""
+        if self.t_r is None and "t_r" in self.table:
+            return self.table["t_r"].to_numpy(np.float64)
+        return np.full(len(self), np.nan if self.t_r is None else self.t_r)
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:
@@ -174,7 +184,8 @@ def participants_of(
         for one in scan.scans
         if one.age is not None
     }
-    found = Participants(known, store, tuple(modality.channel_indices(store.channels)), modality.n_times, scan_ages)
+    channels = tuple(modality.channel_indices(store.channels))
+    found = Participants(known, store, channels, modality.n_times, scan_ages, t_r=modality.t_r)
     if not scan_ages:
         return found
     ages = [np.mean([one.age for one in found.scans(position)]) for position in range(len(found))]

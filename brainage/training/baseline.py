@@ -29,7 +29,7 @@ class BaselineFit:
     """Predicted ages of all participants, in years, and the fitted arrays by name."""
 
     predicted: NDArray[np.float64]
-    arrays: dict[str, NDArray[np.float64]]
+    arrays: dict[str, NDArray[Any]]
 
     @property
     def n_parameters(self) -> int:

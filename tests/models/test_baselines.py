@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,43 @@ from brainage import models
 from brainage.config import code
 from brainage.config.code import load_code
 from brainage.data.participants import Participants
+from brainage.data.store.layout import Store
 from brainage.errors import CohortError, ConfigError
 from brainage.models.baselines.ridge import Ridge
+from brainage.models.features.motion import Motion
 from brainage.training.baseline import MIN_TRAINING, fit_baseline, ridge_predictions
 
 NO_STORE: Any = None
 
+BASELINES = [
+    *("kernel_ridge", "mean_age", "random_convolutions", "ridge_connectivity", "ridge_features", "ridge_motion"),
+    *("ridge_spectrum", "site_mean"),
+]
+# With arguments, where the defaults are not fast or not all that a baseline does.
+CASES = [
+    *(("kernel_ridge", {}), ("mean_age", {}), ("random_convolutions", {"n_kernels": 20}), ("ridge_motion", {})),
+    *(("ridge_connectivity", {"kind": kind}) for kind in ("correlation", "partial", "tangent")),
+    *(("ridge_features", {}), ("ridge_features", {"features": ["motion", "partial", "tangent"]})),
+    *(("ridge_spectrum", {}), ("ridge_spectrum", {"bands": [0.05, 0.1, 0.3], "lags": 0}), ("site_mean", {})),
+]
 
-class RidgeOnly(Ridge):
-    def features(self, participants: Participants) -> Any:
+
+class Given:
+    """Features that are given as they are."""
+
+    name = "given"
+
+    def raw(self, participants: Participants) -> Any:
         raise NotImplementedError
+
+    def fit(self, raw: Any) -> None:
+        pass
+
+    def transform(self, raw: Any) -> Any:
+        return raw
+
+    def arrays(self) -> dict[str, Any]:
+        return {}
 
 
 def participants(**columns: Any) -> Participants:
@@ -34,9 +62,8 @@ def participants(**columns: Any) -> Participants:
 
 
 def test_baselines_are_the_models_of_their_folder() -> None:
-    baselines = [name for name in models.names() if models.is_baseline(name)]
-    assert baselines == ["mean_age", "ridge_connectivity", "ridge_motion"]
-    assert not models.is_baseline("ridge")
+    assert [name for name in models.names() if models.is_baseline(name)] == BASELINES
+    assert not models.is_baseline("ridge") and not models.is_baseline("features")
 
 
 OWN = """
@@ -71,7 +98,7 @@ def test_a_ridge_is_the_closed_form_on_standardised_features() -> None:
     rng = np.random.default_rng(3)
     features = rng.normal(size=(50, 4)) * [1, 10, 0.1, 3] + 5
     age = 60 + features @ [0.5, 0.1, 2.0, 0.0] + rng.normal(size=50)
-    ridge = RidgeOnly()
+    ridge = Ridge(Given())
     ridge.fit(features, age)
     learned = ridge.arrays()
     z = (features - features.mean(axis=0)) / features.std(axis=0)
@@ -82,23 +109,53 @@ def test_a_ridge_is_the_closed_form_on_standardised_features() -> None:
 
 def test_a_feature_that_does_not_vary_is_harmless() -> None:
     features = np.column_stack([np.ones(30), np.arange(30.0)])
-    ridge = RidgeOnly()
+    ridge = Ridge(Given())
     ridge.fit(features, 50 + np.arange(30.0))
     assert np.isfinite(ridge.predict(features)).all()
 
 
-def test_test_participants_do_not_change_the_fit() -> None:
+@pytest.fixture
+def people(tmp_path: Path) -> Participants:
+    """Sixty participants, four components, 120 time points; connectivity, smoothness, site and motion carry age."""
     rng = np.random.default_rng(5)
-    split = ["train"] * 40 + ["test"] * 20
-    motion, age = rng.lognormal(size=60), rng.uniform(46, 82, 60)
-    first = fit_baseline("ridge_motion", {}, participants(split=split, age=age, head_motion=motion))
-    other = age.copy()
-    other[40:] += 100
-    second = fit_baseline("ridge_motion", {}, participants(split=split, age=other, head_motion=motion))
-    assert first.predicted.tolist() == second.predicted.tolist()
-    assert {name: value.tolist() for name, value in first.arrays.items()} == {
-        name: value.tolist() for name, value in second.arrays.items()
-    }
+    age = rng.uniform(46, 82, 60)
+    z = (age[:, None, None] - 64) / 20
+    series = rng.normal(size=(60, 4, 120)) + z * rng.normal(size=(60, 1, 120))
+    series[:, :, 1:] += (0.5 + 0.4 * z) * series[:, :, :-1]
+    split = ["train"] * 40 + ["val"] * 8 + ["test"] * 12
+    motion, site = age / 500 + rng.lognormal(-2, 0.3, 60), np.where(age > 64, "old", "young")
+    return people_of(tmp_path, series, age=age, split=split, site=site, head_motion=motion)
+
+
+def people_of(folder: Path, series: Any, t_r: float | None = 0.8, **columns: Any) -> Participants:
+    """Participants with a store of their z-scored series."""
+    series = (series - series.mean(axis=2, keepdims=True)) / series.std(axis=2, keepdims=True)
+    series = series.astype(np.float32)
+    table = participants(**columns).table
+    checksums = np.array([zlib.crc32(row.data) for row in series], dtype=np.uint32)
+    store = Store(folder, tuple(table["participant_id"]), {}, series, checksums)
+    return Participants(table, store, tuple(range(series.shape[1])), series.shape[2], t_r=t_r)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES, ids=str)
+def test_test_participants_do_not_change_the_fit(
+    name: str, arguments: dict[str, Any], people: Participants, tmp_path: Path
+) -> None:
+    first = fit_baseline(name, arguments, people)
+    held_out = ~people.table["split"].eq("train").to_numpy()
+    other = people.table.copy()
+    other.loc[held_out, ["age", "head_motion"]] += 100
+    other.loc[held_out, "site"] = "new"
+    (tmp_path / "other").mkdir()
+    series = np.where(held_out[:, None, None], np.roll(people.store.series, 1, axis=0) ** 3, people.store.series)
+    columns = other.drop(columns=["participant_id", "row"]).to_dict("list")
+    second = fit_baseline(name, arguments, people_of(tmp_path / "other", series, **columns))
+    assert first.arrays.keys() == second.arrays.keys()
+    for key, value in first.arrays.items():
+        np.testing.assert_allclose(value, second.arrays[key], rtol=2e-5, atol=1e-5, err_msg=key) if (
+            value.dtype.kind == "f"
+        ) else np.testing.assert_array_equal(value, second.arrays[key])
+    np.testing.assert_allclose(first.predicted[~held_out], second.predicted[~held_out], rtol=1e-4)
 
 
 def test_the_mean_age_of_training_participants_is_predicted_for_all() -> None:
@@ -107,15 +164,16 @@ def test_the_mean_age_of_training_participants_is_predicted_for_all() -> None:
 
 
 def test_unknown_motion_is_set_to_the_training_median() -> None:
-    baseline = models.build_baseline("ridge_motion", {})
-    features = baseline.features(participants(head_motion=[0.1, np.nan, 0.3, 0.5]))
-    np.testing.assert_allclose(features[:, 0], [0.1, 0.3, 0.3, 0.5])
-    np.testing.assert_allclose(features[:, 1], features[:, 0] ** 2)
+    motion = Motion()
+    raw = motion.raw(participants(head_motion=[0.1, np.nan, 0.3, 0.5, 9.0]))
+    motion.fit(raw[:4])
+    np.testing.assert_allclose(motion.transform(raw)[:, 0], [0.1, 0.3, 0.3, 0.5, 9.0])
+    np.testing.assert_allclose(motion.transform(raw)[:, 1], motion.transform(raw)[:, 0] ** 2)
 
 
 @pytest.mark.parametrize("columns", [{"age": [50.0]}, {"head_motion": [np.nan]}], ids=["no column", "no value"])
 def test_a_ridge_on_motion_needs_motion(columns: dict[str, Any]) -> None:
-    with pytest.raises(CohortError, match=r"`model=ridge_motion` needs `head_motion`.*25741.*no participant has"):
+    with pytest.raises(CohortError, match=r"`motion` need `head_motion`.*25741.*no participant has"):
         models.build_baseline("ridge_motion", {}).features(participants(**columns))
 
 
@@ -147,7 +205,7 @@ def test_no_pairs_of_components_and_too_many_give_a_note(n_components: int, n_va
 
 def test_a_ridge_on_connectivity_needs_two_components() -> None:
     people = replace(participants(split=["train"], age=[60.0]), channels=(3,))
-    with pytest.raises(ConfigError, match=r"`model=ridge_connectivity` needs two or more components.* has 1"):
+    with pytest.raises(ConfigError, match=r"`correlation` need two or more components.* has 1"):
         models.build_baseline("ridge_connectivity", {}).features(people)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from brainage.data.participants import Participants
 class Baseline(Protocol):
     """A model without epochs; each module of this folder (but ``base`` and ``ridge``) defines one."""
 
-    def features(self, participants: Participants) -> NDArray[np.float64]:
-        """Compute features, without fitting anything.
+    def features(self, participants: Participants) -> NDArray[Any]:
+        """Compute what needs no fit.
 
         Parameters
         ----------
@@ -24,33 +24,33 @@ class Baseline(Protocol):
 
         Returns
         -------
-        array of shape (n_participants, n_features)
-            The features.
+        array of shape (n_participants, ...)
+            Each row depends on that participant only.
         """
         ...
 
-    def fit(self, features: NDArray[np.float64], age: NDArray[np.float64]) -> None:
+    def fit(self, features: NDArray[Any], age: NDArray[np.float64]) -> None:
         """Fit.
 
         Parameters
         ----------
-        features : array of shape (n_participants, n_features)
-            Features of the training participants.
+        features : array of shape (n_participants, ...)
+            What `features` returned, of the training participants.
         age : array of shape (n_participants,)
             Their ages, in years.
         """
         ...
 
-    def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, features: NDArray[Any]) -> NDArray[np.float64]:
         """Predict ages, in years, of shape (n_participants,).
 
         Parameters
         ----------
-        features : array of shape (n_participants, n_features)
-            Features of any participants.
+        features : array of shape (n_participants, ...)
+            What `features` returned, of any participants.
         """
         ...
 
-    def arrays(self) -> Mapping[str, NDArray[np.float64]]:
-        """Return the fitted values that ``model.npz`` stores; ``weights`` and ``intercept`` count as parameters."""
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return what ``model.npz`` stores: all that predictions need; ``weights`` and ``intercept`` are counted."""
         ...

@@ -1,35 +1,26 @@
-"""A ridge on functional connectivity, the standard that a network is compared with."""
+"""A ridge on functional connectivity."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from brainage.data.connectivity import KINDS, connectivity
-from brainage.data.participants import Participants
 from brainage.errors import ConfigError, nearest
 from brainage.models.baselines.ridge import Ridge
+from brainage.models.features import feature_sets
+
+KINDS = ("correlation", "partial", "tangent")
 
 
 class RidgeConnectivity(Ridge):
-    """Predict age from Fisher-z transformed functional connectivity.
+    """Predict age from functional connectivity.
 
     Parameters
     ----------
-    kind : {"correlation", "partial correlation"}
-        Kind of nilearn's ConnectivityMeasure.
+    kind : {"correlation", "partial", "tangent"}
+        Fisher-z transformed correlations or partial correlations, or the tangent space at the training participants'
+        mean covariance. "partial correlation" is another word for "partial".
     """
 
     def __init__(self, *, kind: str = "correlation") -> None:
+        kind = "partial" if kind == "partial correlation" else kind
         if kind not in KINDS:
             raise ConfigError(f"`model.kind` got {kind!r}. {nearest(str(kind), KINDS)}")
-        self._kind = kind
-
-    def features(self, participants: Participants) -> NDArray[np.float64]:
-        """Return connectivity, of shape (n_participants, n_pairs); raise a `ConfigError` for one component."""
-        if len(participants.channels) < 2:
-            raise ConfigError(
-                "`model=ridge_connectivity` needs two or more components, which form pairs, but the modality has "
-                f"{len(participants.channels)}. Use another model or modality."
-            )
-        return connectivity(participants.store, participants.rows, participants.channels, self._kind).astype(np.float64)
+        super().__init__(*feature_sets([kind], "model.kind"))
