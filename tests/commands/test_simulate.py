@@ -11,10 +11,16 @@ import pandas as pd
 import pytest
 
 from brainage.commands.simulate import main
+from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
-from brainage.data.store.series import FileScan, ZipScan
+from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
+from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.store.parse import recording_of
+from brainage.data.store.series import FileScan, Scan, ZipScan
+from brainage.data.store.several import LabelledScan, SeveralScans
 
 N_TIMES = 490
+GOOD = GOOD_COMPONENTS[25]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -93,6 +99,13 @@ def test_a_file_in_place_of_the_folder_is_one_message(tmp_path: Path, capsys: py
         (["--layout", "ukb", "--participants", "5", "--signal", "nan"], "`--signal` must be 0 or more, but got nan"),
         (["--layout", "bids", "--participants", "5", "--columns", "dot"], "need `--layout ukb` or `ukb_schaefer`"),
         (["--layout", "bids", "--participants", "5", "--extracted"], "need `--layout ukb` or `ukb_schaefer`"),
+        (
+            ["--layout", "ukb", "--participants", "5", "--t-r", "2"],
+            "need `--layout bids`: other layouts have their own",
+        ),
+        (["--layout", "bids", "--participants", "5", "--t-r", "0"], "`--t-r` must be a number above 0, but got 0.0"),
+        (["--layout", "bids", "--participants", "5", "--sites", "different"], "different` needs `--version 2`"),
+        (["--layout", "bids", "--participants", "5", "--version", "3"], "invalid choice: 3"),
         (["--layout", "nifti", "--participants", "5"], "invalid choice: 'nifti'"),
     ],
 )
@@ -108,3 +121,46 @@ def test_wrong_options_exit_with_2_before_anything_is_written(
 def test_the_simulation_does_not_import_torch() -> None:
     code = "import sys, brainage.commands.simulate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_version_2_is_written_with_the_second_visits_and_sites_of_memory(tmp_path: Path) -> None:
+    words = ["--layout", "bids", "--participants", "8", "--version", "2", "--sites", "different", "--t-r", "0.72"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    memory = BothVisits(SimulatedCohort2(n_participants=8, sites="different", t_r=0.72, good_components=GOOD))
+    scans = memory.find_scans(memory.read_table()["participant_id"], 25)
+    pattern = "sub-{participant_id}/**/*_ts-ica-{dimension}.txt"
+    written = BidsCohort(root=tmp_path, pattern=pattern, scans="all").find_scans(scans, 25)
+    pairs = [(_labelled(scans[one]), _labelled(written[one])) for one in scans]
+    assert {len(in_memory) for in_memory, _ in pairs} == {1, 2}
+    for in_memory, in_files in pairs:
+        for expected, found in zip(in_memory, in_files, strict=True):
+            assert getattr(found.scan, "t_r", None) == getattr(expected.scan, "t_r", None)
+            series = recording_of(found.scan.read()).values[:N_TIMES]
+            np.testing.assert_allclose(series, expected.scan.read()[:N_TIMES], rtol=1e-5, atol=1e-4)
+            assert expected.age in (None, pytest.approx(found.age, abs=0.01))
+    first = BidsCohort(root=tmp_path).read_table()["age"]
+    assert first.tolist() == memory.read_table()["age"].tolist()
+
+
+def _labelled(scan: Scan) -> tuple[LabelledScan, ...]:
+    return scan.scans if isinstance(scan, SeveralScans) else (LabelledScan("", scan),)
+
+
+def test_second_visits_are_instance_3_of_uk_biobank(tmp_path: Path) -> None:
+    assert main(["--layout", "ukb", "--participants", "8", "--version", "2", "--out", str(tmp_path)]) == 0
+    memory = SimulatedCohort2(n_participants=8, visit="second", good_components=GOOD)
+    table = memory.read_table()
+    files = UkbCohort(root=tmp_path / "bulk", phenotypes=(tmp_path / "phenotypes.csv",), instance=3)
+    found = files.read_table(["4282-2.0", "null_01"])
+    there = found[found["age"].notna()]
+    for name, column in {
+        "age": "age",
+        "head_motion": "head_motion",
+        "memory": "4282-2.0",
+        "null_01": "null_01",
+    }.items():
+        assert there[column].tolist() == table[name].tolist()
+    scans = list(files.find_scans(there["participant_id"], 25).values())
+    assert len(scans) == len(table) > 1
+    for scan, expected in zip(scans, memory.find_scans(table["participant_id"], 25).values(), strict=True):
+        np.testing.assert_allclose(recording_of(scan.read()).values[:N_TIMES], expected.read(), rtol=1e-5, atol=1e-4)

@@ -131,8 +131,8 @@ def _draw_phenotypes(
 def _draw_null(rng: np.random.Generator, number: int) -> FloatArray:
     """Draw what nothing causes: in turn normal, skewed, yes or no, and one of five grades."""
     kinds = (
-        lambda: rng.normal(size=_BLOCK).round(3),
-        lambda: rng.lognormal(size=_BLOCK).round(3),
+        lambda: np.round(100 + 15 * rng.normal(size=_BLOCK)),
+        lambda: np.round(20 * rng.lognormal(size=_BLOCK)),
         lambda: (rng.random(_BLOCK) < 0.2).astype(np.float64),
         lambda: rng.integers(1, 6, size=_BLOCK).astype(np.float64),
     )

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated_parcels import Acquisition, lacks_a_parcel, parcel_scans
+from brainage.data.cohorts.simulated_parcels import Acquisition, Simulation, lacks_a_parcel, parcel_scans
 from brainage.data.cohorts.simulated_writing import counted, only_where, series_text, texts, write_text
 
 # Real participants of ABIDE I have lower numbers.
@@ -25,7 +24,7 @@ _SITES = {
 _YEARS = (64 - 6.5) / (82 - 46)
 
 
-def write_abide(cohort: SimulatedCohort, folder: Path) -> list[str]:
+def write_abide(cohort: Simulation, folder: Path) -> list[str]:
     """Write ``ABIDE_pcp/`` with ``rois_cc200`` of C-PAC, neither filtered nor with global signal regression.
 
     A tenth of the table's participants more have no file, and a twentieth did not pass the third rater. A
@@ -59,7 +58,7 @@ def _phenotypes(table: pd.DataFrame, names: list[str], n_scanned: int) -> pd.Dat
         "subject": ids,
         "SITE_ID": [_SITES[site][0] for site in table["site"]],
         "FILE_ID": [name if i < n_scanned else "no_filename" for i, name in enumerate(names)],
-        "DX_GROUP": [str(2 - int(value)) for value in table["smoker"]],
+        "DX_GROUP": [str(2 - int(value)) for value in table["diagnosis" if "diagnosis" in table else "smoker"]],
         "AGE_AT_SCAN": [f"{6.5 + _YEARS * (age - 46):.2f}" for age in table["age"]],
         "SEX": ["1" if sex else "2" for sex in table["sex"]],
         "FIQ": [f"{70 + 2 * value:.0f}" for value in table["processing_speed"]],

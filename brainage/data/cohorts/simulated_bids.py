@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES, SimulatedCohort
-from brainage.data.cohorts.simulated_parcels import PARCELS_4S156, Acquisition, lacks_a_parcel, parcel_scans
-from brainage.data.cohorts.simulated_writing import counted, ica_texts, series_text, texts, write_text
+from brainage.data.cohorts.simulated_parcels import PARCELS_4S156, Acquisition, Simulation, lacks_a_parcel, parcel_scans
+from brainage.data.cohorts.simulated_writing import counted, ica_texts, series_text, texts, visits_of, write_text
 
 # How the simulated sites measure what XCP-D processes.
 _XCPD_SITES = {
@@ -19,21 +19,36 @@ _XCPD_SITES = {
     "Newcastle": Acquisition(2.0, 240),
     "Bristol": Acquisition(2.0, 180),
 }
+# The repetition time of `modality=ica25`.
+_ICA_T_R = 0.735
 _XCPD_SERIES = "_seg-4S156Parcels_stat-mean_timeseries"
 
 
-def write_bids(cohort: SimulatedCohort, folder: Path) -> list[str]:
-    """Write ``participants.tsv`` and a tree of text files, the components of two ICAs, with their repetition time."""
-    names = write_table(cohort, folder)
-    write_text(folder / "task-rest_bold.json", _json({"RepetitionTime": cohort.t_r, "TaskName": "rest"}))
-    for i, series in ica_texts(cohort):
-        for dimension, text in series.items():
-            name = f"{names[i]}_ses-2_task-rest_ts-ica-{dimension}.txt"
-            write_text(folder / names[i] / "ses-2" / "func" / name, text)
-    return ["cohort=bids", f"cohort.root={folder}"]
+def write_bids(cohort: Simulation, folder: Path) -> list[str]:
+    """Write ``participants.tsv`` and a tree of text files, the components of two ICAs, with their repetition time.
+
+    Where participants have several visits, their ages at each are in ``sessions.tsv`` instead of the table.
+    """
+    visits = visits_of(cohort)
+    names = write_table(cohort, folder, ages=len(visits) == 1)
+    if len(visits) > 1:
+        _write_sessions(visits, folder)
+    t_rs = [scan.t_r for scan in cohort.find_scans([name.removeprefix("sub-") for name in names], 25).values()]
+    alike = len({*t_rs}) == 1
+    if alike:
+        write_text(folder / "task-rest_bold.json", _metadata(t_rs[0]))
+    for visit, of_visit in visits.items():
+        for i, series in ica_texts(of_visit):
+            start = f"{folder}/{names[i]}/ses-{visit}/func/{names[i]}_ses-{visit}_task-rest"
+            for dimension, text in series.items():
+                write_text(Path(f"{start}_ts-ica-{dimension}.txt"), text)
+            if not alike:
+                write_text(Path(f"{start}_bold.json"), _metadata(t_rs[i]))
+    own_t_r = [f"modality.t_r={t_rs[0]}"] if t_rs[0] != _ICA_T_R else []
+    return ["cohort=bids", f"cohort.root={folder}", *(own_t_r if alike else ["modality.resample=true"])]
 
 
-def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
+def write_xcpd(cohort: Simulation, folder: Path) -> list[str]:
     """Write ``participants.tsv`` and what XCP-D writes of each participant: series of parcels and metadata.
 
     As in real output, the sidecar of the series has no repetition time; that of the denoised images has. A parcel
@@ -52,14 +67,14 @@ def write_xcpd(cohort: SimulatedCohort, folder: Path) -> list[str]:
         text = series_text(series, PARCELS_4S156, separator="\t", end="")
         write_text(Path(f"{parcels}.tsv"), text.replace("nan", "n/a"))
         write_text(Path(f"{parcels}.json"), _json({"SamplingFrequency": "TR"}))
-        write_text(Path(f"{image}.json"), _json({"RepetitionTime": scans[i].t_r, "TaskName": "rest"}))
+        write_text(Path(f"{image}.json"), _metadata(scans[i].t_r))
     pattern = f"*{_XCPD_SERIES}.tsv"
     modality = ["modality=parcels", f"modality.dimension={len(PARCELS_4S156)}", "modality.n_times=180"]
     return ["cohort=bids", f"cohort.root={folder}", f"cohort.pattern={pattern}", *modality, "modality.t_r=null"]
 
 
-def write_table(cohort: SimulatedCohort, folder: Path) -> list[str]:
-    """Write ``participants.tsv`` and return the participants' labels."""
+def write_table(cohort: Simulation, folder: Path, *, ages: bool = True) -> list[str]:
+    """Write ``participants.tsv``, with `ages` or without, and return the participants' labels."""
     table = cohort.read_table()
     names = [f"sub-{name}" for name in table["participant_id"]]
     columns = {
@@ -68,10 +83,27 @@ def write_table(cohort: SimulatedCohort, folder: Path) -> list[str]:
         "sex": ["FM"[sex] for sex in table["sex"]],
         "site": table["site"].tolist(),
     }
-    for name in ("head_motion", *PHENOTYPE_CAUSES, "true_gap"):
+    for name in ("head_motion", *cohort.phenotype_names(), "true_gap"):
         columns[name] = texts(table[name], missing="n/a")
+    if not ages:
+        del columns["age"]
     pd.DataFrame(columns).to_csv(folder / "participants.tsv", sep="\t", index=False)
     return names
+
+
+def _write_sessions(visits: Mapping[int, Simulation], folder: Path) -> None:
+    """Write the ages of each participant at their visits."""
+    ages = pd.concat(
+        {visit: at_visit.read_table().set_index("participant_id")["age"] for visit, at_visit in visits.items()}
+    )
+    for participant, there in ages.groupby(level="participant_id"):
+        rows = [f"ses-{visit}\t{age:.2f}" for (visit, _), age in there.items()]
+        text = "\n".join(["session_id\tage", *rows, ""])
+        write_text(folder / f"sub-{participant}" / f"sub-{participant}_sessions.tsv", text)
+
+
+def _metadata(t_r: float) -> str:
+    return _json({"RepetitionTime": t_r, "TaskName": "rest"})
 
 
 def _json(content: dict[str, object]) -> str:

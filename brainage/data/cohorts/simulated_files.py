@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.data.cohorts.simulated_abide import write_abide
 from brainage.data.cohorts.simulated_bids import write_bids, write_xcpd
 from brainage.data.cohorts.simulated_fmriprep import write_fmriprep
 from brainage.data.cohorts.simulated_hcp import write_hcp
+from brainage.data.cohorts.simulated_parcels import Simulation
 from brainage.data.cohorts.simulated_ukb import write_ukb, write_ukb_schaefer
 from brainage.errors import OutputError
 
@@ -20,7 +20,7 @@ LAYOUTS = (*_UKB, *_OTHERS)
 
 
 def write_cohort(
-    cohort: SimulatedCohort, folder: Path, layout: str, *, style: str = "dash", extracted: bool = False
+    cohort: Simulation, folder: Path, layout: str, *, style: str = "dash", extracted: bool = False
 ) -> list[str]:
     """Write a cohort into a new or an empty folder, and return the overrides that read it, none for images.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainage.data.cohorts.simulated import SITES, SimulatedCohort
 from brainage.data.cohorts.simulated_bids import write_table
-from brainage.data.cohorts.simulated_parcels import SCHAEFER_100, Acquisition, parcel_scans
+from brainage.data.cohorts.simulated_parcels import SCHAEFER_100, Acquisition, Simulation, parcel_scans
 from brainage.data.cohorts.simulated_series import NOISE
 from brainage.data.cohorts.simulated_writing import counted, write_text
 
@@ -24,18 +24,20 @@ _AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
 _MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 
 
-def write_fmriprep(cohort: SimulatedCohort, folder: Path) -> list[str]:
+def write_fmriprep(cohort: Simulation, folder: Path) -> list[str]:
     """Write tiny images with a voxel a parcel, ``atlas.nii.gz`` with the names of ``atlas.tsv``, and confounds."""
     names = write_table(cohort, folder)
     numbers = np.arange(1, len(SCHAEFER_100) + 1)
     _write_image(folder / "atlas.nii.gz", numbers.reshape(_SHAPE).astype(np.int16))
     pd.DataFrame({"index": numbers, "name": SCHAEFER_100}).to_csv(folder / "atlas.tsv", sep="\t", index=False)
+    # Series of version 1 vary about 0.
+    mean = 1000 if isinstance(cohort, SimulatedCohort) else 0
     scans = parcel_scans(cohort, len(SCHAEFER_100), dict.fromkeys(SITES, _ACQUISITION))
     for i in counted(cohort.n_participants):
         start = folder / names[i] / "func" / f"{names[i]}_task-rest"
         described = json.dumps({"RepetitionTime": _ACQUISITION.t_r, "TaskName": "rest"})
         write_text(Path(f"{start}_space-MNI152NLin2009cAsym_desc-preproc_bold.json"), described)
-        volumes = (1000 + scans[i].read().T.reshape(*_SHAPE, -1)).astype(np.float32)
+        volumes = (mean + scans[i].read().T.reshape(*_SHAPE, -1)).astype(np.float32)
         _write_image(Path(f"{start}_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz"), volumes)
         confounds = Path(f"{start}_desc-confounds_timeseries.tsv")
         table = _confounds(np.random.default_rng([cohort.seed, i, NOISE]), scans[i].head_motion)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from nibabel.cifti2 import cifti2, cifti2_axes
 
-from brainage.data.cohorts.simulated import SITES, SimulatedCohort
-from brainage.data.cohorts.simulated_parcels import SCHAEFER_100, Acquisition, parcel_scans
+from brainage.data.cohorts.simulated import SITES
+from brainage.data.cohorts.simulated_parcels import SCHAEFER_100, Acquisition, Simulation, parcel_scans
 from brainage.data.cohorts.simulated_writing import counted, texts
 
 # Real participants have lower numbers.
@@ -20,7 +20,7 @@ _RUN = "rfMRI_REST1_LR"
 _N_VERTICES = 32_492  # of a hemisphere in fsLR
 
 
-def write_hcp(cohort: SimulatedCohort, folder: Path) -> list[str]:
+def write_hcp(cohort: Simulation, folder: Path) -> list[str]:
     """Write ``behavioral.csv`` and a ``.ptseries.nii`` of 100 parcels a participant, one vertex each."""
     table = cohort.read_table()
     ids = [str(_FIRST_ID + i) for i in table.index]

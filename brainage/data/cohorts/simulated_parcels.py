@@ -7,7 +7,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.data.cohorts.simulated2 import SimulatedCohort2
+from brainage.data.cohorts.simulated2_scan import SimulatedScan2
 from brainage.data.cohorts.simulated_series import SimulatedScan
+
+Simulation = SimulatedCohort | SimulatedCohort2
+SimulationScan = SimulatedScan | SimulatedScan2
 
 # Parcels of the networks in the left and the right hemisphere of Schaefer's atlas with 100 parcels and 7 networks.
 _SCHAEFER = {
@@ -43,10 +48,10 @@ class Acquisition(NamedTuple):
     n_times: int
 
 
-def parcel_scans(cohort: SimulatedCohort, n_parcels: int, sites: Mapping[str, Acquisition]) -> list[SimulatedScan]:
+def parcel_scans(cohort: Simulation, n_parcels: int, sites: Mapping[str, Acquisition]) -> list[SimulationScan]:
     """Return the scans of all participants, each with the acquisition of the participant's site."""
     table = cohort.read_table()
-    scans = cohort.find_scans(table["participant_id"], n_parcels)
+    scans: Mapping[str, SimulationScan] = cohort.find_scans(table["participant_id"], n_parcels)
     acquisitions = [sites[site] for site in table["site"]]
     return [
         replace(scan, t_r=acquisition.t_r, n_times=acquisition.n_times)

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
-from brainage.data.cohorts.simulated_series import SimulatedScan
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS
+from brainage.data.cohorts.simulated2 import SimulatedCohort2
+from brainage.data.cohorts.simulated_parcels import Simulation, SimulationScan
 
 # Decimals that the generator rounds columns to, so that files and memory agree.
 _DECIMALS = {"age": 2, "head_motion": 5, "grip_strength": 1, "true_gap": 3}
@@ -27,15 +28,26 @@ def counted(n_participants: int) -> Iterator[int]:
             print(f"{i + 1} of {n_participants} participants", flush=True)
 
 
-def ica_texts(cohort: SimulatedCohort) -> Iterator[tuple[int, dict[int, str]]]:
-    """Yield each participant's number and series, as text by dimension, and print the progress."""
-    names = cohort.read_table()["participant_id"].tolist()
+def visits_of(cohort: Simulation) -> dict[int, Simulation]:
+    """Return a cohort at each of its visits, which are numbered as in UK Biobank: 2 is the first, 3 the repeat."""
+    return {2: cohort, 3: replace(cohort, visit="second")} if isinstance(cohort, SimulatedCohort2) else {2: cohort}
+
+
+def numbers_of(cohort: Simulation) -> list[int]:
+    """Return the numbers of participants, from 0, in the order of the table."""
+    return [int(one.removeprefix("sim")) - 1 for one in cohort.read_table()["participant_id"]]
+
+
+def ica_texts(cohort: Simulation) -> Iterator[tuple[int, dict[int, str]]]:
+    """Yield each participant's number, from 0, and series, as text by dimension, and print the progress."""
+    names, numbers = cohort.read_table()["participant_id"].tolist(), numbers_of(cohort)
     scans = {d: replace(cohort, good_components=good).find_scans(names, d) for d, good in GOOD_COMPONENTS.items()}
-    for i in counted(cohort.n_participants):
-        yield i, {dimension: series_text(_as_filed(scans[dimension][names[i]], i)) for dimension in scans}
+    for row in counted(len(names)):
+        texts_of = {d: series_text(_as_filed(scans[d][names[row]], numbers[row])) for d in scans}
+        yield numbers[row], texts_of
 
 
-def _as_filed(scan: SimulatedScan, index: int) -> NDArray[np.float64]:
+def _as_filed(scan: SimulationScan, index: int) -> NDArray[np.float64]:
     return (replace(scan, n_times=_LONG_SCAN) if long_scan(index) else scan).read()
 
 
