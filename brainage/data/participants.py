@@ -56,7 +56,7 @@ class Participants:
     scan_ages : dict of (str, str) to float
         Ages at the scans of those who have several, in years, by participant and label of the scan.
     shuffle_seed : int or None
-        Seed by which a network sees shuffled time points, see `brainage.data.time_order`; None keeps their order.
+        Seed by which a network sees shuffled time points, see ``brainage/data/time_order.py``; None keeps their order.
     t_r : float or None
         Repetition time of all series, in seconds; None where each has its own, in the table.
     """

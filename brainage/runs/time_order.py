@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from brainage.data.time_order import ORDERS
 from brainage.evaluation.time_order import COLUMNS, measure_time_order
-from brainage.runs.fit import Network
 from brainage.runs.record import Job
 from brainage.system.reading import read_csv
+
+if TYPE_CHECKING:
+    from brainage.runs.fit import Network
 
 TIME_ORDER = "time_order.csv"
 

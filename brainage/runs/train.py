@@ -12,6 +12,7 @@ from brainage.data.t_r import check_for_training
 from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
+from brainage.runs.time_order import write_time_order
 from brainage.runs.trained_on import trained_split
 from brainage.system.failures import noted
 from brainage.training.pruning import PrunedError
@@ -41,7 +42,6 @@ def train(job: Job, results: Results) -> None:
     from brainage.runs.fit import Network, build, check_settings
     from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
-    from brainage.runs.time_order import write_time_order
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
