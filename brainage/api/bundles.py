@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,8 @@ from brainage.data.store.layout import Store
 from brainage.errors import EvaluationError
 from brainage.trained.bundle import read_bundle
 from brainage.trained.ensemble import Ensemble, Sample, shape_of
-from brainage.trained.network import Trained
+from brainage.trained.network import Trained, TrainedStack
+from brainage.trained.stack import is_stack, read_stack
 from brainage.trained.t_r import check_new, resampling
 
 
@@ -34,7 +36,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     Returns
     -------
     Bundle
-        Its network, which predicts.
+        Its network, or stack of networks, which predicts.
 
     Raises
     ------
@@ -47,30 +49,45 @@ def load_bundle(folder: str | Path) -> Bundle:
     >>> bundle = ba.load_bundle("brain-age-ica25")  # doctest: +SKIP
     >>> bundle.predict([series], ages=[63.2], t_r=0.735)  # doctest: +SKIP
     """
-    return Bundle(read_bundle(Path(folder).expanduser(), "bundle"))
+    place = Path(folder).expanduser()
+    return Bundle(read_stack(place, "bundle") if is_stack(place) else read_bundle(place, "bundle"))
 
 
 class Bundle:
-    """A trained network that predicts ages from arrays; `load_bundle` and `LoadedRun.bundle` return one."""
+    """A trained network, or stack of them, that predicts ages from arrays.
 
-    def __init__(self, trained: Trained) -> None:
+    `load_bundle` and `LoadedRun.bundle` return one.
+    """
+
+    def __init__(self, trained: Trained | TrainedStack) -> None:
         self._trained = trained
+        self._members = trained.members if isinstance(trained, TrainedStack) else (trained,)
 
     def __repr__(self) -> str:
-        modality = self._trained.modality
+        modality = self._members[0].modality
         t_r = "several TRs" if modality.t_r is None else f"TR {modality.t_r:g} s"
         shape = f"{len(self.channels)} channels, {modality.n_times} time points, {t_r}"
         return f"<brainage.Bundle {self._trained.label}: {shape}>"
 
     @property
-    def channels(self) -> list[str] | list[int]:
-        """Names of the network's channels, or their numbers from 1 where they have no names; in its order."""
-        if (names := self._trained.channel_names) is not None:
-            return list(names)
-        return [index + 1 for index in self._trained.modality.channel_indices()]
+    def channels(self) -> list[str | int]:
+        """Names of the network's channels, or their numbers from 1 where they have no names; in its order.
+
+        Of a stack, those that any of its networks has.
+        """
+        first, *others = map(_own_channels, self._members)
+        return list(dict.fromkeys(itertools.chain(first, *others)))
 
     def network(self) -> nn.Module:
-        """Return the network in evaluation mode: from z-scored (batch, n_channels, n_times) to (batch, 1), in years."""
+        """Return the network in evaluation mode: from z-scored (batch, n_channels, n_times) to (batch, 1), in years.
+
+        A stack has several: load the bundle of one, such as its folder ``member-1``.
+        """
+        if isinstance(self._trained, TrainedStack):
+            raise EvaluationError(
+                f"`{self._trained.folder}` is a stack of {len(self._members)} networks. Load the bundle of one of "
+                "them, such as its folder member-1."
+            )
         return self._trained.network()
 
     def predict(
@@ -104,7 +121,7 @@ class Bundle:
         -------
         DataFrame
             In years: ``predicted_age`` and, with ages, ``age``, ``bag`` (predicted - age) and, where the network has
-            a correction, ``bag_corrected``.
+            a correction, ``bag_corrected``; for a stack also ``predicted_age_sd``, the SD between its networks.
 
         Raises
         ------
@@ -120,14 +137,29 @@ class Bundle:
         index = list(series) if isinstance(series, Mapping) else list(range(len(series)))
         arrays = list(series.values()) if isinstance(series, Mapping) else list(series)
         table = table_of(len(arrays), ages, t_r)
-        trained = resampling(self._trained) if resample else self._trained
-        check_new(trained, table)
-        columns = _columns(trained, channels)
-        trained = _of_own_channels(trained)
-        modality = trained.modality
-        store = stored(arrays, columns, reading_of(modality), table["t_r"].to_list(), modality.n_times)
-        participants = Participants(table, store, tuple(modality.channel_indices()), modality.n_times)
-        return _predicted(trained, participants).set_axis(index, axis=0)
+        members = [resampling(member) if resample else member for member in self._members]
+        _check_one_decomposition(self._trained.folder, members)
+        for member in members:
+            check_new(member, table)
+        each = [_applied(member, arrays, _columns(member, channels), table) for member in members]
+        stack = self._trained if isinstance(self._trained, TrainedStack) else None
+        return _predicted(Ensemble(members, {}, stack), each, table).set_axis(index, axis=0)
+
+
+def _check_one_decomposition(folder: Path, members: Sequence[Trained]) -> None:
+    """Raise unless the channels of all networks can be among those of one array."""
+    seen = {member.modality.name: member.modality.dimension for member in members if member.channel_names is None}
+    if len(set(seen.values())) > 1:
+        raise EvaluationError(
+            f"`{folder}` is a stack of networks for several decompositions ({', '.join(seen)}), but one array has the "
+            f"components of one. Predict files with: brainage predict bundle={folder}"
+        )
+
+
+def _own_channels(trained: Trained) -> list[str | int]:
+    if (names := trained.channel_names) is not None:
+        return list(names)
+    return [index + 1 for index in trained.modality.channel_indices()]
 
 
 def _columns(trained: Trained, channels: Sequence[str] | Sequence[int] | None) -> Columns:
@@ -156,16 +188,24 @@ def _of_own_channels(trained: Trained) -> Trained:
     return replace(trained, architecture=replace(trained.architecture, modality=modality), channel_names=None)
 
 
-def _predicted(trained: Trained, participants: Participants) -> pd.DataFrame:
-    """Return the result of `Bundle.predict`; caveats are warnings."""
-    table = participants.table
-    ensemble = Ensemble([trained], {shape_of(trained): Sample(Selection(table, {}), participants)})
-    values = trained.predict(participants)
-    for note in ensemble.caveats(table):
+def _applied(trained: Trained, arrays: Sequence[Any], columns: Columns, table: pd.DataFrame) -> Ensemble:
+    """Return a network with its participants in memory."""
+    trained = _of_own_channels(trained)
+    modality = trained.modality
+    store = stored(arrays, columns, reading_of(modality), table["t_r"].to_list(), modality.n_times)
+    participants = Participants(table, store, tuple(modality.channel_indices()), modality.n_times)
+    return Ensemble([trained], {shape_of(trained): Sample(Selection(table, {}), participants)})
+
+
+def _predicted(together: Ensemble, each: Sequence[Ensemble], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the result of `Bundle.predict` from `each` of the networks `together`; caveats are warnings."""
+    values = np.concatenate([one.predict(table, "cpu", 128)[0] for one in each], axis=1)
+    for note in dict.fromkeys(note for one in each for note in one.caveats(table)):
         warnings.warn(note, stacklevel=3)
-    found = pd.DataFrame({"predicted_age": values})
-    if table["age"].isna().all():
-        return found
-    found = found.assign(age=table["age"], bag=values - table["age"])[["age", "predicted_age", "bag"]]
-    corrected = ensemble.corrected(table, values[:, None])
-    return found if isinstance(corrected, str) else found.assign(bag_corrected=corrected.gaps)
+    mean, sd = together.joined(values)
+    found = pd.DataFrame({"predicted_age": mean})
+    if table["age"].notna().any():
+        found = found.assign(age=table["age"], bag=mean - table["age"])[["age", "predicted_age", "bag"]]
+        corrected = together.corrected(table, values)
+        found = found if isinstance(corrected, str) else found.assign(bag_corrected=corrected.gaps)
+    return found if together.stack is None else found.assign(predicted_age_sd=sd)

@@ -31,8 +31,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="brainage bundle", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
-    exporting = verbs.add_parser("export", help="make a bundle of a finished run")
-    exporting.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
+    exporting = verbs.add_parser("export", help="make a bundle of a finished run, or of a stack of runs")
+    source = exporting.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
+    source.add_argument("--stack", type=Path, metavar="DIR", help="folder that compare ensemble=stack wrote")
     exporting.add_argument("code", nargs="?", metavar="code=FILE", help="your Python code, if it defines the network")
     importing = verbs.add_parser("import", help="make a bundle of a published Lightning checkpoint")
     importing.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the checkpoint")
@@ -50,13 +52,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _export(options: argparse.Namespace) -> int:
     from brainage.config.code import load_code
     from brainage.system.reading import yaml_values
-    from brainage.trained import bundle, load
+    from brainage.trained import bundle, compared, load, stack
 
     if options.code is not None:
         load_code(options.code.removeprefix("code=").strip("[]").split(","), [options.code])
-    trained = load.read_network_of_run(options.run, "--run")
-    assert trained.run is not None
-    bundle.write_bundle(options.out, trained, yaml_values(trained.run.config_text))
+    if options.stack is not None:
+        stack.write_stack(options.out, *compared.read_compared_stack(options.stack))
+    else:
+        trained = load.read_network_of_run(options.run, "--run")
+        assert trained.run is not None
+        bundle.write_bundle(options.out, trained, yaml_values(trained.run.config_text))
     return _show(options.out)
 
 

@@ -55,15 +55,17 @@ def predict(composed: DictConfig) -> None:
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
     from brainage.trained.ensemble import Ensemble, read_samples, usable_device
     from brainage.trained.load import read_trained
+    from brainage.trained.stack import is_stack, read_stack
     from brainage.trained.t_r import resampling
 
     device = usable_device(config.device)
-    networks = [read_trained(path, key) for key, path in _sources(config)]
+    stack = read_stack(Path(config.bundle), "bundle") if config.bundle and is_stack(Path(config.bundle)) else None
+    networks = list(stack.members) if stack else [read_trained(path, key) for key, path in _sources(config)]
     networks = list(map(resampling, networks)) if config.resample else networks
     phenotypes = partial(columns_to_read, config.associations.variables)
     samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
     _check_excluded(config, folder, list(samples.values()))
-    ensemble = Ensemble(networks, samples)
+    ensemble = Ensemble(networks, samples, stack)
     predictions = _predictions(config, ensemble, device)
     _write(config, folder, predictions, ensemble)
     _show(predictions, folder)
@@ -97,10 +99,11 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
     participants = ensemble.participants()
     values, scans = ensemble.predict(participants, device, config.batch_size)
     split = ensemble.parts(participants) if config.match_ids else pd.Series(None, participants.index, dtype=object)
-    table = participants.assign(split=split, predicted_age=values.mean(axis=1))
+    mean, sd = ensemble.joined(values)
+    table = participants.assign(split=split, predicted_age=mean)
     table["bag"] = table["predicted_age"] - table["age"]
     if values.shape[1] > 1:
-        table["predicted_age_sd"] = values.std(axis=1, ddof=1)
+        table["predicted_age_sd"] = sd
     notes = [*ensemble.caveats(participants), *_known_participants(table, ensemble)]
     if config.runs is not None:
         notes += [f"Excluded: {job}." for job in excluded_jobs(config.runs)]
@@ -164,7 +167,12 @@ def _analysed(
 def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble) -> None:
     networks, samples, found = ensemble.networks, list(ensemble.samples.values()), predictions.findings
     table = predictions.table[[name for name in _COLUMNS if name in predictions.table]]
-    facts = [(f"network {number}", f"{one.label}: {one.folder}") for number, one in enumerate(networks, start=1)]
+    weights = ensemble.stack.weights if ensemble.stack else ()
+    said = [f", weight {weight:.3f}" for weight in weights] or [""] * len(networks)
+    facts = [
+        (f"network {number}", f"{one.label}{weight}: {one.folder}")
+        for number, (one, weight) in enumerate(zip(networks, said, strict=True), start=1)
+    ]
     facts += [("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
     if found is None:
         write_csv(folder / "predictions.csv", table)
@@ -186,6 +194,7 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
     _write_exclusions(folder, samples)
     record = {
         "networks": [str(trained.folder) for trained in networks],
+        **({"weights": list(weights)} if weights else {}),
         "n": len(table),
         "n_with_age": int(table["age"].notna().sum()),
         "n_learned_from": int(table["split"].isin(["train", "val"]).sum()),

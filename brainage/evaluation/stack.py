@@ -100,7 +100,8 @@ def joined(predicted: _Array, weights: ArrayLike | None = None) -> tuple[_Array,
     one run has all the weight.
     """
     if weights is None:
-        return predicted.mean(axis=1), predicted.std(axis=1, ddof=1)
+        n_runs = predicted.shape[1]
+        return predicted.mean(axis=1), predicted.std(axis=1, ddof=1) if n_runs > 1 else np.zeros(len(predicted))
     w = np.asarray(weights, dtype=np.float64)
     mean = predicted @ w
     squares = (predicted - mean[:, None]) ** 2 @ w

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from brainage.trained.card import model_card
 from brainage.trained.network import Architecture, Trained, checked_architecture
 
 MANIFEST = "bundle.json"
-_WEIGHTS, _CONFIG, _CARD = "weights.safetensors", "config.yaml", "README.md"
+# Makes a folder a stack of bundles, see `brainage.trained.stack`.
+STACK = "stack.json"
+_WEIGHTS, _CONFIG, CARD = "weights.safetensors", "config.yaml", "README.md"
 
 # Increase it when the contents of a bundle change.
 _FORMAT = 1
@@ -51,7 +53,7 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
             "recipe.shuffle_time=true: it is a control for other runs, and a bundle does not shuffle. Export a run "
             f"without, or predict with it by: {command_text('predict', f'run={trained.folder}')}"
         )
-    _check_unused(folder)
+    check_unused(folder, {_WEIGHTS, _CONFIG, CARD})
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
     shown = yaml.safe_dump(without_private(config), sort_keys=False)
@@ -61,26 +63,22 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
         remove_partials(folder)
     write_whole(folder / _WEIGHTS, lambda path: path.write_bytes(weights))
     write_text(folder / _CONFIG, shown)
-    write_text(folder / _CARD, card)
+    write_text(folder / CARD, card)
     write_text(folder / MANIFEST, manifest)  # last: it makes the folder a bundle
 
 
-def _check_unused(folder: Path) -> None:
-    """Raise an `OutputError` unless a folder is new, empty, or what a killed export has left."""
-    unfinished = {_WEIGHTS, _CONFIG, _CARD}
+def check_unused(folder: Path, left: Collection[str] = ()) -> None:
+    """Raise an `OutputError` unless a folder is new, empty, or has only what a killed export has `left`."""
     with as_output_error(folder, "--out "):
         names = [path.name for path in folder.iterdir()] if folder.exists() else []
-    if any(name not in unfinished and not name.endswith(".partial") for name in names):
+    if any(name not in left and not name.endswith(".partial") for name in names):
         raise OutputError(f"`--out {folder}` must be a new or an empty folder, but it is not. Choose another.")
 
 
 def _manifest(trained: Trained) -> dict[str, Any]:
-    correction = replace(trained.correction, people="") if trained.correction else None
     return {
         "format": _FORMAT,
-        "gap_correction": trained.gap_correction,
-        "correction": asdict(correction) if correction else None,
-        "uncorrected": trained.uncorrected,
+        **correction_manifest(trained.gap_correction, trained.correction, trained.uncorrected),
         "ages": asdict(trained.ages) if trained.ages and may_describe(trained.ages.n) else None,
         "series": {name: asdict(spread) for name, spread in trained.series.items() if may_describe(spread.n)},
         "facts": trained.facts,
@@ -88,8 +86,19 @@ def _manifest(trained: Trained) -> dict[str, Any]:
     }
 
 
+def correction_manifest(method: str, fit: Correction | None, uncorrected: str) -> dict[str, Any]:
+    """Return plain values of a correction, without the hash of its participants."""
+    plain = asdict(replace(fit, people="")) if fit else None
+    return {"gap_correction": method, "correction": plain, "uncorrected": uncorrected}
+
+
 def read_bundle(folder: Path, key: str) -> Trained:
     """Read a bundle, without executing anything in it; raise as `brainage.trained.load.read_trained`."""
+    if (folder / STACK).is_file():
+        raise BundleError(
+            f"`{key}={folder}` must be one network, but is a stack of several. Name one of them, such as "
+            f"{folder / 'member-1'}, or predict with bundle={folder}."
+        )
     for name in (MANIFEST, _CONFIG, _WEIGHTS):
         path = folder / name
         if not path.is_file():
@@ -100,13 +109,13 @@ def read_bundle(folder: Path, key: str) -> Trained:
             )
         if path.is_symlink():
             raise BundleError(f"`{path}` must be a file, but is a link to another one. Copy that file there.")
-    manifest = _parsed(folder / MANIFEST, read_json)
+    manifest = parsed(folder / MANIFEST, read_json)
     if manifest.get("format") != _FORMAT:
         raise BundleError(
             f"`{folder / MANIFEST}` must be of format {_FORMAT}, but is of {manifest.get('format')!r}. Export the run "
             "again with this version."
         )
-    config = _parsed(folder / _CONFIG, read_yaml)
+    config = parsed(folder / _CONFIG, read_yaml)
     architecture = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
     weights = _weights(folder / _WEIGHTS, architecture)
     architecture.check_weights(weights, folder / _WEIGHTS)
@@ -114,9 +123,8 @@ def read_bundle(folder: Path, key: str) -> Trained:
         facts = manifest["facts"]
         series = {str(name): Spread.from_json(values) for name, values in manifest["series"].items()}
         ages: Spread | None = Spread.from_json(manifest["ages"]) if manifest["ages"] is not None else None
-        correction = _correction(manifest["correction"])
-        method, reason = manifest["gap_correction"], manifest["uncorrected"]
-        if method not in METHODS or not isinstance(reason, str) or not isinstance(facts, dict):
+        method, correction, reason = read_correction(manifest)
+        if not isinstance(facts, dict):
             raise ValueError("kinds")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(
@@ -140,7 +148,8 @@ def _channel_names(manifest: dict[str, Any], architecture: Architecture, folder:
     return names
 
 
-def _parsed(path: Path, parse: Callable[[Path], Any]) -> dict[str, Any]:
+def parsed(path: Path, parse: Callable[[Path], Any]) -> dict[str, Any]:
+    """Read keys and values from a bundle's file; raise a `BundleError` if there are none."""
     try:
         found = parse(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -173,7 +182,15 @@ def _weights(path: Path, architecture: Architecture) -> dict[str, Any]:
         ) from None
 
 
-def _correction(plain: Any) -> Correction | None:
+def read_correction(manifest: dict[str, Any]) -> tuple[str, Correction | None, str]:
+    """Return the method, the fit, and why there is none, of `correction_manifest`; raise if they are others."""
+    method, reason = manifest["gap_correction"], manifest["uncorrected"]
+    if method not in METHODS or not isinstance(reason, str):
+        raise ValueError("kinds")
+    return method, _fit(manifest["correction"]), reason
+
+
+def _fit(plain: Any) -> Correction | None:
     if plain is None:
         return None
     fit = Correction(**{field.name: plain[field.name] for field in fields(Correction)})

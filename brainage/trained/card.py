@@ -9,7 +9,7 @@ from brainage.data.t_r import text
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
 from brainage.runs.channels import shown_names
-from brainage.trained.network import Trained
+from brainage.trained.network import Trained, TrainedStack
 from brainage.trained.t_r import t_rs_of
 
 _UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": "r"}
@@ -19,6 +19,38 @@ def model_card(trained: Trained, config: dict[str, Any]) -> str:
     """Return the card; see `brainage.trained.bundle.write_bundle` for the arguments."""
     parts = (_head(trained), _data(trained, config), _accuracy(trained), _correction(trained), _LIMITS, _use(trained))
     return "\n\n".join(parts) + "\n"
+
+
+def stack_card(stack: TrainedStack) -> str:
+    """Return the card of a stack, whose members have their own."""
+    parts = (_stack_head(stack), _stacked(stack), _accuracy(stack), _correction(stack), _LIMITS, _use(stack))
+    return "\n\n".join(parts) + "\n"
+
+
+def _stack_head(stack: TrainedStack) -> str:
+    return (
+        f"# Brain age: {stack.label}\n\nThe weighted mean of the ages, in years, that {len(stack.members)} networks "
+        "predict from time series of resting-state fMRI. Each network is a bundle of its own, with a card that says "
+        "which series it takes."
+    )
+
+
+def _stacked(stack: TrainedStack) -> str:
+    """Return which runs were stacked, their weights, and the participants on whom these were fitted."""
+    runs, n_fitted = stack.facts.get("runs"), stack.facts.get("n_fitted")
+    rows = ["| network | folder | weight |", "|---|---|---|"]
+    rows += [
+        f"| {member.label} | member-{number} | {weight:.3f} |"
+        for number, (member, weight) in enumerate(zip(stack.members, stack.weights, strict=True), start=1)
+    ]
+    where = f"{n_fitted:,} validation participants" if isinstance(n_fitted, int) else "validation participants"
+    text = f"The weights were fitted on {where}, on whom no network was trained; test participants had no part in them."
+    without = len(runs) - len(stack.members) if isinstance(runs, dict) else 0
+    if without:
+        text += f" {without} more stacked runs have the weight 0 and are not contained."
+    if stack.correction is not None:
+        text += " The correction of the gap was fitted on the same participants."
+    return "## Members\n\n" + "\n".join(rows) + f"\n\n{text}"
 
 
 def _head(trained: Trained) -> str:
@@ -72,7 +104,7 @@ def _range(spread: Spread) -> str:
     return f", 5th to 95th percentile {spread.range_text}" if spread.range_text else ""
 
 
-def _accuracy(trained: Trained) -> str:
+def _accuracy(trained: Trained | TrainedStack) -> str:
     metrics, n = trained.facts.get("metrics"), trained.facts.get("n") or {}
     if not metrics:
         return "## Accuracy\n\nUnknown. Measure it on participants of known age before you use the network."
@@ -92,7 +124,7 @@ def _accuracy(trained: Trained) -> str:
     )
 
 
-def _correction(trained: Trained) -> str:
+def _correction(trained: Trained | TrainedStack) -> str:
     fit = trained.correction
     if fit is None:
         return f"## Correction of the gap for age\n\nNone. {trained.uncorrected}".rstrip()
@@ -119,7 +151,7 @@ is not reliable for one person: individual errors are far larger than their mean
 - Head motion, site and sex correlate with age and can be part of what a network uses."""
 
 
-def _use(trained: Trained) -> str:
+def _use(trained: Trained | TrainedStack) -> str:
     facts = trained.facts
     versions = ", ".join(f"{name} {version}" for name, version in (facts.get("versions") or {}).items())
     made = [f"- commit: {facts['commit']}"] if facts.get("commit") else []

@@ -18,7 +18,8 @@ from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
-from brainage.trained.network import Trained
+from brainage.evaluation.stack import joined
+from brainage.trained.network import Trained, TrainedStack
 from brainage.trained.t_r import check_new, t_r_caveats
 
 # How a network's files are read, and the time points that it needs.
@@ -73,10 +74,11 @@ def read_samples(
 
 @dataclass(frozen=True)
 class Ensemble:
-    """One or more trained networks, and the samples that they are applied to, by `read_samples`."""
+    """One or more trained networks, the samples that they are applied to (`read_samples`), and their stack, if any."""
 
     networks: Sequence[Trained]
     samples: dict[Shape, Sample]
+    stack: TrainedStack | None = None
 
     def participants(self) -> pd.DataFrame:
         """Return ``participant_id`` and ``age`` of the participants with series for all networks."""
@@ -100,23 +102,24 @@ class Ensemble:
         """Return predicted ages of the table's participants, of shape (n_participants, n_networks), in years.
 
         Where participants have several scans, they are means over scans; of these, there are ``participant_id, scan,
-        age, predicted_age``, the mean over networks.
+        age, predicted_age``, the (weighted) mean over networks.
         """
         columns, scans = [], []
-        for trained in self.networks:
+        weights = [1.0] * len(self.networks) if self.stack is None else self.stack.weights
+        for trained, weight in zip(self.networks, weights, strict=True):
             participants = self._participants_for(trained, table)
             of_scans = participants.by_scan() if participants.store.scans else participants
             predicted = trained.predict(of_scans, device=device, batch_size=batch_size)
             found = of_scans.table.assign(predicted_age=predicted)
             columns.append(means_over_scans(found)["predicted_age"].to_numpy())
             if "scan" in found:
-                scans.append(found[["participant_id", "scan", "age", "predicted_age"]])
+                scans.append(found[["participant_id", "scan", "age", "predicted_age"]].assign(weight=weight))
         values = np.stack(columns, axis=1)
-        if not scans:
-            return values, None
-        keys = ["participant_id", "scan", "age"]
-        together = pd.concat(scans).groupby(keys, sort=False, dropna=False)["predicted_age"].mean()
-        return values, together.reset_index()
+        return values, _over_networks(pd.concat(scans)) if scans else None
+
+    def joined(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the (weighted) mean of what the networks predict, and the SD between them."""
+        return joined(values, None if self.stack is None else self.stack.weights)
 
     def caveats(self, table: pd.DataFrame) -> list[str]:
         """Return notes on ages, repetition times and series outside the training range, without duplicates."""
@@ -130,19 +133,22 @@ class Ensemble:
         return list(dict.fromkeys(notes))
 
     def corrected(self, table: pd.DataFrame, values: NDArray[np.float64]) -> CorrectedGaps | str:
-        """Return gaps corrected by each network's own correction; or why they cannot be."""
-        for trained in self.networks:
-            if trained.correction is None:
-                return trained.uncorrected
-            if trained.gap_correction == "crossfit" and (n := int(table["split"].isin(["val", "test"]).sum())):
+        """Return gaps corrected by each network's own correction, or by that of the stack; or why they cannot be."""
+        sources: Sequence[Trained | TrainedStack] = self.networks if self.stack is None else [self.stack]
+        columns = values if self.stack is None else self.joined(values)[0][:, None]
+        for source in sources:
+            if source.correction is None:
+                return source.uncorrected
+            if source.gap_correction == "crossfit" and (n := int(table["split"].isin(["val", "test"]).sum())):
                 return f"It was fitted on held-out participants of the run, and {n:,} of them are predicted here."
-        fits = [trained.correction for trained in self.networks if trained.correction is not None]
+        fits = [source.correction for source in sources if source.correction is not None]
         if len(fits) == 1:
-            fits = [replace(fits[0], fitted_on=f"the run's own {fits[0].fitted_on} participants")]
+            whose = "the run's" if self.stack is None else "the stack's"
+            fits = [replace(fits[0], fitted_on=f"{whose} own {fits[0].fitted_on} participants")]
         else:
             fits = [replace(fit, fitted_on=f"{fit.fitted_on} of network {n}") for n, fit in enumerate(fits, 1)]
         age = table["age"].to_numpy(float)
-        gaps = [fit.gap(age, values[:, number]) for number, fit in enumerate(fits)]
+        gaps = [fit.gap(age, columns[:, number]) for number, fit in enumerate(fits)]
         return CorrectedGaps(pd.Series(np.mean(gaps, axis=0), table.index, dtype=float), fits)
 
     def parts(self, table: pd.DataFrame) -> pd.Series:
@@ -154,6 +160,16 @@ class Ensemble:
                     ids = set(own.loc[own["split"] == part, "participant_id"])
                     parts[table["participant_id"].isin(ids)] = part
         return parts
+
+
+def _over_networks(scans: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over the networks that predicted a scan, by ``weight``."""
+    keys = ["participant_id", "scan", "age"]
+    summed = scans.assign(predicted_age=scans["predicted_age"] * scans["weight"]).groupby(
+        keys, sort=False, dropna=False
+    )
+    found = summed["predicted_age"].sum() / summed["weight"].sum()
+    return found.rename("predicted_age").reset_index()
 
 
 def shape_of(trained: Trained) -> Shape:

@@ -17,7 +17,7 @@ from brainage.models import geometry
 from brainage.runs.channels import read_channel_names
 from brainage.runs.read import read_run
 from brainage.system.reading import read_json
-from brainage.trained.bundle import MANIFEST, read_bundle
+from brainage.trained.bundle import MANIFEST, STACK, read_bundle
 from brainage.trained.network import Architecture, Trained
 from brainage.training.weights import read_checkpoint
 
@@ -42,7 +42,7 @@ def read_trained(folder: Path, key: str, again: Mapping[str, Any] | None = None)
     MissingPathError, EvaluationError, ConfigError, CheckpointError, BundleError
         It is neither, or is damaged.
     """
-    if key == "bundle" or (folder / MANIFEST).exists():
+    if key == "bundle" or any((folder / name).exists() for name in (MANIFEST, STACK)):
         return read_bundle(folder, key)
     return read_network_of_run(folder, key, again)
 

@@ -185,6 +185,36 @@ class Trained:
             raise EvaluationError(f"`{self.folder}`: {error} Or choose another network.") from error
 
 
+@dataclass(frozen=True)
+class TrainedStack:
+    """Trained networks whose predictions are joined by weights.
+
+    Parameters
+    ----------
+    folder : Path
+        The stack's folder, or that of the comparison that fitted it.
+    members, weights : tuple of Trained, tuple of float
+        The networks, and their weights: positive, with sum 1.
+    gap_correction, correction, uncorrected
+        As those of `Trained`, of the joined predictions.
+    facts : dict
+        Metrics, versions, the weights of all stacked runs, and the like; plain values.
+    """
+
+    folder: Path
+    members: tuple[Trained, ...]
+    weights: tuple[float, ...]
+    gap_correction: str
+    correction: Correction | None
+    uncorrected: str
+    facts: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Models and modalities."""
+        return f"stack of {'; '.join(dict.fromkeys(member.label for member in self.members))}"
+
+
 def checked_architecture(modality: Any, model: Any, source: Path) -> Architecture:
     """Check the plain modality and model of an untrusted file; raise a `BundleError` or `ConfigError`."""
     seen, described = typed_parts(modality, model, source)

@@ -101,6 +101,7 @@ STEPS = (
     ),
     Step(("report.py", "predictions=../data/two_words.txt"), 2),
     Step(("compare.py", "runs=[outputs/train/second,outputs/train/third]", "ensemble=mean")),
+    Step(("compare.py", "runs=[outputs/train/second,outputs/train/third]", "ensemble=stack"), 2),
     Step(("compare.py", "runs=[outputs/train/first,outputs/train/first]"), 2),
     train(*BIDS, EVERY_LOGGER, LOOSE, "split=kfold", "split.n_folds=2", "split.fold=0,1", "--multirun"),
     train(*UKB, EVERY_LOGGER, LOOSE, "split=leave_site_out", "split.site=11025"),
