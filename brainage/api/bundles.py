@@ -79,7 +79,9 @@ class Bundle:
         return list(dict.fromkeys(itertools.chain(first, *others)))
 
     def network(self) -> nn.Module:
-        """Return the network in evaluation mode: from z-scored (batch, n_channels, n_times) to (batch, 1), in years.
+        """Return the network in evaluation mode: from (batch, n_channels, n_times) to (batch, 1), in years.
+
+        Its series are z-scored over time, unless it was trained with another `modality.scale`.
 
         A stack has several: load the bundle of one, such as its folder ``member-1``.
         """
@@ -101,7 +103,8 @@ class Bundle:
     ) -> pd.DataFrame:
         """Predict ages.
 
-        Arrays are checked, z-scored and put into the network's channels: give them in their own units and length.
+        Arrays are checked, z-scored (or scaled as in training) and put into the network's channels: give them in their
+        own units and length.
 
         Parameters
         ----------
@@ -192,8 +195,9 @@ def _applied(trained: Trained, arrays: Sequence[Any], columns: Columns, table: p
     """Return a network with its participants in memory."""
     trained = _of_own_channels(trained)
     modality = trained.modality
-    store = stored(arrays, columns, reading_of(modality), table["t_r"].to_list(), modality.n_times)
-    participants = Participants(table, store, tuple(modality.channel_indices()), modality.n_times)
+    scale, t_rs = modality.scale, table["t_r"].to_list()
+    store = stored(arrays, columns, reading_of(modality), t_rs, modality.n_times, scale)
+    participants = Participants(table, store, tuple(modality.channel_indices()), modality.n_times, scale=scale)
     return Ensemble([trained], {shape_of(trained): Sample(Selection(table, {}), participants)})
 
 

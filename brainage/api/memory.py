@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.store.checked import check_series
+from brainage.data.scale import has_percent
+from brainage.data.store.checked import Checked, check_series
 from brainage.data.store.layout import Store
 from brainage.data.store.parse import Recording
 from brainage.data.store.ragged import Ragged
@@ -48,36 +49,56 @@ class Columns:
         return values[:, list(self.positions)]
 
 
-def stored(series: Sequence[Any], columns: Columns, reading: Reading, t_r: Sequence[float], n_times: int) -> Store:
+def stored(
+    series: Sequence[Any],
+    columns: Columns,
+    reading: Reading,
+    t_r: Sequence[float],
+    n_times: int,
+    scale: str = "zscore",
+) -> Store:
     """Check arrays, each of shape (its time points, n_channels), and return a store whose rows have their positions.
 
-    `t_r` are the repetition times in seconds, NaN where unknown. Raises SeriesError, with positions and reasons, if any
-    array cannot be used.
+    `t_r` are the repetition times in seconds, NaN where unknown, and `scale` is one that the series must have. Raises
+    SeriesError, with positions and reasons, if any array cannot be used.
     """
-    found, wrong = [], []
+    found: list[Checked[NDArray[np.float32]]] = []
+    wrong = []
     for position, (one, seconds) in enumerate(zip(series, t_r, strict=True)):
         try:
             found.append(_checked(one, columns, reading, seconds))
-            if found[-1].shape[1] < n_times:
-                raise SeriesError("too few time points", f"{found[-1].shape[1]}, expected at least {n_times}")
+            if (length := found[-1].series.shape[1]) < n_times:
+                raise SeriesError("too few time points", f"{length}, expected at least {n_times}")
+            if scale == "percent":
+                _check_percent(found[-1])
         except SeriesError as error:
             wrong.append(f"number {position}: {error}")
     if wrong:
         more = [f"and {len(wrong) - _N_SHOWN} more"] if len(wrong) > _N_SHOWN else []
         raise SeriesError(f"{len(wrong)} of {len(series)} series cannot be used", "; ".join(wrong[:_N_SHOWN] + more))
-    flat = np.concatenate([one.ravel() for one in found]) if found else np.empty(0, np.float32)
-    rows = Ragged(flat, reading.n_channels, [one.shape[1] for one in found])
-    checksums = np.array([zlib.crc32(one.data) for one in found], dtype=np.uint32)
-    return Store(Path("memory"), tuple(map(str, range(len(found)))), {}, rows, checksums)
+    arrays = [np.ascontiguousarray(one.series) for one in found]
+    flat = np.concatenate([one.ravel() for one in arrays]) if arrays else np.empty(0, np.float32)
+    rows = Ragged(flat, reading.n_channels, [one.shape[1] for one in arrays])
+    checksums = np.array([zlib.crc32(one.data) for one in arrays], dtype=np.uint32)
+    ids, no_scans = tuple(map(str, range(len(arrays)))), np.empty((0, reading.n_channels, 2))
+    moments = np.concatenate([no_scans, *(one.moments for one in found if one.moments is not None)])
+    return Store(Path("memory"), ids, {}, rows, checksums, moments=moments)
 
 
-def _checked(one: Any, columns: Columns, reading: Reading, t_r: float) -> NDArray[np.float32]:
+def _check_percent(found: Checked[NDArray[np.float32]]) -> None:
+    undefined = ~has_percent(np.asarray(found.moments))
+    if undefined.any():
+        counts = f"{int(undefined.sum())} of {undefined.size} channels"
+        raise SeriesError("mean near 0", f"{counts} have no mean above their SD, which scale=percent divides by")
+
+
+def _checked(one: Any, columns: Columns, reading: Reading, t_r: float) -> Checked[NDArray[np.float32]]:
     try:
         values = np.asarray(one, dtype=np.float64)
     except (TypeError, ValueError):
         raise SeriesError("not a table of numbers") from None
     recording = Recording(columns.of(values), t_r=None if np.isnan(t_r) else t_r)
-    return np.ascontiguousarray(check_series(recording, reading).series)
+    return check_series(recording, reading)
 
 
 def table_of(n_participants: int, ages: Any = None, t_r: Any = None) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from brainage.config.groups.trainer import TrainerConfig
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
+from brainage.data.scale import IN_WORDS
 from brainage.data.store.reading import Reading
 from brainage.models import geometry
 from brainage.training.fit import FitSettings, fit
@@ -33,8 +35,7 @@ _ARGUMENTS = (
 class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A variable 1D-CNN that predicts age from time series, with scikit-learn's interface.
 
-    Each channel of each participant is z-scored over time. The epoch with the lowest error in a random validation
-    part of the training data is kept.
+    The epoch with the lowest error in a random validation part of the training data is kept.
 
     Parameters
     ----------
@@ -50,6 +51,9 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Share of the participants that choose the epoch.
     accelerator : str
         "cpu", "gpu" or "auto".
+    scale : {"zscore", "percent", "none"}
+        Whether each channel of each participant is z-scored over time, is the change in percent of its mean over time,
+        or is as given.
     random_state : int
         Seed of initialisation, batches, dropout and the validation part.
 
@@ -92,6 +96,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         patience: int = 15,
         validation_fraction: float = 0.1,
         accelerator: str = "cpu",
+        scale: str = "zscore",
         random_state: int = 43,
     ) -> None:
         self.kernel_size, self.depth, self.start_out, self.stride = kernel_size, depth, start_out, stride
@@ -99,7 +104,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.double_conv, self.batch_norm, self.growth, self.readout = double_conv, batch_norm, growth, readout
         self.lr, self.weight_decay, self.batch_size = lr, weight_decay, batch_size
         self.max_epochs, self.patience, self.validation_fraction = max_epochs, patience, validation_fraction
-        self.accelerator, self.random_state = accelerator, random_state
+        self.accelerator, self.scale, self.random_state = accelerator, scale, random_state
 
     def fit(self, X: Any, y: Any) -> BrainAgeRegressor:
         """Fit.
@@ -107,7 +112,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_participants, n_channels, n_times)
-            Series, in any units.
+            Series, in any units; with another `scale`, in the same.
         y : array-like of shape (n_participants,)
             Ages in years.
 
@@ -121,11 +126,13 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             The shapes do not fit, or a value is not finite.
         SeriesError
-            A channel of a participant is constant.
+            A channel of a participant is constant, or has no percent signal change.
         """
         series, ages = _series(X), np.asarray(y, dtype=np.float64)
         if ages.shape != (len(series),) or not np.isfinite(ages).all():
             raise ValueError(f"`y` must have {len(series)} finite ages, but has shape {ages.shape} or others.")
+        if self.scale not in IN_WORDS:
+            raise ValueError(f"`scale` must be {', '.join(IN_WORDS)}, but is {self.scale!r}.")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"`validation_fraction` must be between 0 and 1, but is {self.validation_fraction}.")
         n_val = max(1, round(self.validation_fraction * len(series)))
@@ -135,9 +142,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         parts = np.array(["train"] * len(series), dtype=object)
         parts[np.random.default_rng(self.random_state).permutation(len(series))[:n_val]] = "val"
         participants = self._participants(series, ages)
-        participants = Participants(
-            participants.table.assign(split=parts), participants.store, participants.channels, self.n_times_
-        )
+        participants = replace(participants, table=participants.table.assign(split=parts))
         arguments = self._arguments()
         with TemporaryDirectory() as folder:
             found = fit(
@@ -188,11 +193,9 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _participants(self, series: NDArray[np.float64], ages: NDArray[np.float64]) -> Participants:
         n_channels, n_times = series.shape[1:]
         channels = tuple(range(n_channels))
-        turned = [one.T for one in series]
-        store = stored(
-            turned, Columns(n_channels, channels), Reading(n_channels, None), [np.nan] * len(series), n_times
-        )
-        return Participants(table_of(len(series), ages), store, channels, n_times)
+        columns, reading, t_r = Columns(n_channels, channels), Reading(n_channels, None), [np.nan] * len(series)
+        store = stored([one.T for one in series], columns, reading, t_r, n_times, self.scale)
+        return Participants(table_of(len(series), ages), store, channels, n_times, scale=self.scale)
 
     def _settings(self, mean_age: float) -> FitSettings:
         trainer = TrainerConfig(max_epochs=self.max_epochs, accelerator=self.accelerator, deterministic=True)

@@ -95,11 +95,18 @@ def drawn(available: Participants, config: ExplainCommandConfig) -> Participants
     return replace(available, table=available.table.iloc[order].reset_index(drop=True))
 
 
-def series(participants: Participants) -> NDArray[np.float32]:
-    """Return the first window of each participant, of shape (n_participants, n_channels, n_times)."""
+def series(participants: Participants) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return the first window of each participant, of shape (n_participants, n_channels, n_times), and channels' means.
+
+    The means over time, of shape (n_participants, n_channels, 1), are None where they are 0.
+    """
     store, rows = participants.store, participants.rows
     verify(store, rows.tolist())
     channels, n_times = np.array(participants.channels), participants.n_times
-    series = np.stack([store.series[row][channels, :n_times] for row in rows])
+    firsts = [participants.scans(position)[0] for position in range(len(rows))]
+    begins, numbers = [one.begin for one in firsts], np.array([one.number for one in firsts])
+    whole = [store.series[row][channels, begin : begin + n_times] for row, begin in zip(rows, begins, strict=True)]
+    scaling = participants.scaling
+    series = scaling.apply(np.stack(whole), numbers)
     store.release()
-    return shuffled(series, participants.shuffle_seed)
+    return shuffled(series, participants.shuffle_seed), None if scaling.offset is None else scaling.offset[numbers]

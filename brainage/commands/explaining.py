@@ -43,15 +43,17 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         notes.append(
             f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
         )
+    seen, means = series(explained)
     found = explain(
         trained.network(),
-        series(explained),
+        seen,
         components=[channel + 1 for channel in explained.channels],
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
+        reference=means,
     )
     if trained.shuffle_seed is not None:
         notes.append(
@@ -67,7 +69,9 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         notes += differing(trained.run, explained, found)
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))
-    found = replace(found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names)
+    found = replace(
+        found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names, scale=explained.scale
+    )
     brain = None
     with noted(found.notes, "No picture of the brain"):
         brain = None if atlas is None else _in_brain(found, atlas, folder)

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from brainage.data.batches import Draw
 from brainage.data.participants import Participants
+from brainage.data.scale import Scaling
 from brainage.data.store.layout import verify
 from brainage.data.store.ragged import Ragged
 from brainage.data.time_order import shuffled
@@ -25,8 +26,8 @@ class SeriesDataset(Dataset[Batch]):
     """Participants' series and ages, in years; an item is a whole batch.
 
     `series` is float32 of shape (n_rows, n_components, n_times): in memory, or mapped if the `channels` to gather are
-    given. `rows` has each participant's row; `release` drops mapped pages after a batch; `shuffle_seed` is that of
-    `Participants`, for mapped series.
+    given. `rows` has each participant's row; `release` drops mapped pages after a batch; `scaling` and `shuffle_seed` are
+    those of `Participants`, for mapped series.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class SeriesDataset(Dataset[Batch]):
         channels: NDArray[np.intp] | None,
         ages: NDArray[np.float64],
         release: Callable[[], None] | None = None,
+        scaling: Scaling = Scaling(),  # noqa: B008 - frozen
         shuffle_seed: int | None = None,
     ) -> None:
-        self._release, self._shuffle_seed = release, shuffle_seed
+        self._release, self._scaling, self._shuffle_seed = release, scaling, shuffle_seed
         self._series, self._rows, self._channels = series, rows, channels
         self._held = torch.from_numpy(series) if channels is None else None
         self._ages = torch.from_numpy(ages.astype(np.float32))
@@ -55,7 +57,8 @@ class SeriesDataset(Dataset[Batch]):
         """Return series, of shape (batch, n_channels, n_times), and ages, of shape (batch,)."""
         mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
         if self._held is None:
-            series = shuffled(self._series[rows[:, None], self._channels], self._shuffle_seed)
+            chosen = self._scaling.apply(self._series[rows[:, None], self._channels], rows)
+            series = shuffled(chosen, self._shuffle_seed)
             if self._release is not None:
                 self._release()
             gathered = torch.from_numpy(series if mix is None else mix.gather(series, np.arange(len(rows))))
@@ -138,26 +141,26 @@ def window_begins(n_times: int, window: int) -> list[int]:
 def dataset_of(participants: Participants, *, held: bool) -> SeriesDataset | WindowDataset:
     """Return the series of participants: a copy in memory, compared with its checksums, or the store's mapped file."""
     store, rows, channels = participants.store, participants.rows, np.array(participants.channels)
-    seed = participants.shuffle_seed
+    scaling, seed = participants.scaling, participants.shuffle_seed
     if held:
         verify(store, rows)
     if isinstance(store.series, Ragged):
         return _windows(participants, store.series, held=held)
     if not held:
-        return SeriesDataset(store.series, rows, channels, participants.ages, store.release, seed)
+        return SeriesDataset(store.series, rows, channels, participants.ages, store.release, scaling, seed)
     series = np.empty((len(rows), len(channels), store.series.shape[2]), dtype=np.float32)
     for position, row in enumerate(rows):
-        (series[position],) = shuffled(store.series[row, channels][None], seed)
+        (series[position],) = shuffled(scaling.apply(store.series[row, channels], row)[None], seed)
     return SeriesDataset(series, np.arange(len(rows)), None, participants.ages)
 
 
 def _windows(participants: Participants, series: Ragged, *, held: bool) -> WindowDataset:
-    rows, channels = participants.rows, np.array(participants.channels)
+    rows, channels, scaling = participants.rows, np.array(participants.channels), participants.scaling
     scans = [participants.scans(position) for position in range(len(rows))]
 
     def mapped(position: int) -> list[NDArray[np.float32]]:
         whole = series[rows[position]]
-        return [whole[channels, one.begin : one.end] for one in scans[position]]
+        return [scaling.apply(whole[channels, one.begin : one.end], one.number) for one in scans[position]]
 
     copied = [mapped(position) for position in range(len(rows))] if held else []
     ages = [[one.age for one in of] for of in scans]

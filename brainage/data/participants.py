@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainage.config.groups.modality import ModalityConfig
+from brainage.data.scale import Scaling, has_percent
 from brainage.data.store.layout import Store
 from brainage.data.store.open import find_store, open_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.several import SeveralScans
 from brainage.data.t_r import t_r_counts, timed_scans, with_stored_t_r
-from brainage.errors import ConfigError
+from brainage.errors import CohortError, ConfigError
 from brainage.system.console import log
 
 if TYPE_CHECKING:
@@ -30,9 +32,13 @@ RESERVED_COLUMNS = ("table_row", "row", "scan", "split", "predicted_age", "bag",
 
 @dataclass(frozen=True)
 class ScanOfRow:
-    """A scan within a row of a store: from time point `begin` to `end`, at this age, in years."""
+    """A scan within a row of a store: from time point `begin` to `end`, at this age, in years.
+
+    `number` is its place among all scans of the store.
+    """
 
     label: str
+    number: int
     begin: int
     end: int
     age: float
@@ -59,6 +65,8 @@ class Participants:
         Seed by which a network sees shuffled time points, see ``brainage/data/time_order.py``; None keeps their order.
     t_r : float or None
         Repetition time of all series, in seconds; None where each has its own, in the table.
+    scale : {"zscore", "percent", "none"}
+        The scale of the series that a network sees; the store's are z-scores.
     """
 
     table: pd.DataFrame
@@ -68,6 +76,7 @@ class Participants:
     scan_ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
     shuffle_seed: int | None = None
     t_r: float | None = None
+    scale: str = "zscore"
 
     def __len__(self) -> int:
         return len(self.table)
@@ -94,6 +103,28 @@ class Participants:
         """Names of the channels that a network sees, in its order; None if the files have none."""
         names = self.store.channels
         return None if names is None else tuple(names[channel] for channel in self.channels)
+
+    @property
+    def scaling(self) -> Scaling:
+        """From the store's z-scores to the scale that a network sees, of its channels of all scans of the store."""
+        if self.scale == "zscore":
+            return Scaling()
+        return Scaling.of(self.scale, self._moments()[:, list(self.channels)])
+
+    def _moments(self) -> NDArray[np.float64]:
+        if self.store.moments is None:
+            raise ValueError(f"scale={self.scale} needs a store with means and SDs")
+        return self.store.moments
+
+    @property
+    def checksums(self) -> NDArray[np.uint32]:
+        """CRC-32 of each participant's series in the store and, unless they are z-scored, of their means and SDs."""
+        stored, first = self.store.checksums[self.rows], self.store.first_scans
+        if self.scale == "zscore":
+            return stored
+        moments = [self._moments()[first[row] : first[row + 1]].tobytes() for row in self.rows]
+        found = [zlib.crc32(known, int(start)) for known, start in zip(moments, stored, strict=True)]
+        return np.array(found, dtype=np.uint32)
 
     def part(self, *parts: str) -> Participants:
         """Return the participants of some parts of the split.
@@ -125,11 +156,11 @@ class Participants:
         """
         row, table = int(self.table["row"].iloc[position]), self.table
         participant, age = table["participant_id"].iloc[position], float(table["age"].iloc[position])
-        begin, found = 0, []
-        for label, length in self.store.scans_of(row):
+        begin, found, first = 0, [], int(self.store.first_scans[row])
+        for number, (label, length) in enumerate(self.store.scans_of(row), first):
             if length >= self.n_times and ("scan" not in table or table["scan"].iloc[position] == label):
                 age_then = self.scan_ages.get((participant, label), age)
-                found.append(ScanOfRow(label, begin, begin + length, age_then))
+                found.append(ScanOfRow(label, number, begin, begin + length, age_then))
             begin += length
         return found
 
@@ -146,11 +177,12 @@ class Participants:
 
     def data_fingerprint(self) -> str:
         """Return 16 hexadecimal characters that change with the split, any age or any series of its parts."""
-        content = hashlib.sha256()
-        for part, group in self.table.groupby("split"):  # sorted by name
+        content = hashlib.sha256(b"" if self.scale == "zscore" else self.scale.encode())
+        for part in sorted(self.table["split"].dropna().unique()):
+            group = self.part(part)
             content.update(f"{part} {len(group)} ".encode())
-            content.update(self.store.checksums[group["row"].to_numpy(np.intp)].tobytes())
-            content.update(group["age"].to_numpy(np.float64).tobytes())
+            content.update(group.checksums.tobytes())
+            content.update(group.ages.tobytes())
         return content.hexdigest()[:16]
 
 
@@ -160,12 +192,21 @@ def means_over_scans(scans: pd.DataFrame) -> pd.DataFrame:
     return scans.groupby(kept, sort=False, dropna=False)[["age", "predicted_age"]].mean().reset_index()
 
 
+# What returns the indices of a network's channels among those of a store.
+Channels = Callable[[Store], Sequence[int]]
+
+
 def participants_of(
-    selection: Selection, store: Store, modality: ModalityConfig, split: pd.Series[str] | None = None
+    selection: Selection,
+    store: Store,
+    modality: ModalityConfig,
+    split: pd.Series[str] | None = None,
+    channels: Channels | None = None,
 ) -> Participants:
     """Return the selected participants who are in the store and, if there is a split, in one of its parts.
 
-    The age of a participant with several scans is the mean of the ages at those that are used.
+    The channels are those of the modality, unless others are given. The age of a participant with several scans is the
+    mean of the ages at those that are used. Participants whose series cannot have the modality's scale are excluded.
     """
     table = selection.table
     rows = pd.Series(range(len(store.participant_ids)), index=pd.Index(store.participant_ids, dtype=str))
@@ -184,12 +225,40 @@ def participants_of(
         for one in scan.scans
         if one.age is not None
     }
-    channels = tuple(modality.channel_indices(store.channels))
-    found = Participants(known, store, channels, modality.n_times, scan_ages, t_r=modality.t_r)
+    seen = tuple(modality.channel_indices(store.channels) if channels is None else channels(store))
+    t_r, scale = modality.t_r, modality.scale
+    found = Participants(known, store, seen, modality.n_times, scan_ages, t_r=t_r, scale=scale)
+    if scale == "percent":
+        found = _with_percent(found)
     if not scan_ages:
         return found
     ages = [np.mean([one.age for one in found.scans(position)]) for position in range(len(found))]
-    return replace(found, table=known.assign(age=ages))
+    return replace(found, table=found.table.assign(age=ages))
+
+
+def _with_percent(found: Participants) -> Participants:
+    """Exclude participants with a channel that has no percent signal change; raise CohortError if most have one."""
+    moments, first = found.store.moments, found.store.first_scans
+    if moments is None or not len(found):
+        return found
+    undefined = ~has_percent(moments[:, list(found.channels)])
+    of_rows = np.array([undefined[first[row] : first[row + 1]].any(axis=0) for row in found.rows])
+    n_channels = of_rows.sum(axis=1)
+    excluded = n_channels > 0
+    if (n := int(excluded.sum())) > len(found) / 2:
+        raise CohortError(
+            "`modality.scale=percent` divides by each channel's mean over time, which must be above its SD, but in "
+            f"{n:,} of {len(found):,} participants it is not, in {int(np.median(n_channels[excluded])):,} of "
+            f"{len(found.channels):,} channels (median): the means of an ICA's components, and of series that were "
+            "demeaned, are near 0. Use modality.scale=none or modality.scale=zscore, or files with the means."
+        )
+    reasons = {
+        participant: ("mean near 0", f"in {count} of {len(found.channels)} channels")
+        for participant, count in zip(found.table["participant_id"], n_channels, strict=True)
+        if count
+    }
+    store = replace(found.store, excluded={**found.store.excluded, **reasons})
+    return replace(found.where(~excluded), store=store)
 
 
 def stored_participants(
@@ -199,6 +268,7 @@ def stored_participants(
     split: pd.Series[str] | None = None,
     *,
     write: bool = True,
+    channels: Channels | None = None,
 ) -> Participants:
     """Return the selected participants whose series are in the store below `root`.
 
@@ -208,7 +278,7 @@ def stored_participants(
     several = any(isinstance(scan, SeveralScans) for scan in selection.scans.values())
     reading = replace(reading_of(modality), several=several)
     scans = timed_scans(selection.table, selection.scans) if modality.resample else selection.scans
-    store = open_or_find(Path(root), scans, reading).at_least(modality.n_times)
+    store = open_or_find(Path(root), scans, reading, moments=modality.scale != "zscore").at_least(modality.n_times)
     if modality.good_components is not None and store.channels is not None:
         raise ConfigError(
             f"`modality={modality.name}` must have files of an ICA's components, which have numbers, but line 1 "
@@ -221,7 +291,7 @@ def stored_participants(
             "other way round, change modality.orientation.",
             *(n_square, len(store.participant_ids), store.n_channels, modality.orientation.replace("_", " ")),
         )
-    return participants_of(selection, store, modality, split)
+    return participants_of(selection, store, modality, split, channels)
 
 
 def reading_of(modality: ModalityConfig) -> Reading:

@@ -16,11 +16,13 @@ _TOGETHER = 64
 _Array = NDArray[np.float64]
 
 
-def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[tuple[str, _Array]]:
-    """Yield the name of each trait of z-scored series, and its values, one a participant.
+def traits_of(
+    store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp], scale: str = "zscore"
+) -> Iterator[tuple[str, _Array]]:
+    """Yield the name of each trait of series, and its values, one a participant.
 
     They are the autocorrelation at one time point and the excess kurtosis, both means over components, and the mean
-    absolute correlation of two components. Few participants are in memory at a time.
+    absolute correlation of two components; of another scale also SD and mean. Few participants are in memory at a time.
     """
     blocks = []
     for block in _blocks(store, rows, channels):
@@ -31,6 +33,24 @@ def traits_of(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) 
     yield "excess kurtosis", found[:, 1]
     if len(channels) > 1:
         yield "mean absolute correlation of components", found[:, 2]
+    yield from _amplitudes(store, rows, channels, scale)
+
+
+def _amplitudes(
+    store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp], scale: str
+) -> Iterator[tuple[str, _Array]]:
+    """Yield the traits that z-scored series do not have, means over components and scans."""
+    if scale == "zscore" or store.moments is None:
+        return
+    first, of_scans = store.first_scans, store.moments[:, channels]
+    mean, sd = np.moveaxis(of_scans, 2, 0)
+    if scale == "percent":
+        values = {"SD in percent of the mean": np.divide(100 * sd, mean, out=np.zeros_like(sd), where=mean > 0)}
+    else:
+        values = {"SD": sd, "mean": mean}
+    for name, of_channels in values.items():
+        scans = of_channels.mean(axis=1)
+        yield name, np.array([scans[first[row] : first[row + 1]].mean() for row in rows])
 
 
 def _blocks(store: Store, rows: NDArray[np.intp], channels: NDArray[np.intp]) -> Iterator[NDArray[np.float32]]:

@@ -63,8 +63,8 @@ class Maps:
     ----------
     predicted : array of shape (n_participants,)
         Predicted ages, in years.
-    silent : float
-        Prediction for series that are 0 everywhere, in years.
+    silent : array of shape (n_participants,) or (1,)
+        Prediction for series that are their reference everywhere, in years: 0 is that of all participants.
     occlusion : Effects
         Prediction minus prediction without the component or window; these do not add up.
     gradients : Effects
@@ -72,7 +72,7 @@ class Maps:
     """
 
     predicted: _Array
-    silent: float
+    silent: _Array
     occlusion: Effects
     gradients: Effects
 

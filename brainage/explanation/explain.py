@@ -29,6 +29,7 @@ def explain(
     n_steps: int,
     n_resamples: int,
     seed: int,
+    reference: Series | None = None,
 ) -> Explanation:
     """Explain a network's predictions by occlusion and by integrated gradients, and check both.
 
@@ -37,7 +38,7 @@ def explain(
     network : nn.Module
         In evaluation mode, from series to ages in years, of shape (batch, 1).
     series : array of shape (n_participants, n_channels, n_times)
-        z-scored.
+        As the network sees them.
     components : sequence of int
         The channels' original numbers in the decomposition, from 1.
     t_r : float or None
@@ -50,6 +51,8 @@ def explain(
         Bootstrap resamples of the participants.
     seed : int
         Seed of the bootstrap and of the random weights.
+    reference : array of shape (n_participants, n_channels, 1), optional
+        What series without an effect are, their mean over time; by default 0.
 
     Raises
     ------
@@ -62,17 +65,18 @@ def explain(
         raise ValueError(f"`components` must name {series.shape[1]} channels, but got {len(components)} numbers.")
     edges = window_edges(series.shape[2], n_windows)
     given = torch.as_tensor(series)
+    silent = torch.zeros_like(given[:1]) if reference is None else torch.as_tensor(reference).expand_as(given)
     try:
-        silent, *predicted = predict(network, [torch.zeros_like(given[:1]), *torch.split(given, BATCH_SIZE)])
+        found = predict(network, [*torch.split(silent, BATCH_SIZE), *torch.split(given, BATCH_SIZE)])
     except DivergedError as error:
         raise EvaluationError(f"{error} Or choose another run.") from error
     expected = duration(expected_seconds(network, series, edges, n_steps=n_steps))
     log.info("Explaining the predictions of %d participants takes about %s", len(series), expected)
-    occlusion = occlude(network, series, edges)
-    gradients = integrated_gradients(network, series, edges, n_steps=n_steps)
-    maps = Maps(np.array(predicted), float(silent), occlusion, gradients)
+    occlusion = occlude(network, series, edges, reference)
+    gradients = integrated_gradients(network, series, edges, n_steps=n_steps, reference=reference)
+    maps = Maps(found[len(silent) :], found[: len(silent)], occlusion, gradients)
     log.info("Comparing the maps with those of networks with random weights")
-    randomisation = check_randomised(network, series, edges, maps, seed=seed)
+    randomisation = check_randomised(network, series, edges, maps, seed=seed, reference=reference)
     notes = caveats(maps, randomisation, n_steps)
     times, unit = edges.astype(np.float64) * (t_r or 1.0), "s" if t_r else "time points"
     return Explanation(maps, randomisation, components, times, n_steps, n_resamples, seed, notes, unit=unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from brainage.errors import ConfigError
 from brainage.explanation.effects import BATCH_SIZE, Effects, Series
@@ -27,12 +27,17 @@ _N_PARTICIPANTS = 16
 
 
 def integrated_gradients(
-    network: nn.Module, series: Series, edges: NDArray[np.intp], *, n_steps: int = N_STEPS
+    network: nn.Module,
+    series: Series,
+    edges: NDArray[np.intp],
+    *,
+    n_steps: int = N_STEPS,
+    reference: Series | None = None,
 ) -> Effects:
-    """Integrate gradients along the path from series of zeros to the participant's z-scored series, in years [1]_.
+    """Integrate gradients along the path from the `reference`, by default zeros, to the series, in years [1]_.
 
     Attributions are summed within the windows of `edges` (see `window_edges`). The integral is approximated by steps,
-    so they add up to the prediction minus that for zeros only nearly: see `Maps.completeness_error`.
+    so they add up to the prediction minus that for the reference only nearly: see `Maps.completeness_error`.
 
     References
     ----------
@@ -44,7 +49,10 @@ def integrated_gradients(
     starts = range(0, len(series), _N_PARTICIPANTS)
     for start in track(starts, len(starts), "Integrated gradients, batches"):
         given = torch.as_tensor(series[start : start + _N_PARTICIPANTS], device=like.device, dtype=like.dtype)
-        points = method.attribute(given, 0.0, target=0, n_steps=n_steps, internal_batch_size=BATCH_SIZE)
+        base: float | Tensor = 0.0
+        if reference is not None:
+            base = torch.as_tensor(reference[start : start + _N_PARTICIPANTS]).to(given).expand_as(given)
+        points = method.attribute(given, base, target=0, n_steps=n_steps, internal_batch_size=BATCH_SIZE)
         # In double precision: rounding errors would add to the completeness error.
         parts.append(np.add.reduceat(points.detach().double().cpu().numpy(), edges[:-1], axis=2))
     maps = np.concatenate(parts)

@@ -31,15 +31,22 @@ def randomised(network: nn.Module, generator: Generator) -> nn.Module:
 
 
 def check_randomised(
-    network: nn.Module, series: Series, edges: NDArray[np.intp], trained: Maps, *, seed: int, n_draws: int = N_DRAWS
+    network: nn.Module,
+    series: Series,
+    edges: NDArray[np.intp],
+    trained: Maps,
+    *,
+    seed: int,
+    n_draws: int = N_DRAWS,
+    reference: Series | None = None,
 ) -> Randomisation:
-    """Correlate the maps of a trained network, made from `series` and `edges`, with those of random networks."""
+    """Correlate the maps of a trained network, made from the same arguments, with those of random networks."""
     generator = torch.Generator().manual_seed(seed)
     draws = []
     for _ in range(n_draws):
         other = randomised(network, generator)
-        gradients = integrated_gradients(other, series, edges, n_steps=RANDOM_STEPS)
-        draws.append(_correlations(trained, occlude_components(other, series), gradients))
+        gradients = integrated_gradients(other, series, edges, n_steps=RANDOM_STEPS, reference=reference)
+        draws.append(_correlations(trained, occlude_components(other, series, reference), gradients))
     return Randomisation(n_draws, *(over_draws(values) for values in zip(*draws, strict=True)))
 
 

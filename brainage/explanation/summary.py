@@ -76,6 +76,8 @@ class Explanation:
         can be repeated.
     unit : {"s", "time points"}
         Of `times`.
+    scale : {"zscore", "percent", "none"}
+        That of the series. The reference of effects is their mean over time, which is 0 unless the scale is "none".
     """
 
     maps: Maps
@@ -89,6 +91,7 @@ class Explanation:
     names: Sequence[str] | None = None
     shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))
     unit: str = "s"
+    scale: str = "zscore"
 
     @property
     def labels(self) -> list[str]:
@@ -179,7 +182,7 @@ class Explanation:
             "components": [int(component) for component in self.components],
             **({} if self.names is None else {"names": self.labels}),
             self._times_name: self.times.tolist(),
-            "silent_prediction": self.maps.silent,
+            "silent_prediction": float(self.maps.silent.mean()),
             "n_steps": self.n_steps,
             "completeness": {**asdict(self.maps.completeness), "relative": self.maps.completeness.relative},
             "randomisation": {**asdict(self.randomisation), "alike": self.randomisation.alike},

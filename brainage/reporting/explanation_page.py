@@ -75,13 +75,25 @@ def lead(found: Explanation) -> list[str]:
     return sentences
 
 
+# What occlusion does to a channel of each scale, and the series that integrated gradients start from.
+_REPLACED = {
+    "zscore": ("z-scored series replaced by zeros", "all zeros"),
+    "percent": ("percent signal change replaced by zeros", "all zeros"),
+    "none": (
+        "series replaced by its mean over time, so effects of the means themselves are not shown",
+        "all means",
+    ),
+}
+
+
 def _components(found: Explanation) -> Section:
     kind = found.kind
     numbered = "" if found.names is not None else " Components are numbered as in the decomposition, from 1."
+    replaced, silence = _REPLACED[found.scale]
     texts = [
-        f"Occlusion: the prediction minus the prediction with the {kind}'s z-scored series replaced by zeros. "
-        f"Integrated gradients: the {kind}'s share of the difference between the prediction and the prediction for "
-        f"all zeros, which is {found.maps.silent:.1f} years.{numbered}",
+        f"Occlusion: the prediction minus the prediction with the {kind}'s {replaced}. Integrated gradients: the "
+        f"{kind}'s share of the difference between the prediction and the prediction for {silence}, which is "
+        f"{found.maps.silent.mean():.1f} years{' on average' if len(found.maps.silent) > 1 else ''}.{numbered}",
         f"The SD over participants measures how much a {kind} separates their predictions. The mean effect (above 0: "
         f"the {kind} makes predictions older) is a shift common to all participants: no scan resembles zeros, so it "
         f"says little about age. A {kind} that the network relies on need not change with age: it may represent "

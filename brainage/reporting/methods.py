@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brainage.config.saved import is_shuffled, with_batch_size
+from brainage.data.scale import IN_WORDS
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
@@ -79,7 +80,7 @@ def _series(modality: Mapping[str, Any]) -> str:
     times = "in windows of" if modality.get("windows") == "all" else "with"
     return (
         f"The time series of {of} channels ({modality.get('name')}), {times} {modality.get('n_times')} time points"
-        f"{t_r}, were z-scored over time."
+        f"{t_r}, were {IN_WORDS.get(modality.get('scale', ''), IN_WORDS['zscore'])}."
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from brainage.data.survey.cohort import Survey
 from brainage.data.survey.plan import Plan
@@ -30,7 +31,8 @@ def survey_tables(survey: Survey) -> list[SurveyTable]:
     """Return the tables of a survey; those that have nothing to show are left out."""
     tables = [_participants(survey), _searched(survey), _ids(survey)]
     if survey.series is not None:
-        tables += [_shapes(survey.series), _channels(survey.series), _missing(survey.series), _lengths(survey)]
+        tables += [_shapes(survey.series), _channels(survey.series), _missing(survey.series)]
+        tables += [_lengths(survey), _scales(survey.series)]
     tables += [_unreadable(survey), _t_r(survey), _ages(survey), _sites(survey)]
     return [table for table in tables if table.rows]
 
@@ -142,6 +144,17 @@ def _lengths(survey: Survey) -> SurveyTable:
     lengths = survey.lengths()
     rows = [[f"{length:,}", _share(n, len(lengths))] for length, n in choices_of_length(lengths)] if lengths else []
     return SurveyTable("Choices of modality.n_times", ("time points", "participants kept"), rows)
+
+
+def _scales(series: Series) -> SurveyTable:
+    channels = [series.channels(one) for one in series.matching.values()]
+    n_percent = sum(not one.no_percent for one in channels)
+    unsuited = "" if n_percent == len(channels) else "means are near 0 in the others"
+    rows = [["zscore", f"{len(channels):,}", ""], ["percent", f"{n_percent:,}", unsuited]]
+    mean, sd = (median(getattr(one, name) for one in channels) for name in ("mean", "sd"))
+    numbers = f"channels have a mean of {mean:.4g} and an SD of {sd:.4g} (medians)"
+    rows.append(["none", f"{len(channels):,}", numbers if may_describe(len(channels)) else ""])
+    return SurveyTable("Choices of modality.scale", ("scale", "participants", ""), rows)
 
 
 def _unreadable(survey: Survey) -> SurveyTable:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brainage.config.saved import is_shuffled, training_summary, with_batch_size
+from brainage.data.scale import IN_WORDS
 from brainage.evaluation.disclosure import shown_counts
 from brainage.models import is_baseline
 from brainage.reporting.run_summary import epochs_text
@@ -30,6 +31,7 @@ def key_facts(summary: Mapping[str, Any], config: Mapping[str, Any], names: Sequ
         "modality": modality.get("name"),
         "channels": _n_channels(modality, names),
         "time points": modality.get("n_times"),
+        "scale": None if modality.get("scale", "zscore") == "zscore" else IN_WORDS.get(modality["scale"]),
         "repetition time": _t_r(summary.get("t_r") or {}, modality.get("t_r")),
         "recipe": None if is_baseline(model["name"]) else _recipe(config),
         "cohort": f"{cohort['name']}, {integer(cohort['n_participants'])} participants",

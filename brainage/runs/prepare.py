@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from brainage.config.schema import Config
 from brainage.data.augmentation import Augmentation
 from brainage.data.cohorts.select import Selection, withdrawn_from
@@ -19,6 +21,7 @@ from brainage.data.store.layout import DamagedStoreError
 from brainage.data.store.write import discard
 from brainage.data.t_r import check_for_training
 from brainage.errors import ConfigError
+from brainage.models import is_baseline
 from brainage.runs.channels import CHANNELS, channel_table
 from brainage.runs.folder import RunFolder
 from brainage.runs.trained_on import FINGERPRINTS, differences, fingerprints, trained_on
@@ -27,6 +30,10 @@ from brainage.training.checkpoint import other_data, read_progress
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# Sizes of numbers that networks learn from.
+_SMALL, _LARGE = 0.01, 100
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,8 @@ def _checked(config: Config, selection: Selection, folder: RunFolder, participan
     folder.write_csv(FINGERPRINTS, fingerprints(participants))
     if (channels := channel_table(participants)) is not None:
         folder.write_csv(CHANNELS, channels)
+    if config.modality.scale == "none" and not is_baseline(config.model_value("name")):
+        _warn_of_size(participants.part("train"))
     data = AgeDataModule(
         participants,
         batch_size=config.batch_size if isinstance(config.batch_size, int) else None,
@@ -106,6 +115,21 @@ def _same_data(config: Config, folder: Path, participants: Participants) -> tupl
         raise other_data(path, ", ".join(differing))
     log.info("Participants withdrew since this run began: it is continued with the other %d", len(participants))
     return (earlier,)
+
+
+def _warn_of_size(participants: Participants) -> None:
+    """Warn if the numbers of the files are far from those that networks learn from."""
+    moments = participants.store.moments
+    if moments is None:
+        return
+    scans = participants.store.first_scans[participants.rows]
+    mean, sd = np.median(moments[scans][:, list(participants.channels)], axis=(0, 1))
+    if not _SMALL < sd < _LARGE or abs(mean) > _LARGE:
+        log.warning(
+            "modality.scale=none: channels have a mean of %.4g and an SD of %.4g (medians), and networks learn from "
+            "numbers around 0 of about 1. Use modality.scale=percent or other units.",
+            *(mean, sd),
+        )
 
 
 def _check_split(participants: Participants, objective: str) -> None:

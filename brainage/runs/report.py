@@ -73,7 +73,7 @@ def compared_ridge(
 
 def _write_statistics(folder: RunFolder, participants: Participants) -> None:
     training = participants.part("train")
-    traits = traits_of(training.store, training.rows, np.array(training.channels))
+    traits = traits_of(training.store, training.rows, np.array(training.channels), training.scale)
     statistics = Aggregates(spread_of(training.ages), {name: spread_of(values) for name, values in traits})
     folder.write_text("training.json", json.dumps(statistics.as_json(), indent=2) + "\n")
 

@@ -23,9 +23,8 @@ _SAME_AGE = 1e-6
 
 def fingerprints(participants: Participants) -> pd.DataFrame:
     """Return ``age, series`` as CRC-32, in the order of ``splits.csv``; there are no ids."""
-    checksums = participants.store.checksums[participants.rows]
     ages = [f"{zlib.crc32(age.tobytes()):08x}" for age in participants.ages]
-    return pd.DataFrame({"age": ages, "series": [f"{checksum:08x}" for checksum in checksums]})
+    return pd.DataFrame({"age": ages, "series": [f"{checksum:08x}" for checksum in participants.checksums]})
 
 
 def trained_on(folder: Path) -> pd.DataFrame | None:

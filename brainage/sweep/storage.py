@@ -47,6 +47,7 @@ _SINCE = {
     "modality.missing": '"exclude"',
     "modality.orientation": '"rows_are_times"',
     "modality.resample": "false",
+    "modality.scale": '"zscore"',
     "modality.windows": '"first"',
     "model.growth": '"convolution"',
     "model.readout": '"flatten"',

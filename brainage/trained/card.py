@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainage.config.saved import training_summary, with_batch_size
+from brainage.data.scale import IN_WORDS
 from brainage.data.t_r import text
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
@@ -64,7 +65,7 @@ def _head(trained: Trained) -> str:
     return (
         f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {series} of "
         f"resting-state fMRI, {modality.n_times} time points at {_repetition_times(trained)}, each channel "
-        f"z-scored over time. Its weights and running statistics are {n_weights:,} numbers.{imported}"
+        f"{IN_WORDS[modality.scale]}. Its weights and running statistics are {n_weights:,} numbers.{imported}"
     )
 
 

@@ -22,8 +22,8 @@ from brainage.evaluation.stack import joined
 from brainage.trained.network import Trained, TrainedStack
 from brainage.trained.t_r import check_new, t_r_caveats
 
-# How a network's files are read, and the time points that it needs.
-Shape = tuple[Reading, int]
+# How a network's files are read, the time points that it needs, and what else may exclude participants.
+Shape = tuple[Reading, int, str, tuple[object, ...]]
 
 _NO_RANGE = f"fewer than {MIN_RANKED} training participants, or written by an earlier version"
 
@@ -53,11 +53,9 @@ def read_sample(cohort: CohortConfig, trained: Trained, store_root: str, phenoty
     modality = trained.modality
     selection = select_from(cohort, modality, stores=[store_root], phenotypes=phenotypes, need_ages=False)
     check_new(trained, selection.scanned)  # before files are read, which may have others
-    # All channels first: the chosen ones have the network's names.
-    every = replace(modality, channels="all", n_channels=modality.dimension)
-    participants = stored_participants(selection, every, store_root)
+    participants = stored_participants(selection, modality, store_root, channels=trained.channels_in)
     check_new(trained, participants.table)
-    return Sample(selection, replace(participants, channels=trained.channels_in(participants.store)))
+    return Sample(selection, participants)
 
 
 def read_samples(
@@ -174,7 +172,10 @@ def _over_networks(scans: pd.DataFrame) -> pd.DataFrame:
 
 def shape_of(trained: Trained) -> Shape:
     """Return the key of a network's sample."""
-    return reading_of(trained.modality), trained.modality.n_times
+    modality = trained.modality
+    # Without percent signal change, networks that see other channels have the same participants.
+    channels = (trained.channel_names or modality.channel_indices()) if modality.scale == "percent" else ()
+    return reading_of(modality), modality.n_times, modality.scale, tuple(channels)
 
 
 def _age_caveats(trained: Trained, which: str, ages: NDArray[np.float64]) -> list[str]:
@@ -197,7 +198,8 @@ def _series_caveats(trained: Trained, which: str, participants: Participants) ->
     notes = []
     if not any(known.range_text for known in trained.series.values()):
         return [f"The range of series that {which} was trained on is unknown: {_NO_RANGE}."]
-    for name, values in traits_of(participants.store, participants.rows, np.array(participants.channels)):
+    channels, scale = np.array(participants.channels), participants.scale
+    for name, values in traits_of(participants.store, participants.rows, channels, scale):
         known = trained.series.get(name)
         if known is not None and (n_outside := known.n_outside(values)):
             notes.append(

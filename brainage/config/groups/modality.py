@@ -70,6 +70,9 @@ class ModalityConfig:
         Repetition time, in seconds, which is that of all series to within 1 %; None accepts several.
     resample : bool
         Whether series of another repetition time are resampled to `t_r`, which is then needed.
+    scale : {"zscore", "percent", "none"}
+        What a network sees of a channel: its z-scores, its change in percent of its mean over time, or the numbers of
+        the files.
     missing : {"exclude", "zero"}
         What happens to a participant with missing channels, which are constant or have values that are not numbers.
     max_missing_fraction : float
@@ -100,6 +103,7 @@ class ModalityConfig:
     windows: Annotated[str | None, choice("first", "all")] = None
     t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = 0.735
     resample: bool = False
+    scale: Annotated[str, choice("zscore", "percent", "none")] = "zscore"
     missing: Annotated[str, choice("exclude", "zero")] = "exclude"
     max_missing_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_interpolated_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -25,6 +25,8 @@ class Checked(Generic[Series]):
     is the repetition time, in seconds, if the file itself has it.
     Of a participant with several scans, `scans` has the label and the time points of each, in the order in which they
     follow each other, and `unused` the label of each other, and the kind and detail of the reason.
+    `moments`, of shape (n_scans, n_channels, 2), are the mean and the SD of each scan's channels before they were
+    z-scored, both 0 for a missing channel; None if the series are from a store of an earlier version.
     """
 
     series: Series
@@ -33,6 +35,7 @@ class Checked(Generic[Series]):
     t_r: float | None = None
     scans: Sequence[tuple[str, int]] = ()
     unused: Sequence[tuple[str, str, str]] = ()
+    moments: NDArray[np.float64] | None = None
 
 
 def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArray[np.float32]]:
@@ -53,14 +56,18 @@ def check_series(raw: Recording | FloatArray, reading: Reading) -> Checked[NDArr
     missing = ~finite[: reading.n_times].all(axis=0)
     series[missing] = 0.0
     # Scaled first, because the square of a very large or small number overflows or underflows.
-    series /= np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    series -= series.mean(axis=1, keepdims=True)
+    peak = np.maximum(np.abs(series).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    series /= peak
+    mean = series.mean(axis=1, keepdims=True)
+    series -= mean
     sd = series.std(axis=1, keepdims=True)
     # A constant such as 0.1 has an SD of 1e-17, not 0.
     missing = sd[:, 0] < 1e-12
     _check_missing(missing, reading.max_missing)
-    series[missing], sd[missing] = 0.0, 1.0
-    return Checked((series / sd).astype(np.float32), int(missing.sum()), n_interpolated, recording.t_r)
+    moments = np.hstack([mean, sd]) * peak
+    series[missing], sd[missing], moments[missing] = 0.0, 1.0, 0.0
+    z_scored = (series / sd).astype(np.float32)
+    return Checked(z_scored, int(missing.sum()), n_interpolated, recording.t_r, moments=moments[None])
 
 
 def _check_missing(missing: NDArray[np.bool_], max_missing: float | None) -> None:

@@ -34,6 +34,7 @@ _KEYS = {
     "constant component": "modality.missing",
     "too many missing channels": "modality.max_missing_fraction",
     "not one table of numbers": "cohort.key",
+    "mean near 0": "modality.scale",
 }
 
 

@@ -1,8 +1,9 @@
 """A store on disk: its files, opening it, checking it.
 
 A store is a folder with ``series.npy``, float32 of shape (n_participants, n_components, n_times), or flat where series
-have their own lengths, and ``index.txt``, JSON behind its own SHA-256: the participant of each row, exclusions with
-reasons, the stamps that the fingerprint is computed from, a CRC-32 of each row, and the lengths.
+have their own lengths, ``moments.npy``, float64 of shape (n_scans, n_components, 2), means and SDs before the series
+were z-scored, and ``index.txt``, JSON behind its own SHA-256: the participant of each row, exclusions with reasons, the
+stamps that the fingerprint is computed from, a CRC-32 of each row and of the moments, and the lengths.
 `brainage.data.store.write` writes and removes stores.
 """
 
@@ -16,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,9 @@ class Store:
         Labels and time points of a participant's scans, which follow each other; empty if each has one.
     unused : sequence of (str, str, str), one a row
         Labels of a participant's other scans, kind and detail of the reason; empty if there are none.
+    moments : array of shape (n_scans, n_channels, 2), or None
+        Mean and SD of each scan's channels in the units of the files, row after row; None if an earlier version wrote
+        the store.
     """
 
     folder: Path
@@ -84,6 +89,7 @@ class Store:
     t_r: Sequence[Sequence[float]] = field(default=(), repr=False)
     scans: Sequence[Sequence[tuple[str, int]]] = field(default=(), repr=False)
     unused: Sequence[Sequence[tuple[str, str, str]]] = field(default=(), repr=False)
+    moments: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -106,13 +112,21 @@ class Store:
         """Return the label and the time points of each scan in a row; one of a participant who has one has no label."""
         return (self.scans[row] if self.scans else ()) or [("", int(self.lengths[row]))]
 
+    @cached_property
+    def first_scans(self) -> NDArray[np.intp]:
+        """The number of each row's first scan among all scans, and at the end that of all."""
+        n_scans = [len(of) or 1 for of in self.scans] or [1] * len(self.series)
+        return np.concatenate([[0], np.cumsum(n_scans, dtype=np.intp)])
+
     def checked(self, row: int) -> Checked[NDArray[np.float32]]:
         """Return a row as it was when it was written."""
         n_missing, n_interpolated = self.repaired[row] if self.repaired else (0, 0)
         t_r = self.t_r[row][0] if self.t_r and self.t_r[row] else None
         scans = self.scans[row] if self.scans else ()
         unused = self.unused[row] if self.unused else ()
-        return Checked(self.series[row], n_missing, n_interpolated, t_r, scans, unused)
+        begin, end = self.first_scans[row : row + 2]
+        moments = None if self.moments is None else self.moments[begin:end]
+        return Checked(self.series[row], n_missing, n_interpolated, t_r, scans, unused, moments)
 
     def at_least(self, n_times: int) -> Store:
         """Return the store with shorter scans among the unused, and who has no other scan among the excluded."""
@@ -140,20 +154,26 @@ class DamagedStoreError(StoreError):
     """The content of a store is not what was written."""
 
 
+class IncompleteStoreError(DamagedStoreError):
+    """A store has no moments, because an earlier version wrote it."""
+
+
 def fingerprint_of_stamps(stamps: Stamps, settings: Sequence[Any]) -> str:
     """Return the name of the store of scans with these stamps and settings of `Reading`, 16 hexadecimal characters."""
     content = json.dumps([FORMAT, *settings, stamps], separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def load_store(folder: Path) -> Store:
-    """Open a store and check it: its index, and its rows if the size or time of ``series.npy`` changed.
+def load_store(folder: Path, *, moments: bool = False) -> Store:
+    """Open a store and check it: its index, its moments, and its rows if the size or time of ``series.npy`` changed.
 
-    Raises FileNotFoundError if there is none, DamagedStoreError if its content is not what was written, and StoreError
-    if it cannot be read.
+    Raises FileNotFoundError if there is none, DamagedStoreError if its content is not what was written,
+    IncompleteStoreError if `moments` are needed and it has none, and StoreError if it cannot be read.
     """
     index = read_index(folder)
     store = map_store(folder, index)
+    if moments and store.moments is None and store.participant_ids:
+        raise IncompleteStoreError(f"The store {folder} has no means and SDs: an earlier version wrote it.")
     with _reading(folder):
         status = (folder / "series.npy").stat()
     changed = [status.st_size, status.st_mtime_ns] != index["written"]
@@ -201,7 +221,20 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         unread += [participant for participant in again if excluded.pop(participant)]
     ids = tuple(index["participant_ids"])
     of_rows = {name: index.get(name, ()) for name in ("repaired", "t_r", "scans", "unused")}
-    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows)
+    moments = _mapped_moments(folder, index)
+    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows, moments=moments)
+
+
+def _mapped_moments(folder: Path, index: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """Map the moments, compared with their checksum; None if the store has none."""
+    if "moments" not in index:
+        return None
+    path = folder / "moments.npy"
+    with _reading(folder):
+        if zlib.crc32(np.memmap(path, np.uint8, "r").data) != index["moments"]:
+            raise ValueError("checksum")
+        mapped: NDArray[np.float64] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped
 
 
 def list_stores(root: Path) -> list[Path]:

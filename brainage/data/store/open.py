@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from brainage.data.store.ingest import Result, read_all
-from brainage.data.store.layout import DamagedStoreError, Stamps, Store, fingerprint_of_stamps, load_store, verify
+from brainage.data.store.layout import (
+    DamagedStoreError,
+    IncompleteStoreError,
+    Stamps,
+    Store,
+    fingerprint_of_stamps,
+    load_store,
+    verify,
+)
 from brainage.data.store.locking import locked
 from brainage.data.store.parse import Recording
 from brainage.data.store.reading import Reading, common_names
@@ -32,16 +40,17 @@ _N_COMPARED = 9
 PAUSE = 1.0
 
 
-def open_store(root: Path, scans: Mapping[str, Scan], reading: Reading) -> Store:
+def open_store(root: Path, scans: Mapping[str, Scan], reading: Reading, *, moments: bool = False) -> Store:
     """Open the store of one scan a participant id, below `root`; write it first if it does not exist or is damaged.
 
+    One without moments is also written, if `moments` are needed.
     Longer series are cropped. A file that the system cannot read, not even a second time, excludes its participant from
     what is returned and is read again at the next opening. Nothing unfinished is left behind after a StoreError.
     """
     for _ in range(_ATTEMPTS):
         stamped = _stamped(scans)
         folder = root / stamped.fingerprint(reading)
-        store = _load_or_write(folder, stamped, reading)
+        store = _load_or_write(folder, stamped, reading, moments=moments)
         if store is not None and store.unread:
             store = _read_again(store, stamped, reading)
         if store is not None:
@@ -53,11 +62,11 @@ def open_store(root: Path, scans: Mapping[str, Scan], reading: Reading) -> Store
     )
 
 
-def find_store(root: Path, scans: Mapping[str, Scan], reading: Reading) -> Store:
+def find_store(root: Path, scans: Mapping[str, Scan], reading: Reading, *, moments: bool = False) -> Store:
     """Open the store of these scans; unlike `open_store`, raise StoreError if it does not exist."""
     folder = root / _stamped(scans).fingerprint(reading)
     try:
-        return load_store(folder)
+        return load_store(folder, moments=moments)
     except FileNotFoundError:
         raise StoreError(
             f"The store {folder} does not exist any more. Any run on the same participants writes it again."
@@ -112,17 +121,19 @@ def _stamped(scans: Mapping[str, Scan]) -> _Stamped:
     return _Stamped(found, stamps)
 
 
-def _load_or_write(folder: Path, stamped: _Stamped, reading: Reading) -> Store | None:
+def _load_or_write(folder: Path, stamped: _Stamped, reading: Reading, *, moments: bool) -> Store | None:
     """Return the store, or None if a scan changed while the store was written."""
     try:
-        return load_store(folder)
+        return load_store(folder, moments=moments)
     except FileNotFoundError:
         pass
+    except IncompleteStoreError as error:
+        log.info("%s It is written once more, because `modality.scale` needs them.", error)
     except DamagedStoreError:
         log.warning("The store %s is damaged and will be rewritten.", folder)
     with locked(folder):
         try:
-            return load_store(folder)  # another process may have written it in the meantime
+            return load_store(folder, moments=moments)  # another process may have written it in the meantime
         except (FileNotFoundError, DamagedStoreError):
             log.info("Reading %d participants' series once, into %s", len(stamped.scans), folder)
             reading = replace(reading, names=_common_names(stamped.scans, reading))

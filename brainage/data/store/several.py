@@ -84,6 +84,7 @@ def read_scan(scan: Scan, reading: Reading) -> Checked[NDArray[np.float32]]:
         t_rs[0] if t_rs else None,
         tuple((label, one.series.shape[1]) for label, one in found),
         tuple(unused),
+        np.concatenate([one.moments for one in checked if one.moments is not None]),
     )
 
 

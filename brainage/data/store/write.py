@@ -6,6 +6,7 @@ A store is written to a folder of another name, which is renamed at the end; rem
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -15,6 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from brainage.data.store.ingest import Result
 from brainage.data.store.layout import FORMAT, RULES, Stamps, Store, unfinished_folder
@@ -81,12 +85,13 @@ def write_store(
         try:
             make_folder(unfinished)
             # Without a common length, how much is needed is not known.
-            _check_space(unfinished, 4 * len(stamps) * reading.n_channels * (reading.n_times_of_row or 0))
+            _check_space(unfinished, len(stamps) * reading.n_channels * (4 * (reading.n_times_of_row or 0) + 16))
             _write(unfinished, stamps, results, reading)
             if not is_current():
                 return False
             for name, mode in modes.items():
-                (unfinished / name).chmod(mode)
+                if (unfinished / name).exists():
+                    (unfinished / name).chmod(mode)
             unfinished.rename(folder)
             return True
         finally:
@@ -95,7 +100,9 @@ def write_store(
 
 def _modes(folder: Path) -> dict[str, int]:
     """Return the permissions of a store's folder and files; nothing if there is none."""
-    paths = {name: folder / name for name in ("", "index.txt", "series.npy")}
+    paths = {"": folder, "index.txt": folder / "index.txt"}
+    # Stores of earlier versions have no moments.
+    paths |= dict.fromkeys(("series.npy", "moments.npy"), folder / "series.npy")
     return {name: stat.S_IMODE(path.stat().st_mode) for name, path in paths.items() if path.exists()}
 
 
@@ -109,10 +116,11 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading: Reading) -> None:
-    """Write rows as they come, and the index last."""
+    """Write rows as they come, then their moments, and the index last."""
     path = unfinished / "series.npy"
     writer = row_writer(path, len(stamps), reading)
     index: dict[str, Any] = {name: [] for name in ("participant_ids", "checksums", "excluded", "unread", *_OF_ROWS)}
+    moments: list[NDArray[np.float64] | None] = []
     with _synced(path) as file:
         file.write(header_of(writer.shape))
         file.flush()
@@ -128,6 +136,7 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
                 index["t_r"].append(() if result.t_r is None else (result.t_r,))
                 index["scans"].append(result.scans)
                 index["unused"].append(result.unused)
+                moments.append(result.moments)
         writer.finish(file)
         # The number of rows is known only now. The header's length does not depend on it.
         header = header_of(writer.shape)
@@ -138,11 +147,23 @@ def _write(unfinished: Path, stamps: Stamps, results: Iterable[Result], reading:
     for name in _OF_ROWS:
         if not any(map(any, index[name])):
             del index[name]
+    known = [one for one in moments if one is not None]
+    if known and len(known) == len(moments):
+        index["moments"] = _write_moments(unfinished / "moments.npy", np.concatenate(known))
     index |= {"stamps": stamps, "shape": writer.shape, **writer.index()}
     index |= {"header": [len(header), zlib.crc32(header)], "written": [status.st_size, status.st_mtime_ns]}
     body = json.dumps(index, separators=(",", ":")).encode()
     with _synced(unfinished / "index.txt") as file:
         file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def _write_moments(path: Path, moments: NDArray[np.float64]) -> int:
+    """Write the moments; return the checksum of the file."""
+    content = io.BytesIO()
+    np.save(content, moments, allow_pickle=False)
+    with _synced(path) as file:
+        file.write(content.getbuffer())
+    return zlib.crc32(content.getbuffer())
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from brainage.data.scale import has_percent
 from brainage.data.store.parse import FloatArray, is_number, recording_of
 from brainage.data.store.series import Scan, UnreadableNowError, errors_of_files
 from brainage.data.store.several import SeveralScans
@@ -21,6 +22,7 @@ class Lines:
     """The rows, or the columns, of a file: indices of those that are constant, empty, or partly without numbers.
 
     `smoothness` is the mean correlation between neighbouring numbers of a line: that of time points is high.
+    `no_percent` of the lines have no percent signal change; `mean` and `sd` are medians over lines.
     """
 
     n: int
@@ -29,6 +31,9 @@ class Lines:
     empty: tuple[int, ...] = ()
     partial: tuple[int, ...] = ()
     smoothness: float = 0.0
+    no_percent: int = 0
+    mean: float = 0.0
+    sd: float = 0.0
 
     @property
     def n_missing(self) -> int:
@@ -76,8 +81,19 @@ def _lines(values: FloatArray, names: tuple[str, ...] | None) -> Lines:
     spread = np.subtract(highest, lowest, where=~empty, out=np.ones(len(values)))
     constant = ~empty & (spread <= _CONSTANT * size)
     partial = ~empty & ~constant & ~finite.all(axis=1)
-    smoothness = _smoothness(np.where(finite, values, 0.0)[~(empty | constant | partial)])
-    return Lines(len(values), names, _indices(constant), _indices(empty), _indices(partial), smoothness)
+    whole = values[~(empty | constant | partial)]
+    missing = _indices(constant), _indices(empty), _indices(partial)
+    return Lines(len(values), names, *missing, _smoothness(whole), *_amplitude(whole))
+
+
+def _amplitude(values: FloatArray) -> tuple[int, float, float]:
+    """Return how many rows have no percent signal change, and medians of their means and SDs."""
+    if not values.size:
+        return 0, 0.0, 0.0
+    with np.errstate(over="ignore"):
+        moments = np.stack([values.mean(axis=1), values.std(axis=1)], axis=1)
+    mean, sd = np.median(moments, axis=0)
+    return int((~has_percent(moments)).sum()), float(mean), float(sd)
 
 
 def _smoothness(values: FloatArray) -> float:

@@ -48,9 +48,9 @@ def test_a_second_opening_reads_no_scan(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.series, second.series)
 
 
-def test_a_store_has_two_files(tmp_path: Path) -> None:
+def test_a_store_has_three_files(tmp_path: Path) -> None:
     store = make(tmp_path, {"a": FakeScan(1)})
-    assert sorted(path.name for path in store.folder.iterdir()) == ["index.txt", "series.npy"]
+    assert sorted(path.name for path in store.folder.iterdir()) == ["index.txt", "moments.npy", "series.npy"]
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {store.fingerprint}
 
 
