@@ -26,8 +26,8 @@ class SeriesDataset(Dataset[Batch]):
     """Participants' series and ages, in years; an item is a whole batch.
 
     `series` is float32 of shape (n_rows, n_components, n_times): in memory, or mapped if the `channels` to gather are
-    given. `rows` has each participant's row; `release` drops mapped pages after a batch; `scaling` and `shuffle_seed` are
-    those of `Participants`, for mapped series.
+    given. `rows` has each participant's row; `release` drops mapped pages after a batch; `scaling` and `shuffle_seed`
+    are those of `Participants`, for mapped series.
     """
 
     def __init__(

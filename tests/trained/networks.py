@@ -62,4 +62,4 @@ def sample(**ages: float) -> Sample:
 
 def ensemble(*networks: Trained, **ages: float) -> Ensemble:
     """Return networks of `MODALITY` and these participants."""
-    return Ensemble(networks, {(Reading(3, 400), 400): sample(**ages)})
+    return Ensemble(networks, {(Reading(3, 400), 400, "zscore", ()): sample(**ages)})

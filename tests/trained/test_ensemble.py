@@ -30,10 +30,16 @@ def test_participants_need_series_of_each_kind() -> None:
     networks = (constant(60.0), longer)
     some = Ensemble(
         networks,
-        {(Reading(3, 400), 400): sample(a=50.0, b=70.0), (Reading(3, 490), 490): sample(b=70.0, c=55.0)},
+        {
+            (Reading(3, 400), 400, "zscore", ()): sample(a=50.0, b=70.0),
+            (Reading(3, 490), 490, "zscore", ()): sample(b=70.0, c=55.0),
+        },
     )
     assert some.participants().to_dict("list") == {"participant_id": ["b"], "age": [70.0]}
-    without = Ensemble(networks, {(Reading(3, 400), 400): sample(a=50.0), (Reading(3, 490), 490): sample(c=55.0)})
+    without = Ensemble(
+        networks,
+        {(Reading(3, 400), 400, "zscore", ()): sample(a=50.0), (Reading(3, 490), 490, "zscore", ()): sample(c=55.0)},
+    )
     with pytest.raises(EvaluationError, match="`runs`"):
         without.participants()
 
