@@ -1,4 +1,4 @@
-"""The stages of the published study and their steps, at each size."""
+"""The stages of the published study and their steps, at each size; steps of a panel are of the same kind."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STAGES = {
     "final_models": ("ica25", "ica100"),
 }
 
-# The file with the results of a step.
+# The file with the results of a step; that of a grid is the multirun's table.
+_GRID = "summary.csv"
 _RESULTS = {
-    "manual_search": "summary.csv",
     "hyperparameter_sweep": "trials.csv",
     "final_models": "summary.json",
     "comparison": "differences.csv",
@@ -62,12 +62,16 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the study: `words` are its name and overrides, without the folder of its results."""
+    """One command of the study: `words` are its name and overrides, without the folder of its results.
+
+    Jobs of a grid that ended with an error of one of the classes in `accepted` are results.
+    """
 
     stage: str
     name: str
     folder: Path
     words: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -77,7 +81,12 @@ class Step:
     @property
     def result(self) -> Path:
         """The file with the step's results."""
-        return self.folder / _RESULTS[self.stage]
+        return self.folder / _RESULTS.get(self.stage, _GRID)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it trains a grid, whose jobs have results each."""
+        return self.result.name == _GRID
 
     @property
     def _checkpoint(self) -> Path:

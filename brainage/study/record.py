@@ -1,4 +1,4 @@
-"""The record of a study in its folder: how it was started, and which steps are done (``study.json``)."""
+"""The record of a study or a panel in its folder: how it was started, and which steps are done (``study.json``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self, TypeVar
 
 from brainage.errors import StudyError
 from brainage.study.plan import Step
@@ -22,46 +23,62 @@ class StudyRecord:
     overrides: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
     done: dict[str, str | None] = field(default_factory=dict)
+    kind: ClassVar[str] = "study"
+
+    @classmethod
+    def path(cls, out: Path) -> Path:
+        """Return the record's file, such as ``study.json``."""
+        return out / f"{cls.kind}.json"
 
     def write(self, out: Path) -> None:
-        """Write ``study.json``."""
-        write_text(out / "study.json", json.dumps(vars(self), indent=2) + "\n")
+        """Write the record."""
+        write_text(self.path(out), json.dumps(vars(self), indent=2) + "\n")
+
+    def difference(self, found: Self) -> str | None:
+        """Return in what the record of a folder differs from the start of this one; None if this continues it."""
+        if (found.size, found.overrides) == (self.size, self.overrides):
+            return None
+        return (
+            f"a study of size {found.size} with {found.shown_overrides()}, but got size {self.size} with "
+            f"{self.shown_overrides()}"
+        )
 
     def shown_overrides(self) -> str:
         """Return the overrides as text."""
         return " ".join(self.overrides) or "no overrides"
 
 
-def open_record(out: Path, size: str, overrides: Sequence[str], steps: Sequence[Step]) -> StudyRecord:
-    """Return the record of the study in a folder, or a new one; overrides may change until something is trained."""
-    asked, found = StudyRecord(size, list(overrides)), _read(out / "study.json")
+R = TypeVar("R", bound=StudyRecord)
+
+
+def open_record(out: Path, asked: R, steps: Sequence[Step]) -> R:
+    """Return the record in a folder, or the new one; overrides may change until something is trained."""
+    kind, path = asked.kind, asked.path(out)
+    found = _read(path, type(asked))
     if found is None:
         if used := next((step.folder for step in steps if step.folder.exists()), None):
             raise StudyError(
-                f"`--out {out}` must be a study's folder or a new one, but it contains `{used.relative_to(out)}` and "
-                "no study.json. Use another folder."
+                f"`--out {out}` must be a {kind}'s folder or a new one, but it contains `{used.relative_to(out)}` and "
+                f"no {path.name}. Use another folder."
             )
         return asked
-    if (found.size, found.overrides) == (asked.size, asked.overrides):
+    if (difference := asked.difference(found)) is None:
         _forget_lost_steps(found, steps)
         return found
     if found.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
-        raise StudyError(
-            f"`--out {out}` contains a study of size {found.size} with {found.shown_overrides()}, but got size {size} "
-            f"with {asked.shown_overrides()}. Repeat the first, or use another folder."
-        )
+        raise StudyError(f"`--out {out}` contains {difference}. Repeat the first, or use another folder.")
     for step in steps:
         shutil.rmtree(step.folder, ignore_errors=True)
     return asked
 
 
-def _read(path: Path) -> StudyRecord | None:
+def _read(path: Path, kind: type[R]) -> R | None:
     if not path.exists():
         return None
     try:
-        return StudyRecord(**json.loads(path.read_text()))
+        return kind(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
-        raise StudyError(f"`{path}` must be a study's record, but cannot be read. Use another folder.") from None
+        raise StudyError(f"`{path}` must be a {kind.kind}'s record, but cannot be read. Use another folder.") from None
 
 
 def _forget_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> None:
