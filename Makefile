@@ -7,10 +7,14 @@ BIN := $(VENV)/bin
 SIZE ?= small
 COHORT ?=
 
-.PHONY: demo study test test-more test-slow check docs docs-links format bench bench-sweep
+.PHONY: demo study panel test test-more test-slow check docs docs-links format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
+
+# Baselines and networks on the same splits: make panel SIZE=full COHORT="..."
+panel: $(VENV)/.installed
+	$(BIN)/python -m brainage panel --size $(SIZE) $(COHORT)
 
 study: $(VENV)/.installed
 	$(BIN)/python -m brainage study --size $(SIZE) $(COHORT)

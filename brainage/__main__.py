@@ -17,6 +17,7 @@ COMMANDS = {
     "bundle": "Export a trained network without participants, or import a published one.",
     "simulate": "Write a simulated cohort as files.",
     "study": "Run the published study: manual search, sweeps, final models.",
+    "panel": "Compare baselines and networks on the same random splits: error, size and speed.",
 }
 
 

@@ -125,7 +125,18 @@ def test_the_pages_that_are_run_have_commands() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     named = {words[0] for page in (*PAGES, *READMES) for words in commands(page) if not words[0].startswith("-")}
-    assert {"train", "report", "predict", "compare", "explain", "store", "simulate", "bundle", "study"} <= named
+    assert {
+        "train",
+        "report",
+        "predict",
+        "compare",
+        "explain",
+        "store",
+        "simulate",
+        "bundle",
+        "study",
+        "panel",
+    } <= named
     assert [name for name in named if not (ROOT / "brainage" / "commands" / f"{name}.py").is_file()] == []
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +26,7 @@ from brainage.system.files import write_text
 
 def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
     """Write ``index.html`` into the study's folder and return its path."""
-    machine = f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {platform.machine()}"
-    about = [*made_with(), ("machine", machine), ("every training", record.shown_overrides())]
+    about = [*made_with(), ("machine", this_machine()), ("every training", record.shown_overrides())]
     about += _commits(record.done, steps)
     lead = [
         f"{len(record.done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
@@ -43,6 +43,20 @@ def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
     target = out / "index.html"
     write_text(target, page.html())
     return target
+
+
+def this_machine() -> str:
+    """Return cores, memory and kind of this machine's CPU."""
+    return f"{os.cpu_count()} cores, {bytes_text(psutil.virtual_memory().total)}, {_cpu()}"
+
+
+def _cpu() -> str:
+    """Return the CPU's name, where the system has it, or its architecture."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        return names[0] if names else platform.machine()
+    return platform.processor() or platform.machine()
 
 
 def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:

@@ -64,4 +64,4 @@ class Screen(logging.StreamHandler[TextIO]):
 
 def log_to_screen() -> None:
     """Show the log lines of a command that Hydra does not run."""
-    logging.basicConfig(level=logging.INFO, handlers=[Screen()])
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[Screen()])
