@@ -14,7 +14,7 @@ from brainage.study.panel_page import PanelResults, write_panel
 from brainage.study.panel_plan import Panel
 from brainage.study.panel_runs import ModelRuns, read_runs
 from brainage.study.plan import Step
-from brainage.study.record import StudyRecord, open_record
+from brainage.study.record import StudyRecord, forget_lost_steps, open_record
 from brainage.study.runner import locked, run_steps
 from brainage.system.console import log
 from brainage.system.files import write_text
@@ -22,7 +22,7 @@ from brainage.system.files import write_text
 
 @dataclass
 class PanelRecord(StudyRecord):
-    """A record with the words of every model's trainings: a model is added to a panel, and none is changed."""
+    """A record with the words of all trainings: models are added to a panel, and none is changed."""
 
     words: dict[str, list[str]] = field(default_factory=dict)
     kind: ClassVar[str] = "panel"
@@ -37,38 +37,70 @@ class PanelRecord(StudyRecord):
 
 
 def run_panel(panel: Panel, out: Path) -> None:
-    """Train the models of a panel that are not trained yet, and write its page."""
+    """Train the models of a panel that are not trained yet, and write its page.
+
+    Then train the networks with the lowest validation error on shuffled series, which says whether they use order.
+    """
     out = out.absolute()
     steps = panel.steps(out)
     asked = PanelRecord(panel.size, list(panel.overrides), words={step.label: list(step.words) for step in steps})
     with locked(out):
         record = open_record(out, asked, steps)
         record.words |= asked.words
-        run_steps(steps, out, record, lambda: _write(out, panel, steps, record))
+        done = _Done(out, panel, steps, record)
+        run_steps(steps, out, record, done.write_page)
+        done.order = [panel.order_step(name, out) for name in done.results().best_networks()]
+        record.words |= {step.label: list(step.words) for step in done.order}
+        forget_lost_steps(record, done.order)
+        run_steps(done.order, out, record, done.write_page)
     log.info("Panel: %s", out / "index.html")
 
 
-def _write(out: Path, panel: Panel, steps: Sequence[Step], record: PanelRecord) -> None:
-    runs: dict[str, ModelRuns] = {}
-    left_out: dict[str, str] = {}
-    for step in steps:
-        if step.label in record.done:
-            try:
-                runs[step.name] = read_runs(step)
-            except ValueError as reason:
-                left_out[step.name] = str(reason)
-    errors = None
-    if runs:
-        n_train = sum(each.n_train for each in runs.values()) / len(runs)
-        errors = panel_errors({name: each.predicted for name, each in runs.items()}, n_train)
-    speeds = {name: _milliseconds(out / "models" / name, each) for name, each in runs.items()}
-    found = PanelResults(runs, errors, {name: speed for name, speed in speeds.items() if speed is not None}, left_out)
-    write_panel(out, panel, steps, found, this_machine())
+@dataclass
+class _Done:
+    """The steps of a panel that are done; each is read once."""
+
+    out: Path
+    panel: Panel
+    steps: Sequence[Step]
+    record: PanelRecord
+    order: Sequence[Step] = ()
+    _runs: dict[str, ModelRuns | str] = field(default_factory=dict)
+    _speeds: dict[str, float | None] = field(default_factory=dict)
+
+    def write_page(self) -> None:
+        """Write the page and the tables."""
+        write_panel(self.out, self.panel, [*self.steps, *self.order], self.results(), this_machine())
+
+    def results(self) -> PanelResults:
+        """Return the results of the steps that are done."""
+        read = {step.label: self._read(step) for step in [*self.steps, *self.order] if step.label in self.record.done}
+        runs = {step.name: each for step in self.steps if isinstance(each := read.get(step.label), ModelRuns)}
+        return PanelResults(
+            runs,
+            panel_errors({name: each.predicted for name, each in runs.items()}, _n_train(runs)) if runs else None,
+            {name: speed for name, each in runs.items() if (speed := self._milliseconds(each)) is not None},
+            {step.name: each for step in self.steps if isinstance(each := read.get(step.label), str)},
+            {step.name: each for step in self.order if isinstance(each := read.get(step.label), ModelRuns)},
+        )
+
+    def _read(self, step: Step) -> ModelRuns | str:
+        if step.label not in self._runs:
+            self._runs[step.label] = read_runs(step)
+        return self._runs[step.label]
+
+    def _milliseconds(self, runs: ModelRuns) -> float | None:
+        if runs.name not in self._speeds:
+            self._speeds[runs.name] = _measured(runs, self.out / "models" / runs.name / "speed.json")
+        return self._speeds[runs.name]
 
 
-def _milliseconds(folder: Path, runs: ModelRuns) -> float | None:
+def _n_train(runs: dict[str, ModelRuns]) -> float:
+    return sum(each.n_train for each in runs.values()) / len(runs)
+
+
+def _measured(runs: ModelRuns, place: Path) -> float | None:
     """Return how long a model takes to predict a participant, measured once; None if it cannot be."""
-    place = folder / "speed.json"
     if not place.is_file():
         # Imports torch.
         from brainage.study.speed import milliseconds
@@ -76,8 +108,7 @@ def _milliseconds(folder: Path, runs: ModelRuns) -> float | None:
         try:
             measured = milliseconds(runs.folders[0], round(runs.n_train))
         except Exception as error:  # in a user's own model, any
-            log.warning("%s: its speed was not measured: %s", runs.name, type(error).__name__)
+            log.warning("The speed of %s was not measured: %s", runs.name, type(error).__name__)
             return None
         write_text(place, json.dumps({"milliseconds": measured}) + "\n")
-    value = json.loads(place.read_text())["milliseconds"]
-    return float(value)
+    return float(json.loads(place.read_text())["milliseconds"])

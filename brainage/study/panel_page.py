@@ -12,12 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from brainage.evaluation.panel import PanelErrors, on_front
+from brainage import models
+from brainage.evaluation.panel import PanelErrors, on_front, panel_errors
 from brainage.evaluation.resampled import ResampledTest
 from brainage.reporting.figure import BLUE, GREEN, GREY, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import integer, number, p_phrase, signed_interval, with_interval
-from brainage.study.panel_plan import Panel
+from brainage.study.panel_plan import ORDER_MODELS, Panel
 from brainage.study.panel_runs import ModelRuns
 from brainage.study.plan import Step
 from brainage.system.files import write_csv, write_text
@@ -44,20 +45,26 @@ class PanelResults:
         To predict a participant, by name, where it was measured.
     left_out : dict of str to str
         Why other models are not compared.
+    shuffled : dict of str to ModelRuns
+        Of networks that were trained on shuffled series, by name.
     """
 
     runs: Mapping[str, ModelRuns] = field(default_factory=dict)
     errors: PanelErrors | None = None
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    shuffled: Mapping[str, ModelRuns] = field(default_factory=dict)
+
+    def best_networks(self) -> list[str]:
+        """Return the networks with the lowest validation error that are trained on series in order."""
+        ranked = [] if self.errors is None else self.errors.order
+        return [name for name in ranked if not models.is_baseline(self.runs[name].model)][:ORDER_MODELS]
 
 
-def write_panel(
-    out: Path, panel: Panel, steps: Sequence[Step], found: PanelResults, machine: str, order: Section | None = None
-) -> None:
+def write_panel(out: Path, panel: Panel, steps: Sequence[Step], found: PanelResults, machine: str) -> None:
     """Write the page and the tables into the panel's folder."""
     sections = []
-    lead = [f"{len(found.runs)} of {len(steps)} models are compared, on {panel.n_splits} random splits."]
+    lead = [f"{len(found.runs)} of {len(panel.models)} models are compared, on {panel.n_splits} random splits."]
     if found.errors is not None:
         table = panel_table(panel, found, found.errors)
         write_csv(out / "panel.csv", table)
@@ -65,11 +72,11 @@ def write_panel(
         best = found.errors.order[0]
         lead += _lead(found.errors, best, panel.reference)
         sections += _sections(panel, found, found.errors)
-    sections += [order] if order else []
+    sections += [order_section(found)] if found.shuffled else []
     if found.left_out:
         rows = [[name, reason] for name, reason in found.left_out.items()]
         sections.append(Section("Not compared", tables=[Table(("model", "reason"), rows, text=True)]))
-    links = [(step.name, quote(f"{step.stage}/{step.name}/report.html")) for step in steps if step.result.is_file()]
+    links = [(step.label, quote(f"{step.stage}/{step.name}/report.html")) for step in steps if step.result.is_file()]
     sections.append(_what_was_run(panel, machine, links))
     write_text(out / "index.html", Page("The panel", lead, sections).html())
 
@@ -182,10 +189,35 @@ def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
     return draw("front", f"{alt}.", plot, size=(8, 4.5), caption=caption)
 
 
+def order_section(found: PanelResults) -> Section:
+    """Return whether networks use the order of time points: the error of the same ones trained on shuffled series."""
+    rows, tests = [], []
+    for name, shuffled in found.shuffled.items():
+        [seed] = shuffled.seeds
+        both = {"shuffled": shuffled.predicted, "in order": found.runs[name].predicted_with(seed)}
+        errors = panel_errors(both, shuffled.n_train)
+        means = [
+            number(None if test is None else test.mean.value) for test in map(errors.test, ("in order", "shuffled"))
+        ]
+        minus = errors.test("shuffled", "in order")
+        tests += [] if minus is None else [minus]
+        rows.append([name, *means, difference_text(minus)])
+    text = (
+        "The networks with the lowest validation error, trained and tested again on series whose time points are shuffled "
+        "(one permutation for all components of a participant, which keeps their correlations). Where their error is "
+        "higher, the network uses the order of time points."
+    )
+    splits = [len(each.predicted) for each in found.shuffled.values()]
+    note = f"Test MAE in years; {max(splits)} splits, one seed"
+    note += f"; corrected resampled t-test: {tests[0].terms}." if tests else "."
+    header = ("network", "trained on series in order", "trained on shuffled series", "shuffled minus in order")
+    return Section("Use of the order of time", [text], [Table(header, rows, note=note)])
+
+
 def _what_was_run(panel: Panel, machine: str, links: Sequence[tuple[str, str]]) -> Section:
-    models = [(f"model {name}", shlex.join(words)) for name, words in panel.models.items()]
+    own = [(f"model {name}", shlex.join(words)) for name, words in panel.models.items()]
     about = [*made_with(), ("machine", machine), ("size", panel.described())]
-    about += [("every training", shlex.join(panel.overrides) or "no overrides"), *models]
+    about += [("every training", shlex.join(panel.overrides) or "no overrides"), *own]
     return Section(
         "What was run", tables=[Table((), about, text=True)], links=[(f"{n}: report", at) for n, at in links]
     )

@@ -22,17 +22,15 @@ class ModelRuns:
 
     Parameters
     ----------
-    name : str
-        Its name in the panel.
-    folders : sequence of Path
-        The runs.
-    predicted : dict of int to DataFrame
-        By seed of the split, one row a validation or test participant, whose id is the index: ``split``, ``age`` and
-        ``predicted_age``, the mean over seeds of the network.
+    name, model : str
+        Its name in the panel, and in ``model.name``.
+    jobs : dict of (int, int) to Path
+        The runs, by seed of the split and of the network.
+    tables : dict of (int, int) to DataFrame
+        Their predictions, one row a validation or test participant, whose id is the index: ``split``, ``age``,
+        ``predicted_age``.
     n_train : float
         Training participants; the mean over splits.
-    seeds : sequence of int
-        Of the network.
     parameters : int
         Its size; of a baseline, the largest, which may differ between splits.
     seconds : float
@@ -40,33 +38,50 @@ class ModelRuns:
     """
 
     name: str
-    folders: Sequence[Path]
-    predicted: dict[int, pd.DataFrame]
+    model: str
+    jobs: dict[tuple[int, int], Path]
+    tables: dict[tuple[int, int], pd.DataFrame]
     n_train: float
-    seeds: Sequence[int]
     parameters: int
     seconds: float
 
+    @property
+    def folders(self) -> list[Path]:
+        """The runs."""
+        return list(self.jobs.values())
 
-def read_runs(step: Step, *, splits: Sequence[int] | None = None, seeds: Sequence[int] | None = None) -> ModelRuns:
-    """Read the runs of a step, or those of some splits and seeds; raise a `ValueError` that says why there are none."""
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the network."""
+        return sorted({seed for _, seed in self.tables})
+
+    @property
+    def predicted(self) -> dict[int, pd.DataFrame]:
+        """Predictions by seed of the split, the mean over seeds of the network."""
+        splits = sorted({split for split, _ in self.tables})
+        return {
+            split: _mean_of([self.tables[key] for key in sorted(self.tables) if key[0] == split]) for split in splits
+        }
+
+    def predicted_with(self, seed: int) -> dict[int, pd.DataFrame]:
+        """Return the predictions by seed of the split, with one seed of the network."""
+        return {split: table for (split, own), table in sorted(self.tables.items()) if own == seed}
+
+
+def read_runs(step: Step) -> ModelRuns | str:
+    """Read the runs of a step that is done, or return why some have no results."""
     rows = collect(step.folder)
     if unfinished := [row for row in rows if row["status"] != "finished"]:
-        reasons = {str(row["reason"] or row["status"]) for row in unfinished}
-        raise ValueError(f"{len(unfinished)} of {len(rows)} trainings did not finish: {'; '.join(sorted(reasons))}")
-    jobs = [(_value(row, "split.seed"), _value(row, "seed"), step.folder / row["job"]) for row in rows]
-    chosen = [job for job in jobs if (splits is None or job[0] in splits) and (seeds is None or job[1] in seeds)]
-    folders = [folder for _, _, folder in chosen]
-    summaries = [read_summary(folder) or {} for folder in folders]
-    by_split: dict[int, list[Path]] = {}
-    for split, _, folder in chosen:
-        by_split.setdefault(split, []).append(folder)
+        reasons = sorted({str(row["reason"] or row["status"]) for row in unfinished})
+        return f"{len(unfinished)} of {len(rows)} trainings did not finish. {' '.join(reasons)}"
+    jobs = {(_value(row, "split.seed"), _value(row, "seed")): step.folder / row["job"] for row in rows}
+    summaries = [read_summary(folder) or {} for folder in jobs.values()]
     return ModelRuns(
         step.name,
-        folders,
-        {split: _mean_of([_predictions(folder) for folder in each]) for split, each in sorted(by_split.items())},
+        summaries[0]["model"]["name"],
+        jobs,
+        {key: _predictions(folder) for key, folder in jobs.items()},
         statistics.fmean(summary["n"]["train"] for summary in summaries),
-        sorted({seed for _, seed, _ in chosen}),
         max(summary["model"]["parameters"] for summary in summaries),
         statistics.fmean(summary["seconds"]["fit"] for summary in summaries),
     )

@@ -63,7 +63,7 @@ def open_record(out: Path, asked: R, steps: Sequence[Step]) -> R:
             )
         return asked
     if (difference := asked.difference(found)) is None:
-        _forget_lost_steps(found, steps)
+        forget_lost_steps(found, steps)
         return found
     if found.done or any(next(step.folder.rglob("metrics.csv"), None) for step in steps):
         raise StudyError(f"`--out {out}` contains {difference}. Repeat the first, or use another folder.")
@@ -81,7 +81,7 @@ def _read(path: Path, kind: type[R]) -> R | None:
         raise StudyError(f"`{path}` must be a {kind.kind}'s record, but cannot be read. Use another folder.") from None
 
 
-def _forget_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> None:
+def forget_lost_steps(record: StudyRecord, steps: Sequence[Step]) -> None:
     """Remove steps whose results are gone, and the comparison of such steps, from those that are done."""
     lost = {step.label for step in steps if step.label in record.done and not step.has_result()}
     if any(label.startswith("final_models/") for label in lost):
