@@ -49,7 +49,7 @@ def run_panel(panel: Panel, out: Path) -> None:
         record.words |= asked.words
         done = _Done(out, panel, steps, record)
         run_steps(steps, out, record, done.write_page)
-        done.order = [panel.order_step(name, out) for name in done.results().best_networks()]
+        done.order = [panel.order_step(name, out) for name in done.results().best_networks(panel)]
         record.words |= {step.label: list(step.words) for step in done.order}
         forget_lost_steps(record, done.order)
         run_steps(done.order, out, record, done.write_page)

@@ -55,10 +55,11 @@ class PanelResults:
     left_out: Mapping[str, str] = field(default_factory=dict)
     shuffled: Mapping[str, ModelRuns] = field(default_factory=dict)
 
-    def best_networks(self) -> list[str]:
+    def best_networks(self, panel: Panel) -> list[str]:
         """Return the networks with the lowest validation error that are trained on series in order."""
         ranked = [] if self.errors is None else self.errors.order
-        return [name for name in ranked if not models.is_baseline(self.runs[name].model)][:ORDER_MODELS]
+        in_order = [name for name in ranked if "recipe.shuffle_time=true" not in panel.words(name)]
+        return [name for name in in_order if not models.is_baseline(self.runs[name].model)][:ORDER_MODELS]
 
 
 def write_panel(out: Path, panel: Panel, steps: Sequence[Step], found: PanelResults, machine: str) -> None:
@@ -196,16 +197,15 @@ def order_section(found: PanelResults) -> Section:
         [seed] = shuffled.seeds
         both = {"shuffled": shuffled.predicted, "in order": found.runs[name].predicted_with(seed)}
         errors = panel_errors(both, shuffled.n_train)
-        means = [
-            number(None if test is None else test.mean.value) for test in map(errors.test, ("in order", "shuffled"))
-        ]
+        each = [errors.test(one) for one in ("in order", "shuffled")]
+        means = [number(None if test is None else test.mean.value) for test in each]
         minus = errors.test("shuffled", "in order")
         tests += [] if minus is None else [minus]
         rows.append([name, *means, difference_text(minus)])
     text = (
-        "The networks with the lowest validation error, trained and tested again on series whose time points are shuffled "
-        "(one permutation for all components of a participant, which keeps their correlations). Where their error is "
-        "higher, the network uses the order of time points."
+        "The networks with the lowest validation error, trained and tested again on series whose time points are "
+        "shuffled (one permutation for all components of a participant, which keeps their correlations). Where their "
+        "error is higher, the network uses the order of time points."
     )
     splits = [len(each.predicted) for each in found.shuffled.values()]
     note = f"Test MAE in years; {max(splits)} splits, one seed"

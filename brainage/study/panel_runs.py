@@ -58,14 +58,14 @@ class ModelRuns:
     @property
     def predicted(self) -> dict[int, pd.DataFrame]:
         """Predictions by seed of the split, the mean over seeds of the network."""
-        splits = sorted({split for split, _ in self.tables})
-        return {
-            split: _mean_of([self.tables[key] for key in sorted(self.tables) if key[0] == split]) for split in splits
-        }
+        by_split: dict[int, list[pd.DataFrame]] = {}
+        for (split, _), table in sorted(self.tables.items(), key=lambda item: item[0]):
+            by_split.setdefault(split, []).append(table)
+        return {split: _mean_of(tables) for split, tables in by_split.items()}
 
     def predicted_with(self, seed: int) -> dict[int, pd.DataFrame]:
         """Return the predictions by seed of the split, with one seed of the network."""
-        return {split: table for (split, own), table in sorted(self.tables.items()) if own == seed}
+        return {split: table for (split, own), table in self.tables.items() if own == seed}
 
 
 def read_runs(step: Step) -> ModelRuns | str:

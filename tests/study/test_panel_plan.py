@@ -15,7 +15,7 @@ MINE = "mine: model=variable1dcnn model.kernel_size=3"
 @pytest.mark.parametrize(
     ("words", "facts"),
     [
-        (["--models", "ridge"], ["`--models` got 'ridge'", "Choose one of mean_age, "]),
+        (["--models", "ridge"], ["`--models` got 'ridge'", "Choose one of covariance1dcnn, "]),
         (["--reference", "site"], ["`--reference` got 'site'", "--panel FILE"]),
         (["--panel", "none.yaml"], ["`--panel none.yaml`", "does not exist"]),
         (["--config-dir", "none"], ["`--config-dir none`", "does not exist"]),
