@@ -29,16 +29,16 @@ _POPULATION_SEED = 20228
 # Tuned to the targets of ``tests/data/cohorts/test_simulated2_difficulty.py``. Effects of age are per decade of brain
 # age, those of sex are men minus women, and variations are standard deviations between participants.
 _CURVATURE = 0.25
-_OWN_LOADING, _SHARED_LOADING = 0.7, 0.22
-_NETWORK_VARIATION, _SOURCE_VARIATION, _VISIT_VARIATION = 0.09, 0.09, 0.03
-_AGE_ON_NETWORK, _AGE_ON_SOURCE = 0.034, 0.0225
-_SEX_ON_LOADINGS, _SITE_ON_LOADINGS = 0.03, 0.03
+_OWN_LOADING, _SHARED_LOADING = 0.75, 0.3
+_NETWORK_VARIATION, _SOURCE_VARIATION, _VISIT_VARIATION = 0.1, 0.1, 0.03
+_AGE_ON_NETWORK, _AGE_ON_SOURCE = 0.051, 0.034
+_SEX_ON_LOADINGS, _SITE_ON_LOADINGS = 0.045, 0.03
 
 _KNEE, _KNEE_OF_NETWORK = 0.085, 0.25  # Hz, and its spread between networks, log
 _KNEE_VARIATION, _KNEE_COMMON_VARIATION, _KNEE_AGE, _KNEE_SEX = 0.22, 0.15, 0.06, 0.05
 _KNEE_OF_SITES = np.array([0.0, 0.08, -0.06, 0.12])
 
-_DWELL, _DWELL_VARIATION, _DWELL_AGE = 12.0, 0.15, 0.5  # seconds, then log
+_DWELL, _DWELL_VARIATION, _DWELL_AGE = 20.0, 0.15, 0.5  # seconds, then log
 _DELAY_VARIATION, _DELAY_AGE = 0.12, 0.07  # seconds
 
 _AMPLITUDE_COMMON_VARIATION, _AMPLITUDE_VARIATION, _AMPLITUDE_AGE, _AMPLITUDE_SEX = 0.25, 0.25, -0.05, 0.05
@@ -114,15 +114,16 @@ class Dynamics:
     delays: FloatArray
 
     def signs(self, rng: np.random.Generator, n_times: int, t_r: float) -> Float32Array:
-        """Draw the course of states, and return the sign that it gives each switching course, (n_pairs, n_times)."""
+        """Draw the course of states, and return the sign of each network that age acts on, (n_networks, n_times)."""
         switches = rng.random(n_times) < -np.expm1(-t_r / self.dwell)
         steps = np.where(switches, rng.integers(1, N_STATES, size=n_times), 0)
         states = (rng.integers(N_STATES) + steps.cumsum()) % N_STATES
         return _STATE_SIGNS[:, states]
 
 
-# Signs of the switching course of each pair of networks in each state: as many of one as of the other.
-_STATE_SIGNS = np.array([[1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1], [1, -1, 1, -1]], dtype=np.float32)
+# Signs of four groups of networks in each state. Two groups have the same sign in as many states as they have not.
+_GROUPS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]], dtype=np.float32)
+_STATE_SIGNS = np.repeat(_GROUPS, len(AGE_NETWORKS) // len(_GROUPS), axis=0)
 
 
 def dynamics(person: Person, strength: float) -> Dynamics:

@@ -39,8 +39,8 @@ from brainage.data.cohorts.simulated_series import (
 GENERATOR_VERSION = 2
 
 _UNIQUE_LOADING = 0.6
-_SWITCHING_LOADING = 0.6
-_WHITE_OF_SITES = (0.5, 0.45, 0.6, 0.55)
+_SWITCHING_LOADING = 0.9
+_WHITE_OF_SITES = (0.6, 0.55, 0.68, 0.64)
 _GAIN_OF_SITES = (0.0, 0.15, -0.2, 0.25)  # log
 
 # Motion: noise that neighbours share. Its reach and the head's size are in mm.
@@ -99,6 +99,8 @@ class SimulatedScan2:
         """Draw a segment of all components, of shape (dimension, SEGMENT)."""
         good, weights = component_weights(self.dimension, self.good_components)
         sources = brain.draw(courses)
+        # Connectivity must not change how much of a component is white.
+        weights = weights / brain.standard_deviation(weights)[:, None]
         motion = _draw_motion(courses, self.t_r) * np.float32(_MOTION_GAIN * self.head_motion / _TYPICAL_MOTION)
         series = np.empty((self.dimension, SEGMENT), dtype=np.float32)
         series[good] = (
@@ -148,13 +150,18 @@ class _Brain:
         sources *= (self.spectra * delayed).astype(np.complex64)[:, None]
         return sources.reshape(N_SOURCES, -1)
 
+    def standard_deviation(self, weights: Float32Array) -> Float32Array:
+        """Return that of weighted sums of sources, of shape (n_sums,)."""
+        of_networks = weights.reshape(len(weights), N_NETWORKS, -1).sum(axis=2)[:, list(AGE_NETWORKS)]
+        parts = weights @ self.loadings, _UNIQUE_LOADING * weights, _SWITCHING_LOADING * of_networks
+        return np.asarray(np.sqrt(sum((part**2).sum(axis=1) for part in parts)), dtype=np.float32)
+
     def _draw_switching(self, rng: np.random.Generator) -> NDArray[np.complex64]:
-        """Draw white courses of pairs of networks, whose second has the sign of the state: (n_age_networks, ...)."""
+        """Draw a white course that networks share with the sign that the state gives them: (n_age_networks, ...)."""
         signs = self.dynamics.signs(rng, SEGMENT, self.t_r)
-        first = rng.standard_normal(signs.shape, dtype=np.float32)
+        course = rng.standard_normal(SEGMENT, dtype=np.float32)
         scale = _SWITCHING_LOADING / np.sqrt(SEGMENT / 2)
-        both = np.concatenate([first, signs * first])
-        return np.asarray(scale * np.fft.rfft(both), dtype=np.complex64)
+        return np.asarray(scale * np.fft.rfft(signs * course), dtype=np.complex64)
 
 
 def _draw_motion(rng: np.random.Generator, t_r: float) -> Float32Array:
