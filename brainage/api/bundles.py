@@ -81,7 +81,7 @@ class Bundle:
     def network(self) -> nn.Module:
         """Return the network in evaluation mode: from (batch, n_channels, n_times) to (batch, 1), in years.
 
-        Its series are z-scored over time, unless it was trained with another `modality.scale`.
+        Its series are z-scored over time, unless it was trained with another ``modality.scale``.
 
         A stack has several: load the bundle of one, such as its folder ``member-1``.
         """

@@ -112,7 +112,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_participants, n_channels, n_times)
-            Series, in any units; with another `scale`, in the same.
+            Series, in any units; with another ``scale``, in the same.
         y : array-like of shape (n_participants,)
             Ages in years.
 

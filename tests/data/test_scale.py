@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.commands.explained import series as explained_series
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.batches import Draw
 from brainage.data.cohorts.select import Selection
@@ -17,7 +18,8 @@ from brainage.data.participants import Participants, stored_participants
 from brainage.data.scale import has_percent
 from brainage.data.store.several import LabelledScan, SeveralScans
 from brainage.data.traits import traits_of
-from brainage.errors import CohortError
+from brainage.errors import CohortError, ConfigError
+from brainage.models.features.amplitude import Amplitude
 
 # Two channels of four time points: means 200 and 50, SDs 20 and 5 (population), percent +-10.
 RISING = np.array([[180.0, 45.0], [220.0, 55.0], [180.0, 55.0], [220.0, 45.0]])
@@ -71,11 +73,19 @@ def test_percent_and_none_are_those_by_hand(windows: str, held: bool, tmp_path: 
         np.testing.assert_allclose(as_read[number][0], list(SCANS.values())[number].read().T, rtol=1e-6)
 
 
-def test_memory_and_the_mapped_file_give_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shuffle_seed", [None, 3])
+@pytest.mark.parametrize("windows", ["first", "all"])
+def test_memory_the_mapped_file_and_explanations_have_the_same_bits(
+    windows: str, shuffle_seed: int | None, tmp_path: Path
+) -> None:
     for scale in ("percent", "none"):
-        participants = replace(opened(tmp_path, SCANS, scale), channels=(1,))
-        for one, other in zip(seen(participants, held=True), seen(participants, held=False), strict=True):
-            np.testing.assert_array_equal(one, other)
+        participants = opened(tmp_path, SCANS, scale, windows=windows)
+        participants = replace(participants, channels=(1,), shuffle_seed=shuffle_seed)
+        held, mapped = (np.concatenate(seen(participants, held=held)) for held in (True, False))
+        np.testing.assert_array_equal(held, mapped)
+        explained, means = explained_series(participants)
+        np.testing.assert_array_equal(held, explained)
+        assert (means is None) == (scale == "percent")
 
 
 def test_each_scan_of_a_participant_has_its_own_mean_in_windows_of_any_length(tmp_path: Path) -> None:
@@ -142,6 +152,28 @@ def test_traits_have_the_amplitude_of_a_scale(tmp_path: Path) -> None:
     np.testing.assert_allclose(traits["percent"]["SD in percent of the mean"], [10, 10, 5])
     np.testing.assert_allclose(traits["none"]["mean"], [125, 250, 225])
     np.testing.assert_allclose(traits["none"]["SD"], [12.5, 25, 12.5])
+
+
+def test_the_feature_set_amplitude_is_by_hand_and_is_of_series_that_are_not_z_scored(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Silent(Made):
+        def read(self) -> np.ndarray:
+            return RISING * [1, 0]
+
+    several = SeveralScans((LabelledScan("ses-1", Made(), 50.0), LabelledScan("ses-2", Made(shift=100.0), 54.0)))
+    scans = {"a": Made(), "b": several, "c": Silent()}
+    missing = {"missing": "zero", "max_missing_fraction": 0.5, "windows": "all"}
+    features, expected = Amplitude(), np.log([[10, 10], [(10 * 20 / 3) ** 0.5, (10 * 10 / 3) ** 0.5], [10, np.nan]])
+    raw = features.raw(opened(tmp_path, scans, "percent", **missing))
+    np.testing.assert_allclose(raw, expected, rtol=1e-6)
+    features.fit(raw[:2])
+    assert features.transform(raw)[2, 1] == pytest.approx(expected[:2, 1].mean())
+    as_read = features.raw(opened(tmp_path, scans, "none", **missing))
+    np.testing.assert_allclose(
+        as_read[:2], [[np.log(20), np.log(5), 200, 50], [np.log(20), np.log(5), 250, 100]], rtol=1e-6
+    )
+    with pytest.raises(ConfigError, match="`amplitude` are of series that are not z-scored"):
+        features.raw(opened(tmp_path, scans, "zscore", **missing))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from brainage.errors import ConfigError, nearest
+from brainage.models.features.amplitude import Amplitude
 from brainage.models.features.base import FeatureSet
 from brainage.models.features.connectivity import Connectivity
 from brainage.models.features.motion import Motion
@@ -24,6 +25,7 @@ FEATURES: dict[str, Callable[[], FeatureSet]] = {
     "spectrum": Spectrum,
     "random_convolutions": RandomConvolutions,
     "motion": Motion,
+    "amplitude": Amplitude,
 }
 
 

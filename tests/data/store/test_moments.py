@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ from brainage.data.store.open import open_store
 from brainage.data.store.purge import purge_store
 from brainage.data.store.reading import Reading
 from brainage.data.store.series import UnreadableNowError
+from brainage.errors import StoreError
 from tests.conftest import Command
 from tests.data.store.scans import N_COMPONENTS, N_TIMES, FakeScan
 
@@ -51,6 +53,22 @@ def test_a_store_has_the_means_and_sds_of_the_time_points_that_are_used(tmp_path
     np.testing.assert_allclose(store.moments, expected(1, 2, 3, 4, 5), rtol=1e-12)
     restored = store.series * store.moments[..., 1:] + store.moments[..., :1]
     np.testing.assert_allclose(restored[2], FakeScan(3).read()[:N_TIMES].T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_written", [0, 1, 2])
+def test_a_disk_that_is_full_at_any_file_leaves_nothing(
+    n_written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = iter([True] * n_written + [False])
+
+    def fsync(_: int) -> None:
+        if not next(synced):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"No space left.*Nothing was left there"):
+        patch.setattr("os.fsync", fsync)
+        opened(tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 def test_purged_participants_are_dropped_from_them(tmp_path: Path) -> None:
