@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from brainage.data.batches import Draw
-from brainage.data.participants import Participants
+from brainage.data.participants import Participants, ScanOfRow
 from brainage.data.scale import Scaling
 from brainage.data.store.layout import verify
 from brainage.data.store.ragged import Ragged
@@ -69,28 +69,34 @@ class SeriesDataset(Dataset[Batch]):
         return gathered, ages if mix is None else mix.ages(ages, self.n_times)
 
 
+# A participant's position, the number of the scan among theirs, and the window's first time point in it.
+Place = tuple[int, int, int]
+
+
 class WindowDataset(Dataset[Batch]):
     """Windows of participants' series, and ages, in years; an item is a whole batch.
 
-    `get_scans` returns the scans of a participant, by position, each float32 of shape (n_channels, its time points);
-    a window has `n_times` of them. `ages` are those at the scans. `release` drops mapped pages after a batch.
-    `shuffle_seed` is that of `Participants`; windows are shuffled one by one.
+    `read` returns the window of `n_times` time points at a place, float32 of shape (n_channels, n_times); `scans` are
+    those of each participant. `scaling`, of what `read` returns, and `shuffle_seed` are those of `Participants`;
+    windows are shuffled one by one. `release` drops mapped pages after a batch.
     """
 
     def __init__(
         self,
-        get_scans: Callable[[int], list[NDArray[np.float32]]],
-        ages: list[list[float]],
+        read: Callable[[int, int, int], NDArray[np.float32]],
+        scans: list[list[ScanOfRow]],
         n_times: int,
+        *,
+        scaling: Scaling = Scaling(),  # noqa: B008 - frozen
         release: Callable[[], None] | None = None,
         shuffle_seed: int | None = None,
     ) -> None:
-        self._get_scans, self._ages, self.n_times, self._release = get_scans, ages, n_times, release
-        self._shuffle_seed = shuffle_seed
-        self._are_several = any(len(of) > 1 for of in ages)
+        self._read, self._scans, self.n_times = read, scans, n_times
+        self._scaling, self._release, self._shuffle_seed = scaling, release, shuffle_seed
+        self._are_several = any(len(of) > 1 for of in scans)
 
     def __len__(self) -> int:
-        return len(self._ages)
+        return len(self._scans)
 
     def __getitem__(self, draw: Draw) -> Batch:
         """Return windows, of shape (n_windows, n_channels, n_times), and ages, of shape (batch,).
@@ -99,36 +105,39 @@ class WindowDataset(Dataset[Batch]):
         scan after scan, and mean ages; then follows the number of windows of each scan and, if any participant has
         several scans, the number of scans of each one.
         """
-        chosen = [self._get_scans(position) for position in draw.index.tolist()]
-        batch = self._all(chosen, draw) if draw.begins is None else self._drawn(chosen, draw, draw.begins)
-        if self._release is not None:
-            self._release()
-        return batch
+        return self._all(draw) if draw.begins is None else self._drawn(draw, draw.begins)
 
-    def _all(self, chosen: list[list[NDArray[np.float32]]], draw: Draw) -> Batch:
-        scans = [scan for of in chosen for scan in of]
-        begins = [window_begins(scan.shape[1], self.n_times) for scan in scans]
-        windows = [scan[:, one : one + self.n_times] for scan, of in zip(scans, begins, strict=True) for one in of]
+    def _all(self, draw: Draw) -> Batch:
+        chosen = [(position, scan) for position in draw.index.tolist() for scan in enumerate(self._scans[position])]
+        begins = [window_begins(scan.end - scan.begin, self.n_times) for _, (_, scan) in chosen]
+        places = [(position, k, one) for (position, (k, _)), of in zip(chosen, begins, strict=True) for one in of]
         counts = [torch.tensor([len(of) for of in begins])]
         if self._are_several:
-            counts.append(torch.tensor([len(of) for of in chosen]))
-        ages = [np.mean(self._ages[position]) for position in draw.index.tolist()]
-        stacked = shuffled(np.stack(windows), self._shuffle_seed)
-        return torch.from_numpy(stacked), torch.tensor(ages, dtype=torch.float32), *counts
+            counts.append(torch.tensor([len(self._scans[position]) for position in draw.index.tolist()]))
+        ages = [np.mean([scan.age for scan in self._scans[position]]) for position in draw.index.tolist()]
+        return torch.from_numpy(self._gathered(places)), torch.tensor(ages, dtype=torch.float32), *counts
 
-    def _drawn(self, chosen: list[list[NDArray[np.float32]]], draw: Draw, begins: NDArray[np.float64]) -> Batch:
-        windows, ages = [], []
-        for scans, share, position in zip(chosen, begins.tolist(), draw.index.tolist(), strict=True):
-            n_places = np.cumsum([scan.shape[1] - self.n_times + 1 for scan in scans])
-            place = int(share * n_places[-1])
-            number = int(np.searchsorted(n_places, place, side="right"))
-            begin = place - int(n_places[number - 1] if number else 0)
-            windows.append(scans[number][:, begin : begin + self.n_times])
-            ages.append(self._ages[position][number])
-        drawn, age = shuffled(np.stack(windows), self._shuffle_seed), torch.tensor(ages, dtype=torch.float32)
+    def _drawn(self, draw: Draw, begins: NDArray[np.float64]) -> Batch:
+        places = [self._place(*one) for one in zip(draw.index.tolist(), begins.tolist(), strict=True)]
+        drawn = self._gathered(places)
+        age = torch.tensor([self._scans[position][k].age for position, k, _ in places], dtype=torch.float32)
         if draw.mix is None:
             return torch.from_numpy(drawn), age
         return torch.from_numpy(draw.mix.gather(drawn, np.arange(len(drawn)))), draw.mix.ages(age, self.n_times)
+
+    def _place(self, position: int, share: float) -> Place:
+        """Return the place at this share of those where a window of a participant can begin."""
+        n_places = np.cumsum([scan.end - scan.begin - self.n_times + 1 for scan in self._scans[position]])
+        place = int(share * n_places[-1])
+        number = int(np.searchsorted(n_places, place, side="right"))
+        return position, number, place - int(n_places[number - 1] if number else 0)
+
+    def _gathered(self, places: list[Place]) -> NDArray[np.float32]:
+        windows = np.stack([self._read(*place) for place in places])
+        self._scaling.apply(windows, np.array([self._scans[position][k].number for position, k, _ in places]))
+        if self._release is not None:
+            self._release()
+        return shuffled(windows, self._shuffle_seed)
 
 
 def window_begins(n_times: int, window: int) -> list[int]:
@@ -155,18 +164,33 @@ def dataset_of(participants: Participants, *, held: bool) -> SeriesDataset | Win
 
 
 def _windows(participants: Participants, series: Ragged, *, held: bool) -> WindowDataset:
-    rows, channels, scaling = participants.rows, np.array(participants.channels), participants.scaling
+    store, rows, n_times, seed = participants.store, participants.rows, participants.n_times, participants.shuffle_seed
     scans = [participants.scans(position) for position in range(len(rows))]
+    channels = _as_slice(participants.channels)
 
-    def mapped(position: int) -> list[NDArray[np.float32]]:
-        whole = series[rows[position]]
-        return [scaling.apply(whole[channels, one.begin : one.end], one.number) for one in scans[position]]
+    def mapped(position: int, number: int, begin: int) -> NDArray[np.float32]:
+        first = scans[position][number].begin + begin
+        return series[rows[position]][channels, first : first + n_times]
 
-    copied = [mapped(position) for position in range(len(rows))] if held else []
-    ages = [[one.age for one in of] for of in scans]
-    get_scans = copied.__getitem__ if held else mapped
-    release = None if held else participants.store.release
-    return WindowDataset(get_scans, ages, participants.n_times, release, participants.shuffle_seed)
+    if not held:
+        scaling, release = participants.scaling, store.release
+        return WindowDataset(mapped, scans, n_times, scaling=scaling, release=release, shuffle_seed=seed)
+    scaling = participants.scaling
+    copied = [
+        [scaling.apply(np.array(series[row][channels, one.begin : one.end]), one.number) for one in of]
+        for row, of in zip(rows, scans, strict=True)
+    ]
+
+    def in_memory(position: int, number: int, begin: int) -> NDArray[np.float32]:
+        return copied[position][number][:, begin : begin + n_times]
+
+    return WindowDataset(in_memory, scans, n_times, shuffle_seed=seed)
+
+
+def _as_slice(channels: Sequence[int]) -> slice | NDArray[np.intp]:
+    """Return a slice where channels follow each other, by which nothing is copied, or else their indices."""
+    first, n = channels[0], len(channels)
+    return slice(first, first + n) if list(channels) == list(range(first, first + n)) else np.array(channels)
 
 
 def without_ages(batch: Batch) -> tuple[Tensor, ...]:
