@@ -11,6 +11,7 @@ from torch import nn
 
 from brainage.api.bundles import Bundle
 from brainage.runs.read import Run, read_run
+from brainage.runs.time_order import read_time_order
 from brainage.system.reading import yaml_values
 from brainage.trained.load import read_network_of_run
 
@@ -88,6 +89,11 @@ class LoadedRun:
     def epochs(self) -> pd.DataFrame:
         """Losses, learning rate and seconds of each epoch."""
         return pd.read_csv(self.folder / "metrics.csv")
+
+    @cached_property
+    def time_order(self) -> pd.DataFrame | None:
+        """Errors on test participants' series in other orders of time; None where they were not measured."""
+        return read_time_order(self.folder)
 
     @property
     def bundle(self) -> Bundle:

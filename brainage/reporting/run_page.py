@@ -34,7 +34,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         fold_section(about.folds) if about.folds and about.folds.mean_sd("mae") else None,
         calibration_section(findings, about),
         groups_section(findings),
-        time_order_section(about),
+        time_order_section(findings, about),
         sample_section(findings, about),
         gap_section(findings, about),
         associations_section(findings, about),

@@ -7,6 +7,8 @@ from typing import Any
 
 from brainage.config.saved import is_shuffled
 from brainage.data.time_order import ORDERS
+from brainage.evaluation.disclosure import may_describe
+from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
 from brainage.reporting.page import Section, Table
 from brainage.reporting.text import estimate_in, integer, number, p_text, signed_interval
@@ -20,12 +22,15 @@ _NAMES = {
 }
 
 
-def time_order_section(about: About) -> Section | None:
-    """Return the errors on series in other orders of time; None where they were not measured."""
-    if about.time_order is None:
-        return None
-    rows = {row["order"]: row for row in about.time_order.to_dict("records") if row["order"] in ORDERS}
-    if not rows:
+def time_order_section(findings: Findings, about: About) -> Section | None:
+    """Return the errors on series in other orders of time.
+
+    None where they were not measured, or are those of few more test participants than there are now: some withdrew.
+    """
+    table = () if about.time_order is None else about.time_order.to_dict("records")
+    rows = {row["order"]: row for row in table if row["order"] in ORDERS}
+    n_now = int((findings.predictions["split"] == "test").sum())
+    if not rows or not all(may_describe(n_now, int(row["n"])) for row in rows.values()):
         return None
     cells = [
         [_NAMES[order], ", ".join(ORDERS[order].keeps), number(row["mae"]), _difference(row), p_text(row["p"]),

@@ -284,7 +284,8 @@ def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_p
     assert ended.code == 2
     assert "have several, up to 2" in ended.err
     assert "cohort.scans=first|all|longest" in ended.err
-    ended = run_command(tmp_path, "train.py", *words, "cohort.scans=all", *FAST[1:], "hydra.run.dir=run")
+    folds = ("split=kfold", "split.n_folds=3", "split.fold=0")
+    ended = run_command(tmp_path, "train.py", *words, "cohort.scans=all", *folds, *FAST[1:], "hydra.run.dir=run")
     assert ended.code == 0, ended.text
     scans, participants = (pd.read_csv(tmp_path / "run" / name) for name in ("scans.csv", "predictions.csv"))
     assert list(scans.columns) == ["participant_id", "scan", "split", "age", "predicted_age"]
@@ -292,6 +293,10 @@ def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_p
     means = scans.groupby("participant_id")["predicted_age"].mean()
     np.testing.assert_allclose(participants["predicted_age"], participants["participant_id"].map(means))
     assert (scans.groupby("participant_id")["split"].nunique() == 1).all()
+    orders, tested = pd.read_csv(tmp_path / "run" / "time_order.csv"), participants[participants["split"] == "test"]
+    assert set(orders["n"]) == {len(tested)} and (orders["change"] > 0).all()
+    own = np.abs(tested["bag"]).mean()
+    np.testing.assert_allclose(orders["mae"] - orders["mae_difference"], own)
     assert set(scans.groupby("participant_id").size()) == {1, 2}
     reasons = pd.read_csv(tmp_path / "run" / "exclusions.csv")["reason"]
     assert sum(reason.startswith("one of several scans: run-1: ") for reason in reasons) == 2

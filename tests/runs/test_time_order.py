@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from brainage.api.runs import load_run
 from brainage.commands import bundle
 from brainage.commands.explained import series
 from brainage.data.time_order import ORDERS, reordered
@@ -31,6 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_has_the_errors_in_each_order_in_a_table_without_ids_and_on_its_page(run: Path) -> None:
     found, predictions = read_time_order(run), pd.read_csv(run / "predictions.csv", dtype=str)
+    pd.testing.assert_frame_equal(load_run(run).time_order, found)
     assert found is not None and list(found["order"]) == list(ORDERS) and set(found["n"]) == {10}
     own = pd.read_csv(run / "predictions.csv").query("split == 'test'")["bag"].abs().mean()
     assert found["mae"].to_list() == pytest.approx((own + found["mae_difference"]).to_list())
@@ -38,6 +41,19 @@ def test_a_run_has_the_errors_in_each_order_in_a_table_without_ids_and_on_its_pa
     text, page = (run / TIME_ORDER).read_text(), (run / "report.html").read_text()
     assert not any(one in text for one in predictions["participant_id"])
     assert "to the order of time: MAE" in page and "<h2>Order of time</h2>" in page
+
+
+def test_the_error_is_that_of_the_network_on_the_changed_series_of_test_participants(run: Path) -> None:
+    network = read_trained(run, "run")
+    assert network.run is not None
+    own = network.run.predictions.query("split == 'test'").set_index("participant_id")
+    participants = read_sample(network.run.config.cohort, network, network.run.config.store.root).participants
+    tested = participants.where(participants.table["participant_id"].isin(own.index).to_numpy())
+    backwards = torch.from_numpy(series(tested)[:, :, ::-1].copy())
+    predicted = network.network()(backwards).squeeze(1).numpy()
+    found = pd.read_csv(run / TIME_ORDER).set_index("order").loc["reversed"]
+    age = own.loc[tested.table["participant_id"], "age"].to_numpy()
+    assert found["mae"] == pytest.approx(abs(predicted - age).mean(), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
