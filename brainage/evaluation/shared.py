@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.intervals import MIN_RESAMPLED
@@ -21,10 +23,21 @@ _SAME_AGE = 0.01
 
 @dataclass(frozen=True)
 class Member:
-    """A run in a comparison: its name, and its predictions (``participant_id, split, age, predicted_age``)."""
+    """A run in a comparison, or all folds of a model.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    predictions : DataFrame
+        ``participant_id, split, age, predicted_age``; of folds, of test participants only, with their ``fold``.
+    val_mae : float or None
+        MAE on the validation participants of all folds, in years; None for one run, whose predictions have them.
+    """
 
     name: str
     predictions: pd.DataFrame
+    val_mae: float | None = None
 
     def part(self, name: str) -> pd.DataFrame:
         """Return the rows of a part of the split."""
@@ -46,8 +59,8 @@ def shared_test(members: Sequence[Member]) -> pd.DataFrame:
     common = _common(
         members,
         "test",
-        "Folds test different participants by design: report them together with report.py run=MULTIRUN, or compare one "
-        "fold of each model. Else train with the same split.seed.",
+        "Folds test different participants by design: compare all folds of each model, by the folders of their "
+        "multiruns, or one fold of each. Else train with the same split.seed.",
     )
     for name, other, n_leaked in _learned_from(members, "test", ("train", "val")):
         raise EvaluationError(
@@ -78,11 +91,30 @@ def shared_validation(members: Sequence[Member], n_needed: int) -> pd.DataFrame:
             f"of ensemble=stack would be fitted. {other_step}"
         )
     if len(common) < n_needed:
-        raise EvaluationError(
-            f"`ensemble=stack` of {len(members)} runs must have {n_needed} shared validation participants for its "
-            f"weights, but has {len(common)}. Use ensemble=mean, fewer runs or a larger split.val_fraction."
-        )
+        whom = "shared validation participants"
+        raise too_few(len(members), n_needed, len(common), whom, "a larger split.val_fraction")
     return _aligned(members, "val", common)
+
+
+def shared_folds(members: Sequence[Member], tested: pd.DataFrame) -> NDArray[Any]:
+    """Return the fold of each shared test participant; raise an `EvaluationError` unless it is the same in all runs."""
+    each = [one.predictions.set_index("participant_id")["fold"].loc[tested["participant_id"]] for one in members]
+    for member, fold in zip(members, each, strict=True):
+        if n_other := int((fold != each[0]).sum()):
+            raise EvaluationError(
+                f"`ensemble=stack` of folds must have the same folds of all models, but {n_other} of {len(fold)} "
+                f"participants are in another fold of {member.name}. Train with the same split.seed and split.n_folds, "
+                "or use ensemble=mean."
+            )
+    return each[0].to_numpy()
+
+
+def too_few(n_runs: int, n_needed: int, n: int, whom: str, step: str) -> EvaluationError:
+    """Return the mistake that weights have fewer participants than they need."""
+    return EvaluationError(
+        f"`ensemble=stack` of {n_runs} runs must have {n_needed} {whom} for its weights, but has {n}. Use "
+        f"ensemble=mean, fewer runs or {step}."
+    )
 
 
 def _common(members: Sequence[Member], part: str, step: str) -> set[str]:

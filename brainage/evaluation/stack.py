@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from brainage.evaluation.gap import MIN_FITTED
-from brainage.evaluation.shared import Member, shared_validation
+from brainage.evaluation.shared import Member, shared_folds, shared_validation, too_few
 
 _Array = NDArray[np.float64]
 
@@ -32,17 +32,26 @@ class Stack:
     weights : dict of str to float
         By run; non-negative, with sum 1.
     n_fitted : int
-        Validation participants on whom they were fitted.
+        Participants on whom they were fitted: validation ones or, of folds, all, each predicted out of fold.
     errors : dict of str to float
-        MAE of each run on these, in years.
+        MAE of each run on validation participants, in years.
     predictions : DataFrame
-        Of these and of the test participants: ``participant_id, split, age, predicted_age, bag, predicted_age_sd``.
+        Of these and of the test participants: ``participant_id, split, age, predicted_age, bag, predicted_age_sd``. Of
+        folds, out-of-fold ones, by weights that are fitted without the participant's fold.
+    n_folds : int
+        Number of folds; 0 for runs of one split.
     """
 
     weights: dict[str, float]
     n_fitted: int
     errors: dict[str, float]
     predictions: pd.DataFrame
+    n_folds: int = 0
+
+    @property
+    def whom(self) -> str:
+        """On whom the weights were fitted."""
+        return f"{self.n_fitted:,} {'out-of-fold' if self.n_folds else 'validation'} participants"
 
     @property
     def best(self) -> str:
@@ -119,6 +128,9 @@ def prediction_table(rows: pd.DataFrame, split: str, names: Sequence[str], weigh
 def fit_stack(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
     """Fit weights on the validation participants that the members share, and predict those and the test participants.
 
+    Where the members are folds, each participant is predicted with weights that are fitted on the participants of the
+    other folds. The networks of those folds were trained on this participant, but only these weights pass it on.
+
     Parameters
     ----------
     members : sequence of Member
@@ -129,8 +141,10 @@ def fit_stack(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
     Raises
     ------
     EvaluationError
-        See `brainage.evaluation.shared.shared_validation`.
+        See `brainage.evaluation.shared.shared_validation`; or the models have other folds.
     """
+    if all("fold" in member.predictions for member in members):
+        return _out_of_fold(members, tested)
     names = [member.name for member in members]
     fitted = shared_validation(members, n_needed(len(members)))
     weights = stack_weights(fitted["age"], fitted[names])
@@ -141,4 +155,23 @@ def fit_stack(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
         n_fitted=len(fitted),
         errors={name: float(errors[name]) for name in names},
         predictions=pd.concat(tables, ignore_index=True),
+    )
+
+
+def _out_of_fold(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
+    """Predict the participants of each fold with weights that are fitted on those of the others."""
+    names = [member.name for member in members]
+    folds = shared_folds(members, tested)
+    tables = []
+    for fold in np.unique(folds):
+        others, own = tested[folds != fold], tested[folds == fold]
+        if len(others) < (needed := n_needed(len(members))):
+            raise too_few(len(members), needed, len(others), "participants in the other folds", "a larger cohort")
+        tables.append(prediction_table(own, "test", names, stack_weights(others["age"], others[names])))
+    return Stack(
+        weights=dict(zip(names, map(float, stack_weights(tested["age"], tested[names])), strict=True)),
+        n_fitted=len(tested),
+        errors={member.name: member.val_mae for member in members if member.val_mae is not None},
+        predictions=pd.concat(tables).sort_index(),
+        n_folds=len(tables),
     )

@@ -58,10 +58,15 @@ def weight_rows(stack: Stack) -> Rows:
 
 def _stack(found: Comparison, stack: Stack) -> Section:
     """Return how the runs were joined, and how the stack differs from what it should beat."""
+    fitted = (
+        f"The weights below were fitted on the {stack.whom}. The participants of each fold are predicted with weights "
+        "that were fitted on those of the other folds."
+        if stack.n_folds
+        else f"They were fitted on the {stack.whom} that all runs share; test participants had no part in them."
+    )
     texts = [
         "The age predicted by the stack is the weighted mean of the ages that the runs predict. Weights are 0 or more. "
-        f"They were fitted on the {stack.n_fitted:,} validation participants that all runs share; "
-        "test participants had no part in them.",
+        f"{fitted}",
         *(f"{_against(found, name, what)}." for name, what in _rivals(stack)),
     ]
     return Section("Stack", texts, [Table(*weight_rows(stack))])

@@ -61,7 +61,6 @@ def show_comparison(found: Comparison, parameters: Sequence[int | None], exclude
     show_table("Raw predictions on these (95 % interval)", *comparison_rows(found, parameters))
     show_table("Paired differences in MAE", *difference_rows(found))
     if found.stack is not None:
-        title = f"Weights of the stack, fitted on {found.stack.n_fitted:,} validation participants"
-        show_table(title, *weight_rows(found.stack))
+        show_table(f"Weights of the stack, fitted on {found.stack.whom}", *weight_rows(found.stack))
     for job in excluded:
         show_note(f"Excluded: {job}")

@@ -53,8 +53,7 @@ def read_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> 
         several = f"; runs={folder} alone means all of its jobs" if key == "runs" else ""
         raise MissingPathError(
             f"`{key}={folder}` must be the folder of one finished run, but is a multirun of {len(jobs)} jobs. Name one "
-            f"of them, such as {jobs[0].parent}{several}. Folds are compared fold by fold: the same fold of each "
-            "multirun."
+            f"of them, such as {jobs[0].parent}{several}."
         )
     if not path.is_file():
         raise MissingPathError(

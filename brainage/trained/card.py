@@ -38,15 +38,14 @@ def _stack_head(stack: TrainedStack) -> str:
 
 def _stacked(stack: TrainedStack) -> str:
     """Return which runs were stacked, their weights, and the participants on whom these were fitted."""
-    runs, n_fitted = stack.facts.get("runs"), stack.facts.get("n_fitted")
+    runs, fitted_on = stack.facts.get("runs"), stack.facts.get("fitted_on", "validation participants")
     rows = ["| network | folder | weight |", "|---|---|---|"]
     rows += [
         f"| {member.label} | member-{number} | {weight:.3f} |"
         for number, (member, weight) in enumerate(zip(stack.members, stack.weights, strict=True), start=1)
     ]
-    where = f"{n_fitted:,} validation participants" if isinstance(n_fitted, int) else "validation participants"
-    text = f"The weights were fitted on {where}, on whom no network was trained; test participants had no part in them."
-    without = len(runs) - len(stack.members) if isinstance(runs, dict) else 0
+    text = f"The weights were fitted on {fitted_on}, from predictions by networks that were not trained on them."
+    without = sum(weight == 0 for weight in runs.values()) if isinstance(runs, dict) else 0
     if without:
         text += f" {without} more stacked runs have the weight 0 and are not contained."
     if stack.correction is not None:

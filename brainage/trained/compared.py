@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from brainage.errors import EvaluationError
+from brainage.evaluation.gap import Correction
 from brainage.evaluation.metrics import accuracy
-from brainage.evaluation.shared import Member, shared_test
+from brainage.evaluation.shared import shared_test
 from brainage.evaluation.stack import Stack, fit_stack
 from brainage.models import is_baseline
-from brainage.runs.read import Run, read_run
+from brainage.runs.members import Entry, entries_of
+from brainage.runs.read import Run
 from brainage.system.provenance import commit, versions
 from brainage.system.reading import read_json, yaml_values
 from brainage.trained.load import correction_of, read_network_of_run
@@ -33,45 +36,60 @@ def read_compared_stack(folder: Path) -> tuple[TrainedStack, list[dict[str, Any]
         is not that of a network.
     """
     recorded = _recorded(folder)
-    runs = {name: read_run(Path(path), _KEY) for name, path in recorded["runs"].items()}
-    members = [Member(name, run.predictions) for name, run in runs.items()]
+    entries = entries_of(recorded["given"])
+    members = [entry.member(name) for name, entry in entries.items()]
     stack = fit_stack(members, shared_test(members))
-    before = recorded["stack"]["weights"]
+    before = recorded["weights"]
     if not all(math.isclose(weight, before.get(name, -1), abs_tol=_SAME) for name, weight in stack.weights.items()):
         raise EvaluationError(
             f"`{_KEY}={folder}` must have the weights of its runs, but their predictions have changed since they were "
             "compared. Compare them again with ensemble=stack."
         )
-    used = {name: weight for name, weight in stack.weights.items() if weight > 0}
-    for name in used:
-        if is_baseline(model := str(runs[name].config.model_value("name"))):
-            raise EvaluationError(
-                f"`{_KEY}={folder}` must be a stack of networks, but {name} is the baseline {model}, which a bundle "
-                "cannot contain. Compare the networks alone with ensemble=stack."
-            )
-    networks = tuple(read_network_of_run(runs[name].folder, _KEY) for name in used)
-    methods = {run.config.gap_correction for run in runs.values()}
-    method = methods.pop() if len(methods) == 1 else "none"
-    correction, reason = correction_of(method, stack.predictions)
-    reason = "The stacked runs have different settings of gap_correction." if methods else reason
-    facts = _facts(stack, next(iter(runs.values())))
-    stacked = TrainedStack(folder, networks, tuple(used.values()), method, correction, reason, facts)
-    return stacked, [yaml_values(runs[name].config_text) for name in used]
+    used = {name: entries[name] for name, weight in stack.weights.items() if weight > 0}
+    _refuse_baselines(folder, used)
+    runs = [run for entry in used.values() for run in entry.runs.values()]
+    weights = [stack.weights[name] / len(entry.runs) for name, entry in used.items() for _ in entry.runs]
+    method, correction, reason = _correction(entries, stack)
+    networks = tuple(read_network_of_run(run.folder, _KEY) for run in runs)
+    facts = _facts(stack, next(iter(entries.values())).first)
+    stacked = TrainedStack(folder, networks, tuple(weights), method, correction, reason, facts)
+    return stacked, [yaml_values(run.config_text) for run in runs]
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
-    """Return what ``comparison.json`` says."""
-    try:
-        recorded = read_json(folder / "comparison.json")
-        named = all(isinstance(path, str) for path in recorded["runs"].values())
-        if named and isinstance(recorded["stack"]["weights"], dict):
-            return dict(recorded)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
+    """Return what ``comparison.json`` says of a stack."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        stack = read_json(folder / "comparison.json")["stack"]
+        given = [stack["given"]] if isinstance(stack["given"], str) else stack["given"]
+        if all(isinstance(path, str) for path in given) and isinstance(stack["weights"], dict):
+            return {"given": stack["given"], "weights": stack["weights"]}
     raise EvaluationError(
         f"`{_KEY}={folder}` must be the folder of a comparison with a stack, but is not. Make one with: brainage "
         "compare runs=[FOLDER,FOLDER] ensemble=stack"
     )
+
+
+def _refuse_baselines(folder: Path, used: dict[str, Entry]) -> None:
+    for name, entry in used.items():
+        if is_baseline(model := str(entry.first.config.model_value("name"))):
+            raise EvaluationError(
+                f"`{_KEY}={folder}` must be a stack of networks, but {name} is the baseline {model}, which a bundle "
+                "cannot contain. Compare the networks alone with ensemble=stack."
+            )
+
+
+def _correction(entries: dict[str, Entry], stack: Stack) -> tuple[str, Correction | None, str]:
+    """Return the runs' method, the fit of the joined gap, or why there is none.
+
+    The networks of folds have no validation participants in common: the fit is that on all out-of-fold ones.
+    """
+    methods = {entry.first.config.gap_correction for entry in entries.values()}
+    if len(methods) > 1:
+        return "none", None, "The stacked runs have different settings of gap_correction."
+    method = methods.pop()
+    if stack.n_folds and method in ("linear", "cole"):
+        method = "crossfit"
+    return method, *correction_of(method, stack.predictions)
 
 
 def _facts(stack: Stack, first: Run) -> dict[str, Any]:
@@ -82,7 +100,7 @@ def _facts(stack: Stack, first: Run) -> dict[str, Any]:
         "baseline": first.summary.get("baseline"),
         "n": {part: len(rows) for part, rows in parts.items()},
         "runs": stack.weights,
-        "n_fitted": stack.n_fitted,
+        "fitted_on": stack.whom,
         "versions": versions(),
         "commit": commit(),
     }

@@ -124,6 +124,32 @@ def test_the_stack_is_one_more_row_with_weights_of_validation_participants_alone
     assert again is not None and again.weights == found.stack.weights and again.best == found.stack.best
 
 
+def folds(seed: int = 0, n: int = 90, n_folds: int = 3) -> list[Member]:
+    """Return two models, and a bad one, with the out-of-fold predictions of `n` participants."""
+    age, predicted = simulated(n, np.random.default_rng(seed))
+    table = pd.DataFrame({"participant_id": [f"p{number:03}" for number in range(n)], "split": "test", "age": age})
+    table["fold"] = (np.arange(n) % n_folds).astype(str)
+    return [Member(f"{k}: model", table.assign(predicted_age=one), 5.0 - k) for k, one in enumerate(predicted.T, 1)]
+
+
+def test_of_folds_each_is_predicted_by_weights_that_are_fitted_on_the_others() -> None:
+    models = folds()
+    found = stacked(models)
+    assert found.stack is not None and found.ensemble is not None
+    age = models[0].predictions["age"].to_numpy()
+    fold = models[0].predictions["fold"].to_numpy()
+    predicted = np.stack([model.predictions["predicted_age"] for model in models], axis=1)
+    expected = np.empty(90)
+    for one in "012":
+        expected[fold == one] = predicted[fold == one] @ stack_weights(age[fold != one], predicted[fold != one])
+    assert found.ensemble["predicted_age"].to_numpy() == pytest.approx(expected)
+    assert found.metrics.set_index("run").loc[STACK, "mae"] == pytest.approx(np.abs(expected - age).mean())
+    assert list(found.stack.weights.values()) == pytest.approx(stack_weights(age, predicted))
+    # Not by the error on test participants, by which the first is the best.
+    assert found.stack.best == "3: model"
+    assert found.stack.whom == "90 out-of-fold participants"
+
+
 def _edited(runs: list[Member], edit: Callable[[pd.DataFrame], pd.DataFrame]) -> list[Member]:
     """Return the runs with the second's predictions edited."""
     return [runs[0], Member(runs[1].name, edit(runs[1].predictions.copy())), *runs[2:]]
@@ -152,6 +178,11 @@ def _exchanged(table: pd.DataFrame, n: int) -> pd.DataFrame:
             _edited(members(), lambda table: table.assign(age=table["age"] + 5 * (table["split"] == "val"))),
             "the same age of each participant, but in 2: run it differs for 60",
         ),
+        (
+            _edited(folds(), lambda table: table.assign(fold=np.roll(table["fold"], 1))),
+            "the same folds of all models, but 90 of 90 participants are in another fold of 2: model",
+        ),
+        (folds(n=42), "`ensemble=stack` of 3 runs must have 30 participants in the other folds .* but has 28"),
         (
             _edited(members(), lambda table: table[table["split"] != "val"]),
             "all share 0 of the 60 of 1: run",

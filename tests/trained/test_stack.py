@@ -44,7 +44,7 @@ CONFIG = {
 def stack(*ages: float, weights: tuple[float, ...] = (0.25, 0.75)) -> TrainedStack:
     """Return networks that predict these ages, stacked."""
     members = tuple(constant(age, correction=replace(LINEAR, intercept=40.0)) for age in ages or (60.0, 64.0))
-    facts = {"runs": {"1: a": 0.25, "2: b": 0.75, "3: c": 0.0}, "n_fitted": 1234}
+    facts = {"runs": {"1: a": 0.25, "2: b": 0.75, "3: c": 0.0}, "fitted_on": "1,234 validation participants"}
     return TrainedStack(Path("stack"), members, weights, "linear", LINEAR, "", facts)
 
 
@@ -74,7 +74,7 @@ def test_ages_are_weighted_means_and_gaps_are_corrected_by_the_fit_of_the_stack(
 def test_the_card_names_members_weights_and_whom_they_were_fitted_on(written: Path) -> None:
     card = (written / "README.md").read_text()
     assert "| simple1dcnn, ica3 | member-2 | 0.750 |" in card
-    assert "fitted on 1,234 validation participants, on whom no network was trained" in card
+    assert "fitted on 1,234 validation participants, from predictions by networks that were not trained on them" in card
     assert "The correction of the gap was fitted on the same participants." in card
     assert "1 more stacked runs have the weight 0 and are not contained." in card
     assert card == stack_card(stack())
@@ -216,3 +216,29 @@ def test_what_cannot_be_exported_is_refused(runs: Path, tmp_path: Path, capsys: 
         assert main(["export", "--stack", str(tmp_path / name), "--out", str(tmp_path / "bundle")]) == 2
         assert message in capsys.readouterr().err
         assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.more
+def test_the_networks_of_folds_share_the_weight_of_their_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        shutil.copytree(WRITTEN / "multirun" / "folds", tmp_path / name)
+    rng = np.random.default_rng(2)
+    for path in sorted(tmp_path.glob("[ab]/*/predictions.csv")):
+        table = pd.read_csv(path)
+        table.assign(predicted_age=table["age"] + rng.normal(0, 5, len(table))).to_csv(path, index=False)
+    assert run_here(compare, "compare", tmp_path / "one", "runs=[a]", "report.n_resamples=100") == 2
+    assert "must name the folds of two models or more, but got those of one" in capsys.readouterr().err
+    words = ("runs=[a,b]", "ensemble=stack", "report.n_resamples=100")
+    assert run_here(compare, "compare", tmp_path / "both", *words) == 0
+    said = capsys.readouterr().out
+    assert "40 test participants are shared, of 40, 40." in said
+    assert "Weights of the stack, fitted on 40 out-of-fold participants" in said
+    weights = list(json.loads((tmp_path / "both" / "comparison.json").read_text())["stack"]["weights"].values())
+    assert min(weights) > 0
+    assert main(["export", "--stack", "both", "--out", "bundle"]) == 0
+    found = read_stack(tmp_path / "bundle", "bundle")
+    assert found.weights == pytest.approx([weight / 2 for weight in weights for _ in range(2)])
+    assert found.correction is not None and (found.correction.fitted_on, found.correction.n) == ("held-out", 40)
