@@ -22,7 +22,8 @@ class PanelErrors:
     Parameters
     ----------
     errors : DataFrame
-        ``model, split_seed, n_val, n_test, val_mae, test_mae``: MAE in years, on the participants that all models have.
+        ``model, split_seed, n_val, n_test, val_mae, test_mae``: MAE in years, on the participants that all models have;
+        ``own_val, own_test``: the number of participants that a model has itself.
     n_train : float
         Training participants; the mean over splits and models.
     """
@@ -37,8 +38,8 @@ class PanelErrors:
         return [str(name) for name in means.sort_values(kind="stable").index]
 
     def shows(self, part: str) -> bool:
-        """Return whether a part of each split has ten participants or more, so that its errors may be shown."""
-        return all(map(may_describe, self.errors[f"n_{part}"]))
+        """Return whether errors in a part may be shown beside those that each run shows of all its participants."""
+        return all(map(may_describe, self.errors[f"n_{part}"], self.errors[f"own_{part}"]))
 
     def of(self, model: str, part: str) -> list[float]:
         """Return a model's MAE in a part of each split, in years."""
@@ -91,6 +92,7 @@ def _errors_in(split: int, tables: Mapping[str, pd.DataFrame]) -> list[dict[str,
         errors = (table["predicted_age"] - table["age"]).abs().loc[common]
         of_part = {part: errors[parts.loc[common].iloc[:, 0] == part] for part in PARTS}
         counts = {f"n_{part}": len(values) for part, values in of_part.items()}
+        counts |= {f"own_{part}": int((table["split"] == part).sum()) for part in PARTS}
         means = {f"{part}_mae": float(values.mean()) for part, values in of_part.items()}
         rows.append({"model": name, "split_seed": split, **counts, **means})
     return rows

@@ -27,7 +27,7 @@ from brainage.system.files import write_text
 def write_index(out: Path, record: StudyRecord, steps: Sequence[Step]) -> Path:
     """Write ``index.html`` into the study's folder and return its path."""
     about = [*made_with(), ("machine", this_machine()), ("every training", record.shown_overrides())]
-    about += _commits(record.done, steps)
+    about += commits_of(record.done, steps)
     lead = [
         f"{len(record.done)} of {len(steps)} steps are done, in {sum(record.seconds.values()) / 60:.1f} minutes.",
         SIZES[record.size].description(record.size),
@@ -59,7 +59,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commits(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:
+def commits_of(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tuple[str, str]]:
     """Return rows with the commits at which steps were finished."""
     by_commit: dict[str, list[str]] = {}
     for step in steps:

@@ -10,9 +10,10 @@ from typing import ClassVar, Self
 
 from brainage.evaluation.panel import panel_errors
 from brainage.study.index import this_machine
-from brainage.study.panel_page import PanelResults, write_panel
+from brainage.study.panel_page import write_panel
 from brainage.study.panel_plan import Panel
 from brainage.study.panel_runs import ModelRuns, read_runs
+from brainage.study.panel_table import PanelResults
 from brainage.study.plan import Step
 from brainage.study.record import StudyRecord, forget_lost_steps, open_record
 from brainage.study.runner import locked, run_steps
@@ -82,6 +83,7 @@ class _Done:
             {name: speed for name, each in runs.items() if (speed := self._milliseconds(each)) is not None},
             {step.name: each for step in self.steps if isinstance(each := read.get(step.label), str)},
             {step.name: each for step in self.order if isinstance(each := read.get(step.label), ModelRuns)},
+            self.record.done,
         )
 
     def _read(self, step: Step) -> ModelRuns | str:

@@ -1,10 +1,9 @@
-"""The page of a panel, and its tables: ``index.html``, ``panel.csv`` and ``errors.csv``."""
+"""The page of a panel, and its tables: ``index.html``, ``panel.csv``, ``panel.md`` and ``errors.csv``."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,14 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from brainage import models
 from brainage.evaluation.panel import PanelErrors, on_front, panel_errors
-from brainage.evaluation.resampled import ResampledTest
 from brainage.reporting.figure import BLUE, GREEN, GREY, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with
-from brainage.reporting.text import integer, number, p_phrase, signed_interval, with_interval
-from brainage.study.panel_plan import ORDER_MODELS, Panel
-from brainage.study.panel_runs import ModelRuns
+from brainage.reporting.text import integer, number, with_interval
+from brainage.study.index import commits_of
+from brainage.study.panel_plan import Panel
+from brainage.study.panel_table import PanelResults, difference_text, markdown, panel_table, text_rows
 from brainage.study.plan import Step
 from brainage.system.files import write_csv, write_text
 
@@ -31,37 +29,6 @@ _METHOD = (
 )
 
 
-@dataclass(frozen=True)
-class PanelResults:
-    """Results of the models whose trainings have finished.
-
-    Parameters
-    ----------
-    runs : dict of str to ModelRuns
-        By name.
-    errors : PanelErrors or None
-        Of these models; None before the first has finished.
-    milliseconds : dict of str to float
-        To predict a participant, by name, where it was measured.
-    left_out : dict of str to str
-        Why other models are not compared.
-    shuffled : dict of str to ModelRuns
-        Of networks that were trained on shuffled series, by name.
-    """
-
-    runs: Mapping[str, ModelRuns] = field(default_factory=dict)
-    errors: PanelErrors | None = None
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    shuffled: Mapping[str, ModelRuns] = field(default_factory=dict)
-
-    def best_networks(self, panel: Panel) -> list[str]:
-        """Return the networks with the lowest validation error that are trained on series in order."""
-        ranked = [] if self.errors is None else self.errors.order
-        in_order = [name for name in ranked if "recipe.shuffle_time=true" not in panel.words(name)]
-        return [name for name in in_order if not models.is_baseline(self.runs[name].model)][:ORDER_MODELS]
-
-
 def write_panel(out: Path, panel: Panel, steps: Sequence[Step], found: PanelResults, machine: str) -> None:
     """Write the page and the tables into the panel's folder."""
     sections = []
@@ -69,90 +36,44 @@ def write_panel(out: Path, panel: Panel, steps: Sequence[Step], found: PanelResu
     if found.errors is not None:
         table = panel_table(panel, found, found.errors)
         write_csv(out / "panel.csv", table)
+        write_text(out / "panel.md", markdown(table))
         write_csv(out / "errors.csv", found.errors.shown())
-        best = found.errors.order[0]
-        lead += _lead(found.errors, best, panel.reference)
-        sections += _sections(panel, found, found.errors)
+        lead += _lead(found.errors, found.errors.order[0], panel.reference)
+        sections += [_accuracy(table, found.errors)]
+        if drawn := front_figure(found, found.errors):
+            sections += [Section("Error and size", figures=[drawn])]
     sections += [order_section(found)] if found.shuffled else []
     if found.left_out:
         rows = [[name, reason] for name, reason in found.left_out.items()]
         sections.append(Section("Not compared", tables=[Table(("model", "reason"), rows, text=True)]))
     links = [(step.label, quote(f"{step.stage}/{step.name}/report.html")) for step in steps if step.result.is_file()]
-    sections.append(_what_was_run(panel, machine, links))
+    sections.append(_what_was_run(panel, machine, links, commits_of(found.done, steps)))
     write_text(out / "index.html", Page("The panel", lead, sections).html())
-
-
-def panel_table(panel: Panel, found: PanelResults, errors: PanelErrors) -> pd.DataFrame:
-    """Return ``panel.csv``: a row a model, by validation error."""
-    best = errors.order[0]
-    rows = []
-    for name in errors.order:
-        runs, val = found.runs[name], errors.mean(name, "val")
-        row: dict[str, object] = {"model": name, "overrides": shlex.join(panel.models[name]), "val_mae": val}
-        tests = {
-            "test_mae": errors.test(name),
-            "minus_best": errors.test(name, best) if name != best else None,
-            "minus_reference": errors.test(name, panel.reference) if name != panel.reference else None,
-        }
-        for column, test in tests.items():
-            row |= _columns(column, test)
-        row |= {"parameters": runs.parameters, "milliseconds": found.milliseconds.get(name), "seconds": runs.seconds}
-        row |= {"n_splits": len(runs.predicted), "n_seeds": len(runs.seeds), "n_train": runs.n_train}
-        rows.append(row | {"n_val": errors.n("val"), "n_test": errors.n("test")})
-    return pd.DataFrame(rows).drop(columns=["test_mae_p"])
-
-
-def _columns(name: str, test: ResampledTest | None) -> dict[str, float | None]:
-    if test is None:
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high", f"{name}_p"))
-    return {name: test.mean.value, f"{name}_low": test.mean.low, f"{name}_high": test.mean.high, f"{name}_p": test.p}
 
 
 def _lead(errors: PanelErrors, best: str, reference: str) -> list[str]:
     test = errors.test(best)
     if test is None:
-        return ["A test or validation part has fewer than ten participants, so that its errors are not shown."]
+        return [
+            "Test errors are not shown: a part has fewer than ten participants, or the models' parts differ by fewer "
+            "than ten."
+        ]
     lead = [f"Lowest validation error: {best}, whose test MAE is {with_interval(test.mean)} years."]
     if best != reference and (minus := errors.test(best, reference)) is not None:
         lead.append(f"Minus {reference}: {difference_text(minus)}.")
     return lead
 
 
-def difference_text(test: ResampledTest | None) -> str:
-    """Return a difference with its interval and p, or a dash."""
-    if test is None:
-        return "-"
-    return signed_interval(test.mean) + ("" if test.p is None else f", {p_phrase(test.p)}")
-
-
-def _sections(panel: Panel, found: PanelResults, errors: PanelErrors) -> list[Section]:
-    best = errors.order[0]
-    others = list(dict.fromkeys((best, panel.reference)))
-    rows = []
-    for name in errors.order:
-        runs, test = found.runs[name], errors.test(name)
-        minus = [difference_text(errors.test(name, other)) if name != other else "-" for other in others]
-        test_mae = "-" if test is None else with_interval(test.mean)
-        sizes = [integer(runs.parameters), _short(found.milliseconds.get(name)), _short(runs.seconds)]
-        rows.append([name, number(errors.mean(name, "val")), test_mae, *minus, *sizes])
-    header = ("model", "validation MAE", "test MAE", *(f"minus {other}" for other in others), "parameters")
-    test = errors.test(best)
-    terms = "too few participants are tested" if test is None else test.terms
+def _accuracy(table: pd.DataFrame, errors: PanelErrors) -> Section:
+    test = errors.test(errors.order[0])
+    terms = "test errors are not shown" if test is None else test.terms
     note = (
-        f"MAE in years, mean over {len(found.runs[best].predicted)} splits; training, validation and test participants "
-        f"of a split: {errors.n_train:.0f}, {errors.n('val'):.0f}, {errors.n('test'):.0f}. In the order of validation "
-        "error, which says which model is best; test sets choose nothing. Milliseconds to predict a participant, on "
-        "one thread of this machine's CPU, 64 at a time. Seconds to fit the model once."
+        f"MAE in years, mean over {table['n_splits'].iloc[0]} splits of {errors.n_train:.0f} training, "
+        f"{errors.n('val'):.0f} validation and {errors.n('test'):.0f} test participants. In the order of validation "
+        "error, which says which model is best; test sets choose nothing. Milliseconds to predict a participant, 64 "
+        "together, on one thread of this machine's CPU. Seconds to fit the model once."
     )
-    columns = (*header, "ms", "s to train")
-    accuracy = Section("Accuracy", [_METHOD.format(terms=terms)], [Table(columns, rows, note=note)])
-    drawn = front_figure(found, errors)
-    return [accuracy] if drawn is None else [accuracy, Section("Error and size", figures=[drawn])]
-
-
-def _short(value: float | None) -> str:
-    """Return milliseconds or seconds with two digits or more, or a dash."""
-    return "-" if value is None else "< 0.01" if value < 0.01 else f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+    return Section("Accuracy", [_METHOD.format(terms=terms)], [Table(*text_rows(table), note=note)])
 
 
 def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
@@ -214,10 +135,12 @@ def order_section(found: PanelResults) -> Section:
     return Section("Use of the order of time", [text], [Table(header, rows, note=note)])
 
 
-def _what_was_run(panel: Panel, machine: str, links: Sequence[tuple[str, str]]) -> Section:
+def _what_was_run(
+    panel: Panel, machine: str, links: Sequence[tuple[str, str]], commits: list[tuple[str, str]]
+) -> Section:
     own = [(f"model {name}", shlex.join(words)) for name, words in panel.models.items()]
     about = [*made_with(), ("machine", machine), ("size", panel.described())]
-    about += [("every training", shlex.join(panel.overrides) or "no overrides"), *own]
+    about += [("every training", shlex.join(panel.overrides) or "no overrides"), *own, *commits]
     return Section(
         "What was run", tables=[Table((), about, text=True)], links=[(f"{n}: report", at) for n, at in links]
     )

@@ -21,7 +21,7 @@ from brainage.system.files import CONFIGS
 from brainage.system.reading import read_yaml
 
 SIZES = {
-    "small": Size(600, {"models": ("trainer.max_epochs=8", "batch_size=32", "report.n_resamples=100")}),
+    "small": Size(300, {"models": ("trainer.max_epochs=5", "batch_size=16", "report.n_resamples=100")}),
     "full": Size(2000),
 }
 

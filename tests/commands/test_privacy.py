@@ -148,6 +148,19 @@ STEPS = (
         ),
         2,
     ),
+    Step(
+        (
+            *("brainage.__main__", "panel", "--out", "outputs/panel", "--models", "ridge_motion", "--splits", "2"),
+            *("--reference", "mean_age", *BIDS, LOOSE),
+        )
+    ),
+    Step(
+        (
+            *("brainage.__main__", "panel", "--out", "outputs/no_panel", *BIDS),
+            "cohort.include=participant_id != 'planted07'",
+        ),
+        2,
+    ),
     Step(("brainage.data.simulated", "--layout", "bids", "--out", "../more", "--participants", "2")),
     Step(("train.py", "--help")),
     train(*UKB, "--cfg", "job"),

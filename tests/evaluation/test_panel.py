@@ -35,12 +35,18 @@ def test_the_order_of_models_comes_from_validation_error_and_never_from_test_err
 
 
 def test_models_are_compared_on_the_participants_that_all_of_them_have() -> None:
-    fewer = predicted(1.0, 1.0).drop("t0")
-    other = predicted(2.0, 2.0)
+    fewer = predicted(1.0, 1.0, 22).drop([f"t{number}" for number in range(10)])
+    other = predicted(2.0, 2.0, 22)
     other.loc["t0", "predicted_age"] = 100.0
     found = panel_errors({"fewer": {3: fewer}, "other": {3: other, 4: other}}, n_train=10)
-    assert found.errors["split_seed"].tolist() == [3, 3] and found.errors["n_test"].tolist() == [11, 11]
-    assert found.of("other", "test") == [2.0]
+    assert found.errors["split_seed"].tolist() == [3, 3] and found.errors["n_test"].tolist() == [12, 12]
+    assert found.of("other", "test") == [2.0] and found.test("other") is not None
+
+
+def test_errors_are_not_shown_where_those_of_a_run_would_tell_one_participants_error() -> None:
+    found = panel_errors({"fewer": {3: predicted(1.0, 1.0).drop("t0")}, "other": {3: predicted(2.0, 2.0)}}, n_train=96)
+    assert found.test("other") is None and found.mean("other", "val") == 2.0
+    assert found.shown()["test_mae"].isna().all() and found.shown()["val_mae"].notna().all()
 
 
 def test_errors_of_fewer_than_ten_participants_are_not_shown() -> None:
