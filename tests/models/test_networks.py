@@ -23,6 +23,7 @@ from brainage.explanation.effects import window_edges
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude_components
 from brainage.models import geometry
+from brainage.models.layers import MeanAndCovariance
 from brainage.trained.bundle import read_bundle, write_bundle
 from brainage.trained.network import Architecture
 from brainage.training.fit import FitSettings, fit
@@ -84,9 +85,15 @@ def test_closed_forms_are_those_of_the_network(name: str, arguments: dict[str, A
         assert isinstance(layer, nn.Conv1d)
         multiplied.append(layer.weight.numel() * output.shape[2])
 
+    def count_products(_: nn.Module, given: tuple[torch.Tensor], __: object) -> None:
+        _, n, n_times = given[0].shape
+        multiplied.append(n * n * n_times)
+
     for layer in network.modules():
         if isinstance(layer, nn.Conv1d):
             layer.register_forward_hook(count)
+        elif isinstance(layer, MeanAndCovariance):
+            layer.register_forward_hook(count_products)
     network.eval()(series(1, described.n_times))
     assert geometry.multiplications(name, vars(described)) == sum(multiplied)
     assert geometry.encoder_parameters(described) == sum(p.numel() for p in network.encoder.parameters())

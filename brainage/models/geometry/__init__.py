@@ -28,7 +28,7 @@ def linear_inputs(architecture: Any) -> int:
 
 
 def multiplications(name: str, model: Mapping[str, Any]) -> int:
-    """Count the convolutions' multiplications for one participant of a feasible network; 0 if it has no geometry."""
+    """Count the multiplications of a feasible network's encoder for one participant; 0 if it has no geometry."""
     if name not in GEOMETRIES:
         return 0
     architecture = NETWORKS[name](**model)

@@ -88,7 +88,7 @@ def covariance1dcnn(architecture: Covariance1DCNNConfig) -> Iterator[Stage]:
         yield convolution(layer, (incoming, architecture.width), architecture.kernel_size, batch_norm=True)
         incoming = architecture.width
     yield convolution(architecture.depth, (incoming, n), batch_norm=True)
-    yield Stage(architecture.depth, "readout", extent=2, width=n + n * (n + 1) // 2)
+    yield Stage(architecture.depth, "readout", extent=2, width=n + n * (n + 1) // 2, multiplications=n * n)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Stage:
     width : int
         Channels that it returns; 0 for as many as it gets.
     parameters, multiplications : int
-        Trainable parameters, and multiplications for each point that it returns.
+        Trainable parameters, and multiplications for each point that it returns, or that a readout gets.
     """
 
     layer: int
@@ -73,8 +73,8 @@ def multiplications(path: Iterable[Stage], length: int) -> int:
     """Return the number of multiplications for one series."""
     total = 0
     for stage in path:
-        length = stage.output_length(length)
-        total += length * stage.multiplications
+        given, length = length, stage.output_length(length)
+        total += stage.multiplications * (given if stage.kind == "readout" else length)
     return total
 
 
