@@ -168,6 +168,9 @@ class PredictCommandConfig:
         None corrects as fitted in the run.
     resample : bool
         Whether series of another repetition time are resampled to that of the network.
+    n_times : int or None
+        Number of time points that the network gets of each series, where it averages over time; None is that of its
+        training.
     match_ids : bool
         Whether an id that a run contains is the same participant, who may have been trained on; or ids are of another
         cohort.
@@ -190,6 +193,7 @@ class PredictCommandConfig:
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
     resample: bool = False
+    n_times: Annotated[int | None, Field(ge=2, le=1_000_000)] = None
     match_ids: bool = True
     device: str = "auto"
     batch_size: Count = 250

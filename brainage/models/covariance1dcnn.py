@@ -8,31 +8,32 @@ from torch import Tensor, nn
 
 from brainage.config.groups.model import Covariance1DCNNConfig
 from brainage.models import geometry
-from brainage.models.layers import MeanAndCovariance, convolution
+from brainage.models.layers import Moments, convolution
 
 
 class Covariance1DCNN(nn.Module):
-    """Convolutions over time, and a linear layer of the means and covariances over time of what they return.
+    """Convolutions over time, and a linear layer of first and second moments over time of what they return.
 
-    A layer is a convolution, followed by batch normalisation and ReLU. A convolution over one point then projects to
-    `n_features`, with batch normalisation. Their means, variances and covariances are normalised by batch, because
-    their scales differ. A mean over time of a convolution sees each feature alone; covariances also see which features
-    change together, as connectivity does for components. Similar networks are used for electroencephalography [1]_.
+    Each convolution is followed by batch normalisation, and by ReLU if another convolution follows. Of the last one's
+    `n_features`, the linear layer gets the means of their positive parts, the logarithms of their variances, and their
+    correlations, normalised by batch. A mean over time sees each feature alone; correlations also see which of them
+    change together. With one convolution, they are connectivity between components at several lags: what correlation
+    matrices and spectra have, with weights that are learnt. Similar networks classify electroencephalograms [1]_.
 
     Parameters
     ----------
     in_channels : int
         Number of components.
-    kernel_size : int, default=9
+    kernel_size : int, default=5
         Kernel size of convolutions, in time points.
     depth : int, default=1
-        Number of layers before the projection.
+        Number of convolutions.
     width : int, default=64
-        Output channels of each layer.
-    n_features : int, default=32
-        Features whose covariances are computed: ``n_features * (n_features + 1) / 2`` of them.
-    final_dropout : float, default=0.0
-        Dropout probability of means and covariances before the linear layer.
+        Output channels of each convolution but the last.
+    n_features : int, default=48
+        Output channels of the last one, which have ``n_features * (n_features - 1) / 2`` correlations.
+    final_dropout : float, default=0.5
+        Dropout probability of moments before the linear layer.
     n_times : int, default=490
         Number of time points; the network takes other lengths too.
     max_parameters : int, default=5_000_000
@@ -55,11 +56,11 @@ class Covariance1DCNN(nn.Module):
         self,
         *,
         in_channels: int,
-        kernel_size: int = 9,
+        kernel_size: int = 5,
         depth: int = 1,
         width: int = 64,
-        n_features: int = 32,
-        final_dropout: float = 0.0,
+        n_features: int = 48,
+        final_dropout: float = 0.5,
         n_times: int = 490,
         max_parameters: int = 5_000_000,
     ) -> None:
@@ -98,12 +99,12 @@ class Covariance1DCNN(nn.Module):
 
 def _encoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:
     incoming = architecture.in_channels
-    for _ in range(architecture.depth):
+    for _ in range(architecture.depth - 1):
         yield from convolution(incoming, architecture.width, architecture.kernel_size)
         incoming = architecture.width
-    yield nn.Conv1d(incoming, architecture.n_features, 1)
+    yield nn.Conv1d(incoming, architecture.n_features, architecture.kernel_size)
     yield nn.BatchNorm1d(architecture.n_features)
-    yield MeanAndCovariance()
+    yield Moments()
 
 
 def _decoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:

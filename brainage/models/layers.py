@@ -39,14 +39,22 @@ class MeanAndSD(nn.Module):
         return torch.cat([features.mean(dim=2), (variance + EPSILON).sqrt()], dim=1)
 
 
-class MeanAndCovariance(nn.Module):
-    """Mean over time of each channel, and the covariances of all pairs, variances included."""
+class Moments(nn.Module):
+    """First and second moments over time: means of the rectified channels, logarithms of variances, and correlations.
+
+    `SHRINKAGE` is added to variances, so a channel that hardly varies has finite logarithms and correlations near 0.
+    """
+
+    SHRINKAGE = 0.1
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map features of shape (batch, n, n_times) to shape (batch, n + n (n + 1) / 2)."""
+        """Map features of shape (batch, n, n_times) to shape (batch, 2 n + n (n - 1) / 2)."""
         n, n_times = features.shape[1:]
-        mean = features.mean(dim=2)
-        centred = features - mean[:, :, None]
+        centred = features - features.mean(dim=2, keepdim=True)
         covariance = centred @ centred.transpose(1, 2) / n_times
-        row, column = torch.triu_indices(n, n, device=features.device)
-        return torch.cat([mean, covariance.flatten(1).index_select(1, row * n + column)], dim=1)
+        variance = covariance.diagonal(dim1=1, dim2=2) + self.SHRINKAGE
+        scale = variance.rsqrt()
+        correlation = covariance * scale[:, :, None] * scale[:, None, :]
+        row, column = torch.triu_indices(n, n, offset=1, device=features.device)
+        pairs = correlation.flatten(1).index_select(1, row * n + column)
+        return torch.cat([features.relu().mean(dim=2), variance.log(), pairs], dim=1)

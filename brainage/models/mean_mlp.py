@@ -14,8 +14,9 @@ from brainage.models.layers import convolution
 class MeanMLP(nn.Module):
     """The same small multi-layer perceptron at each time point, the mean over time, and one linear layer [1]_.
 
-    A layer is linear, followed by batch normalisation, ReLU, and channel dropout if `conv_dropout` > 0. The order of
-    time points changes nothing, so the network shows what a network can do without it.
+    A layer is linear, followed by batch normalisation, ReLU, and channel dropout if `conv_dropout` > 0. Means differ
+    little between participants, so they are normalised by batch before the linear layer. The order of time points
+    changes nothing: this is what a network can do without it.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class MeanMLP(nn.Module):
         )
         geometry.check("mean_mlp", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
-        self.decoder = nn.Sequential(nn.Linear(width, 1))
+        self.decoder = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 1))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.

@@ -16,7 +16,8 @@ class Residual1DCNN(nn.Module):
 
     Each convolution is followed by batch normalisation. A block is two convolutions, with ReLU and, if `conv_dropout`
     > 0, channel dropout between them; its input is added, and ReLU follows. Nothing is padded, so the ends of the input
-    are cut off before it is added. Between blocks is average pooling.
+    are cut off before it is added. Between blocks is average pooling. Means differ little between participants, so they
+    are normalised by batch before the linear layer.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ class Residual1DCNN(nn.Module):
         )
         geometry.check("residual1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
-        self.decoder = nn.Sequential(nn.Linear(width, 1))
+        self.decoder = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 1))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.

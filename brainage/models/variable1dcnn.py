@@ -41,7 +41,7 @@ class Variable1DCNN(nn.Module):
     double_conv : bool, default=False
         Use two convolutions per layer.
     batch_norm : bool, default=False
-        Normalise batches after each convolution.
+        Normalise batches after each convolution, and the means and deviations of "global_average_sd".
     n_times : int, default=490
         Number of time points.
     max_parameters : int, default=5_000_000
@@ -143,6 +143,8 @@ def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
 
 
 def _decoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
+    if architecture.batch_norm and architecture.readout == "global_average_sd":
+        yield nn.BatchNorm1d(geometry.linear_inputs(architecture))
     if architecture.final_dropout > 0:
         yield nn.Dropout(architecture.final_dropout)
     yield nn.Linear(geometry.linear_inputs(architecture), 1)

@@ -19,6 +19,7 @@ from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.stack import joined
+from brainage.trained.length import length_caveats
 from brainage.trained.network import Trained, TrainedStack
 from brainage.trained.t_r import check_new, t_r_caveats
 
@@ -120,12 +121,13 @@ class Ensemble:
         return joined(values, None if self.stack is None else self.stack.weights)
 
     def caveats(self, table: pd.DataFrame) -> list[str]:
-        """Return notes on ages, repetition times and series outside the training range, without duplicates."""
+        """Return notes on ages, lengths, repetition times and series outside the training range, without duplicates."""
         notes: list[str] = []
         for number, trained in enumerate(self.networks, start=1):
             which = f"network {number}" if len(self.networks) > 1 else "the network"
             notes += _age_caveats(trained, which, table["age"].dropna().to_numpy(float))
             participants = self._participants_for(trained, table)
+            notes += length_caveats(trained, which)
             notes += t_r_caveats(trained, which, participants.table)
             notes += _series_caveats(trained, which, participants)
         return list(dict.fromkeys(notes))

@@ -23,7 +23,7 @@ from brainage.explanation.effects import window_edges
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude_components
 from brainage.models import geometry
-from brainage.models.layers import MeanAndCovariance
+from brainage.models.layers import Moments
 from brainage.trained.bundle import read_bundle, write_bundle
 from brainage.trained.network import Architecture
 from brainage.training.fit import FitSettings, fit
@@ -92,7 +92,7 @@ def test_closed_forms_are_those_of_the_network(name: str, arguments: dict[str, A
     for layer in network.modules():
         if isinstance(layer, nn.Conv1d):
             layer.register_forward_hook(count)
-        elif isinstance(layer, MeanAndCovariance):
+        elif isinstance(layer, Moments):
             layer.register_forward_hook(count_products)
     network.eval()(series(1, described.n_times))
     assert geometry.multiplications(name, vars(described)) == sum(multiplied)

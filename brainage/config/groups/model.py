@@ -99,11 +99,11 @@ class Covariance1DCNNConfig(ModelConfig):
     """Arguments of `brainage.models.covariance1dcnn.Covariance1DCNN`."""
 
     in_channels: Count = MISSING
-    kernel_size: Count = 9
+    kernel_size: Count = 5
     depth: Count = 1
     width: Count = 64
-    n_features: Count = 32
-    final_dropout: Dropout = 0.0
+    n_features: Count = 48
+    final_dropout: Dropout = 0.5
     n_times: Count = 490
     max_parameters: ParameterLimit = 5_000_000
 

@@ -82,13 +82,13 @@ def residual1dcnn(architecture: Residual1DCNNConfig) -> Iterator[Stage]:
 
 
 def covariance1dcnn(architecture: Covariance1DCNNConfig) -> Iterator[Stage]:
-    """Yield the convolutions of a `Covariance1DCNN`, its projection, and the means and covariances over time."""
+    """Yield the convolutions of a `Covariance1DCNN`, and the moments over time."""
     incoming, n = architecture.in_channels, architecture.n_features
-    for layer in range(1, architecture.depth + 1):
+    for layer in range(1, architecture.depth):
         yield convolution(layer, (incoming, architecture.width), architecture.kernel_size, batch_norm=True)
         incoming = architecture.width
-    yield convolution(architecture.depth, (incoming, n), batch_norm=True)
-    yield Stage(architecture.depth, "readout", extent=2, width=n + n * (n + 1) // 2, multiplications=n * n)
+    yield convolution(architecture.depth, (incoming, n), architecture.kernel_size, batch_norm=True)
+    yield Stage(architecture.depth, "readout", extent=2, width=2 * n + n * (n - 1) // 2, multiplications=n * n)
 
 
 @dataclass(frozen=True)
