@@ -13,15 +13,15 @@ import pandas as pd
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
+from brainage.evaluation.against import RIDGE, Against, BaselinePredictions, measure_against
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, saturated
 from brainage.evaluation.disclosure import keyed_hash, may_describe
-from brainage.evaluation.gap import Correction, corrected_gaps, has_labels, held_out, rows_of
+from brainage.evaluation.gap import Correction, corrected_gaps, held_out, rows_of
 from brainage.evaluation.groups import Group, measure_groups
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
-from brainage.evaluation.paired import Difference, paired_difference
 from brainage.evaluation.residuals import Residuals, measure_residuals
 from brainage.evaluation.sample import Sample, sample_by_part
 from brainage.evaluation.variables import check_variables
@@ -88,8 +88,8 @@ class Findings:
         With phenotypes.
     motion : Motion or None
         None where head motion is unknown.
-    against_ridge : Difference or None
-        Difference in MAE (model - ridge on connectivity), on the same rows.
+    baselines : list of Against
+        Baselines on the same test participants, the best one first.
     truth : Truth or None
         None where true gaps are unknown.
     notes : tuple of str
@@ -109,9 +109,14 @@ class Findings:
     residuals: Residuals | None
     associations: Associations
     motion: Motion | None
-    against_ridge: Difference | None
+    baselines: list[Against]
     truth: Truth | None
     notes: tuple[str, ...]
+
+    @property
+    def ridge(self) -> Against | None:
+        """The best cheap baseline, a ridge; None where it could not be fitted."""
+        return next((one for one in self.baselines if one.name == RIDGE), None)
 
     def as_json(self, key: bytes = b"") -> dict[str, Any]:
         """Return everything that is not a table as plain values.
@@ -135,7 +140,8 @@ class Findings:
             "residuals": asdict(self.residuals) if self.residuals else None,
             "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
             "motion": asdict(self.motion) if self.motion else None,
-            "against_ridge": asdict(self.against_ridge) if self.against_ridge else None,
+            "against_ridge": asdict(self.ridge.difference) if self.ridge else None,
+            "baselines": [asdict(one) for one in self.baselines],
             "true_gap": asdict(self.truth) if self.truth else None,
             "left_out": self.associations.left_out,
             "flagged": self.associations.flagged,
@@ -155,7 +161,7 @@ def analyse(
     predictions: pd.DataFrame,
     phenotypes: pd.DataFrame | None,
     settings: AnalysisSettings,
-    ridge: pd.DataFrame | None = None,
+    baselines: Sequence[BaselinePredictions] = (),
     corrected: Corrected | None = None,
     notes: Iterable[str] = (),
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
@@ -171,8 +177,8 @@ def analyse(
         say what is missing.
     settings : AnalysisSettings
         How.
-    ridge : DataFrame or None
-        ``participant_id, predicted_age`` of the ridge on connectivity.
+    baselines : sequence of BaselinePredictions
+        Of the same participants.
     corrected : (Series, list of Correction) or None
         Corrected gaps, by the index of `predictions`, and their fits; None corrects here.
     notes : iterable of str
@@ -212,7 +218,7 @@ def analyse(
         residuals=measure_residuals(rows),
         associations=associations,
         motion=motion,
-        against_ridge=None if ridge is None else _against(rows, ridge, settings),
+        baselines=measure_against(rows, baselines, n_resamples=settings.n_resamples, seed=settings.seed),
         truth=measure_truth(rows, training, known),
         notes=(
             *notes,
@@ -295,12 +301,3 @@ def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
 def _measure(rows: pd.DataFrame, *, mean_age: float, n_resamples: int, seed: int) -> Accuracy:
     ages = rows["age"], rows["predicted_age"]
     return measure_accuracy(*ages, mean_age=mean_age, n_resamples=n_resamples, seed=seed).described()
-
-
-def _against(rows: pd.DataFrame, ridge: pd.DataFrame, settings: AnalysisSettings) -> Difference | None:
-    tested = rows[rows["split"] == "test"] if has_labels(rows) else rows
-    both = tested.merge(ridge, on="participant_id", suffixes=("", "_ridge"))
-    if not may_describe(len(both)):
-        return None
-    ages = (both[name] for name in ("age", "predicted_age", "predicted_age_ridge"))
-    return paired_difference(*ages, n_resamples=settings.n_resamples, seed=settings.seed)

@@ -9,6 +9,7 @@ from brainage.config.saved import is_shuffled, with_batch_size
 from brainage.data.scale import IN_WORDS
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
+from brainage.models.features import WORDS
 from brainage.reporting.about import About
 from brainage.reporting.page import Section
 from brainage.reporting.run_sections import rows_name
@@ -48,7 +49,7 @@ def _training(about: About, config: Mapping[str, Any]) -> list[str]:
         _series(config.get("modality") or {}),
     ]
     if about.is_baseline:
-        return [*sentences, _baseline(model)]
+        return [*sentences, _baseline(model, config.get("model") or {})]
     sentences += _network(summary, config)
     if about.folds is None:
         sentences.append(
@@ -92,14 +93,36 @@ def _split(split: Mapping[str, Any]) -> str:
     return " (all participants of one site were tested)" if split.get("name") == "leave_site_out" else ""
 
 
-def _baseline(model: str) -> str:
-    kinds = {"ridge_connectivity": "functional connectivity", "ridge_motion": "head motion"}
-    if model not in kinds:
+# Of a feature set or a baseline: the works that a paper cites.
+_BASELINE_WORKS = {
+    "tangent": "; Varoquaux et al. 2010",
+    "random_convolutions": "; Dempster et al. 2020",
+    "kernel_ridge": "; He et al. 2020",
+}
+
+
+def _baseline(model: str, config: Mapping[str, Any]) -> str:
+    if model == "site_mean":
+        return "Age was predicted by the mean age of the training participants of the same site."
+    one = {
+        "ridge_connectivity": str(config.get("kind", "correlation")).removesuffix(" correlation"),
+        "ridge_motion": "motion",
+        "ridge_spectrum": "spectrum",
+        "random_convolutions": "random_convolutions",
+    }
+    names = [one[model]] if model in one else config.get("features") or []
+    if not names or not set(names) <= set(WORDS):
         return f"Age was predicted by the baseline {model}, fitted on the training participants."
+    how = "kernel ridge regression on the similarity of" if model == "kernel_ridge" else "ridge regression on"
+    works = "".join(_BASELINE_WORKS.get(name, "") for name in dict.fromkeys([model, *names]))
     return (
-        f"Age was predicted by ridge regression on {kinds[model]}, fitted on the training participants, with a penalty "
-        "chosen by leave-one-out cross-validation within them."
+        f"Age was predicted by {how} {' and '.join(WORDS[name] for name in names)}, fitted on the training "
+        f"participants, with a penalty chosen by leave-one-out cross-validation within them{_in_parentheses(works)}."
     )
+
+
+def _in_parentheses(works: str) -> str:
+    return f" ({works[2:]})" if works else ""
 
 
 def _network(summary: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
@@ -142,10 +165,11 @@ def _accuracy(findings: Findings) -> list[str]:
         f"Predicting the mean age of {findings.mean_age_of} gives a mean absolute error of "
         f"{number(accuracy.mean_mae)} years.",
     ]
-    if (difference := findings.against_ridge) is not None:
+    if (ridge := findings.ridge) is not None:
+        difference = ridge.difference.mae
         sentences.append(
-            f"The difference from the error of a ridge regression on functional connectivity was "
-            f"{number(difference.mae.value)} years (95 % interval {interval(difference.mae)})."
+            f"The difference from the error of a {ridge.label}, trained and tested on the same participants, was "
+            f"{number(difference.value)} years (95 % interval {interval(difference)})."
         )
     return sentences
 

@@ -77,10 +77,10 @@ def cards(findings: Findings) -> list[Card]:
         Card("Pearson r", number(estimates["pearson_r"].value), f"95 % interval {interval(estimates['pearson_r'])}"),
         Card(of, f"{accuracy.n:,}", f"aged {mean_sd(accuracy.age_mean, accuracy.age_sd)} years"),
     ]  # fmt: skip
-    if (difference := findings.against_ridge) is not None:
-        mae = difference.mae
-        note = f"{interval(mae)} years, {p_phrase(difference.p)}; below 0, the model is better"
-        found.append(Card("MAE minus that of the ridge on connectivity", f"{signed(mae.value)} years", note))
+    if (ridge := findings.ridge) is not None:
+        mae, p = ridge.difference.mae, ridge.difference.p
+        note = f"{interval(mae)} years, {p_phrase(p)}; below 0, the model is better"
+        found.append(Card(f"MAE minus that of the {ridge.label}", f"{signed(mae.value)} years", note))
     return found
 
 

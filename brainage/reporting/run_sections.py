@@ -21,6 +21,7 @@ from brainage.reporting.text import (
     number,
     p_text,
     percent,
+    signed_interval,
     with_interval,
     years,
 )
@@ -63,6 +64,8 @@ def accuracy_section(findings: Findings, about: About) -> Section:
             f"of fewer than {MIN_SHOWN} participants are only counted."
         )
         tables.append(Table(header, rows, note=note))
+    if findings.baselines:
+        tables.append(_baselines_table(findings))
     if may_describe(accuracy.n) and not drawable(accuracy.n, about.points):
         texts.append(
             f"Densities need {MIN_RANKED} participants; report.points=all draws single ones (do not share it)."
@@ -82,6 +85,24 @@ def _metrics_table(accuracy: Accuracy) -> Table:
         ["skill (1 - MAE / MAE of the mean predictor)", percent(accuracy.skill), ""],
     ]
     return Table(("raw predictions", "value", "95 % interval"), rows)
+
+
+def baseline_rows(findings: Findings) -> list[list[str]]:
+    """Return one row per baseline: label, MAE, difference with interval, in years, and p."""
+    return [
+        [one.label, number(one.mae), signed_interval(one.difference.mae), p_text(one.difference.p)]
+        for one in findings.baselines
+    ]
+
+
+def _baselines_table(findings: Findings) -> Table:
+    note = (
+        f"Trained and tested ({findings.baselines[0].difference.n:,} participants) on the same participants. Below 0, "
+        "the model is better. Intervals and p are those of a paired bootstrap."
+    )
+    return Table(
+        ("baselines", "MAE (years)", "model minus baseline (95 % interval)", "p"), baseline_rows(findings), note=note
+    )
 
 
 def sample_section(findings: Findings, about: About) -> Section:

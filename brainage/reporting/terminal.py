@@ -9,8 +9,8 @@ from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.comparison_page import comparison_rows, difference_rows, weight_rows
-from brainage.reporting.run_sections import metric_rows, rows_name
-from brainage.reporting.text import correlation_in, number, p_phrase, p_text, percent, signed_interval, years
+from brainage.reporting.run_sections import baseline_rows, metric_rows, rows_name
+from brainage.reporting.text import correlation_in, number, p_text, percent, years
 from brainage.system.console import show, show_note, show_table
 
 # Variables printed at most; the report has all of them.
@@ -22,6 +22,9 @@ def show_findings(findings: Findings) -> None:
     if may_describe(findings.accuracy.n):  # otherwise a note says why there is none
         title = f"Accuracy of raw predictions, {rows_name(findings)}"
         show_table(title, ("", "", "95 % interval"), _accuracy_rows(findings))
+    if findings.baselines:
+        header = ("", "MAE (years)", "model minus this (95 %)", "p")
+        show_table("Baselines on the same test participants", header, baseline_rows(findings))
     table = findings.associations.table
     if len(table):
         strongest = table.sort_values(["q_partial", "p_partial"], kind="stable").head(_N_SHOWN)
@@ -42,9 +45,6 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
         ["MAE of the mean predictor", years(accuracy.mean_mae), f"skill {percent(accuracy.skill)}"],
         ["participants", f"{accuracy.n:,}", _ages(accuracy)],
     ]
-    if (difference := findings.against_ridge) is not None:
-        label = f"difference in MAE (model - ridge, n = {difference.n:,})"
-        rows.append([label, signed_interval(difference.mae), p_phrase(difference.p)])
     if (truth := findings.truth) is not None:
         best = f"best possible {number(truth.best_r)}, 1.00"
         rows.append(["r with true gap: gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])

@@ -15,6 +15,12 @@ WORKS = {
     "Yun et al. 2019": "Yun et al. (2019), CutMix, doi 10.48550/arXiv.1905.04899",
     "Polyak and Juditsky 1992": "Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging, doi "
     "10.1137/0330046",
+    "Varoquaux et al. 2010": "Varoquaux et al. (2010), Detection of brain functional-connectivity difference in "
+    "post-stroke patients using group-level covariance modeling, doi 10.1007/978-3-642-15705-9_25",
+    "Dempster et al. 2020": "Dempster, Petitjean & Webb (2020), ROCKET: exceptionally fast and accurate time series "
+    "classification using random convolutional kernels, doi 10.1007/s10618-020-00701-z",
+    "He et al. 2020": "He et al. (2020), Deep neural networks and kernel regression achieve comparable accuracies for "
+    "functional connectivity prediction of behavior and demographics, doi 10.1016/j.neuroimage.2019.116276",
     "Efron and Tibshirani 1993": "Efron & Tibshirani (1993), An introduction to the bootstrap, doi "
     "10.1201/9780429246593",
     "de Lange et al. 2022": "de Lange et al. (2022), Mind the gap: performance metric evaluation in brain-age "

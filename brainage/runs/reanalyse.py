@@ -16,6 +16,7 @@ from brainage.data.cohorts.select import select_from
 from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
+from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
 from brainage.evaluation.folds import Fold, FoldResults
@@ -33,7 +34,7 @@ from brainage.runs.folds import why_not_pooled
 from brainage.runs.multirun_table import collect
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, read_run
-from brainage.runs.report import compared_ridge
+from brainage.runs.report import baselines_of
 from brainage.runs.trained_on import check_same
 from brainage.system.console import log
 from brainage.system.reading import yaml_values
@@ -71,10 +72,10 @@ def _check_folds(source: Path) -> None:
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
     run = _without_withdrawn(read_run(source, "run", config.again), config)
-    phenotypes, ridge, notes = _cohort_data(run, config)
+    phenotypes, baselines, notes = _cohort_data(run, config)
     settings = _settings(config, run.config, phenotypes)
     notes = [*advice(run.summary, yaml_values(run.config_text)), *notes]
-    findings = analyse(run.predictions, phenotypes, settings, ridge, notes=notes, progress=progress)
+    findings = analyse(run.predictions, phenotypes, settings, baselines, notes=notes, progress=progress)
     return findings, about_run(source, run.summary, run.config_text, config.report.points)
 
 
@@ -83,7 +84,7 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     folders = [path.parent for path in sorted(source.glob("*/predictions.csv"))]
     runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
     pooled = _pooled(runs, source)
-    phenotypes, _, notes = _cohort_data(runs[0], config, with_ridge=False)
+    phenotypes, _, notes = _cohort_data(runs[0], config, with_baselines=False)
     settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
@@ -95,7 +96,7 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
             notes = [*notes, f"No corrected gap: {error}"]
             settings = replace(settings, gap_correction="none")
     advised = dict.fromkeys(note for run in runs for note in advice(run.summary, yaml_values(run.config_text)))
-    notes = [*advised, *notes, "No comparison with the ridge on connectivity: each fold's own report has it."]
+    notes = [*advised, *notes, "No comparison with baselines: each fold's own report has it."]
     about = About(
         f"{runs[0].label}, {len(runs)} folds pooled",
         [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
@@ -205,9 +206,9 @@ def _without_withdrawn(run: Run, config: ReportCommandConfig) -> Run:
 
 
 def _cohort_data(
-    run: Run, given: ReportCommandConfig, *, with_ridge: bool = True
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None, list[str]]:
-    """Return the run's phenotypes, the ridge's predictions, and notes on what is no longer available.
+    run: Run, given: ReportCommandConfig, *, with_baselines: bool = True
+) -> tuple[pd.DataFrame | None, list[BaselinePredictions], list[str]]:
+    """Return the run's phenotypes, predictions of baselines, and notes on what is no longer available.
 
     Where the data were given again, it is an error if they cannot be read, or are not those of the run.
     """
@@ -224,19 +225,19 @@ def _cohort_data(
             raise
         log.warning("%s", error)
         note = (
-            "The cohort cannot be read any more: no associations, and no comparison with the ridge. Name where its "
+            "The cohort cannot be read any more: no associations, and no comparison with baselines. Name where its "
             "files are now with cohort.root=DIR and cohort.phenotypes=FILE."
         )
-        return None, None, [note]
+        return None, [], [note]
     if given.again:
         check_same(run, selection.table, None)
-    if not with_ridge:
-        return selection.phenotypes, None, []
+    if not with_baselines:
+        return selection.phenotypes, [], []
     split = run.predictions.set_index("participant_id")["split"]
     try:
         participants = stored_participants(selection, config.modality, config.store.root, split, write=False)
     except BrainageError as error:
-        return selection.phenotypes, None, [f"No comparison with the ridge on connectivity: {error}"]
+        return selection.phenotypes, [], [f"No comparison with baselines: {error}"]
     if given.again:
         check_same(run, selection.table, participants)
-    return selection.phenotypes, *compared_ridge(config.model_value("name"), participants, [])
+    return selection.phenotypes, *baselines_of(config.model_value("name"), participants, [])

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from brainage.data.participants import Participants
 from brainage.data.traits import traits_of
+from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.findings import Findings, analyse
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.reporting.page import Page
@@ -26,7 +26,7 @@ from brainage.runs.record import Job, Results
 from brainage.system.failures import noted
 from brainage.system.output import lost_output
 from brainage.system.reading import yaml_values
-from brainage.training.baseline import ridge_predictions
+from brainage.training.baseline import compared_baselines
 
 
 def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[str]) -> None:
@@ -39,10 +39,10 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
         with noted(notes, "`training.json` was not written"):
             _write_statistics(job.folder, prepared.participants)
         with noted(notes, "The report was not written"):
-            ridge, ridge_notes = compared_ridge(job.config.model_value("name"), prepared.participants, notes)
+            baselines, other_notes = baselines_of(job.config.model_value("name"), prepared.participants, notes)
             settings = settings_of(job.config)
-            found = [*advice(summary, yaml_values(job.config_text)), *ridge_notes]
-            findings = analyse(predictions, phenotypes, settings, ridge, notes=found, progress=progress)
+            found = [*advice(summary, yaml_values(job.config_text)), *other_notes]
+            findings = analyse(predictions, phenotypes, settings, baselines, notes=found, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
             page = write_findings(job.folder.path, findings, about)
             if results.loggers is not None:
@@ -60,15 +60,15 @@ def _shown(page: Page, findings: Findings, points: str) -> dict[str, bytes]:
     return {figure.name: figure.png for figure in figures}
 
 
-def compared_ridge(
+def baselines_of(
     model: str, participants: Participants, failures: list[str]
-) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return the predictions of `ridge_predictions` and its notes; a failure is a note, also in `failures`."""
+) -> tuple[list[BaselinePredictions], list[str]]:
+    """Return `compared_baselines` and its notes; a failure is a note, also in `failures`."""
     failed: list[str] = []
-    with noted(failed, "No comparison with the ridge on connectivity"):
-        return ridge_predictions(model, participants)
+    with noted(failed, "No comparison with baselines"):
+        return compared_baselines(model, participants)
     failures += failed
-    return None, failed
+    return [], failed
 
 
 def _write_statistics(folder: RunFolder, participants: Participants) -> None:

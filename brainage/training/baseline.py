@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from brainage import models
 from brainage.data.participants import Participants
+from brainage.errors import CohortError
+from brainage.evaluation.against import RIDGE, BaselinePredictions
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.metrics import accuracy
+from brainage.models.features import WORDS
 from brainage.system.files import write_whole
 from brainage.training.callbacks import write_epochs
 
@@ -22,6 +25,15 @@ MIN_TRAINING = 20
 
 # Values of connectivity up to which a network is compared with a ridge without being asked: 1 GiB, several times.
 MAX_VALUES = 2**27
+
+# Participants times cubed components up to which tangent spaces are computed for it, in about a minute.
+MAX_DECOMPOSED = 10**10
+
+# Baselines on a column of the table: in words, and the column.
+_FROM_COLUMNS = {
+    "site_mean": ("mean age of the site", "site"),
+    "ridge_motion": ("ridge on head motion", "head_motion"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,29 +58,59 @@ def fit_baseline(name: str, arguments: dict[str, Any], participants: Participant
     return BaselineFit(estimator.predict(features), dict(estimator.arrays()))
 
 
-def ridge_predictions(model: str, participants: Participants) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return the connectivity ridge's predictions of validation and test participants, or notes why there are none.
+def compared_baselines(model: str, participants: Participants) -> tuple[list[BaselinePredictions], list[str]]:
+    """Return what baselines predict of validation and test participants, for comparison with a model, and notes.
 
-    They are for comparison with a network; for a baseline there are neither.
+    A network is compared with the best cheap baseline, a ridge. Where sites and head motion are known, every model is
+    compared with what they alone predict.
     """
-    if models.is_baseline(model):
-        return None, []
     n_train, n_test = len(participants.part("train")), len(participants.part("test"))
     if n_train < MIN_TRAINING or n_test < MIN_RESAMPLED:
-        return None, [
-            f"No comparison with the ridge on connectivity: it needs {MIN_TRAINING} training and {MIN_RESAMPLED} test "
-            f"participants, and there are {n_train} and {n_test}."
+        too_few = (
+            f"No comparison with baselines: they need {MIN_TRAINING} training and {MIN_RESAMPLED} test participants, "
+            f"and there are {n_train} and {n_test}."
+        )
+        return [], [] if models.is_baseline(model) else [too_few]
+    ridge, notes = ([], []) if models.is_baseline(model) else _ridge(participants)
+    others = [
+        _predictions(name, label, {}, participants)
+        for name, (label, column) in _FROM_COLUMNS.items()
+        if name != model and _is_known(participants, column)
+    ]
+    return [*ridge, *others], notes
+
+
+def _ridge(participants: Participants) -> tuple[list[BaselinePredictions], list[str]]:
+    """Return the predictions of the ridge on the features that can be computed, and notes on those that cannot."""
+    n, n_components = len(participants), len(participants.channels)
+    if (n_values := n * (n_components * (n_components + 1) // 2)) > MAX_VALUES:
+        return [], [
+            "No comparison with the ridge on connectivity: pairs of components times participants must be "
+            f"{MAX_VALUES:,} or fewer, but are {n_values:,} (components: {n_components:,})."
         ]
-    n_components = len(participants.channels)
-    n_values = len(participants) * (n_components * (n_components - 1) // 2)
-    if not 0 < n_values <= MAX_VALUES:
-        return None, [
-            "No comparison with the ridge on connectivity: pairs of components times participants must be from 1 to "
-            f"{MAX_VALUES:,}, but are {n_values:,} (components: {n_components:,})."
-        ]
-    fitted = fit_baseline("ridge_connectivity", {}, participants)
-    table = participants.table.assign(predicted_age=fitted.predicted)
-    return table.loc[table["split"] != "train", ["participant_id", "predicted_age"]].reset_index(drop=True), []
+    connectivity = "tangent" if n * n_components**3 <= MAX_DECOMPOSED else "partial"
+    features = ["spectrum"] if n_components == 1 else [connectivity, "spectrum"]
+    notes: list[str] = []
+    while features:
+        label = "ridge on " + " and ".join(WORDS[name] for name in features)
+        try:
+            return [_predictions(RIDGE, label, {"features": features}, participants)], notes
+        except CohortError as error:  # repetition times are unknown, or differ
+            notes.append(f"The ridge of the comparison has no spectra: {error}")
+            features.remove("spectrum")
+    return [], notes
+
+
+def _predictions(name: str, label: str, arguments: dict[str, Any], participants: Participants) -> BaselinePredictions:
+    table = participants.table.assign(predicted_age=fit_baseline(name, arguments, participants).predicted)
+    held_out = table.loc[table["split"] != "train", ["participant_id", "predicted_age"]]
+    return BaselinePredictions(name, label, held_out.reset_index(drop=True))
+
+
+def _is_known(participants: Participants, column: str) -> bool:
+    """Return whether enough training participants have a value of a column, and several values."""
+    known = participants.part("train").table.get(column, pd.Series(dtype=object)).dropna()
+    return len(known) >= MIN_TRAINING and known.nunique() > 1
 
 
 def write_baseline(folder: Path, fitted: BaselineFit, predictions: pd.DataFrame, seconds: float) -> None:

@@ -113,22 +113,25 @@ def test_a_report_is_one_file_that_loads_nothing(study: Study) -> None:
 
 
 @pytest.mark.more
-def test_a_network_is_compared_with_the_connectivity_ridge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_is_compared_with_baselines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "report.n_resamples=100")
     train_here(tmp_path / "run", f"cohort.n_participants={PEOPLE}", *small)
     printed = capsys.readouterr().out
-    assert re.search(r"MAE \(model - ridge, n = 30\) +[+-]\d", printed)
+    assert re.search(r"^ridge on connectivity \(tangent space\) and spectra +\d\.\d\d +[+-]\d", printed, re.M)
     assert re.search(r"r with true gap: gap, corrected .*best possible 0\.\d\d, 1\.00", printed)
     assert "Report: " in printed
-    against = json.loads((tmp_path / "run" / "findings.json").read_text())["against_ridge"]
-    assert against["n"] == 30
+    findings = json.loads((tmp_path / "run" / "findings.json").read_text())
+    assert findings["against_ridge"]["n"] == 30
+    baselines = {one["name"]: one["mae"] for one in findings["baselines"]}
+    assert list(baselines) == ["ridge_features", "site_mean", "ridge_motion"]
+    assert baselines["ridge_features"] < 0.8 * baselines["site_mean"]  # the simulated series carry age
     trained = (
         "recipe modern (circular_shift=True, cutmix=1.0, weight_averaging=0.98), AdamW (lr=0.001, weight_decay=0.01)"
     )
     html = (tmp_path / "run" / "report.html").read_text()
     assert f"<td>training</td><td>{trained}" in html
-    kept = list((tmp_path / "store").glob("*/connectivity-*.npz"))
-    assert len(kept) == 1  # cached with the store
+    kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "store").glob("*/*-*.npz"))
+    assert kept == ["connectivity", "spectrum"]  # cached with the store
 
 
 # --- report.py and compare.py ---

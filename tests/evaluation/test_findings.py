@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from brainage.errors import EvaluationError
+from brainage.evaluation.against import RIDGE, Against, BaselinePredictions
 from brainage.evaluation.associations import Associations
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.evaluation.gap import Correction
@@ -404,34 +405,50 @@ def test_motion_alone_learns_from_training_rows() -> None:
     assert found.alone_mae == pytest.approx(expected, abs=1e-10)
 
 
-def test_the_difference_to_the_ridge_is_over_participants_predicted_by_both() -> None:
+def against(
+    predictions: pd.DataFrame, phenotypes: pd.DataFrame, table: pd.DataFrame, rows: str = "test"
+) -> list[Against]:
+    settings = AnalysisSettings(rows=rows, n_resamples=100)
+    return analyse(predictions, phenotypes, settings, [BaselinePredictions("any", "any one", table)]).baselines
+
+
+@pytest.mark.parametrize(("n_missing", "mae"), [(0, 7.0), (2, None), (10, 7.0)])
+def test_the_difference_to_a_baseline_is_over_participants_predicted_by_both(n_missing: int, mae: float | None) -> None:
     predictions, phenotypes = tables()
     test = predictions[predictions["split"] == "test"]
-    ridge = pd.DataFrame({"participant_id": predictions["participant_id"], "predicted_age": predictions["age"] + 7})
-    ridge = ridge.sample(frac=1, random_state=0).drop(index=test.index[:2])
-    found = analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), ridge).against_ridge
+    table = predictions[["participant_id"]].assign(predicted_age=predictions["age"] + 7)
+    table = table.sample(frac=1, random_state=0).drop(index=test.index[:n_missing])
+    (found,) = against(predictions, phenotypes, table)
     error = (test["predicted_age"] - test["age"]).abs()
-    assert found is not None and found.n == 45
-    assert found.mae.value == pytest.approx(error.iloc[2:].mean() - 7, abs=1e-10)
-    assert analysed().against_ridge is None
+    assert found.difference.n == 47 - n_missing
+    assert found.difference.mae.value == pytest.approx(error.iloc[n_missing:].mean() - 7, abs=1e-10)
+    # With the MAEs of the model in all rows and in these, that of the two others would be known.
+    assert found.mae == (None if mae is None else pytest.approx(mae))
+    assert analysed().baselines == []
 
 
 @pytest.mark.parametrize("rows", ["val+test", "all"])
-def test_the_difference_to_the_ridge_is_over_test_participants_for_any_choice_of_rows(rows: str) -> None:
+def test_the_difference_to_a_baseline_is_over_test_participants_for_any_choice_of_rows(rows: str) -> None:
     predictions, phenotypes = tables()
-    ridge = predictions[["participant_id"]].assign(predicted_age=predictions["age"] + 7)
-    found, usual = (
-        analyse(predictions, phenotypes, AnalysisSettings(rows=choice, n_resamples=100), ridge).against_ridge
-        for choice in (rows, "test")
-    )
-    assert found == usual and found is not None and found.n == 47
+    table = predictions[["participant_id"]].assign(predicted_age=predictions["age"] + 7)
+    found, usual = (against(predictions, phenotypes, table, choice)[0] for choice in (rows, "test"))
+    assert found.difference == usual.difference and found.difference.n == 47
 
 
-def test_a_ridge_of_other_participants_has_no_difference() -> None:
+def test_a_baseline_of_other_participants_has_no_difference() -> None:
     predictions, phenotypes = tables()
-    ridge = pd.DataFrame({"participant_id": ["stranger"], "predicted_age": [60.0]})
-    found = analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), ridge).against_ridge
-    assert found is None or (found.n, found.mae.value, found.p) == (0, None, None)
+    table = pd.DataFrame({"participant_id": ["stranger"], "predicted_age": [60.0]})
+    assert against(predictions, phenotypes, table) == []
+
+
+def test_the_ridge_is_the_baseline_of_the_headline() -> None:
+    predictions, phenotypes = tables()
+    table = predictions[["participant_id"]].assign(predicted_age=predictions["age"] + 7)
+    baselines = [BaselinePredictions(name, name, table) for name in ("site_mean", RIDGE)]
+    found = analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), baselines)
+    assert found.ridge is not None and found.ridge.name == RIDGE
+    plain = found.as_json()
+    assert plain["against_ridge"] == plain["baselines"][1]["difference"]
 
 
 def test_recovered_gaps_agree_with_scipy() -> None:
@@ -484,7 +501,7 @@ def test_saved_findings_contain_no_ids(rows: str, method: str) -> None:
         predictions,
         phenotypes.assign(words=phenotypes["participant_id"]),
         AnalysisSettings(rows=rows, gap_correction=method, n_resamples=100),
-        predictions[["participant_id", "predicted_age"]],
+        [BaselinePredictions("any", "any one", predictions[["participant_id", "predicted_age"]])],
     )
     saved = str(found.as_json()) + json.dumps(found.as_json(), allow_nan=False)
     for name in (*predictions["participant_id"], *phenotypes["family_id"], "volunteer", "family-"):

@@ -18,9 +18,11 @@ from brainage.config.code import load_code
 from brainage.data.participants import Participants
 from brainage.data.store.layout import Store
 from brainage.errors import CohortError, ConfigError
+from brainage.evaluation.against import RIDGE
 from brainage.models.baselines.ridge import Ridge
 from brainage.models.features.motion import Motion
-from brainage.training.baseline import MIN_TRAINING, fit_baseline, ridge_predictions
+from brainage.training import baseline
+from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline
 
 NO_STORE: Any = None
 
@@ -187,27 +189,66 @@ def test_an_unknown_argument_is_named() -> None:
         models.build_baseline("mean_age", {"width": 3})
 
 
-def test_too_few_participants_for_a_ridge_give_a_note() -> None:
+def test_too_few_participants_for_baselines_give_a_note() -> None:
     split = ["train"] * (MIN_TRAINING - 1) + ["test"] * 12
-    ridge, notes = ridge_predictions("variable1dcnn", participants(split=split, age=[60.0] * len(split)))
-    assert ridge is None
-    assert "needs 20 training and 10 test participants, and there are 19 and 12." in notes[0]
+    found, notes = compared_baselines("variable1dcnn", participants(split=split, age=[60.0] * len(split)))
+    assert found == []
+    assert "need 20 training and 10 test participants, and there are 19 and 12." in notes[0]
 
 
-@pytest.mark.parametrize(("n_components", "n_values"), [(1, "0"), (2000, "219,890,000")])
-def test_no_pairs_of_components_and_too_many_give_a_note(n_components: int, n_values: str) -> None:
+def test_too_many_pairs_of_components_give_a_note() -> None:
     split = ["train"] * 90 + ["test"] * 20
-    people = replace(participants(split=split, age=[60.0] * 110), channels=tuple(range(n_components)))
-    ridge, notes = ridge_predictions("variable1dcnn", people)
-    assert ridge is None
-    assert f"must be from 1 to 134,217,728, but are {n_values} (components: {n_components:,})." in notes[0]
+    people = replace(participants(split=split, age=[60.0] * 110), channels=tuple(range(2000)))
+    found, notes = compared_baselines("variable1dcnn", people)
+    assert found == []
+    assert "must be 134,217,728 or fewer, but are 220,110,000 (components: 2,000)." in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "label"),
+    [
+        ({}, "ridge on connectivity (tangent space) and spectra"),
+        ({"t_r": None}, "ridge on connectivity (tangent space)"),
+        ({"channels": (2,)}, "ridge on spectra"),
+        ({"t_r": None, "channels": (2,)}, None),
+    ],
+    ids=str,
+)
+def test_a_network_is_compared_with_a_ridge_on_what_can_be_computed(
+    changed: dict[str, Any], label: str | None, people: Participants
+) -> None:
+    found, notes = compared_baselines("variable1dcnn", replace(people, **changed))
+    assert [one.label for one in found if one.name == RIDGE] == ([label] if label else [])
+    assert [one.name for one in found if one.name != RIDGE] == ["site_mean", "ridge_motion"]
+    assert all("no spectra: " in note and "unknown for 60 of 60" in note for note in notes)
+    assert len(notes) == ("t_r" in changed)
+    assert all(len(one.table) == 20 for one in found)
+
+
+def test_large_tangent_spaces_are_not_computed_unasked(people: Participants, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "MAX_DECOMPOSED", 60 * 4**3 - 1)
+    (ridge, *_), _ = compared_baselines("variable1dcnn", people)
+    assert ridge.label == "ridge on connectivity (partial correlation) and spectra"
+
+
+@pytest.mark.parametrize(
+    ("model", "columns", "names"),
+    [
+        ("mean_age", {}, ["site_mean", "ridge_motion"]),
+        ("site_mean", {}, ["ridge_motion"]),
+        ("ridge_motion", {"site": "one"}, []),
+        ("mean_age", {"site": None, "head_motion": [0.1, 0.2] * 5 + [np.nan] * 50}, []),
+    ],
+    ids=str,
+)
+def test_every_model_is_compared_with_sites_and_motion_where_they_are_known(
+    model: str, columns: dict[str, Any], names: list[str], people: Participants
+) -> None:
+    found, notes = compared_baselines(model, replace(people, table=people.table.assign(**columns)))
+    assert ([one.name for one in found], notes) == (names, [])
 
 
 def test_a_ridge_on_connectivity_needs_two_components() -> None:
     people = replace(participants(split=["train"], age=[60.0]), channels=(3,))
     with pytest.raises(ConfigError, match=r"`correlation` need two or more components.* has 1"):
         models.build_baseline("ridge_connectivity", {}).features(people)
-
-
-def test_a_baseline_is_not_compared_with_the_ridge() -> None:
-    assert ridge_predictions("mean_age", participants(split=["train"], age=[60.0])) == (None, [])

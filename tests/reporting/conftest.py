@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 
 
@@ -32,4 +33,9 @@ def findings() -> Findings:
         centre="A",
     )
     ridge = predictions[["participant_id"]].assign(predicted_age=age + 20)
-    return analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), ridge)
+    site = predictions[["participant_id"]].assign(predicted_age=age + 5)
+    baselines = [
+        BaselinePredictions("ridge_features", "ridge on spectra", ridge),
+        BaselinePredictions("site_mean", "mean age of the site", site),
+    ]
+    return analyse(predictions, phenotypes, AnalysisSettings(n_resamples=100), baselines)

@@ -46,7 +46,7 @@ def test_every_number_is_that_of_the_run(findings: Findings) -> None:
     text = methods(findings, About("Title", [], CONFIG, summary=SUMMARY))
     rows = findings.predictions[findings.predictions["split"] == "test"]
     age, predicted = rows["age"].to_numpy(), rows["predicted_age"].to_numpy()
-    estimates, ridge = findings.accuracy.estimates, findings.against_ridge
+    estimates, ridge = findings.accuracy.estimates, findings.ridge
     assert ridge is not None
     by_numpy = {
         "mae": np.abs(predicted - age).mean(),
@@ -56,7 +56,12 @@ def test_every_number_is_that_of_the_run(findings: Findings) -> None:
     }
     measured = [x for name, value in by_numpy.items() for x in (value, estimates[name].low, estimates[name].high)]
     mean_age = findings.predictions.query("split == 'train'")["age"].mean()
-    others = [np.abs(age - mean_age).mean(), ridge.mae.value, ridge.mae.low, ridge.mae.high]
+    others = [
+        np.abs(age - mean_age).mean(),
+        ridge.difference.mae.value,
+        ridge.difference.mae.low,
+        ridge.difference.mae.high,
+    ]
     expected = [
         *["17", "4,321", "3,001", "612", "708", "97", "190", "200", "333", "1.25"],
         *["123,456", "0.0031", "0.042", "59", "0.6", "0.93", "28", "22", "11"],
@@ -95,10 +100,32 @@ def test_the_correction_is_that_of_the_findings(findings: Findings, method: str,
     assert words in text if words else "corrected" not in text
 
 
+@pytest.mark.parametrize(
+    ("model", "config", "words"),
+    [
+        (
+            "ridge_connectivity",
+            "{kind: partial correlation}",
+            "ridge regression on connectivity (partial correlation),",
+        ),
+        ("ridge_features", "{features: [tangent, motion]}", "on connectivity (tangent space) and head motion, fitted"),
+        ("ridge_features", "{features: [tangent, motion]}", "within them (Varoquaux et al. 2010)."),
+        ("kernel_ridge", "{features: [spectrum]}", "kernel ridge regression on the similarity of spectra, fitted"),
+        ("kernel_ridge", "{features: [spectrum]}", "within them (He et al. 2020)."),
+        ("random_convolutions", "{}", "on responses to random convolutions, fitted"),
+        ("site_mean", "{}", "by the mean age of the training participants of the same site."),
+        ("mine", "{}", "by the baseline mine, fitted on the training participants."),
+    ],
+)
+def test_a_baseline_is_described_by_its_features(findings: Findings, model: str, config: str, words: str) -> None:
+    summary = {**SUMMARY, "model": {"name": model, "parameters": 9}}
+    assert words in methods(findings, About("Title", [], f"model: {config}", summary=summary, is_baseline=True))
+
+
 def test_a_baseline_a_table_and_folds_say_what_is_known(findings: Findings) -> None:
     baseline = {**SUMMARY, "model": {"name": "ridge_connectivity", "parameters": 9}}
     text = methods(findings, About("Title", [], CONFIG, summary=baseline, is_baseline=True))
-    assert "ridge regression on functional connectivity, fitted on the training" in text and "epochs" not in text
+    assert "ridge regression on connectivity (correlation), fitted on the training" in text and "epochs" not in text
     assert methods(findings, About("Title", [])).startswith("In 30 participants (test; age ")
     folds = FoldResults("fold", [Fold(str(number), 20, {}) for number in range(3)])
     text = methods(findings, About("Title", [], CONFIG, summary=SUMMARY, folds=folds))

@@ -66,7 +66,7 @@ def test_the_cards_have_the_headline_numbers_and_the_lead_the_associated_variabl
     )
     assert shown["test participants"][0] == "30"
     # p is (1 + 0) of 101 resamples, on both sides
-    assert "p = 0.020; below 0, the model is better" in shown["MAE minus that of the ridge on connectivity"][1]
+    assert "p = 0.020; below 0, the model is better" in shown["MAE minus that of the ridge on spectra"][1]
     (associated,) = lead(findings)
     assert "Of 2 variables, the gap is associated with speed (q < 0.05" in associated
 

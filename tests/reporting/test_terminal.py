@@ -45,7 +45,8 @@ def test_findings_are_printed_with_the_strongest_associations_first(
     mae = findings.accuracy.estimates["mae"]
     assert re.search(rf"^MAE +{mae.value:.2f} years +{mae.low:.2f} to {mae.high:.2f}", printed, re.M)
     assert re.search(r"^participants +30 +age \d\d\.\d ± ", printed, re.M)
-    assert re.search(r"model - ridge, n = 30\) +[+-]\d", printed)
+    assert re.search(r"^ridge on spectra +20\.00 +-\d+\.\d\d \(-.* to -.*\) +0\.020$", printed, re.M)
+    assert re.search(r"^mean age of the site +5\.00 ", printed, re.M)
     assert re.search(r"gap, corrected +0\.\d\d, 0\.\d\d +best possible 0\.\d\d, 1\.00", printed)
     assert re.search(r"^speed .*^hand ", printed, re.M | re.S) and "2 of 2 variables" in printed
     assert "note: Beware?." in printed

@@ -41,12 +41,12 @@ def test_a_report_that_fails_is_one_note_of_a_finished_run(
     assert re.search(rf"^Report: none; .* report(.py)? run={tmp_path / 'run0'}$", capsys.readouterr().out, re.M)
 
 
-def test_a_ridge_that_fails_is_a_note_in_the_summary_and_in_the_report(
+def test_baselines_that_fail_are_a_note_in_the_summary_and_in_the_report(
     run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None
 ) -> None:
-    monkeypatch.setattr(report, "ridge_predictions", failing(ValueError("secret"), tmp_path / "run0"))
+    monkeypatch.setattr(report, "compared_baselines", failing(ValueError("secret"), tmp_path / "run0"))
     summary = run_job(*FAST)
-    note = "No comparison with the ridge on connectivity: ValueError; see the log."
+    note = "No comparison with baselines: ValueError; see the log."
     assert summary["status"] == "finished" and summary["notes"] == [note]
     assert note in json.loads((tmp_path / "run0" / "findings.json").read_text())["notes"]
 
@@ -80,8 +80,8 @@ def test_one_component_and_one_age_for_all_are_reported(
     assert summary["status"] == "finished" and summary["notes"] == []
     assert summary["baseline"]["test"]["mae"] == 0
     assert "skill, 1 minus their ratio -" in " ".join(capsys.readouterr().out.split())
-    notes = json.loads((tmp_path / "run0" / "findings.json").read_text())["notes"]
-    assert any("ridge" in note and "(components: 1)" in note for note in notes)
+    findings = json.loads((tmp_path / "run0" / "findings.json").read_text())
+    assert [(one["label"], one["mae"]) for one in findings["baselines"]] == [("ridge on spectra", 0)]
 
 
 @pytest.mark.more

@@ -28,6 +28,16 @@ FEATURES: dict[str, Callable[[], FeatureSet]] = {
     "amplitude": Amplitude,
 }
 
+# What they are, in words.
+WORDS = {
+    "correlation": "connectivity (correlation)",
+    "partial": "connectivity (partial correlation)",
+    "tangent": "connectivity (tangent space)",
+    "spectrum": "spectra",
+    "random_convolutions": "responses to random convolutions",
+    "motion": "head motion",
+}
+
 
 def feature_sets(names: Sequence[str], key: str) -> list[FeatureSet]:
     """Return feature sets with their default settings.
