@@ -11,7 +11,7 @@ from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import Selection, select_from
-from brainage.data.participants import Participants, participants_of, stored_participants
+from brainage.data.participants import Participants, ScanOfRow, participants_of, stored_participants
 from brainage.data.store.layout import Store, verify
 from brainage.data.time_order import shuffled
 from brainage.errors import EvaluationError, StoreError
@@ -95,18 +95,24 @@ def drawn(available: Participants, config: ExplainCommandConfig) -> Participants
     return replace(available, table=available.table.iloc[order].reset_index(drop=True))
 
 
-def series(participants: Participants) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return the first window of each participant, of shape (n_participants, n_channels, n_times), and channels' means.
-
-    The means over time, of shape (n_participants, n_channels, 1), are None where they are 0.
-    """
-    store, rows = participants.store, participants.rows
+def series(participants: Participants) -> NDArray[np.float32]:
+    """Return the first window of each participant, of shape (n_participants, n_channels, n_times)."""
+    store, rows, firsts = participants.store, participants.rows, _first_scans(participants)
     verify(store, rows.tolist())
     channels, n_times = np.array(participants.channels), participants.n_times
-    firsts = [participants.scans(position)[0] for position in range(len(rows))]
-    begins, numbers = [one.begin for one in firsts], np.array([one.number for one in firsts])
-    whole = [store.series[row][channels, begin : begin + n_times] for row, begin in zip(rows, begins, strict=True)]
-    scaling = participants.scaling
-    series = scaling.apply(np.stack(whole), numbers)
+    whole = [
+        store.series[row][channels, one.begin : one.begin + n_times] for row, one in zip(rows, firsts, strict=True)
+    ]
+    found = participants.scaling.apply(np.stack(whole), np.array([one.number for one in firsts]))
     store.release()
-    return shuffled(series, participants.shuffle_seed), None if scaling.offset is None else scaling.offset[numbers]
+    return shuffled(found, participants.shuffle_seed)
+
+
+def means(participants: Participants) -> NDArray[np.float32] | None:
+    """Return the means over time of `series`, of shape (n_participants, n_channels, 1); None where the scale has 0."""
+    offset = participants.scaling.offset
+    return None if offset is None else offset[[one.number for one in _first_scans(participants)]]
+
+
+def _first_scans(participants: Participants) -> list[ScanOfRow]:
+    return [participants.scans(position)[0] for position in range(len(participants))]

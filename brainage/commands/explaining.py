@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainage.commands.explained import available_participants, differing, drawn, series
+from brainage.commands.explained import available_participants, differing, drawn, means, series
 from brainage.config.commands import ExplainCommandConfig
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.groups.modality import FETCHERS
@@ -43,17 +43,16 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         notes.append(
             f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
         )
-    seen, means = series(explained)
     found = explain(
         trained.network(),
-        seen,
+        series(explained),
         components=[channel + 1 for channel in explained.channels],
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
-        reference=means,
+        reference=means(explained),
     )
     if trained.shuffle_seed is not None:
         notes.append(

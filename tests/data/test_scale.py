@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.commands.explained import series as explained_series
+from brainage.commands import explained
 from brainage.config.groups.modality import ModalityConfig
 from brainage.data.batches import Draw
 from brainage.data.cohorts.select import Selection
@@ -83,9 +83,8 @@ def test_memory_the_mapped_file_and_explanations_have_the_same_bits(
         participants = replace(participants, channels=(1,), shuffle_seed=shuffle_seed)
         held, mapped = (np.concatenate(seen(participants, held=held)) for held in (True, False))
         np.testing.assert_array_equal(held, mapped)
-        explained, means = explained_series(participants)
-        np.testing.assert_array_equal(held, explained)
-        assert (means is None) == (scale == "percent")
+        np.testing.assert_array_equal(held, explained.series(participants))
+        assert (explained.means(participants) is None) == (scale == "percent")
 
 
 def test_each_scan_of_a_participant_has_its_own_mean_in_windows_of_any_length(tmp_path: Path) -> None:
