@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from brainage.errors import DivergedError
 from brainage.runs import report
 from brainage.system.signals import Interruption
 from tests.conftest import FAST, ROOT
@@ -30,13 +31,20 @@ def failing(error: BaseException, run: Path) -> Callable[..., Any]:
     return step
 
 
-def test_a_report_that_fails_is_one_note_of_a_finished_run(
+def test_a_report_and_a_test_of_the_order_of_time_that_fail_are_notes_of_a_finished_run(
     run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def diverge(*_: object) -> None:
+        raise DivergedError("Predicted ages must be finite.")
+
+    monkeypatch.setattr("brainage.runs.train.write_time_order", diverge)
     monkeypatch.setattr(report, "write_findings", failing(OSError(28, "No space left on device"), tmp_path / "run0"))
     summary = run_job(*FAST)
     assert summary["status"] == "finished" and summary["metrics"]["test"]["mae"] > 0
-    assert summary["notes"] == ["The report was not written: No space left on device."]
+    assert summary["notes"] == [
+        "No test of the order of time: Predicted ages must be finite.",
+        "The report was not written: No space left on device.",
+    ]
     assert (tmp_path / "run0" / "predictions.csv").exists() and not (tmp_path / "run0" / "report.html").exists()
     assert re.search(rf"^Report: none; .* report(.py)? run={tmp_path / 'run0'}$", capsys.readouterr().out, re.M)
 
