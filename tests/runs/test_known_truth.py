@@ -16,6 +16,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 
 from brainage.data.cohorts.simulated import PHENOTYPE_CAUSES
+from brainage.data.cohorts.simulated2_people import PHENOTYPE_CAUSES_2
 
 SEEDS = range(20)
 COMMON = ("model=ridge_connectivity", "trainer=cpu", "associations.rows=val+test", "cohort.n_participants=1500")
@@ -56,3 +57,17 @@ def test_without_signal_nothing_is_found(run_job: RunJob) -> None:
         n_no_association += not (table["q_partial"] < 0.05).any()
     assert n_no_r2 >= 17
     assert n_no_association >= 17
+
+
+@pytest.mark.slow
+def test_in_version_2_the_gap_is_recovered_and_no_variable_without_a_cause_is_found(run_job: RunJob) -> None:
+    nulls = [name for name, cause in PHENOTYPE_CAUSES_2.items() if cause is None]
+    n_no_association, of_speed = 0, []
+    for seed in SEEDS[:4]:
+        table, findings = found(run_job, "cohort.version=2", f"cohort.seed={seed}")
+        n_no_association += not (table.loc[nulls, "q_partial"] < 0.05).any()
+        of_speed.append(table["r_partial"]["processing_speed"])
+        truth = findings["true_gap"]
+        assert 0.1 < truth["r_corrected"] < 0.6 < truth["best_r"]
+    assert n_no_association >= 3
+    assert sum(of_speed) / len(of_speed) < -0.02
