@@ -1,4 +1,4 @@
-"""Series in another order of time, which keeps some of their statistics."""
+"""Series whose order of time is changed, shuffled, reversed or phase-randomised, and what stays of their statistics."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _phase_randomised(series: _Array, rng: np.random.Generator) -> _Array:
     return np.fft.irfft(spectrum * turned, n=n_times, axis=1).astype(series.dtype)
 
 
-# One permutation, or the same random phases [1]_, for all channels; `shuffled_by_channel` has one for each.
+# All channels share the permutation or the random phases, except in `shuffled_by_channel`.
 ORDERS = {
     "shuffled": Order(_shuffled, (CONNECTIVITY, VALUES)),
     "shuffled_by_channel": Order(_shuffled_by_channel, (VALUES,)),
