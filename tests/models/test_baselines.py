@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import sys
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from brainage import models
 from brainage.config import code
 from brainage.config.code import load_code
 from brainage.data.participants import Participants
-from brainage.data.store.layout import Store
 from brainage.errors import CohortError, ConfigError
 from brainage.evaluation.against import RIDGE
 from brainage.models.baselines.ridge import Ridge
 from brainage.models.features.motion import Motion
 from brainage.training import baseline
 from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline
-
-NO_STORE: Any = None
+from tests.models.people import participants, people_of
 
 BASELINES = [
     *("kernel_ridge", "mean_age", "random_convolutions", "ridge_connectivity", "ridge_features", "ridge_motion"),
@@ -55,12 +51,6 @@ class Given:
 
     def arrays(self) -> dict[str, Any]:
         return {}
-
-
-def participants(**columns: Any) -> Participants:
-    n = len(next(iter(columns.values())))
-    table = pd.DataFrame({"participant_id": [f"p{i}" for i in range(n)], "row": range(n), **columns})
-    return Participants(table, NO_STORE, (0, 1, 2), 400)
 
 
 def test_baselines_are_the_models_of_their_folder() -> None:
@@ -114,29 +104,6 @@ def test_a_feature_that_does_not_vary_is_harmless() -> None:
     ridge = Ridge(Given())
     ridge.fit(features, 50 + np.arange(30.0))
     assert np.isfinite(ridge.predict(features)).all()
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Participants:
-    """Sixty participants, four components, 120 time points; connectivity, smoothness, site and motion carry age."""
-    rng = np.random.default_rng(5)
-    age = rng.uniform(46, 82, 60)
-    z = (age[:, None, None] - 64) / 20
-    series = rng.normal(size=(60, 4, 120)) + z * rng.normal(size=(60, 1, 120))
-    series[:, :, 1:] += (0.5 + 0.4 * z) * series[:, :, :-1]
-    split = ["train"] * 40 + ["val"] * 8 + ["test"] * 12
-    motion, site = age / 500 + rng.lognormal(-2, 0.3, 60), np.where(age > 64, "old", "young")
-    return people_of(tmp_path, series, age=age, split=split, site=site, head_motion=motion)
-
-
-def people_of(folder: Path, series: Any, t_r: float | None = 0.8, **columns: Any) -> Participants:
-    """Participants with a store of their z-scored series."""
-    series = (series - series.mean(axis=2, keepdims=True)) / series.std(axis=2, keepdims=True)
-    series = series.astype(np.float32)
-    table = participants(**columns).table
-    checksums = np.array([zlib.crc32(row.data) for row in series], dtype=np.uint32)
-    store = Store(folder, tuple(table["participant_id"]), {}, series, checksums)
-    return Participants(table, store, tuple(range(series.shape[1])), series.shape[2], t_r=t_r)
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES, ids=str)

@@ -36,6 +36,7 @@ WORDS = {
     "spectrum": "spectra",
     "random_convolutions": "responses to random convolutions",
     "motion": "head motion",
+    "amplitude": "amplitudes",
 }
 
 

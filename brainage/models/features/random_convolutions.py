@@ -19,9 +19,10 @@ _LENGTH, _THRESHOLDS = 9, (-1.0, 0.0, 1.0)
 class RandomConvolutions:
     """How the series respond to random kernels over several components: shares of time above thresholds, and log SD.
 
-    As in ROCKET, the weights of a kernel are normal with mean 0 over time, its components are a random subset (here
-    weighted so that white noise of variance 1 gives variance 1), and its dilation is random. As in MiniRocket there
-    are several thresholds a kernel; they are fixed, because series are z-scored, so nothing is fitted.
+    As in ROCKET, the weights of a kernel are normal with mean 0 over time, and its components are a random subset; they
+    are scaled so that white noise gives a variance of 1. As in MiniRocket, dilations are powers of 2 and a kernel has
+    several thresholds, which are fixed here, because series are z-scored. So nothing is fitted, and series may have
+    any lengths, unlike in aeon and sktime, which also compile their kernels in each process.
 
     Parameters
     ----------
@@ -75,14 +76,15 @@ class RandomConvolutions:
 
 
 def _drawn(n_kernels: int, n_channels: int, n_times: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Draw kernels and their dilations, rising."""
+    """Draw kernels; their dilations rise, and are powers of 2 at which a kernel fits into the series."""
     rng = np.random.default_rng(seed)
-    octaves = math.log2((n_times - 1) / (_LENGTH - 1))
-    dilations = np.sort(np.floor(2 ** rng.uniform(0, octaves, n_kernels)).astype(np.intp))
+    n_dilations = int(math.log2((n_times - 1) / (_LENGTH - 1))) + 1
+    dilations = 2 ** (np.arange(n_kernels) * n_dilations // n_kernels)
     weights = rng.normal(size=(n_kernels, n_channels, _LENGTH))
-    sizes = np.floor(2 ** rng.uniform(0, math.log2(n_channels + 1), n_kernels)).astype(np.intp)
+    weights -= weights.mean(axis=2, keepdims=True)
+    n_used = np.floor(2 ** rng.uniform(0, math.log2(n_channels + 1), n_kernels))
     ranks = rng.random((n_kernels, n_channels)).argsort(axis=1)
-    weights = np.where((ranks < sizes[:, None])[:, :, None], weights - weights.mean(axis=2, keepdims=True), 0.0)
+    weights[ranks >= n_used[:, None]] = 0
     weights /= np.sqrt((weights**2).sum(axis=(1, 2), keepdims=True))
     return weights.astype(np.float32), dilations
 
@@ -93,9 +95,9 @@ def _responses(
     """Return all features of a participant, kernel by kernel."""
     found = []
     for dilation in np.unique(dilations):
-        windows = sliding_window_view(series, (_LENGTH - 1) * dilation + 1, axis=1)[:, :, ::dilation]
-        columns = windows.transpose(0, 2, 1).reshape(-1, windows.shape[1])
         kernels = weights[dilations == dilation]
+        windows = sliding_window_view(series, (_LENGTH - 1) * dilation + 1, axis=1)[:, :, ::dilation]
+        columns = windows.transpose(0, 2, 1).reshape(kernels[0].size, -1)
         response = kernels.reshape(len(kernels), -1) @ columns
         shares = [(response > threshold).mean(axis=1) for threshold in _THRESHOLDS]
         found.append(np.stack([*shares, np.log(response.std(axis=1) + 1e-6)], axis=1))

@@ -122,7 +122,7 @@ def _features(series: NDArray[np.float32], t_r: float, bands: NDArray[np.float64
     borders = np.searchsorted(np.fft.rfftfreq(n_frequencies, t_r), bands)
     in_bands = np.stack([power[:, a:b].mean(axis=1) for a, b in zip(borders, borders[1:], strict=False)], axis=1)
     squares = (series.astype(np.float64) ** 2).sum(axis=1)
-    lagged = [(series[:, lag:] * series[:, : n_times - lag]).sum(axis=1) / squares for lag in range(1, lags + 1)]
+    lagged = [(series[:, lag:] * series[:, : n_times - lag]).sum(axis=1) for lag in range(1, lags + 1)]
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(in_bands / power.mean(axis=1, keepdims=True))
-    return np.concatenate([logs, *(one[:, None] for one in lagged)], axis=1).ravel()
+        return np.concatenate([logs, *(one[:, None] / squares[:, None] for one in lagged)], axis=1).ravel()
