@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from brainage.config.groups.model import Covariance1DCNNConfig
 from brainage.models import geometry
-from brainage.models.layers import Moments, convolution
+from brainage.models.layers import Moments, convolution, regression
 
 
 class Covariance1DCNN(nn.Module):
@@ -78,7 +78,7 @@ class Covariance1DCNN(nn.Module):
         )
         geometry.check("covariance1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
-        self.decoder = nn.Sequential(*_decoder(architecture))
+        self.decoder = nn.Sequential(*regression(geometry.linear_inputs(architecture), final_dropout))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.
@@ -105,11 +105,3 @@ def _encoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:
     yield nn.Conv1d(incoming, architecture.n_features, architecture.kernel_size)
     yield nn.BatchNorm1d(architecture.n_features)
     yield Moments()
-
-
-def _decoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:
-    n_inputs = geometry.linear_inputs(architecture)
-    yield nn.BatchNorm1d(n_inputs)
-    if architecture.final_dropout > 0:
-        yield nn.Dropout(architecture.final_dropout)
-    yield nn.Linear(n_inputs, 1)

@@ -11,13 +11,22 @@ from torch import Tensor, nn
 EPSILON = 1e-5
 
 
-def convolution(n_in: int, n_out: int, kernel_size: int = 1, dropout: float = 0.0) -> Iterator[nn.Module]:
-    """Yield a convolution, batch normalisation, ReLU, and dropout of channels if its probability is not 0."""
+def convolution(n_in: int, n_out: int, kernel_size: int = 1) -> Iterator[nn.Module]:
+    """Yield a convolution, batch normalisation and ReLU."""
     yield nn.Conv1d(n_in, n_out, kernel_size)
     yield nn.BatchNorm1d(n_out)
     yield nn.ReLU()
+
+
+def regression(n_inputs: int, dropout: float) -> Iterator[nn.Module]:
+    """Yield batch normalisation, dropout if its probability is not 0, and a linear layer of one output.
+
+    What a readout returns differs little between participants, compared with the range of ages.
+    """
+    yield nn.BatchNorm1d(n_inputs)
     if dropout > 0:
-        yield nn.Dropout1d(dropout)
+        yield nn.Dropout(dropout)
+    yield nn.Linear(n_inputs, 1)
 
 
 class Residual(nn.Sequential):

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from brainage.config.groups.model import MeanMLPConfig
 from brainage.models import geometry
-from brainage.models.layers import convolution
+from brainage.models.layers import convolution, regression
 
 
 class MeanMLP(nn.Module):
     """The same small multi-layer perceptron at each time point, the mean over time, and one linear layer [1]_.
 
-    A layer is linear, followed by batch normalisation, ReLU, and channel dropout if `conv_dropout` > 0. Means differ
-    little between participants, so they are normalised by batch before the linear layer. The order of time points
-    changes nothing: this is what a network can do without it.
+    A layer is linear, followed by batch normalisation and ReLU. Means differ little between participants, so they are
+    normalised by batch before the last layer. The order of time points changes nothing: this is what a network can do
+    without it.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class MeanMLP(nn.Module):
         Outputs of each layer.
     depth : int, default=2
         Number of layers.
-    conv_dropout : float, default=0.0
-        Dropout probability of channels after each layer.
+    final_dropout : float, default=0.0
+        Dropout probability of means before the last layer.
     n_times : int, default=490
         Number of time points; the network takes other lengths too.
     max_parameters : int, default=5_000_000
@@ -52,7 +52,7 @@ class MeanMLP(nn.Module):
         in_channels: int,
         width: int = 88,
         depth: int = 2,
-        conv_dropout: float = 0.0,
+        final_dropout: float = 0.0,
         n_times: int = 490,
         max_parameters: int = 5_000_000,
     ) -> None:
@@ -62,13 +62,13 @@ class MeanMLP(nn.Module):
             in_channels=in_channels,
             width=width,
             depth=depth,
-            conv_dropout=conv_dropout,
+            final_dropout=final_dropout,
             n_times=n_times,
             max_parameters=max_parameters,
         )
         geometry.check("mean_mlp", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
-        self.decoder = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 1))
+        self.decoder = nn.Sequential(*regression(width, final_dropout))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.
@@ -90,6 +90,6 @@ class MeanMLP(nn.Module):
 def _encoder(architecture: MeanMLPConfig) -> Iterator[nn.Module]:
     incoming = architecture.in_channels
     for _ in range(architecture.depth):
-        yield from convolution(incoming, architecture.width, dropout=architecture.conv_dropout)
+        yield from convolution(incoming, architecture.width)
         incoming = architecture.width
     yield nn.AdaptiveAvgPool1d(1)

@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from brainage.config.groups.model import Residual1DCNNConfig
 from brainage.models import geometry
-from brainage.models.layers import Residual, convolution
+from brainage.models.layers import Residual, convolution, regression
 
 
 class Residual1DCNN(nn.Module):
     """A convolution, residual blocks [1]_ with poolings between them, the mean over time, and one linear layer [2]_.
 
-    Each convolution is followed by batch normalisation. A block is two convolutions, with ReLU and, if `conv_dropout`
-    > 0, channel dropout between them; its input is added, and ReLU follows. Nothing is padded, so the ends of the input
-    are cut off before it is added. Between blocks is average pooling. Means differ little between participants, so they
-    are normalised by batch before the linear layer.
+    Each convolution is followed by batch normalisation. A block is two convolutions with ReLU between them; its input
+    is added, and ReLU follows. Nothing is padded, so the ends of the input are cut off before it is added. Between
+    blocks is average pooling. Means differ little between participants, so they are normalised by batch before the
+    linear layer.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Residual1DCNN(nn.Module):
         Output channels of each convolution.
     stride : int, default=2
         Size and stride of the poolings, in time points.
-    conv_dropout : float, default=0.0
-        Dropout probability of channels in blocks.
+    final_dropout : float, default=0.5
+        Dropout probability of means before the linear layer.
     n_times : int, default=490
         Number of time points; the network takes other lengths too.
     max_parameters : int, default=5_000_000
@@ -61,7 +61,7 @@ class Residual1DCNN(nn.Module):
         depth: int = 3,
         width: int = 64,
         stride: int = 2,
-        conv_dropout: float = 0.0,
+        final_dropout: float = 0.5,
         n_times: int = 490,
         max_parameters: int = 5_000_000,
     ) -> None:
@@ -73,13 +73,13 @@ class Residual1DCNN(nn.Module):
             depth=depth,
             width=width,
             stride=stride,
-            conv_dropout=conv_dropout,
+            final_dropout=final_dropout,
             n_times=n_times,
             max_parameters=max_parameters,
         )
         geometry.check("residual1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
-        self.decoder = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 1))
+        self.decoder = nn.Sequential(*regression(width, final_dropout))
 
     def forward(self, series: Tensor) -> Tensor:
         """Predict ages.
@@ -104,6 +104,6 @@ def _encoder(architecture: Residual1DCNNConfig) -> Iterator[nn.Module]:
     for number in range(architecture.depth):
         if number:
             yield nn.AvgPool1d(architecture.stride)
-        first = convolution(width, width, kernel_size, architecture.conv_dropout)
+        first = convolution(width, width, kernel_size)
         yield Residual(*first, nn.Conv1d(width, width, kernel_size), nn.BatchNorm1d(width))
     yield nn.AdaptiveAvgPool1d(1)

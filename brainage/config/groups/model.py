@@ -73,7 +73,7 @@ class MeanMLPConfig(ModelConfig):
     in_channels: Count = MISSING
     width: Count = 88
     depth: Count = 2
-    conv_dropout: Dropout = 0.0
+    final_dropout: Dropout = 0.0
     n_times: Count = 490
     max_parameters: ParameterLimit = 5_000_000
 
@@ -88,7 +88,7 @@ class Residual1DCNNConfig(ModelConfig):
     depth: Count = 3
     width: Count = 64
     stride: Count = 2
-    conv_dropout: Dropout = 0.0
+    final_dropout: Dropout = 0.5
     n_times: Count = 490
     max_parameters: ParameterLimit = 5_000_000
 
