@@ -16,12 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_screen()
 
     def work() -> int:
-        from brainage.study.panel import run_panel  # Hydra, pandas and matplotlib
-        from brainage.study.panel_plan import Panel, choose_models
+        from brainage.study import panel  # Hydra, pandas and matplotlib
 
-        chosen = choose_models(options.models, options.panel, options.reference)
-        panel = Panel(chosen, options.size, options.splits, options.seeds, options.overrides, options.config_dir)
-        run_panel(panel, options.out)
+        chosen = panel.choose_models(options.models, options.panel, options.reference)
+        counts = options.splits, options.seeds
+        panel.run_panel(
+            panel.plan_panel(chosen, options.size, *counts, options.overrides, options.config_dir), options.out
+        )
         return 0
 
     return exit_code_of(work, "the same command continues it; finished models are kept.")
@@ -46,8 +47,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", metavar="A,B", help="names of models (default: all)")
     parser.add_argument("--panel", type=Path, metavar="FILE", help="YAML with further models")
     parser.add_argument("--reference", metavar="NAME", default="ridge_connectivity", help="default: %(default)s")
-    parser.add_argument("--splits", type=_positive, default=10, metavar="N", help="random splits (default: 10)")
-    parser.add_argument("--seeds", type=_positive, metavar="N", help="of a network (default: 2; small: 1)")
+    parser.add_argument("--splits", type=_positive, metavar="N", help="random splits (default: small 5, full 10)")
+    parser.add_argument(
+        "--seeds", type=_positive, metavar="N", help="of a network in each split (default: small 1, full 2)"
+    )
     parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="choices of your own, FOLDER/GROUP/NAME.yaml")
     parser.add_argument("overrides", nargs="*", help="for every training, such as cohort=ukb cohort.root=DIR")
     return parser.parse_intermixed_args(arguments)  # options may follow overrides

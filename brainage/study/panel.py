@@ -11,14 +11,16 @@ from typing import ClassVar, Self
 from brainage.evaluation.panel import panel_errors
 from brainage.study.index import this_machine
 from brainage.study.panel_page import write_panel
-from brainage.study.panel_plan import Panel
+from brainage.study.panel_plan import Panel, choose_models, plan_panel
 from brainage.study.panel_runs import ModelRuns, read_runs
-from brainage.study.panel_table import PanelResults
+from brainage.study.panel_table import PanelResults, panel_table, text_rows
 from brainage.study.plan import Step
 from brainage.study.record import StudyRecord, forget_lost_steps, open_record
 from brainage.study.runner import locked, run_steps
-from brainage.system.console import log
+from brainage.system.console import log, show_table
 from brainage.system.files import write_text
+
+__all__ = ["choose_models", "plan_panel", "run_panel"]
 
 
 @dataclass
@@ -54,6 +56,7 @@ def run_panel(panel: Panel, out: Path) -> None:
         record.words |= {step.label: list(step.words) for step in done.order}
         forget_lost_steps(record, done.order)
         run_steps(done.order, out, record, done.write_page)
+        done.show()
     log.info("Panel: %s", out / "index.html")
 
 
@@ -72,6 +75,12 @@ class _Done:
     def write_page(self) -> None:
         """Write the page and the tables."""
         write_panel(self.out, self.panel, [*self.steps, *self.order], self.results(), this_machine())
+
+    def show(self) -> None:
+        """Print the table."""
+        found = self.results()
+        if found.errors is not None:
+            show_table("By validation error", *text_rows(panel_table(self.panel, found, found.errors)))
 
     def results(self) -> PanelResults:
         """Return the results of the steps that are done."""

@@ -25,7 +25,8 @@ SIZES = {
     "full": Size(2000),
 }
 
-# Seeds of a network.
+# Random splits, and seeds of a network.
+N_SPLITS = {"small": 5, "full": 10}
 N_SEEDS = {"small": 1, "full": 2}
 
 # Seed of the first training of a network; that of `configs/train.yaml`.
@@ -51,7 +52,7 @@ _OF_ONE = Reserved(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Panel:
     """A panel.
 
@@ -62,7 +63,7 @@ class Panel:
     size : str
         One of `SIZES`.
     n_splits, n_seeds : int
-        Random splits, and trainings of a network in each; None takes the size's.
+        Random splits, and trainings of a network in each.
     overrides : sequence of str
         Of every training.
     config_dir : Path or None
@@ -77,17 +78,17 @@ class Panel:
     models: Mapping[str, tuple[str, ...]]
     size: str
     n_splits: int
-    n_seeds: int | None
+    n_seeds: int
     overrides: Sequence[str]
     config_dir: Path | None = None
 
     def __post_init__(self) -> None:
         """Check and quote the overrides, and that the folder exists."""
-        object.__setattr__(self, "overrides", tuple(checked_overrides(self.overrides, _OF_ALL)))
+        self.overrides = checked_overrides(self.overrides, _OF_ALL)
         if self.config_dir is not None:
             if not self.config_dir.is_dir():
                 raise MissingPathError(f"`--config-dir {self.config_dir}` must be a folder, but does not exist.")
-            object.__setattr__(self, "config_dir", self.config_dir.absolute())
+            self.config_dir = self.config_dir.absolute()
 
     @property
     def reference(self) -> str:
@@ -102,7 +103,7 @@ class Panel:
                 with mistakes_of(f"model {name}"):
                     config = composed([*self._searchpath(), *self.words(name)])
                     load_code(config.code, self.words(name))
-                    n_seeds = 1 if models.is_baseline(config.model_value("name")) else self._n_seeds
+                    n_seeds = 1 if models.is_baseline(config.model_value("name")) else self.n_seeds
                     if not steps:
                         refuse_query(config.cohort, config.modality)
                 steps.append(self._step("models", name, out, self.n_splits, n_seeds))
@@ -114,12 +115,8 @@ class Panel:
         shared = " ".join(size.overrides.get("models", ())) or "nothing is reduced"
         return (
             f"{self.size}: {size.n_participants:,} participants, if simulated and no other number is given; {shared}; "
-            f"{self.n_splits} splits, {self._n_seeds} seeds of a network."
+            f"{self.n_splits} splits, {self.n_seeds} of a network's seeds in each."
         )
-
-    @property
-    def _n_seeds(self) -> int:
-        return self.n_seeds or N_SEEDS[self.size]
 
     def words(self, name: str, *more: str) -> list[str]:
         """Return the overrides of a model's trainings; later ones replace earlier ones of the same key."""
@@ -142,6 +139,18 @@ class Panel:
 
     def _searchpath(self) -> list[str]:
         return [] if self.config_dir is None else [f"hydra.searchpath=['file://{self.config_dir}']"]
+
+
+def plan_panel(
+    chosen: Mapping[str, tuple[str, ...]],
+    size: str,
+    n_splits: int | None,
+    n_seeds: int | None,
+    overrides: Sequence[str],
+    config_dir: Path | None = None,
+) -> Panel:
+    """Return a panel whose numbers of splits and seeds are those of its size, unless they are given."""
+    return Panel(chosen, size, n_splits or N_SPLITS[size], n_seeds or N_SEEDS[size], overrides, config_dir)
 
 
 def read_models(path: Path = CONFIGS / "panel.yaml") -> dict[str, tuple[str, ...]]:

@@ -64,7 +64,7 @@ def test_a_file_with_a_mistake_is_refused_by_what_is_wrong_in_it(
 def test_every_model_is_trained_on_the_same_splits_and_networks_with_several_seeds(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MINE)
     models = choose_models("mine,mean_age", tmp_path / "mine.yaml", "ridge_connectivity")
-    panel = Panel(models, "full", 10, None, ["recipe=none"])
+    panel = Panel(models, "full", 10, 2, ["recipe=none"])
     steps = {step.name: step for step in panel.steps(tmp_path)}
     assert list(steps) == ["ridge_connectivity", "mine", "mean_age"]
     grid = "split.seed=range(10)"
@@ -79,7 +79,7 @@ def test_every_model_is_trained_on_the_same_splits_and_networks_with_several_see
 
 def test_a_models_own_override_replaces_the_one_of_all(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(f"{MINE} recipe=published batch_size=7")
-    panel = Panel(choose_models("mine", tmp_path / "mine.yaml", "mean_age"), "small", 2, None, ["batch_size=5"])
+    panel = Panel(choose_models("mine", tmp_path / "mine.yaml", "mean_age"), "small", 2, 1, ["batch_size=5"])
     words = panel.words("mine")
     assert [word for word in words if word.startswith(("batch_size", "recipe"))] == ["batch_size=7", "recipe=published"]
 
