@@ -1,174 +1,173 @@
-"""Recipes, and the contribution of each part of the modern one: ``python -m benchmarks.recipe``, hours on two cores.
+"""Recipes and readouts, by ``experiments/recipes/PLAN.md``: ``python -m benchmarks.recipe``, hours on two cores.
 
-Final models on 2,000 simulated participants. A seed sets the split, the initial weights and the batch order, so that
-each seed has its own test participants. Finished runs are not repeated.
+2,000 simulated participants a cohort seed, which also sets the split, the initial weights and the batch order. Finished
+runs are not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
+import datetime
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.measure import ROOT
-from brainage.evaluation.intervals import percentile_interval, resampled_counts
+from brainage.data.cohorts.simulated import SimulatedCohort
+from brainage.evaluation.intervals import percentile_interval
 from brainage.runs.folder import read_summary
 from brainage.system.console import show_table
 
-# The published learning rates, which the final models use with the published recipe only.
-_RATES = {"ica25": 5.7194389964362656e-05, "ica100": 0.00020177405202416644}
+N_PARTICIPANTS = 2000
+_COMMON = ("cohort=simulated", "cohort.version=1", f"cohort.n_participants={N_PARTICIPANTS}", "trainer=cpu")
 
-# Overrides of each arm; RATE is replaced by the modality's published learning rate.
-ARMS = {
-    "published": ("recipe=published",),
-    "published, rate 1e-3": ("recipe=published", "optimizer.lr=1e-3"),
-    "modern": ("recipe=modern",),
-    "modern, published rate": ("recipe=modern", "optimizer.lr=RATE"),
-    "modern, bias from zero": ("recipe=modern", "model.output_bias=zero"),
-    "modern, no circular shift": ("recipe=modern", "recipe.circular_shift=false"),
-    "modern, no cutmix": ("recipe=modern", "recipe.cutmix=0"),
-    "modern, no weight averaging": ("recipe=modern", "recipe.weight_averaging=0"),
+NETWORKS = {
+    "final": ("experiment=final_models/MODALITY", "optimizer.lr=1e-3"),
+    "default": ("modality=MODALITY", "model=variable1dcnn"),
 }
+RECIPES = {
+    "published, rate 1e-3": ("recipe=published",),
+    "modern": ("recipe=modern",),
+    "pooled, plain": ("recipe=none", "model.readout=global_average"),
+}
+RIDGE = "ridge"
+
+# Cohort seeds, and arms as network and recipe, by modality.
+PLANNED: dict[str, tuple[Sequence[int], Sequence[tuple[str, str]]]] = {
+    "ica25": (range(100, 110), [(network, recipe) for network in NETWORKS for recipe in RECIPES]),
+    "ica100": (range(100, 104), [("final", "modern")]),
+}
+_RESAMPLES = 2000
 
 
-def _reference(arm: str) -> str | None:
-    """Return the arm that an arm is compared with."""
-    return {"published": None, "modern": "published"}.get(arm, "modern")
+@dataclass(frozen=True)
+class Tested:
+    """Test participants of one run: absolute errors, in years, and the gap's correlation with the true gap."""
 
-
-COMMON = ("cohort=simulated", "cohort.n_participants=2000", "trainer=cpu")
-
-_HEADER = ("recipe", "test MAE", "val MAE", "epochs", "compared with", "difference", "over participants", "over seeds")
+    errors: pd.Series
+    r_true_gap: float
+    ceiling: float
 
 
 def main() -> None:
-    """Train the missing runs; print and write the table."""
+    """Train the missing runs; write the errors of each seed and the differences between arms."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
-    parser.add_argument("--modality", choices=("ica25", "ica100"), default="ica25")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="ARM")
+    parser.add_argument("--modality", choices=PLANNED, default="ica25")
     parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
     options = parser.parse_args()
-    if len(set(options.seeds)) < 2:
-        parser.error(f"--seeds must be two or more, for the interval over seeds, but got {options.seeds}")
+    seeds, planned = PLANNED[options.modality]
+    words = {f"{network}, {recipe}": (*NETWORKS[network], *RECIPES[recipe]) for network, recipe in planned}
+    words[RIDGE] = ("modality=MODALITY", "model=ridge_features")
     place: Path = options.runs / options.modality
-    asked = [(arm, seed) for seed in options.seeds for arm in options.arms]
+    asked = [
+        (place / arm.replace(", ", "_").replace(" ", "_") / str(seed), arm, seed) for seed in seeds for arm in words
+    ]
     with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda one: _train(place, options.modality, *one), asked))
-    rows = list(_rows(place, options.seeds, options.arms))
-    show_table(f"Final model, {options.modality}, seeds {options.seeds}", _HEADER, [_cells(row) for row in rows])
-    target = ROOT / "experiments" / "recipes" / f"{options.modality}.csv"
-    _write(pd.DataFrame(rows), target)
-    print(f"Written: {target}")
+        list(pool.map(lambda one: _train(one[0], options.modality, words[one[1]], one[2]), asked))
+    tested = {(arm, seed): _tested(run, seed) for run, arm, seed in asked}
+    target = ROOT / "experiments" / "recipes"
+    rows = pd.DataFrame([_row(run, arm, seed, tested[arm, seed]) for run, arm, seed in asked])
+    rows.to_csv(target / f"confirmation_{options.modality}.csv", index=False, float_format="%.4f")
+    found = [_difference(arm, other, seeds, tested) for arm in words for other in words if _is_compared(arm, other)]
+    differences = target / f"confirmation_{options.modality}_differences.csv"
+    pd.DataFrame(found).to_csv(differences, index=False, float_format="%.4f")
+    header = ("arm", "minus", "years", "95 % interval", "p")
+    show_table("Test MAE", header, [_cells(row) for row in found])
 
 
-def _write(measured: pd.DataFrame, target: Path) -> None:
-    """Write the table; keep rows of other arms measured earlier with the same seeds."""
-    if target.exists():
-        before = pd.read_csv(target)
-        seeds, others = measured["seeds"].iloc[0], set(ARMS) - set(measured["recipe"])
-        measured = pd.concat([measured, before[before["recipe"].isin(others) & (before["seeds"] == seeds)]])
-    measured = measured.sort_values("recipe", key=lambda names: names.map(list(ARMS).index))
-    target.parent.mkdir(exist_ok=True)
-    measured.to_csv(target, index=False, float_format="%.3f")
+def _is_compared(arm: str, other: str) -> bool:
+    """Return whether arms are compared: recipes of one network, and every network with the ridge."""
+    network, _, recipe = other.partition(", ")
+    same = arm.startswith(f"{network}, ") and arm != other
+    return arm != RIDGE and (other == RIDGE or (same and recipe == "modern"))
 
 
-def _folder(place: Path, arm: str, seed: int) -> Path:
-    return place / arm.replace(",", "").replace(" ", "_") / str(seed)
-
-
-def _train(place: Path, modality: str, arm: str, seed: int) -> None:
-    """Train or resume a final model in its folder, unless it is finished."""
-    run = _folder(place, arm, seed)
+def _train(run: Path, modality: str, words: Sequence[str], seed: int) -> None:
+    """Train or resume a run in its folder, unless it is finished."""
     if (read_summary(run) or {}).get("status") == "finished":
         return
     if (run / "checkpoints" / "last.ckpt").is_file():
-        words = [f"resume={run}"]
+        given = [f"resume={run}"]
     else:
-        overrides = (word.replace("RATE", str(_RATES[modality])) for word in ARMS[arm])
-        given = (*COMMON, *overrides, f"seed={seed}", f"split.seed={seed}", f"hydra.run.dir={run}")
-        words = [f"experiment=final_models/{modality}", *given]
+        of_seed = (f"cohort.seed={seed}", f"split.seed={seed}", f"seed={seed}", f"hydra.run.dir={run}")
+        given = [*(word.replace("MODALITY", modality) for word in words), *_COMMON, *of_seed]
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *words],
-        cwd=ROOT,
-        env=alone,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    print(f"{arm}, seed {seed}: {_test(run)[1]:.3f} years", flush=True)
+    command = [sys.executable, str(ROOT / "train.py"), *given]
+    subprocess.run(command, cwd=ROOT, env=alone, check=True, stdout=subprocess.DEVNULL)
+    print(f"{run.parent.name}, seed {seed}", flush=True)
 
 
-def _test(run: Path) -> tuple[pd.Series, float]:
-    """Return the absolute errors of the test participants and their mean, in years."""
-    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
-    test = table[table["split"] == "test"].set_index("participant_id")
-    errors = (test["predicted_age"] - test["age"]).abs()
-    return errors, float(errors.mean())
+def _tested(run: Path, seed: int) -> Tested:
+    """Read a run's predictions, and the true gaps."""
+    known = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed).read_table()[["participant_id", "true_gap"]]
+    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str}).merge(known, on="participant_id")
+    brain_age = table["age"] + table["true_gap"]
+    training, test = table["split"] == "train", table["split"] == "test"
+    slope, intercept = np.polyfit(brain_age[training], table["age"][training], 1)
+    best = (intercept + slope * brain_age - table["age"])[test].abs().mean()
+    rows = table[test].set_index("participant_id")
+    r = stats.pearsonr(rows["predicted_age"] - rows["age"], rows["true_gap"]).statistic
+    return Tested((rows["predicted_age"] - rows["age"]).abs(), float(r), float(best))
 
 
-def _rows(place: Path, seeds: list[int], arms: list[str]) -> Iterator[dict[str, object]]:
-    """Measure each arm; compare it with its reference, if measured too, on the same participants."""
-    errors = {arm: [_test(_folder(place, arm, seed))[0] for seed in seeds] for arm in arms}
-    for arm in arms:
-        summaries = [json.loads((_folder(place, arm, seed) / "summary.json").read_text()) for seed in seeds]
-        row: dict[str, object] = {
-            "recipe": arm,
-            "seeds": " ".join(map(str, seeds)),
-            "commit": " ".join(sorted({_short(str(summary["commit"])) for summary in summaries})),
-            "test_mae": float(np.mean([error.mean() for error in errors[arm]])),
-            "val_mae": float(np.mean([summary["metrics"]["val"]["mae"] for summary in summaries])),
-            "epochs": float(np.mean([summary["epochs"] for summary in summaries])),
-        }
-        reference = _reference(arm)
-        if reference in errors:
-            pairs = zip(errors[arm], errors[reference], strict=True)
-            row.update(compared_with=reference, **_difference([own - other for own, other in pairs]))
-        yield row
-
-
-def _short(commit: str) -> str:
-    number, _, mark = commit.partition("-")
-    return number[:7] + (f"-{mark}" if mark else "")
-
-
-def _difference(differences: list[pd.Series]) -> dict[str, object]:
-    """Return the mean difference, its interval over participants (bootstrap), and over seeds (Student's t)."""
-    table = pd.concat(differences)
-    by_participant = table.groupby(level=0)  # a participant may be in the test sets of several seeds
-    totals, times = by_participant.sum().to_numpy(), by_participant.size().to_numpy()
-    drawn = np.concatenate(
-        [counts @ totals / (counts @ times) for counts in resampled_counts(len(totals), 2000, seed=43)]
-    )
-    low, high = percentile_interval(drawn)
-    means = np.array([one.mean() for one in differences])
-    reach = float(stats.t.ppf(0.975, len(means) - 1)) * float(means.std(ddof=1)) / math.sqrt(len(means))
+def _row(run: Path, arm: str, seed: int, tested: Tested) -> dict[str, object]:
+    summary = read_summary(run) or {}
     return {
-        "difference": float(table.mean()),
-        "low_participants": low,
-        "high_participants": high,
-        "low_seeds": float(means.mean()) - reach,
-        "high_seeds": float(means.mean()) + reach,
+        "arm": arm,
+        "cohort_seed": seed,
+        "test_mae": float(tested.errors.mean()),
+        "ceiling": tested.ceiling,
+        "r_true_gap": tested.r_true_gap,
+        "val_mae": summary["metrics"]["val"]["mae"],
+        "parameters": summary["model"]["parameters"],
+        "epochs": summary["epochs"],
+        "commit": str(summary["commit"])[:7],
+        "date": datetime.datetime.fromtimestamp((run / "summary.json").stat().st_mtime, tz=datetime.UTC)
+        .date()
+        .isoformat(),
     }
 
 
+def _difference(arm: str, other: str, seeds: Sequence[int], tested: dict[tuple[str, int], Tested]) -> dict[str, object]:
+    """Compare two arms: paired t-test over cohorts, and an interval by resampling cohorts, then people within them."""
+    pairs = [(tested[arm, seed].errors - tested[other, seed].errors).to_numpy() for seed in seeds]
+    means = [float(pair.mean()) for pair in pairs]
+    low, high = percentile_interval(_resampled(pairs))
+    p = float(stats.ttest_1samp(means, 0.0).pvalue)
+    return {"arm": arm, "minus": other, "difference": float(np.mean(means)), "low": low, "high": high, "p": p}
+
+
+def _resampled(pairs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return mean differences of resamples."""
+    rng = np.random.default_rng(43)
+    return np.array(
+        [
+            np.mean(
+                [pairs[cohort][rng.integers(len(pairs[cohort]), size=len(pairs[cohort]))].mean() for cohort in drawn]
+            )
+            for drawn in rng.integers(len(pairs), size=(_RESAMPLES, len(pairs)))
+        ]
+    )
+
+
 def _cells(row: dict[str, object]) -> list[str]:
-    cells = [str(row["recipe"]), f"{row['test_mae']:.3f}", f"{row['val_mae']:.3f}", f"{row['epochs']:.0f}"]
-    if "difference" not in row:
-        return [*cells, "", "", "", ""]
-    intervals = [f"{row[f'low_{kind}']:+.2f} to {row[f'high_{kind}']:+.2f}" for kind in ("participants", "seeds")]
-    return [*cells, str(row["compared_with"]), f"{row['difference']:+.3f}", *intervals]
+    return [
+        str(row["arm"]),
+        str(row["minus"]),
+        f"{row['difference']:+.3f}",
+        f"{row['low']:+.3f} to {row['high']:+.3f}",
+        f"{row['p']:.2g}",
+    ]
 
 
 if __name__ == "__main__":
