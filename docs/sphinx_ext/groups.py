@@ -17,7 +17,7 @@ from brainage.config.schema import SCHEMAS, Config
 from brainage.sweep.settings import SweepSettings
 from brainage.system.files import CONFIGS
 from docs.sphinx_ext.docstrings import described, documents
-from docs.sphinx_ext.keys import Key, as_yaml, key_of
+from docs.sphinx_ext.keys import Key, as_yaml, key_of, keys_of
 from docs.sphinx_ext.values import choices, node
 
 # Groups whose YAML files name classes; the schema has what all choices share.
@@ -77,12 +77,20 @@ def sections_of(group: str) -> list[Section]:
             title = as_yaml((inspect.getdoc(owner) or "").partition("\n\n")[0]).replace("\n", " ")
             hint = get_type_hints(schema, include_extras=True)[name]
             section = found.setdefault(f"{owner.__name__}", Section(title))
-            section.add(key_of(schema, name, hint, f"{dotted(group)}.{name}"), choice, values[name])
+            for key, value in _keys_of(schema, name, hint, f"{dotted(group)}.{name}", values[name]):
+                section.add(key, choice, value)
         comments = _comments(group, choice)
         own = {name: value for name, value in values.items() if name not in names}
         for key, value in _of_target(dotted(group), own, comments):
             found.setdefault(f"{group}={choice}", Section(f"`{choice}`: other arguments")).add(key, choice, value)
     return sorted(found.values(), key=lambda section: -len(section.choices))
+
+
+def _keys_of(schema: Any, name: str, hint: Any, full_name: str, value: Any) -> list[tuple[Key, Any]]:
+    """Return a key with its value, or those that the schema of a key has."""
+    if not dataclasses.is_dataclass(hint):
+        return [(key_of(schema, name, hint, full_name), value)]
+    return [(key, value[key.name.rpartition(".")[2]]) for key in keys_of(hint, f"{full_name}.")]
 
 
 def dotted(group: str) -> str:

@@ -35,6 +35,7 @@ UNITS = "|".join([
 ])  # fmt: skip
 DIMENSIONLESS = {
     *("seed", "cohort.seed", "split.seed", "cohort.version", "cohort.instance", "cohort.signal", "modality.ukb_field"),
+    *(f"cohort.parts.{part}" for part in ("connectivity", "spectrum", "dynamics")),
     *("cohort.entities", "optimizer.weight_decay", "scheduler.min_lr", "trainer.gradient_clip_val"),
 }  # fmt: skip
 
