@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("outputs/panel"), help="default: outputs/panel")
     parser.add_argument("--models", metavar="A,B", help="names of models (default: all)")
     parser.add_argument("--panel", type=Path, metavar="FILE", help="YAML with further models")
-    parser.add_argument("--reference", metavar="NAME", default="ridge_connectivity", help="default: %(default)s")
+    parser.add_argument("--reference", metavar="NAME", default="ridge_features", help="default: %(default)s")
     parser.add_argument("--splits", type=_positive, metavar="N", help="random splits (default: small 5, full 10)")
     parser.add_argument(
         "--seeds", type=_positive, metavar="N", help="of a network in each split (default: small 1, full 2)"

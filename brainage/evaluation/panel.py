@@ -54,8 +54,8 @@ class PanelErrors:
         return float(self.errors[f"n_{part}"].mean())
 
     def test(self, model: str, minus: str | None = None) -> ResampledTest | None:
-        """Return the mean test error of a model, or its difference to another's; None where it is not shown."""
-        if not self.shows("test"):
+        """Return the mean test error of a model, or its difference to another's; None where it is hidden or unknown."""
+        if not self.shows("test") or not {model, minus or model} <= set(self.errors["model"]):
             return None
         values = np.array(self.of(model, "test"))
         others = 0.0 if minus is None else np.array(self.of(minus, "test"))

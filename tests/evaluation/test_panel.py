@@ -28,6 +28,7 @@ def test_the_order_of_models_comes_from_validation_error_and_never_from_test_err
     )
     assert found.order == ["good on val", "good on test"]
     assert found.of("good on val", "test") == [4.0, 5.0]
+    assert found.test("good on val", "not trained yet") is None
     minus = found.test("good on test", "good on val")
     # Differences -3 and -3.5: by hand, mean -3.25, variance 0.125, (1/2 + 12/96) * 0.125 = 0.078125; t = -11.627553.
     assert minus is not None and minus.t == pytest.approx(-11.627553, abs=1e-6)

@@ -15,7 +15,7 @@ from brainage.study import runner
 
 # Errors in years by model: in validation, and in test participants by seed of the network.
 ERRORS = {
-    "ridge_connectivity": (4.0, (3.0,)),
+    "ridge_features": (4.0, (3.0,)),
     "mean_age": (6.0, (6.0,)),
     "variable1dcnn": (3.0, (5.0, -1.0)),  # the mean of both seeds is wrong by 2
     "mean_mlp": (3.5, (1.0, 1.0)),
@@ -96,7 +96,7 @@ def test_the_page_ranks_by_validation_error_and_tests_the_mean_of_the_seeds(
     trainings = run("mean_mlp,variable1dcnn")
     table = pd.read_csv(tmp_path / "panel" / "panel.csv", index_col="model")
     # Not mean_mlp, whose test error is lower.
-    assert table.index.tolist() == ["variable1dcnn", "mean_mlp", "ridge_connectivity"]
+    assert table.index.tolist() == ["variable1dcnn", "mean_mlp", "ridge_features"]
     assert table.loc["variable1dcnn", "test_mae"] == pytest.approx(2.1)  # splits add 0, 0.1, 0.2
     assert table.loc["mean_mlp", "minus_best"] == pytest.approx(-1.0)
     assert table.loc["mean_mlp", "minus_reference"] == pytest.approx(-2.0)
@@ -129,7 +129,7 @@ def test_a_model_that_the_cohort_does_not_suit_is_listed_with_the_reason(
     html = (tmp_path / "panel" / "index.html").read_text()
     assert "1 of 2 models are compared" in html and "3 of 3 trainings did not finish. " in html
     assert "needs `head_motion`" in html
-    assert pd.read_csv(tmp_path / "panel" / "panel.csv")["model"].tolist() == ["ridge_connectivity"]
+    assert pd.read_csv(tmp_path / "panel" / "panel.csv")["model"].tolist() == ["ridge_features"]
 
 
 @pytest.mark.more

@@ -23,7 +23,7 @@ MINE = "mine: model=variable1dcnn model.kernel_size=3"
         (["split.seed=3"], ["`split.seed=3` cannot be given to a panel", "--splits"]),
         (["seed=1,2"], ["`seed=1,2` cannot be given to a panel"]),
         (["batch_size=8,16"], ["one value for all trainings of a panel"]),
-        (["cohort.n_participant=100"], ["model ridge_connectivity: ", "cohort.n_participant"]),
+        (["cohort.n_participant=100"], ["model ridge_features: ", "cohort.n_participant"]),
         (["cohort.include=participant_id != 'planted07'"], ["must not name participants"]),
     ],
 )
