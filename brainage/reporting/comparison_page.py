@@ -73,7 +73,7 @@ def _stack(found: Comparison, stack: Stack) -> Section:
 
 
 def _rivals(stack: Stack) -> list[tuple[str, str]]:
-    return [(stack.best, f"its best run by validation error ({stack.best})"), (MEAN, MEAN)]
+    return [(stack.best, f"best run by validation error ({stack.best})"), (MEAN, MEAN)]
 
 
 def _against(found: Comparison, name: str, what: str) -> str:
@@ -123,13 +123,13 @@ def comparison_page(
             ["All runs share the bootstrap resamples of participants. Below 0, the first run is better."],
             [Table(*difference_rows(found))],
         ),
+        *([] if found.stack is None else [_stack(found, found.stack)]),
         Section(
             "Agreement",
             ["Correlation of the brain-age gaps of two runs over participants."],
             [Table(("gaps of", "r"), agreement)],
             [figure for figure in drawn if figure is not None],
         ),
-        *([] if found.stack is None else [_stack(found, found.stack)]),
         Section("What was compared", tables=[Table((), [*places, *excluded, *made_with()], text=True)]),
     ]
     return Page(f"Comparison of {len(found.n_test)} runs", _lead(found), sections)

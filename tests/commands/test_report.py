@@ -262,7 +262,7 @@ def test_compare_writes_tables_and_one_page_with_mean_and_stack(study: Study, tm
     assert metrics.loc["stack of all", "mae"] == pytest.approx(error)
     html = (folder / "report.html").read_text()
     assert "Ensemble (stack of all runs): MAE" in html and "Paired differences" in html
-    assert "Difference in test MAE, its best run by validation error (" in html
+    assert "Difference in test MAE, best run by validation error (" in html
 
 
 def test_seeds_of_one_model_have_names_and_jobs_without_predictions_are_named(
