@@ -197,7 +197,9 @@ def _applied(trained: Trained, arrays: Sequence[Any], columns: Columns, table: p
     modality = trained.modality
     scale, t_rs = modality.scale, table["t_r"].to_list()
     store = stored(arrays, columns, reading_of(modality), t_rs, modality.n_times, scale)
-    participants = Participants(table, store, tuple(modality.channel_indices()), modality.n_times, scale=scale)
+    participants = Participants(
+        table, store, tuple(modality.channel_indices()), modality.n_times, t_r=modality.t_r, scale=scale
+    )
     return Ensemble([trained], {shape_of(trained): Sample(Selection(table, {}), participants)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from brainage.data.store.parse import Recording
 from brainage.data.store.ragged import Ragged
 from brainage.data.store.reading import Reading
 from brainage.errors import SeriesError
+
+# A folder in which no file can be cached, whatever the working directory has.
+_NOWHERE = Path(os.devnull) / "memory"
 
 # Unusable series that a message lists.
 _N_SHOWN = 5
@@ -82,7 +86,7 @@ def stored(
     checksums = np.array([zlib.crc32(one.data) for one in arrays], dtype=np.uint32)
     ids, no_scans = tuple(map(str, range(len(arrays)))), np.empty((0, reading.n_channels, 2))
     moments = np.concatenate([no_scans, *(one.moments for one in found if one.moments is not None)])
-    return Store(Path("memory"), ids, {}, rows, checksums, moments=moments)
+    return Store(_NOWHERE, ids, {}, rows, checksums, moments=moments)
 
 
 def _check_percent(found: Checked[NDArray[np.float32]]) -> None:

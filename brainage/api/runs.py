@@ -97,7 +97,7 @@ class LoadedRun:
 
     @property
     def bundle(self) -> Bundle:
-        """The trained network, which predicts arrays; raises EvaluationError for a baseline."""
+        """The trained network, which predicts arrays; raises EvaluationError for a baseline but ridges."""
         return Bundle(read_network_of_run(self.folder, "run"))
 
     def network(self) -> nn.Module:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from brainage.config.code import own_class, own_classes
@@ -14,9 +15,10 @@ from brainage.errors import BrainageError, ConfigError, nearest
 from brainage.models import baselines
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
-    from brainage.models.baselines.base import Baseline
+    from brainage.models.baselines.base import Baseline, SharedBaseline
 
 
 def _modules(path: list[str]) -> set[str]:
@@ -50,9 +52,24 @@ def _is_baseline_class(kind: type) -> bool:
 
 def build_baseline(name: str, arguments: dict[str, Any]) -> Baseline:
     """Build a baseline, given its module in ``baselines/`` or its name in the user's own code; see `build`."""
-    found = own_class("model.name", name, _is_baseline_class) or _packaged(f"{baselines.__name__}.{name}", object)
-    built: Baseline = _built(found, arguments)
+    built: Baseline = _built(_baseline_class(name), arguments)
     return built
+
+
+def restored(name: str, arguments: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> SharedBaseline:
+    """Build a baseline, for which `is_shared` is true, with what it fitted in its run; raise as its ``restore``."""
+    built: SharedBaseline = _built(_baseline_class(name), arguments)
+    built.restore(arrays)
+    return built
+
+
+def is_shared(name: str) -> bool:
+    """Return whether a model can be used without its run: networks, and baselines with a method ``restore``."""
+    return not is_baseline(name) or hasattr(_baseline_class(name), "restore")
+
+
+def _baseline_class(name: str) -> type:
+    return own_class("model.name", name, _is_baseline_class) or _packaged(f"{baselines.__name__}.{name}", object)
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:

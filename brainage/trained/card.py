@@ -30,8 +30,8 @@ def stack_card(stack: TrainedStack) -> str:
 
 def _stack_head(stack: TrainedStack) -> str:
     return (
-        f"# Brain age: {stack.label}\n\nThe weighted mean of the ages, in years, that {len(stack.members)} networks "
-        "predict from time series of resting-state fMRI. Each network is a bundle of its own, with a card that says "
+        f"# Brain age: {stack.label}\n\nThe weighted mean of the ages, in years, that {len(stack.members)} models "
+        "predict from time series of resting-state fMRI. Each is a bundle of its own, with a card that says "
         "which series it takes."
     )
 
@@ -39,12 +39,12 @@ def _stack_head(stack: TrainedStack) -> str:
 def _stacked(stack: TrainedStack) -> str:
     """Return which runs were stacked, their weights, and the participants on whom these were fitted."""
     runs, fitted_on = stack.facts.get("runs"), stack.facts.get("fitted_on", "validation participants")
-    rows = ["| network | folder | weight |", "|---|---|---|"]
+    rows = ["| model | folder | weight |", "|---|---|---|"]
     rows += [
         f"| {member.label} | member-{number} | {weight:.3f} |"
         for number, (member, weight) in enumerate(zip(stack.members, stack.weights, strict=True), start=1)
     ]
-    text = f"The weights were fitted on {fitted_on}, from predictions by networks that were not trained on them."
+    text = f"The weights were fitted on {fitted_on}, from predictions by models that were not trained on them."
     without = sum(weight == 0 for weight in runs.values()) if isinstance(runs, dict) else 0
     if without:
         text += f" {without} more stacked runs have the weight 0 and are not contained."
@@ -56,15 +56,17 @@ def _stacked(stack: TrainedStack) -> str:
 def _head(trained: Trained) -> str:
     modality = trained.modality
     series = f"{modality.n_channels} of {modality.dimension} {_channels(trained)}"
+    is_ridge = trained.architecture.is_baseline
     n_weights = sum(
         tensor.numel() for name, tensor in trained.weights.items() if not name.endswith("num_batches_tracked")
     )
+    what, numbers = ("ridge", "arrays") if is_ridge else ("network", "weights and running statistics")
     origin = trained.facts.get("imported_from")
     imported = f"\n\nImported from a checkpoint, `{origin}`; what is missing below is unknown." if origin else ""
     return (
-        f"# Brain age: {trained.label}\n\nA network that predicts age, in years, from the time series of {series} of "
+        f"# Brain age: {trained.label}\n\nA {what} that predicts age, in years, from the time series of {series} of "
         f"resting-state fMRI, {modality.n_times} time points at {_repetition_times(trained)}, each channel "
-        f"{IN_WORDS[modality.scale]}. Its weights and running statistics are {n_weights:,} numbers.{imported}"
+        f"{IN_WORDS[modality.scale]}. Its {numbers} are {n_weights:,} numbers.{imported}"
     )
 
 

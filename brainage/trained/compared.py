@@ -12,7 +12,6 @@ from brainage.evaluation.gap import Correction
 from brainage.evaluation.metrics import accuracy
 from brainage.evaluation.shared import shared_test
 from brainage.evaluation.stack import Stack, fit_stack
-from brainage.models import is_baseline
 from brainage.runs.members import Entry, entries_of
 from brainage.runs.read import Run
 from brainage.system.provenance import commit, versions
@@ -46,7 +45,6 @@ def read_compared_stack(folder: Path) -> tuple[TrainedStack, list[dict[str, Any]
             "compared. Compare them again with ensemble=stack."
         )
     used = {name: entries[name] for name, weight in stack.weights.items() if weight > 0}
-    _refuse_baselines(folder, used)
     runs = [run for entry in used.values() for run in entry.runs.values()]
     weights = [stack.weights[name] / len(entry.runs) for name, entry in used.items() for _ in entry.runs]
     method, correction, reason = _correction(entries, stack)
@@ -67,15 +65,6 @@ def _recorded(folder: Path) -> dict[str, Any]:
         f"`{_KEY}={folder}` must be the folder of a comparison with a stack, but is not. Make one with: brainage "
         "compare runs=[FOLDER,FOLDER] ensemble=stack"
     )
-
-
-def _refuse_baselines(folder: Path, used: dict[str, Entry]) -> None:
-    for name, entry in used.items():
-        if is_baseline(model := str(entry.first.config.model_value("name"))):
-            raise EvaluationError(
-                f"`{_KEY}={folder}` must be a stack of networks, but {name} is the baseline {model}, which a bundle "
-                "cannot contain. Compare the networks alone with ensemble=stack."
-            )
 
 
 def _correction(entries: dict[str, Entry], stack: Stack) -> tuple[str, Correction | None, str]:

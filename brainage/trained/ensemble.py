@@ -107,7 +107,8 @@ class Ensemble:
         weights = [1.0] * len(self.networks) if self.stack is None else self.stack.weights
         for trained, weight in zip(self.networks, weights, strict=True):
             participants = self._participants_for(trained, table)
-            of_scans = participants.by_scan() if participants.store.scans else participants
+            by_scan = participants.store.scans and not trained.architecture.is_baseline  # which predicts participants
+            of_scans = participants.by_scan() if by_scan else participants
             predicted = trained.predict(of_scans, device=device, batch_size=batch_size)
             found = of_scans.table.assign(predicted_age=predicted)
             columns.append(means_over_scans(found)["predicted_age"].to_numpy())

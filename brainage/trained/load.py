@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from torch import Tensor
 
 from brainage import models
 from brainage.errors import EvaluationError
@@ -17,6 +18,7 @@ from brainage.models import geometry
 from brainage.runs.channels import read_channel_names
 from brainage.runs.read import read_run
 from brainage.system.reading import read_json
+from brainage.trained.baseline import read_arrays
 from brainage.trained.bundle import MANIFEST, STACK, read_bundle
 from brainage.trained.network import Architecture, Trained
 from brainage.training.weights import read_checkpoint
@@ -51,15 +53,14 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
     """Read the network of a finished run; raise as `read_trained`."""
     run = read_run(folder, key, again)
     model = str(run.config.model_value("name"))
-    if models.is_baseline(model):
+    if not models.is_shared(model):
         raise EvaluationError(
             f"`{key}={folder}` must be the run of a network, but it is one of the baseline {model}, which is fitted in "
-            "seconds: train it on your own participants, or name the run of a network."
+            "seconds: train it on your own participants, or name the run of a network or ridge."
         )
     geometry.check(model, run.config.model)
     architecture = Architecture(run.config.modality, model, run.config.network_arguments)
-    path = folder / "checkpoints" / "best.ckpt"
-    weights = read_checkpoint(path, architecture.outline(), _PREFIX)["state_dict"]
+    weights = _weights(folder, architecture)
     correction, reason = correction_of(run.config.gap_correction, run.predictions)
     training = run.predictions.loc[run.predictions["split"] == "train", "age"]
     aggregates = _aggregates(folder)
@@ -77,6 +78,17 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
         run=run,
         shuffle_seed=run.config.shuffle_seed,
     )
+
+
+def _weights(folder: Path, architecture: Architecture) -> dict[str, Tensor]:
+    if architecture.is_baseline:
+        arrays = read_arrays(folder / "model.npz")
+        architecture.check_weights(arrays, folder / "model.npz")
+        return arrays
+    found: dict[str, Tensor] = read_checkpoint(folder / "checkpoints" / "best.ckpt", architecture.outline(), _PREFIX)[
+        "state_dict"
+    ]
+    return found
 
 
 def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from brainage.evaluation.training_stats import Spread
 from brainage.models import geometry
 from brainage.runs.read import Run
 from brainage.system.console import printable
+from brainage.trained.baseline import MOST_VALUES, check_arrays, predict_baseline
 from brainage.training.predict import predict
 from brainage.training.weights import first_difference
 
@@ -38,6 +40,11 @@ class Architecture:
     model: str
     arguments: dict[str, Any]
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is a baseline, whose weights are arrays."""
+        return models.is_baseline(self.model)
+
     def outline(self) -> nn.Module:
         """Return the network without memory for its weights."""
         with torch.device("meta"):
@@ -45,7 +52,10 @@ class Architecture:
 
     def check_shapes(self, shapes: Mapping[str, tuple[int, ...]], source: Path) -> None:
         """Raise `BundleError` unless the weights of a file have the network's names and shapes."""
-        if (difference := first_difference(self.outline(), shapes)) is not None:
+        n_values = sum(map(math.prod, shapes.values()))
+        if self.is_baseline and n_values > MOST_VALUES:
+            raise BundleError(f"`{source}` must have at most {MOST_VALUES:,} numbers, but has {n_values:,}.")
+        if not self.is_baseline and (difference := first_difference(self.outline(), shapes)) is not None:
             raise BundleError(
                 f"`{source}` must contain the weights of the architecture that it describes, but {difference}. Use the "
                 "file that belongs to it."
@@ -57,18 +67,20 @@ class Architecture:
         for key, tensor in weights.items():
             if not torch.isfinite(tensor).all():
                 raise BundleError(f"`{source}` must contain finite weights, but `{key}` has NaN or infinite ones.")
+        if self.is_baseline:
+            check_arrays(self, weights, source)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network.
+    """A trained network, or a fitted ridge.
 
     Parameters
     ----------
     folder : Path
         The run's or the bundle's folder.
     architecture, weights : Architecture, dict of str to Tensor
-        What it is built from, and its ``state_dict()``; it predicts years.
+        What it is built from, and its ``state_dict()`` or, of a ridge, arrays; it predicts years.
     gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
         The run's setting.
     correction, uncorrected : Correction or None, str
@@ -166,6 +178,11 @@ class Trained:
 
     def network(self) -> nn.Module:
         """Build the network in evaluation mode on the CPU: from (batch, n_channels, n_times) to (batch, 1), years."""
+        if self.architecture.is_baseline:
+            raise EvaluationError(
+                f"{self.title} must be of a network, but it is one of the baseline {self.architecture.model}. Name "
+                "that of a network."
+            )
         network = self.architecture.outline()
         network.load_state_dict(self.weights, assign=True)
         return network.requires_grad_(False).eval()
@@ -178,6 +195,8 @@ class Trained:
         EvaluationError
             A predicted age is not finite.
         """
+        if self.architecture.is_baseline:
+            return predict_baseline(self.architecture, self.weights, participants, self.folder)
         participants = replace(participants, shuffle_seed=self.shuffle_seed)
         try:
             return predict(self.network().to(device), series_batches(participants, batch_size))
@@ -220,10 +239,10 @@ def checked_architecture(modality: Any, model: Any, source: Path) -> Architectur
     seen, described = typed_parts(modality, model, source)
     items = described if isinstance(described, dict) else vars(described)
     name = str(items.get("name"))
-    if models.is_baseline(name) or name not in models.names():
+    if name not in models.names() or not models.is_shared(name):
         raise BundleError(
-            f"`{source}` must describe a network of this project, but its model is called {name!r}. If it is yours, "
-            "load it with code=FILE."
+            f"`{source}` must describe a network of this project, or a ridge, but its model is called {name!r}. If it "
+            "is yours, load it with code=FILE."
         )
     geometry.check(name, described)
     arguments = {key: value for key, value in items.items() if key not in ModelConfig.__dataclass_fields__}

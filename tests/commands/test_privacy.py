@@ -118,7 +118,7 @@ STEPS = (
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/ageless.tsv")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/repeated.tsv"), 2),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, "cohort.max_excluded_fraction=0"), 2),
-    Step(("brainage.__main__", "bundle", "export", "--run", "outputs/train/second", "--out", "outputs/none"), 2),
+    Step(("brainage.__main__", "bundle", "export", "--run", "outputs/train/third", "--out", "outputs/none"), 2),
     Step(("explain.py", "run=outputs/train/first", "participants=3", "report.n_resamples=100")),
     # Mistakes.
     train(*UKB, EVERY_LOGGER, "cohort.max_excluded_fraction=0", code=2),

@@ -273,7 +273,7 @@ def huge_weights(folder: Path, n: int) -> None:
         ),
         (
             lambda folder: change_config(folder, "model", "name", "ridge_connectivity"),
-            "no network of this project|must describe",
+            "`model`: RidgeConnectivity cannot be built",
         ),
         (
             lambda folder: change_config(folder, "model", "name", "../../evil"),

@@ -54,3 +54,22 @@ class Baseline(Protocol):
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return what ``model.npz`` stores: all that predictions need; ``weights`` and ``intercept`` are counted."""
         ...
+
+
+class SharedBaseline(Baseline, Protocol):
+    """A baseline that can be exported, and predicts without its run."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned, in place of `fit`.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            From an untrusted file: any shapes.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            They are not what `arrays` returns.
+        """
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -72,3 +73,15 @@ class Ridge:
             "intercept": np.array(self._intercept),
             "alpha": np.array(self._alpha),
         }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned, in place of `fit`.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            From an untrusted file: any shapes.
+        """
+        self._joined.restore(arrays)
+        self._weights, self._intercept = arrays["weights"], float(arrays["intercept"])
+        self._alpha = float(arrays["alpha"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,3 +48,7 @@ class Amplitude:
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the means."""
         return {"mean": self._mean}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned."""
+        self._mean = arrays["mean"]

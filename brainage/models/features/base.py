@@ -60,3 +60,18 @@ class FeatureSet(Protocol):
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return what another program needs to compute the features: fitted values and settings."""
         ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned, in place of `fit`: of a baseline that others predict with.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            From an untrusted file: any shapes.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            They are not what `arrays` returns.
+        """
+        ...

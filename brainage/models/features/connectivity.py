@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +43,9 @@ class Connectivity:
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return nothing."""
         return {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take nothing: nothing is fitted."""
 
 
 def check_pairs(participants: Participants, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,14 @@ class Joined:
         """Return the arrays of the sets, each behind its name, then means and SDs."""
         of_sets = {f"{one.name}_{key}": value for one in self._sets for key, value in one.arrays().items()}
         return {**of_sets, "center": self._center, "scale": self._scale}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned."""
+        for one in self._sets:
+            prefix = f"{one.name}_"
+            own = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+            one.restore(own)
+        self._center, self._scale = arrays["center"], arrays["scale"]
 
     def _split(self, raw: NDArray[Any]) -> list[NDArray[Any]]:
         return np.split(raw, self._ends, axis=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,3 +41,7 @@ class Motion:
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the median."""
         return {"median": np.array(self._median)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned."""
+        self._median = float(arrays["median"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -73,6 +75,11 @@ class RandomConvolutions:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the kernels, of shape (n_kernels, n_channels, time points), their dilations, and the thresholds."""
         return {"kernels": self._weights, "dilations": self._dilations, "thresholds": np.array(_THRESHOLDS)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Check the number of kernels, which are drawn again from the seed."""
+        if len(arrays["kernels"]) != self._n_kernels:
+            raise ValueError(f"{len(arrays['kernels'])} kernels, not {self._n_kernels}")
 
 
 def _drawn(n_kernels: int, n_channels: int, n_times: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

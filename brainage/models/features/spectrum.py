@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,13 @@ class Spectrum:
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the edges of the used bands, in Hz, the number of lags, and means."""
         return {"bands": self._used, "lags": np.array(self._lags), "mean": self._mean}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned; raise a ValueError for arrays of other shapes."""
+        bands, lags, mean = arrays["bands"], int(arrays["lags"]), arrays["mean"]
+        if lags < 0 or len(mean) % (len(bands) - 1 + lags):
+            raise ValueError(f"{len(mean)} means of {len(bands) - 1} bands and {lags} lags")
+        self._bands, self._lags, self._mean = bands, lags, mean
 
     def _checked_t_r(self, participants: Participants) -> NDArray[np.float64]:
         t_r = participants.repetition_times

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,10 @@ class Tangent:
     def arrays(self) -> dict[str, _Array]:
         """Return the inverse square root of the mean covariance."""
         return {"whitening": self._whitening}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what `arrays` returned."""
+        self._whitening = arrays["whitening"]
 
 
 def geometric_mean(triangles: NDArray[np.float32]) -> _Array:
