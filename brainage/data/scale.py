@@ -55,3 +55,9 @@ def has_percent(moments: _Array) -> NDArray[np.bool_]:
     """
     mean, sd = moments[..., 0], moments[..., 1]
     return np.asarray((mean > sd) | (sd == 0))
+
+
+def sizes(mean: float, sd: float) -> str:
+    """Return a mean and an SD in words; thousands are whole numbers."""
+    shown = [f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}" for value in (mean, sd)]
+    return f"a mean of {shown[0]} and an SD of {shown[1]}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from brainage.data.scale import sizes
 from brainage.data.survey.cohort import Survey
 from brainage.data.survey.plan import Plan
 from brainage.data.survey.series import Series, choices_of_length
@@ -152,7 +153,7 @@ def _scales(series: Series) -> SurveyTable:
     unsuited = "" if n_percent == len(channels) else "means are near 0 in the others"
     rows = [["zscore", f"{len(channels):,}", ""], ["percent", f"{n_percent:,}", unsuited]]
     mean, sd = (median(getattr(one, name) for one in channels) for name in ("mean", "sd"))
-    numbers = f"channels have a mean of {mean:.4g} and an SD of {sd:.4g} (medians)"
+    numbers = f"channels have {sizes(mean, sd)} (medians)"
     rows.append(["none", f"{len(channels):,}", numbers if may_describe(len(channels)) else ""])
     return SurveyTable("Choices of modality.scale", ("scale", "participants", ""), rows)
 

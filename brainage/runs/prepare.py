@@ -14,6 +14,7 @@ from brainage.data.augmentation import Augmentation
 from brainage.data.cohorts.select import Selection, withdrawn_from
 from brainage.data.datamodule import AgeDataModule
 from brainage.data.participants import Participants, stored_participants
+from brainage.data.scale import sizes
 from brainage.data.splits import PARTS
 from brainage.data.splits.checks import check_disjoint, check_parts
 from brainage.data.store.exclusions import check_excluded, exclusions_of
@@ -126,9 +127,9 @@ def _warn_of_size(participants: Participants) -> None:
     mean, sd = np.median(moments[scans][:, list(participants.channels)], axis=(0, 1))
     if not _SMALL < sd < _LARGE or abs(mean) > _LARGE:
         log.warning(
-            "modality.scale=none: channels have a mean of %.4g and an SD of %.4g (medians), and networks learn from "
-            "numbers around 0 of about 1. Use modality.scale=percent or other units.",
-            *(mean, sd),
+            "modality.scale=none: channels have %s (medians), and networks learn from numbers around 0 of about 1. Use "
+            "modality.scale=percent or other units.",
+            sizes(mean, sd),
         )
 
 

@@ -145,7 +145,7 @@ def test_numbers_that_networks_do_not_learn_from_are_a_warning(
 ) -> None:
     words = (*cohort(write_tree(tmp_path / "large", 10_000.0)), *WORDS, "modality.scale=none")
     train_here(tmp_path / "run", *words, "evaluate=false")
-    assert "channels have a mean of 1e+04 and an SD of" in caplog.text and "Use modality.scale=percent" in caplog.text
+    assert "channels have a mean of 10,000 and an SD of" in caplog.text and "Use modality.scale=percent" in caplog.text
 
 
 def test_earlier_configs_are_z_scored(place: Path) -> None:
