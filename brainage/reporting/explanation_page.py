@@ -95,7 +95,7 @@ def _components(found: Explanation) -> Section:
         f"{kind}'s share of the difference between the prediction and the prediction for {silence}, which is "
         f"{found.maps.silent.mean():.1f} years{' on average' if len(found.maps.silent) > 1 else ''}.{numbered}",
         f"The SD over participants measures how much a {kind} separates their predictions. The mean effect (above 0: "
-        f"the {kind} makes predictions older) is a shift common to all participants: no scan resembles zeros, so it "
+        f"the {kind} makes predictions older) is a shift common to all participants: no scan is constant, so it "
         f"says little about age. A {kind} that the network relies on need not change with age: it may represent "
         f"motion, or suppress the signal of another {kind}. All effects are in years, with 95 % bootstrap intervals.",
     ]

@@ -90,6 +90,7 @@ def _ridge(participants: Participants) -> tuple[list[BaselinePredictions], list[
         ]
     connectivity = "tangent" if n * n_components**3 <= MAX_DECOMPOSED else "partial"
     features = ["spectrum"] if n_components == 1 else [connectivity, "spectrum"]
+    features += [] if participants.scale == "zscore" else ["amplitude"]  # what the network sees, too
     notes: list[str] = []
     while features:
         label = "ridge on " + " and ".join(WORDS[name] for name in features)

@@ -22,10 +22,13 @@ def participants(**columns: Any) -> Participants:
 
 
 def people_of(folder: Path, series: Any, t_r: float | None = 0.8, **columns: Any) -> Participants:
-    """Participants with a store of their z-scored series."""
-    series = (series - series.mean(axis=2, keepdims=True)) / series.std(axis=2, keepdims=True)
+    """Participants with a store of their z-scored series, and their means and SDs."""
+    mean, sd = series.mean(axis=2, keepdims=True), series.std(axis=2, keepdims=True)
+    series = (series - mean) / sd
     series = series.astype(np.float32)
     table = participants(**columns).table
     checksums = np.array([zlib.crc32(row.data) for row in series], dtype=np.uint32)
-    store = Store(folder, tuple(table["participant_id"]), {}, series, checksums)
+    store = Store(
+        folder, tuple(table["participant_id"]), {}, series, checksums, moments=np.concatenate([mean, sd], axis=2)
+    )
     return Participants(table, store, tuple(range(series.shape[1])), series.shape[2], t_r=t_r)

@@ -176,6 +176,7 @@ def test_too_many_pairs_of_components_give_a_note() -> None:
     [
         ({}, "ridge on connectivity (tangent space) and spectra"),
         ({"t_r": None}, "ridge on connectivity (tangent space)"),
+        ({"scale": "none"}, "ridge on connectivity (tangent space) and spectra and amplitudes"),
         ({"channels": (2,)}, "ridge on spectra"),
         ({"t_r": None, "channels": (2,)}, None),
     ],
