@@ -132,6 +132,26 @@ def test_the_mean_age_of_training_participants_is_predicted_for_all() -> None:
     assert fit_baseline("mean_age", {}, given).predicted.tolist() == [70.0] * 4
 
 
+def test_the_mean_age_of_a_site_is_that_of_ten_training_participants_or_that_of_all() -> None:
+    sites = ["A"] * 10 + ["B"] * 9 + [None]
+    given = participants(split=["train"] * 20 + ["test"] * 4, age=[*range(50, 70), *[99.0] * 4],
+                         site=[*sites, "A", "B", "new", None])  # fmt: skip
+    fitted = fit_baseline("site_mean", {}, given)
+    assert fitted.predicted[20:].tolist() == [54.5, 59.5, 59.5, 59.5]
+    assert {key: value.tolist() for key, value in fitted.arrays.items()} == {
+        "sites": ["A"],
+        "weights": [54.5],
+        "intercept": 59.5,
+    }
+    assert fitted.n_parameters == 2
+
+
+@pytest.mark.parametrize("columns", [{"age": [50.0]}, {"site": [None]}], ids=["no column", "no value"])
+def test_the_mean_of_a_site_needs_sites(columns: dict[str, Any]) -> None:
+    with pytest.raises(CohortError, match=r"`model=site_mean` needs `site`.*field 54.*no participant has one"):
+        models.build_baseline("site_mean", {}).features(participants(**columns))
+
+
 def test_unknown_motion_is_set_to_the_training_median() -> None:
     motion = Motion()
     raw = motion.raw(participants(head_motion=[0.1, np.nan, 0.3, 0.5, 9.0]))

@@ -37,7 +37,8 @@ class Spectrum:
     name = "spectrum"
 
     def __init__(self, bands: Sequence[float] = BANDS, lags: int = 3) -> None:
-        edges = np.asarray(bands, dtype=np.float64)
+        numbers = all(isinstance(one, int | float) for one in bands)
+        edges = np.array(bands if numbers else [], dtype=np.float64)
         if edges.ndim != 1 or len(edges) < 2 or edges[0] < 0 or not (np.diff(edges) >= _NARROWEST - 1e-9).all():
             raise ConfigError(
                 f"`model.bands` must be two or more rising edges of bands, in Hz, {_NARROWEST} Hz apart or more, but "
@@ -53,6 +54,10 @@ class Spectrum:
         Raises a CohortError if a repetition time is unknown, or autocorrelations are of several.
         """
         t_r = self._checked_t_r(participants)
+        if self._lags >= participants.n_times:
+            raise ConfigError(
+                f"`model.lags` must be below `modality.n_times`, {participants.n_times}, but got {self._lags}."
+            )
         store, rows, lags = participants.store, participants.rows, self._lags
         self._used = self._below_nyquist(float(t_r.max()))
         of_rows = np.full(len(store.participant_ids), np.nan)

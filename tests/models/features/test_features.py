@@ -188,6 +188,7 @@ def test_repetition_times_may_differ_without_autocorrelations(people: Participan
         (lambda: Spectrum([0.1]), r"`model.bands` must be two or more rising edges.*but got \[0.1\]"),
         (lambda: Spectrum([0.1, 0.1005]), r"0.002 Hz apart or more, but got"),
         (lambda: Spectrum([-0.1, 0.2]), r"`model.bands` must be"),
+        (lambda: Spectrum(["a", "b"]), r"`model.bands` must be .*but got \['a', 'b'\]"),
         (lambda: Spectrum(lags=-1), r"`model.lags` must be a number of time points, 0 or more, but got -1"),
         (lambda: RandomConvolutions(n_kernels=0), r"`model.n_kernels` must be an integer, 1 or more, but got 0"),
         (lambda: RandomConvolutions(seed=True), r"`model.seed` must be an integer, 0 or more, but got True"),
@@ -208,6 +209,8 @@ def test_unknown_repetition_times_are_counted(people: Participants) -> None:
         Spectrum().raw(unknown)
 
 
-def test_series_shorter_than_a_kernel_are_refused(people: Participants) -> None:
+def test_series_shorter_than_a_kernel_or_a_lag_are_refused(people: Participants) -> None:
+    with pytest.raises(ConfigError, match=r"`model.lags` must be below `modality.n_times`, 120, but got 120."):
+        Spectrum(lags=120).raw(people)
     with pytest.raises(ConfigError, match=r"need 9 time points or more, but `modality.n_times` is 8"):
         RandomConvolutions().raw(replace(people, n_times=8))
