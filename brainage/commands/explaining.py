@@ -14,6 +14,7 @@ from brainage.config.commands import ExplainCommandConfig
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.groups.modality import FETCHERS
 from brainage.data.atlas import Atlas, read_atlas
+from brainage.data.participants import Participants
 from brainage.errors import BrainageError
 from brainage.explanation.explain import explain
 from brainage.explanation.summary import Explanation
@@ -54,6 +55,24 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         seed=config.seed,
         reference=means(explained),
     )
+    notes += _on_series(config, trained, explained, found)
+    # The order of the sample follows from the seed, so it would tell whose rows they are.
+    rows = np.random.default_rng().permutation(len(explained))
+    found = replace(
+        found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names, scale=explained.scale
+    )
+    brain = None
+    with noted(found.notes, "No picture of the brain"):
+        brain = None if atlas is None else _in_brain(found, atlas, folder)
+    _write(config, folder, trained, found, name, len(available), brain)
+    _show(found, folder)
+
+
+def _on_series(
+    config: ExplainCommandConfig, trained: Trained, explained: Participants, found: Explanation
+) -> list[str]:
+    """Return notes on how the explained series differ from what the network was trained on, or predicted from."""
+    notes = []
     if trained.shuffle_seed is not None:
         notes.append(
             "The network was trained on shuffled time points, and so are these series: effects over time are those of "
@@ -66,16 +85,7 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         )
     elif not isinstance(config.cohort, CohortConfig) and trained.run is not None:
         notes += differing(trained.run, explained, found)
-    # The order of the sample follows from the seed, so it would tell whose rows they are.
-    rows = np.random.default_rng().permutation(len(explained))
-    found = replace(
-        found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names, scale=explained.scale
-    )
-    brain = None
-    with noted(found.notes, "No picture of the brain"):
-        brain = None if atlas is None else _in_brain(found, atlas, folder)
-    _write(config, folder, trained, found, name, len(available), brain)
-    _show(found, folder)
+    return notes
 
 
 def _write(
