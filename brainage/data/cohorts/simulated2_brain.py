@@ -80,7 +80,7 @@ class Strengths:
 
 def connectivity(person: Person, strength: float) -> Float32Array:
     """Return the loadings of sources on latent courses, of shape (n_sources, n_latent)."""
-    typical, rng = population(), person.rng(CONNECTIVITY)
+    typical, rng = _population(), person.rng(CONNECTIVITY)
     loadings = (
         typical.loadings
         + np.float32(strength) * _by_source(_response(person))[:, None] * typical.age_loadings
@@ -94,7 +94,7 @@ def connectivity(person: Person, strength: float) -> Float32Array:
 
 def spectrum(person: Person, strength: float) -> FloatArray:
     """Return the networks' knees in Hz: power falls as ``1 / (1 + (frequency / knee) ** 2) ** 2``."""
-    typical, rng = population(), person.rng(SPECTRUM)
+    typical, rng = _population(), person.rng(SPECTRUM)
     log_knee = (
         typical.log_knee
         + strength * _response(person) * typical.age_knee
@@ -128,7 +128,7 @@ _STATE_SIGNS = np.repeat(_GROUPS, len(AGE_NETWORKS) // len(_GROUPS), axis=0)
 
 def dynamics(person: Person, strength: float) -> Dynamics:
     """Return the participant's dynamics: older brains stay in a state longer, and networks lead or lag more."""
-    typical, rng = population(), person.rng(DYNAMICS)
+    typical, rng = _population(), person.rng(DYNAMICS)
     log_dwell = strength * _DWELL_AGE * person.brain_age + _DWELL_VARIATION * rng.standard_normal()
     delays = strength * _response(person) * typical.age_delay + _DELAY_VARIATION * rng.standard_normal(N_NETWORKS)
     return Dynamics(_DWELL * float(np.exp(log_dwell)), delays)
@@ -145,7 +145,7 @@ def amplitude(person: Person, strength: float) -> FloatArray:
 def _response(person: Person) -> FloatArray:
     """Return how far each network has aged: brain age along the network's own curve, of shape (n_networks,)."""
     z = person.brain_age
-    return np.asarray(z + population().curvature * (z**2 - 0.74))
+    return np.asarray(z + _population().curvature * (z**2 - 0.74))
 
 
 def _variation(rng: np.random.Generator, of_network: float, of_source: float) -> Float32Array:
@@ -174,7 +174,7 @@ class _Population:
 
 
 @lru_cache(maxsize=1)
-def population() -> _Population:
+def _population() -> _Population:
     """Draw the average participant and the directions of age, sex and site."""
     rng = np.random.default_rng(_POPULATION_SEED)
     own = _by_source(np.eye(N_NETWORKS, N_LATENT))

@@ -70,7 +70,7 @@ def _draw_block(seed: int, block: int, age_matters: bool) -> pd.DataFrame:
     motion = 0.18 * seen + 0.2 * (sex - 0.5) + 0.8 * rng.normal(size=_BLOCK) + 0.6 * rng.normal(size=(2, _BLOCK))
     site = np.digitize(0.1 * seen + rng.normal(size=_BLOCK), [-0.5, 0.5])
     # The last site has younger participants.
-    site[0.6 * seen + rng.normal(size=_BLOCK) < -1.0] = len(SITES) - 1
+    site[0.45 * seen + rng.normal(size=_BLOCK) < -0.95] = len(SITES) - 1
     head_motion = (_MEDIAN_MOTION * np.exp(_SD_LOG_MOTION * motion)).round(5)
     columns = {
         "participant_id": [f"sim{number:06d}" for number in range(block * _BLOCK + 1, (block + 1) * _BLOCK + 1)],

@@ -48,7 +48,7 @@ def ica_texts(cohort: Simulation) -> Iterator[tuple[int, dict[int, str]]]:
 
 
 def _as_filed(scan: SimulationScan, index: int) -> NDArray[np.float64]:
-    return (replace(scan, n_times=_LONG_SCAN) if long_scan(index) else scan).read()
+    return (replace(scan, n_times=max(scan.n_times, _LONG_SCAN)) if long_scan(index) else scan).read()
 
 
 def long_scan(index: int) -> bool:
