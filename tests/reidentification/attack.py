@@ -23,6 +23,7 @@ def attack(folder: Path) -> Found:
     saved = json.loads((folder / "findings.json").read_text())
     found = {**_extremes("analysed", saved["accuracy"], "age_min", "age_max"), **_sparse_bin(folder, saved)}
     found |= _rare_category(folder, saved) | _rest_of_groups(saved) | _small_cells(saved)
+    found |= _rest_of_baselines(saved)
     if (folder / "bundle.json").exists():
         bundle = json.loads((folder / "bundle.json").read_text())
         found |= _extremes("trained", bundle["ages"] or {}, "low", "high")
@@ -62,6 +63,18 @@ def _rest_of_groups(saved: dict[str, Any]) -> Found:
         if 0 < n_rest < 10:
             rest = n * total - sum(group["n"] * group["mean_gap"]["value"] for group in groups)
             found[f"mean gap of the {n_rest} others by {variable}"] = rest / n_rest
+    return found
+
+
+def _rest_of_baselines(saved: dict[str, Any]) -> Found:
+    """Subtract the errors of those whom a baseline predicted, its MAE plus the difference, from those of all."""
+    found: Found = {}
+    n, total = saved["accuracy"]["n"], saved["accuracy"]["estimates"]["mae"]["value"]
+    for one in saved["baselines"]:
+        both = one["difference"]["n"]
+        if one["mae"] is not None and 0 < n - both < 10:
+            of_both = both * (one["mae"] + one["difference"]["mae"]["value"])
+            found[f"MAE of the {n - both} others of {one['name']}"] = (n * total - of_both) / (n - both)
     return found
 
 

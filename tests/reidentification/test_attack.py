@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.findings import AnalysisSettings, analyse
 from brainage.evaluation.training_stats import spread_of
 from brainage.reporting.about import About
@@ -52,7 +53,10 @@ def tables(n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
 def shared(tmp_path: Path) -> Path:
     predictions, phenotypes = tables()
     settings = AnalysisSettings(rows="all", gap_correction="in_sample", n_resamples=50)
-    write_findings(tmp_path, analyse(predictions, phenotypes, settings), About("Title", [("seed", "1")]))
+    table = predictions[["participant_id"]].assign(predicted_age=60.0)
+    baselines = [BaselinePredictions(f"of {n}", "ridge", table.head(n)) for n in (201, 200)]  # without the target
+    findings = analyse(predictions, phenotypes, settings, baselines)
+    write_findings(tmp_path, findings, About("Title", [("seed", "1")]))
     trained = constant(60.0, ages=spread_of(predictions["age"]), series={"kurtosis": spread_of(predictions["age"])})
     write_bundle(tmp_path / "bundle", trained, {"modality": {}, "model": {}})
     (tmp_path / "bundle" / "bundle.json").rename(tmp_path / "bundle.json")

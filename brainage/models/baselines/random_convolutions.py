@@ -17,5 +17,5 @@ class RandomConvolutions(Ridge):
         Of the kernels.
     """
 
-    def __init__(self, *, n_kernels: int = 500, seed: int = 0) -> None:
+    def __init__(self, *, n_kernels: int = 1000, seed: int = 0) -> None:
         super().__init__(Responses(n_kernels, seed))

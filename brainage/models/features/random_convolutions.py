@@ -40,7 +40,7 @@ class RandomConvolutions:
 
     name = "random_convolutions"
 
-    def __init__(self, n_kernels: int = 500, seed: int = 0) -> None:
+    def __init__(self, n_kernels: int = 1000, seed: int = 0) -> None:
         for key, value, least in (("n_kernels", n_kernels, 1), ("seed", seed, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(f"`model.{key}` must be an integer, {least} or more, but got {value!r}.")
