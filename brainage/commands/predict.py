@@ -53,23 +53,20 @@ def predict(composed: DictConfig) -> None:
 
 
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
-    from brainage.trained.ensemble import Ensemble, read_samples, usable_device
-    from brainage.trained.length import of_length
-    from brainage.trained.load import read_trained
-    from brainage.trained.stack import is_stack, read_stack
-    from brainage.trained.t_r import resampling
+    from brainage.trained import ensemble, length, load, stack, t_r
 
-    device = usable_device(config.device)
-    stack = read_stack(Path(config.bundle), "bundle") if config.bundle and is_stack(Path(config.bundle)) else None
-    networks = list(stack.members) if stack else [read_trained(path, key) for key, path in _sources(config)]
-    networks = list(map(resampling, networks)) if config.resample else networks
-    networks = networks if config.n_times is None else [of_length(one, config.n_times) for one in networks]
+    device = ensemble.usable_device(config.device)
+    bundle = Path(config.bundle) if config.bundle else None
+    stacked = stack.read_stack(bundle, "bundle") if bundle and stack.is_stack(bundle) else None
+    networks = list(stacked.members) if stacked else [load.read_trained(path, key) for key, path in _sources(config)]
+    networks = list(map(t_r.resampling, networks)) if config.resample else networks
+    networks = networks if config.n_times is None else [length.of_length(one, config.n_times) for one in networks]
     phenotypes = partial(columns_to_read, config.associations.variables)
-    samples = read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
+    samples = ensemble.read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
     _check_excluded(config, folder, list(samples.values()))
-    ensemble = Ensemble(networks, samples, stack)
-    predictions = _predictions(config, ensemble, device)
-    _write(config, folder, predictions, ensemble)
+    together = ensemble.Ensemble(networks, samples, stacked)
+    predictions = _predictions(config, together, device)
+    _write(config, folder, predictions, together)
     _show(predictions, folder)
 
 
