@@ -1,6 +1,7 @@
 """Networks and baselines, one a file; the file's name is the config's name. Importing this package imports no torch.
 
-A network is the only ``nn.Module`` class of a file here, a baseline the only class of a file in ``baselines/``.
+A network is the only ``nn.Module`` class of a file here, a baseline the only class of a file in ``baselines/``. Layers
+that networks share are in ``layers``.
 """
 
 from __future__ import annotations

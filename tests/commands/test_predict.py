@@ -251,6 +251,7 @@ def test_participants_with_an_unreadable_series_are_excluded(place: Place, predi
         ),
         (["run={runs/0}"], "`cohort` must be given"),
         (["run={runs/0}", "cohort=simulated", "gap_correction=cole"], "`gap_correction` got 'cole'"),
+        (["run={runs/0}", "cohort=simulated", "n_times=300"], "`n_times` must be 490 for `run="),
         (["run={runs/0}", "cohort=simulated", "batch_size=0"], "`batch_size` must be 1 or more"),
         (["run={runs/0}", "cohort=simulated", "device=abacus"], "`device` must be one that this machine has"),
         (["runs=[{runs/0}]", "cohort=simulated"], "`runs` must name at least two finished runs"),
