@@ -105,3 +105,4 @@ def _encoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:
     yield nn.Conv1d(incoming, architecture.n_features, architecture.kernel_size)
     yield nn.BatchNorm1d(architecture.n_features)
     yield Moments()
+    yield nn.BatchNorm1d(geometry.linear_inputs(architecture))

@@ -19,11 +19,7 @@ def convolution(n_in: int, n_out: int, kernel_size: int = 1) -> Iterator[nn.Modu
 
 
 def regression(n_inputs: int, dropout: float) -> Iterator[nn.Module]:
-    """Yield batch normalisation, dropout if its probability is not 0, and a linear layer of one output.
-
-    What a readout returns differs little between participants, compared with the range of ages.
-    """
-    yield nn.BatchNorm1d(n_inputs)
+    """Yield dropout if its probability is not 0, and a linear layer of one output."""
     if dropout > 0:
         yield nn.Dropout(dropout)
     yield nn.Linear(n_inputs, 1)

@@ -93,3 +93,4 @@ def _encoder(architecture: MeanMLPConfig) -> Iterator[nn.Module]:
         yield from convolution(incoming, architecture.width)
         incoming = architecture.width
     yield nn.AdaptiveAvgPool1d(1)
+    yield nn.BatchNorm1d(architecture.width)

@@ -107,3 +107,4 @@ def _encoder(architecture: Residual1DCNNConfig) -> Iterator[nn.Module]:
         first = convolution(width, width, kernel_size)
         yield Residual(*first, nn.Conv1d(width, width, kernel_size), nn.BatchNorm1d(width))
     yield nn.AdaptiveAvgPool1d(1)
+    yield nn.BatchNorm1d(width)

@@ -140,11 +140,11 @@ def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
         if layer < architecture.depth - 1:
             yield nn.MaxPool1d(architecture.kernel_size, architecture.stride)
     yield _READOUTS[architecture.readout](architecture)
+    if architecture.batch_norm and architecture.readout == "global_average_sd":
+        yield nn.BatchNorm1d(2 * incoming)
 
 
 def _decoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
-    if architecture.batch_norm and architecture.readout == "global_average_sd":
-        yield nn.BatchNorm1d(geometry.linear_inputs(architecture))
     if architecture.final_dropout > 0:
         yield nn.Dropout(architecture.final_dropout)
     yield nn.Linear(geometry.linear_inputs(architecture), 1)

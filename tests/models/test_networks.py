@@ -219,6 +219,7 @@ def test_attributions_add_up_to_the_difference_from_series_of_zeros(name: str, a
         ("mean_mlp", {"depth": 10**9}, "would have more than .* parameters"),
         ("residual1dcnn", {"depth": 10**9, "n_times": 10**6}, "would have more than .* parameters"),
         ("covariance1dcnn", {"n_features": 10**9}, r"is exceeded.*n_features=1000000000"),
+        ("covariance1dcnn", {"n_features": 20_000}, "would have 400420000 parameters"),
         # Two convolutions of 5 points take 8 off: 66 after the first, 58; 29, 21; 10, 2; then pooling gives 1.
         (
             "residual1dcnn",

@@ -13,7 +13,7 @@ from brainage.config.groups.model import (
     Simple1DCNNConfig,
     Variable1DCNNConfig,
 )
-from brainage.models.geometry.stages import Stage, convolution
+from brainage.models.geometry.stages import Stage, convolution, readout
 
 SIMPLE_CHANNELS = (32, 64, 128, 256)
 SIMPLE_KERNEL_SIZE = 5
@@ -38,9 +38,9 @@ def variable1dcnn(architecture: Variable1DCNNConfig) -> Iterator[Stage]:
         if layer < architecture.depth or architecture.readout == "flatten":
             yield Stage(layer, "pooling", kernel_size, architecture.stride)
     if architecture.readout == "global_average":
-        yield Stage(architecture.depth, "readout")
+        yield readout(architecture.depth, width)
     elif architecture.readout == "global_average_sd":
-        yield Stage(architecture.depth, "readout", extent=2, width=2 * width)
+        yield readout(architecture.depth, 2 * width, extent=2, batch_norm=architecture.batch_norm)
 
 
 def channels(architecture: Variable1DCNNConfig) -> Iterator[int]:
@@ -66,7 +66,7 @@ def mean_mlp(architecture: MeanMLPConfig) -> Iterator[Stage]:
     for layer in range(1, architecture.depth + 1):
         yield convolution(layer, (incoming, architecture.width), batch_norm=True)
         incoming = architecture.width
-    yield Stage(architecture.depth, "readout")
+    yield readout(architecture.depth, architecture.width, batch_norm=True)
 
 
 def residual1dcnn(architecture: Residual1DCNNConfig) -> Iterator[Stage]:
@@ -78,7 +78,7 @@ def residual1dcnn(architecture: Residual1DCNNConfig) -> Iterator[Stage]:
             yield Stage(layer, "pooling", architecture.stride, architecture.stride)
         yield convolution(layer, (width, width), kernel_size, batch_norm=True)
         yield convolution(layer, (width, width), kernel_size, batch_norm=True)
-    yield Stage(architecture.depth, "readout")
+    yield readout(architecture.depth, width, batch_norm=True)
 
 
 def covariance1dcnn(architecture: Covariance1DCNNConfig) -> Iterator[Stage]:
@@ -88,7 +88,8 @@ def covariance1dcnn(architecture: Covariance1DCNNConfig) -> Iterator[Stage]:
         yield convolution(layer, (incoming, architecture.width), architecture.kernel_size, batch_norm=True)
         incoming = architecture.width
     yield convolution(architecture.depth, (incoming, n), architecture.kernel_size, batch_norm=True)
-    yield Stage(architecture.depth, "readout", extent=2, width=2 * n + n * (n - 1) // 2, multiplications=n * n)
+    moments = 2 * n + n * (n - 1) // 2
+    yield readout(architecture.depth, moments, extent=2, batch_norm=True, multiplications=n * n)
 
 
 @dataclass(frozen=True)

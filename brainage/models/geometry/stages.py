@@ -54,11 +54,9 @@ def convolution(
     return Stage(layer, "convolution", dilation * (kernel_size - 1) + 1, 1, n_out, parameters, products)
 
 
-def output_length(path: Iterable[Stage], length: int) -> int:
-    """Return the number of time points after all stages."""
-    for stage in path:
-        length = stage.output_length(length)
-    return length
+def readout(layer: int, width: int, *, extent: int = 1, batch_norm: bool = False, multiplications: int = 0) -> Stage:
+    """Return what makes `width` features of all time points, and the batch normalisation after it."""
+    return Stage(layer, "readout", extent, 1, width, 2 * width if batch_norm else 0, multiplications)
 
 
 def features(path: Iterable[Stage], length: int) -> int:
