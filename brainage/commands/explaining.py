@@ -51,7 +51,6 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
-        n_resamples=config.report.n_resamples,
         seed=config.seed,
         reference=means(explained),
     )
@@ -59,7 +58,12 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))
     found = replace(
-        found, notes=[*notes, *found.notes], shown_rows=rows, names=explained.channel_names, scale=explained.scale
+        found,
+        notes=[*notes, *found.notes],
+        shown_rows=rows,
+        names=explained.channel_names,
+        scale=explained.scale,
+        n_resamples=config.report.n_resamples,
     )
     brain = None
     with noted(found.notes, "No picture of the brain"):

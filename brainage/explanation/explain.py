@@ -27,7 +27,6 @@ def explain(
     t_r: float | None,
     n_windows: int = 10,
     n_steps: int,
-    n_resamples: int,
     seed: int,
     reference: Series | None = None,
 ) -> Explanation:
@@ -47,8 +46,6 @@ def explain(
         Number of time windows.
     n_steps : int
         Steps of the integration.
-    n_resamples : int
-        Bootstrap resamples of the participants.
     seed : int
         Seed of the bootstrap and of the random weights.
     reference : array of shape (n_participants, n_channels, 1), optional
@@ -79,4 +76,4 @@ def explain(
     randomisation = check_randomised(network, series, edges, maps, seed=seed, reference=reference)
     notes = caveats(maps, randomisation, n_steps)
     times, unit = edges.astype(np.float64) * (t_r or 1.0), "s" if t_r else "time points"
-    return Explanation(maps, randomisation, components, times, n_steps, n_resamples, seed, notes, unit=unit)
+    return Explanation(maps, randomisation, components, times, n_steps, seed, notes=notes, unit=unit)

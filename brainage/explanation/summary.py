@@ -67,8 +67,8 @@ class Explanation:
         Names of the channels, in the same order, which tables and figures show in place of numbers.
     times : array of shape (n_windows + 1,)
         Edges of the time windows, in `unit`.
-    n_steps, n_resamples, seed : int
-        Steps of the integration; bootstrap resamples; seed of bootstrap and random weights.
+    n_steps, seed, n_resamples : int
+        Steps of the integration; seed of bootstrap and random weights; bootstrap resamples.
     notes : list of str
         Caveats.
     shown_rows : array of shape (n_participants,), optional
@@ -85,8 +85,8 @@ class Explanation:
     components: Sequence[int]
     times: _Array
     n_steps: int
-    n_resamples: int
     seed: int
+    n_resamples: int = 2000
     notes: list[str] = field(default_factory=list)
     names: Sequence[str] | None = None
     shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))

@@ -58,7 +58,6 @@ def test_components_that_carry_age_rank_above_the_others() -> None:
         t_r=0.735,
         n_windows=1,
         n_steps=16,
-        n_resamples=100,
         seed=43,
     )
     error = abs(found.maps.predicted - age[N_TRAIN:].numpy()).mean()
