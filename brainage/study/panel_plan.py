@@ -169,8 +169,16 @@ def read_models(path: Path = CONFIGS / "panel.yaml") -> dict[str, tuple[str, ...
         if not re.fullmatch(r"[A-Za-z]\w*", str(name)) or not isinstance(text, str):
             raise ConfigError(f"{form}, whose name has letters, digits and _ only, but has {name!r}: {text!r}.")
         with mistakes_of(f"model {name}"):
-            found[str(name)] = tuple(checked_overrides(shlex.split(text), _OF_ONE))
+            found[str(name)] = tuple(checked_overrides(_words(text), _OF_ONE))
     return found
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command line."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"`{text}` must be words of a command line, but has: {error}. Correct the quotes.") from None
 
 
 def choose_models(names: str | None, file: Path | None, reference: str) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 
 from brainage.commands.panel import main
 from brainage.study import runner
+from tests.conftest import wait_until
 
 # Errors in years by model: in validation, and in test participants by seed of the network.
 ERRORS = {
@@ -169,3 +173,32 @@ def test_errors_of_fewer_than_ten_participants_are_not_shown(run: Callable[..., 
     assert pd.read_csv(tmp_path / "panel" / "errors.csv")[["val_mae", "test_mae"]].isna().all(axis=None)
     html = (tmp_path / "panel" / "index.html").read_text()
     assert "Test errors are not shown" in html and "3.00" not in html.partition("What was run")[0]
+
+
+@pytest.mark.slow
+def test_a_killed_panel_continues_in_the_middle_of_a_training(tmp_path: Path) -> None:
+    tiny = (
+        "cohort.n_participants=100",
+        "trainer.max_epochs=30",
+        "trainer=cpu",
+        "--splits",
+        "2",
+        "--models",
+        "mean_mlp",
+    )
+    command = [sys.executable, "-m", "brainage", "panel", "--reference", "mean_age", *tiny]
+    job = tmp_path / "outputs" / "panel" / "models" / "mean_mlp" / "1"
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: (job / "checkpoints" / "last.ckpt").exists() or process.poll() is not None, seconds=300)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    kept = (job.parent / "0" / "summary.json").read_bytes()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 2: models/mean_age: finished, kept" in done.stdout and "1 of 1: order/mean_mlp: done" in done.stdout
+    assert (job.parent / "0" / "summary.json").read_bytes() == kept
+    assert "Resuming after epoch" in (tmp_path / "outputs" / "panel" / "logs" / "models-mean_mlp.log").read_text()
+    table = pd.read_csv(tmp_path / "outputs" / "panel" / "panel.csv")
+    assert table["test_mae"].notna().all() and (table["milliseconds"] > 0).all()
+    html = (tmp_path / "outputs" / "panel" / "index.html").read_text()
+    assert "2 of 2 models are compared" in html and "Use of the order of time" in html

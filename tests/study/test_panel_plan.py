@@ -49,6 +49,7 @@ def test_mistakes_are_one_message_before_anything_is_written(
         ("mine: model=mean_age cohort.seed=4", "on the same participants"),
         ("mine: model=mean_age model.depth=3,4", "one value"),
         ("mine: model=simple", "model mine: "),
+        ("mine: model='simple", "model mine: `model='simple` must be words of a command line"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_by_what_is_wrong_in_it(
