@@ -70,8 +70,8 @@ def _accuracy(table: pd.DataFrame, errors: PanelErrors) -> Section:
     note = (
         f"MAE in years, mean over {table['n_splits'].iloc[0]} splits of {errors.n_train:.0f} training, "
         f"{errors.n('val'):.0f} validation and {errors.n('test'):.0f} test participants. In the order of validation "
-        "error, which says which model is best; test sets choose nothing. Milliseconds to predict a participant, 64 "
-        "together, on one thread of this machine's CPU. Seconds to fit the model once."
+        "error, which says which model is best; test sets choose nothing. Milliseconds of this machine's CPU to "
+        "predict a participant, on one thread, 64 together. Seconds on the clock to fit the model once."
     )
     return Section("Accuracy", [_METHOD.format(terms=terms)], [Table(*text_rows(table), note=note)])
 
@@ -85,30 +85,29 @@ def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
     front = on_front({name: (sizes[name], errors.mean(name, "val") or 0.0) for name in tests})
 
     def plot(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        values = {name: float(test.mean.value or 0.0) for name, test in tests.items()}
-        for name, test in tests.items():
-            colour = GREEN if name in front else BLUE
+        axes, names = canvas.subplots(1, 2, width_ratios=(4, 1))
+        for place, (name, test) in enumerate(tests.items(), start=1):
+            size, value, colour = sizes[name], test.mean.value, GREEN if name in front else BLUE
             if test.mean.low is not None and test.mean.high is not None:
-                axes.plot([sizes[name]] * 2, [test.mean.low, test.mean.high], color=colour, linewidth=1)
-            axes.scatter(sizes[name], values[name], color=colour, zorder=3)
-            where = (sizes[name], values[name])
-            axes.annotate(name, where, xytext=(6, 4), textcoords="offset points", fontsize=8)
+                axes.plot([size] * 2, [test.mean.low, test.mean.high], color=colour, linewidth=1, alpha=0.5)
+            axes.plot(size, value, "o", color=colour, markersize=12)
+            axes.text(size, value or 0.0, str(place), color="white", fontsize=7, ha="center", va="center")
+            names.text(0, 1 - (place - 0.5) / len(tests), f"{place}  {name}", fontsize=8, color=colour, va="center")
         axes.plot(
-            [sizes[name] for name in front], [values[name] for name in front], color=GREY, linestyle=":", zorder=1
+            [sizes[name] for name in front], [tests[name].mean.value for name in front], ":", color=GREY, zorder=1
         )
-        axes.set(xscale="log", xlabel="parameters", ylabel="test MAE (years)")
+        axes.set(xscale="log", xlabel="parameters", ylabel="test MAE (years)", xlim=(0.5, 2 * max(sizes.values())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.margins(x=0.25)
+        names.axis("off")
 
     alt = "Test MAE against the number of parameters: " + ", ".join(
         f"{name} {integer(sizes[name])}, {number(test.mean.value)} years" for name, test in tests.items()
     )
     caption = (
-        "Lines are 95 % intervals. Green, joined by the dotted line: the front, models that have a lower validation "
-        "error than every model of the same or a smaller size."
+        "Numbers are places by validation error, lines 95 % intervals. Green, joined by the dotted line: the front, "
+        "models that have a lower validation error than every model of the same or a smaller size."
     )
-    return draw("front", f"{alt}.", plot, size=(8, 4.5), caption=caption)
+    return draw("front", f"{alt}.", plot, size=(9, 4.5), caption=caption)
 
 
 def order_section(found: PanelResults) -> Section:
