@@ -221,20 +221,18 @@ def map_store(folder: Path, index: Mapping[str, Any]) -> Store:
         unread += [participant for participant in again if excluded.pop(participant)]
     ids = tuple(index["participant_ids"])
     of_rows = {name: index.get(name, ()) for name in ("repaired", "t_r", "scans", "unused")}
-    moments = _mapped_moments(folder, index)
-    return Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows, moments=moments)
+    store = Store(folder, ids, excluded, series, checksums, tuple(unread), channels, **of_rows)
+    return _with_moments(store, index["moments"]) if "moments" in index else store
 
 
-def _mapped_moments(folder: Path, index: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """Map the moments, compared with their checksum; None if the store has none."""
-    if "moments" not in index:
-        return None
-    path = folder / "moments.npy"
-    with _reading(folder):
-        if zlib.crc32(np.memmap(path, np.uint8, "r").data) != index["moments"]:
+def _with_moments(store: Store, checksum: int) -> Store:
+    """Map the moments, compared with the checksum of their file."""
+    shape = (int(store.first_scans[-1]), store.n_channels, 2)
+    with _reading(store.folder), open_file(store.folder / "moments.npy", "rb", follow=True) as file:
+        content = np.memmap(file, np.uint8, "r")
+        if zlib.crc32(content.data) != checksum:
             raise ValueError("checksum")
-        mapped: NDArray[np.float64] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return mapped
+        return replace(store, moments=np.memmap(file, np.float64, "r", len(content) - 8 * math.prod(shape), shape))
 
 
 def list_stores(root: Path) -> list[Path]:
