@@ -53,12 +53,10 @@ def predict(composed: DictConfig) -> None:
 
 
 def _predict(config: PredictCommandConfig, folder: Path) -> None:
-    from brainage.trained import ensemble, length, load, stack, t_r
+    from brainage.trained import ensemble, length, load, t_r
 
     device = ensemble.usable_device(config.device)
-    bundle = Path(config.bundle) if config.bundle else None
-    stacked = stack.read_stack(bundle, "bundle") if bundle and stack.is_stack(bundle) else None
-    networks = list(stacked.members) if stacked else [load.read_trained(path, key) for key, path in _sources(config)]
+    networks, stacked = load.read_models(_sources(config))
     networks = list(map(t_r.resampling, networks)) if config.resample else networks
     networks = networks if config.n_times is None else [length.of_length(one, config.n_times) for one in networks]
     phenotypes = partial(columns_to_read, config.associations.variables)

@@ -31,13 +31,13 @@ class Member:
         Its name.
     predictions : DataFrame
         ``participant_id, split, age, predicted_age``; of folds, of test participants only, with their ``fold``.
-    val_mae : float or None
-        MAE on the validation participants of all folds, in years; None for one run, whose predictions have them.
+    validation : DataFrame or None
+        The same of the validation participants of all folds; None for one run, whose predictions have them.
     """
 
     name: str
     predictions: pd.DataFrame
-    val_mae: float | None = None
+    validation: pd.DataFrame | None = None
 
     def part(self, name: str) -> pd.DataFrame:
         """Return the rows of a part of the split."""

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.gap import MIN_FITTED
 from brainage.evaluation.shared import Member, shared_folds, shared_validation, too_few
 
@@ -35,6 +36,8 @@ class Stack:
         Participants on whom they were fitted: validation ones or, of folds, all, each predicted out of fold.
     errors : dict of str to float
         MAE of each run on validation participants, in years.
+    n_val : int
+        Number of these.
     predictions : DataFrame
         Of these and of the test participants: ``participant_id, split, age, predicted_age, bag, predicted_age_sd``. Of
         folds, out-of-fold ones, by weights that are fitted without the participant's fold.
@@ -45,6 +48,7 @@ class Stack:
     weights: dict[str, float]
     n_fitted: int
     errors: dict[str, float]
+    n_val: int
     predictions: pd.DataFrame
     n_folds: int = 0
 
@@ -52,6 +56,11 @@ class Stack:
     def whom(self) -> str:
         """On whom the weights were fitted."""
         return f"{self.n_fitted:,} {'out-of-fold' if self.n_folds else 'validation'} participants"
+
+    @property
+    def shown_errors(self) -> dict[str, float | None]:
+        """The errors, None where they would describe fewer than ten participants."""
+        return {name: error if may_describe(self.n_val) else None for name, error in self.errors.items()}
 
     @property
     def best(self) -> str:
@@ -154,6 +163,7 @@ def fit_stack(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
         weights=dict(zip(names, map(float, weights), strict=True)),
         n_fitted=len(fitted),
         errors={name: float(errors[name]) for name in names},
+        n_val=len(fitted),
         predictions=pd.concat(tables, ignore_index=True),
     )
 
@@ -162,6 +172,7 @@ def _out_of_fold(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
     """Predict the participants of each fold with weights that are fitted on those of the others."""
     names = [member.name for member in members]
     folds = shared_folds(members, tested)
+    validation = {member.name: member.validation for member in members if member.validation is not None}
     tables = []
     for fold in np.unique(folds):
         others, own = tested[folds != fold], tested[folds == fold]
@@ -171,7 +182,8 @@ def _out_of_fold(members: Sequence[Member], tested: pd.DataFrame) -> Stack:
     return Stack(
         weights=dict(zip(names, map(float, stack_weights(tested["age"], tested[names])), strict=True)),
         n_fitted=len(tested),
-        errors={member.name: member.val_mae for member in members if member.val_mae is not None},
+        errors={name: float((rows["predicted_age"] - rows["age"]).abs().mean()) for name, rows in validation.items()},
+        n_val=min(rows["participant_id"].nunique() for rows in validation.values()),
         predictions=pd.concat(tables).sort_index(),
         n_folds=len(tables),
     )

@@ -52,7 +52,7 @@ def difference_rows(found: Comparison) -> Rows:
 
 def weight_rows(stack: Stack) -> Rows:
     """Return header and rows of a stack's weights, one row per run."""
-    rows = [[name, number(weight), years(stack.errors[name])] for name, weight in stack.weights.items()]
+    rows = [[name, number(weight), years(stack.shown_errors[name])] for name, weight in stack.weights.items()]
     return ("run", "weight", "MAE on validation participants"), rows
 
 

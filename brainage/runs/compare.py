@@ -48,4 +48,4 @@ def compare_saved(config: CompareCommandConfig, folder: Path) -> None:
 
 def _record(stack: Stack, given: list[str] | str) -> dict[str, Any]:
     """Return what ``comparison.json`` says of a stack of the `given` runs."""
-    return {"given": given, "weights": stack.weights, "n_fitted": stack.n_fitted, "val_mae": stack.errors}
+    return {"given": given, "weights": stack.weights, "n_fitted": stack.n_fitted, "val_mae": stack.shown_errors}

@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.errors import EvaluationError
+from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.shared import Member
 from brainage.runs.folds import Folds, group_folds, why_not_pooled
 from brainage.runs.multirun_table import collect
-from brainage.runs.read import Run, read_run, run_folders
+from brainage.runs.read import Run, check_different, read_run, run_folders
 from brainage.system.invocation import command_text
 
 
@@ -47,8 +48,7 @@ class Entry:
             return Member(name, self.first.predictions)
         tables = {fold: run.predictions.assign(fold=fold) for fold, run in self.runs.items()}
         parts = dict(list(pd.concat(tables.values(), ignore_index=True).groupby("split")))
-        val_mae = float((parts["val"]["predicted_age"] - parts["val"]["age"]).abs().mean())
-        return Member(name, parts["test"].reset_index(drop=True), val_mae)
+        return Member(name, parts["test"].reset_index(drop=True), parts["val"])
 
 
 def entries_of(given: list[str] | str) -> dict[str, Entry]:
@@ -59,6 +59,7 @@ def entries_of(given: list[str] | str) -> dict[str, Entry]:
     paths = [Path(path).expanduser() for path in ([given] if isinstance(given, str) else given)]
     folded = [_folded(path) for path in paths]
     if any(folded):
+        check_different(paths)
         found = [one for path, own in zip(paths, folded, strict=True) for one in own or [_single(path)]]
     else:
         found = list(map(_single, run_folders(given)))
@@ -86,7 +87,15 @@ def _folded(path: Path) -> list[Entry]:
 
 
 def _of_folds(path: Path, folds: Folds) -> Entry:
-    return Entry(path, {fold: read_run(path / row["job"], "runs") for fold, row in folds.jobs.items()})
+    found = Entry(path, {fold: read_run(path / row["job"], "runs") for fold, row in folds.jobs.items()})
+    n_few = sum(not may_describe(int((run.predictions["split"] == "test").sum())) for run in found.runs.values())
+    if n_few:
+        # With the errors of the other folds, that of all would tell theirs.
+        raise EvaluationError(
+            f"`runs={path}` must have folds of {MIN_SHOWN} or more test participants to be compared as one, but "
+            f"{n_few} of {len(found.runs)} have fewer. Use fewer folds, or leave out small sites."
+        )
+    return found
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,14 @@ def run_folders(given: list[str] | str) -> list[Path]:
             f"`runs` must name at least two finished runs, or a multirun's folder that contains them, but got "
             f"{len(found)}. Use runs=[FOLDER,FOLDER]."
         )
-    if len({path.resolve() for path in found}) < len(found):
-        raise EvaluationError("`runs` must name different runs, but one is named twice. Remove it.")
+    check_different(found)
     return found
+
+
+def check_different(folders: Sequence[Path]) -> None:
+    """Raise an `EvaluationError` if a folder is named twice."""
+    if len({path.resolve() for path in folders}) < len(folders):
+        raise EvaluationError("`runs` must name different runs, but one is named twice. Remove it.")
 
 
 def excluded_jobs(given: list[str] | str) -> list[str]:

@@ -86,7 +86,7 @@ def _facts(stack: Stack, first: Run) -> dict[str, Any]:
     parts = {str(part): rows for part, rows in stack.predictions.groupby("split")}
     return {
         "metrics": {part: accuracy(rows["age"], rows["predicted_age"]) for part, rows in parts.items()},
-        "baseline": first.summary.get("baseline"),
+        "baseline": None if stack.n_folds else first.summary.get("baseline"),
         "n": {part: len(rows) for part, rows in parts.items()},
         "runs": stack.weights,
         "fitted_on": stack.whom,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from brainage.runs.read import read_run
 from brainage.system.reading import read_json
 from brainage.trained.baseline import read_arrays
 from brainage.trained.bundle import MANIFEST, STACK, read_bundle
-from brainage.trained.network import Architecture, Trained
+from brainage.trained.network import Architecture, Trained, TrainedStack
+from brainage.trained.stack import is_stack, read_stack
 from brainage.training.weights import read_checkpoint
 
 _PREFIX = "network."
@@ -47,6 +48,15 @@ def read_trained(folder: Path, key: str, again: Mapping[str, Any] | None = None)
     if key == "bundle" or any((folder / name).exists() for name in (MANIFEST, STACK)):
         return read_bundle(folder, key)
     return read_network_of_run(folder, key, again)
+
+
+def read_models(sources: Sequence[tuple[str, Path]]) -> tuple[list[Trained], TrainedStack | None]:
+    """Read what is named by keys and folders, as `read_trained`; or a bundle that is a stack, with its models."""
+    [(key, folder), *others] = sources
+    if key == "bundle" and not others and is_stack(folder):
+        stack = read_stack(folder, key)
+        return list(stack.members), stack
+    return [read_trained(folder, key) for key, folder in sources], None
 
 
 def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None = None) -> Trained:

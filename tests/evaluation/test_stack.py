@@ -124,12 +124,16 @@ def test_the_stack_is_one_more_row_with_weights_of_validation_participants_alone
     assert again is not None and again.weights == found.stack.weights and again.best == found.stack.best
 
 
-def folds(seed: int = 0, n: int = 90, n_folds: int = 3) -> list[Member]:
+def folds(seed: int = 0, n: int = 90, n_folds: int = 3, n_val: int = 10) -> list[Member]:
     """Return two models, and a bad one, with the out-of-fold predictions of `n` participants."""
     age, predicted = simulated(n, np.random.default_rng(seed))
     table = pd.DataFrame({"participant_id": [f"p{number:03}" for number in range(n)], "split": "test", "age": age})
     table["fold"] = (np.arange(n) % n_folds).astype(str)
-    return [Member(f"{k}: model", table.assign(predicted_age=one), 5.0 - k) for k, one in enumerate(predicted.T, 1)]
+    val = table.head(n_val)
+    return [
+        Member(f"{k}: model", table.assign(predicted_age=one), val.assign(predicted_age=val["age"] + 5 - k))
+        for k, one in enumerate(predicted.T, 1)
+    ]
 
 
 def test_of_folds_each_is_predicted_by_weights_that_are_fitted_on_the_others() -> None:
@@ -148,6 +152,10 @@ def test_of_folds_each_is_predicted_by_weights_that_are_fitted_on_the_others() -
     # Not by the error on test participants, by which the first is the best.
     assert found.stack.best == "3: model"
     assert found.stack.whom == "90 out-of-fold participants"
+    assert list(found.stack.shown_errors.values()) == pytest.approx([4, 3, 2])
+    few = stacked(folds(n_val=9)).stack
+    assert few is not None and few.best == "3: model"
+    assert list(few.shown_errors.values()) == [None] * 3
 
 
 def _edited(runs: list[Member], edit: Callable[[pd.DataFrame], pd.DataFrame]) -> list[Member]:

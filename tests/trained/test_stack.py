@@ -230,6 +230,14 @@ def test_the_networks_of_folds_share_the_weight_of_their_model(
         table.assign(predicted_age=table["age"] + rng.normal(0, 5, len(table))).to_csv(path, index=False)
     assert run_here(compare, "compare", tmp_path / "one", "runs=[a]", "report.n_resamples=100") == 2
     assert "must name the folds of two models or more, but got those of one" in capsys.readouterr().err
+    assert run_here(compare, "compare", tmp_path / "twice", "runs=[a,a]") == 2
+    assert "one is named twice" in capsys.readouterr().err
+    shutil.copytree(tmp_path / "a", tmp_path / "few")
+    path = tmp_path / "few" / "1" / "predictions.csv"
+    table = pd.read_csv(path)
+    table[(table["split"] != "test") | (table.groupby("split").cumcount() < 9)].to_csv(path, index=False)
+    assert run_here(compare, "compare", tmp_path / "small", "runs=[a,few]") == 2
+    assert "must have folds of 10 or more test participants to be compared as one" in capsys.readouterr().err
     words = ("runs=[a,b]", "ensemble=stack", "report.n_resamples=100")
     assert run_here(compare, "compare", tmp_path / "both", *words) == 0
     said = capsys.readouterr().out
