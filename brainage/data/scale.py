@@ -34,10 +34,11 @@ class Scaling:
     def of(cls, scale: str, moments: _Array) -> Scaling:
         """Return the scaling to percent of the mean, or to numbers as read, by means and SDs: see `Store.moments`."""
         mean, sd = moments[..., :1], moments[..., 1:]
-        if scale == "none":
+        if scale == "percent":
+            percent = np.divide(100 * sd, mean, out=np.zeros_like(sd), where=mean > sd)
+            return cls(percent.astype(np.float32))
+        with np.errstate(over="ignore"):  # numbers that no float32 has end the training as diverged
             return cls(sd.astype(np.float32), mean.astype(np.float32))
-        percent = np.divide(100 * sd, mean, out=np.zeros_like(sd), where=mean > sd)
-        return cls(percent.astype(np.float32))
 
     def apply(self, series: NDArray[np.float32], scans: NDArray[np.intp] | int) -> NDArray[np.float32]:
         """Change the scale of a scan's series, or of those of several, in place; return them."""

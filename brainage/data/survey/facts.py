@@ -90,7 +90,7 @@ def _amplitude(values: FloatArray) -> tuple[int, float, float]:
     """Return how many rows have no percent signal change, and medians of their means and SDs."""
     if not values.size:
         return 0, 0.0, 0.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         moments = np.stack([values.mean(axis=1), values.std(axis=1)], axis=1)
     mean, sd = np.median(moments, axis=0)
     return int((~has_percent(moments)).sum()), float(mean), float(sd)

@@ -13,6 +13,7 @@ from brainage.data.store.open import open_store
 from brainage.data.store.parse import Recording
 from brainage.data.store.purge import purge_store
 from brainage.data.store.reading import Reading
+from brainage.data.store.resample import resampled
 from brainage.data.store.series import FileScan
 from brainage.errors import SeriesError
 
@@ -47,6 +48,17 @@ def test_missing_channels_are_zero_and_counted(changes: dict[str, float], missin
     assert np.flatnonzero(~found.series.any(axis=1)).tolist() == missing
     others = [channel for channel in range(4) if channel not in missing]
     np.testing.assert_array_equal(found.series[others], check_series(series(), WHOLE).series[others])
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-200, 1e200])
+def test_moments_are_those_of_the_time_points_that_are_kept_also_after_resampling(factor: float) -> None:
+    raw = series() + 5
+    first = check_series(raw * factor, Reading(4, 6)).moments
+    np.testing.assert_allclose(first[0] / factor, np.stack([raw[:6].mean(0), raw[:6].std(0)], 1), rtol=1e-10)
+    recording = Recording(raw * factor, t_r=2.0, rows_are_times=True)
+    found = check_series(recording, Reading(4, None, resample_to=1.0))
+    mean, sd = np.moveaxis(found.moments[0] / factor, 1, 0)[..., None]
+    np.testing.assert_allclose(found.series * sd + mean, resampled(raw, 2.0, 1.0).T, rtol=1e-5)
 
 
 def test_too_many_missing_channels_exclude() -> None:
