@@ -51,6 +51,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "covariance of two layers": ("covariance1dcnn", {"width": 5, "depth": 2, "kernel_size": 6, "n_features": 3}),
 }
 EACH = pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
+SOME = pytest.mark.parametrize(("name", "arguments"), every_third(CASES.values()), ids=CASES)
 OTHER_LENGTHS = [name for name in CASES if name not in ("simple", "flatten")]
 
 
@@ -119,7 +120,7 @@ def test_a_step_lowers_the_loss_and_each_weight_has_a_finite_gradient(name: str,
     assert losses[-1] < losses[0]
 
 
-@EACH
+@SOME
 def test_series_without_variation_have_finite_gradients(name: str, arguments: dict[str, Any]) -> None:
     given = torch.zeros(2, N_CHANNELS, complete(arguments)["n_times"], requires_grad=True)
     predicted = build(name, arguments).eval()(given)
@@ -140,7 +141,7 @@ def test_a_readout_over_all_points_takes_series_of_other_lengths(case: str) -> N
             network(series(2, 200))
 
 
-@EACH
+@SOME
 def test_predictions_depend_on_no_other_participant(name: str, arguments: dict[str, Any]) -> None:
     network, given = build(name, arguments).eval(), series(4, complete(arguments)["n_times"])
     torch.testing.assert_close(network(given)[1:2], network(given[1:2]))
@@ -180,7 +181,7 @@ def test_each_choice_composes_and_trains_an_epoch(name: str, composed: Callable[
     assert 0 < moved.abs().max() < 0.01  # two steps of AdamW
 
 
-@EACH
+@SOME
 def test_a_bundle_returns_the_same_predictions(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     network, described = build(name, arguments).eval(), schema(name, arguments)
     modality = replace(MODALITY, n_times=described.n_times)
@@ -202,7 +203,7 @@ def test_a_bundle_with_weights_of_another_width_is_refused(tmp_path: Path) -> No
         read_bundle(tmp_path / "bundle", "bundle")
 
 
-@EACH
+@SOME
 def test_attributions_add_up_to_the_difference_from_series_of_zeros(name: str, arguments: dict[str, Any]) -> None:
     network, n_times = build(name, arguments).eval(), complete(arguments)["n_times"]
     given = series(2, n_times)
