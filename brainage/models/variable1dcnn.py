@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
@@ -118,13 +118,6 @@ class Variable1DCNN(nn.Module):
         return predicted
 
 
-_READOUTS: dict[str, Callable[[Variable1DCNNConfig], nn.Module]] = {
-    "flatten": lambda architecture: nn.AvgPool1d(architecture.kernel_size, architecture.stride),
-    "global_average": lambda _: nn.AdaptiveAvgPool1d(1),
-    "global_average_sd": lambda _: MeanAndSD(),
-}
-
-
 def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
     incoming, widths = architecture.in_channels, channels(architecture)
     for layer in range(architecture.depth):
@@ -139,9 +132,14 @@ def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
             incoming = outgoing
         if layer < architecture.depth - 1:
             yield nn.MaxPool1d(architecture.kernel_size, architecture.stride)
-    yield _READOUTS[architecture.readout](architecture)
-    if architecture.batch_norm and architecture.readout == "global_average_sd":
-        yield nn.BatchNorm1d(2 * incoming)
+    if architecture.readout == "flatten":
+        yield nn.AvgPool1d(architecture.kernel_size, architecture.stride)
+    elif architecture.readout == "global_average":
+        yield nn.AdaptiveAvgPool1d(1)
+    else:
+        yield MeanAndSD()
+        if architecture.batch_norm:
+            yield nn.BatchNorm1d(2 * incoming)
 
 
 def _decoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:
