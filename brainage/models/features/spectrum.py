@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len, rfft, rfftfreq
 
 from brainage.data.participants import Participants
 from brainage.data.row_cache import cached_rows
@@ -60,7 +61,7 @@ class Spectrum:
             )
         store, rows, lags = participants.store, participants.rows, self._lags
         self._used = self._below_nyquist(float(t_r.max()))
-        of_rows = np.full(len(store.participant_ids), np.nan)
+        of_rows = np.full(len(store.participant_ids), np.nan if participants.t_r is None else participants.t_r)
         of_rows[rows] = t_r
         width = len(participants.channels) * (len(self._used) - 1 + lags)
 
@@ -71,7 +72,7 @@ class Spectrum:
             ]
             return np.array(found, dtype=np.float32)
 
-        # Rows of other participants have no values: the key names the rows that have.
+        # Where each has a repetition time, rows of other participants have none and no values: the key says which.
         settings = f"{self._used.tolist()} {lags} {of_rows.tobytes().hex()}"
         return cached_rows(store, participants.channels, (self.name, settings), width, compute)[rows]
 
@@ -129,10 +130,10 @@ class Spectrum:
 def _features(series: NDArray[np.float32], t_r: float, bands: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
     """Return log power by band, then autocorrelations, of each channel; NaN for a channel that is constant."""
     n_times = series.shape[1]
-    n_frequencies = max(n_times, int(np.ceil(1 / (t_r * _SPACING))))
-    transformed = np.fft.rfft(series * np.hanning(n_times), n=n_frequencies)
+    n_padded = next_fast_len(max(n_times, int(np.ceil(1 / (t_r * _SPACING)))), real=True)
+    transformed = rfft(series * np.hanning(n_times), n=n_padded)
     power = transformed.real**2 + transformed.imag**2
-    borders = np.searchsorted(np.fft.rfftfreq(n_frequencies, t_r), bands)
+    borders = np.searchsorted(rfftfreq(n_padded, t_r), bands)
     in_bands = np.stack([power[:, a:b].mean(axis=1) for a, b in zip(borders, borders[1:], strict=False)], axis=1)
     squares = (series.astype(np.float64) ** 2).sum(axis=1)
     lagged = [(series[:, lag:] * series[:, : n_times - lag]).sum(axis=1) for lag in range(1, lags + 1)]
