@@ -51,6 +51,7 @@ _SINCE = {
     "modality.windows": '"first"',
     "model.growth": '"convolution"',
     "model.readout": '"flatten"',
+    "recipe.shuffle_time": "false",
 }
 
 # Among the keys of the config, the terms have this one.
