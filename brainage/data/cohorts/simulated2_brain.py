@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from brainage.data.cohorts.simulated_series import AGE_NETWORKS, N_NETWORKS, N_SOURCES, SOURCES_PER_NETWORK
 
 # Streams of random numbers, part of a generator's seed; those of version 1 are below 10.
-PEOPLE, VISITS, CONNECTIVITY, SPECTRUM, DYNAMICS, AMPLITUDE, COURSES, NOISE = range(11, 19)
+PEOPLE, SECOND_VISITS, CONNECTIVITY, SPECTRUM, DYNAMICS, AMPLITUDE, COURSES, NOISE = range(11, 19)
 
 N_SITES = 4
 N_STATES = 4
@@ -41,7 +41,8 @@ _KNEE_OF_SITES = np.array([0.0, 0.08, -0.06, 0.12])
 _DWELL, _DWELL_VARIATION, _DWELL_AGE = 20.0, 0.15, 0.5  # seconds, then log
 _DELAY_VARIATION, _DELAY_AGE = 0.12, 0.07  # seconds
 
-_AMPLITUDE_COMMON_VARIATION, _AMPLITUDE_VARIATION, _AMPLITUDE_AGE, _AMPLITUDE_SEX = 0.25, 0.25, -0.05, 0.05
+_AMPLITUDE_COMMON_VARIATION, _AMPLITUDE_VARIATION, _AMPLITUDE_VISIT_VARIATION = 0.25, 0.22, 0.12
+_AMPLITUDE_AGE, _AMPLITUDE_SEX = -0.05, 0.05
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -136,8 +137,9 @@ def dynamics(person: Person, strength: float) -> Dynamics:
 
 def amplitude(person: Person, strength: float) -> FloatArray:
     """Return the networks' log amplitudes, of shape (n_networks,); z-scores do not have them."""
-    rng = person.rng(AMPLITUDE, person.visit)
+    rng, of_visit = person.rng(AMPLITUDE), person.rng(AMPLITUDE, 1 + person.visit)
     own = _AMPLITUDE_COMMON_VARIATION * rng.standard_normal() + _AMPLITUDE_VARIATION * rng.standard_normal(N_NETWORKS)
+    own += _AMPLITUDE_VISIT_VARIATION * of_visit.standard_normal(N_NETWORKS)
     ageing = strength * _AMPLITUDE_AGE * _response(person) * np.isin(np.arange(N_NETWORKS), AGE_NETWORKS)
     return np.asarray(own + ageing + (person.sex - 0.5) * _AMPLITUDE_SEX)
 

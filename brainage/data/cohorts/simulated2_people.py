@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.data.cohorts.simulated2_brain import PEOPLE, VISITS
+from brainage.data.cohorts.simulated2_brain import PEOPLE, SECOND_VISITS
 
 SITES = ("Cheadle", "Reading", "Newcastle", "Bristol")
 
@@ -141,7 +141,7 @@ def _draw_null(rng: np.random.Generator, number: int) -> FloatArray:
 
 def _draw_years(seed: int, block: int) -> FloatArray:
     """Draw the years to the second visit; NaN for participants who have none."""
-    rng = np.random.default_rng([seed, block, VISITS])
+    rng = np.random.default_rng([seed, block, SECOND_VISITS])
     years = rng.uniform(2, 3.5, size=_BLOCK).round(2)
     years[rng.random(_BLOCK) >= _SHARE_OF_SECOND_VISITS] = np.nan
     return years

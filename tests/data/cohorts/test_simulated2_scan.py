@@ -11,7 +11,7 @@ import pytest
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS
 from brainage.data.cohorts.simulated2 import SimulatedCohort2
-from brainage.data.cohorts.simulated2_brain import Person, Strengths, connectivity
+from brainage.data.cohorts.simulated2_brain import Person, Strengths, amplitude, connectivity
 from brainage.data.cohorts.simulated2_scan import GENERATOR_VERSION, SimulatedScan2, component_positions
 from brainage.data.cohorts.simulated_series import age_components
 from brainage.data.store.checked import check_series
@@ -142,6 +142,13 @@ def test_amplitude_carries_brain_age_where_series_are_not_z_scored_and_parcels_h
     means, changes = zip(*[(one.read().mean(axis=0), one.read().std(axis=0)) for one in parcels], strict=True)
     assert means[0].min() > 100 and means[1] == pytest.approx(means[0], rel=0.01)
     assert (changes[0] / means[0]).max() < 0.05
+
+
+def test_amplitude_is_much_the_same_at_a_second_visit() -> None:
+    people = [replace(PERSON, index=index) for index in range(200)]
+    first = np.array([amplitude(person, 1.0) for person in people])
+    second = np.array([amplitude(replace(person, visit=1), 1.0) for person in people])
+    assert 0.7 < np.corrcoef(first[:, 0], second[:, 0])[0, 1] < 0.97
 
 
 def test_sex_changes_connections_and_spectra() -> None:
