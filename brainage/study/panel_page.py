@@ -11,13 +11,22 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from brainage.evaluation.panel import PanelErrors, on_front, panel_errors
+from brainage.evaluation.panel import PanelErrors, on_front
 from brainage.reporting.figure import BLUE, GREEN, GREY, Figure, draw
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import integer, number, with_interval
 from brainage.study.index import commits_of
 from brainage.study.panel_plan import Panel
-from brainage.study.panel_table import PanelResults, difference_text, markdown, panel_table, text_rows
+from brainage.study.panel_table import (
+    PanelResults,
+    difference_in,
+    difference_text,
+    markdown,
+    number_text,
+    order_table,
+    panel_table,
+    text_rows,
+)
 from brainage.study.plan import Step
 from brainage.system.files import write_csv, write_text
 
@@ -42,7 +51,10 @@ def write_panel(out: Path, panel: Panel, steps: Sequence[Step], found: PanelResu
         sections += [_accuracy(table, found.errors)]
         if drawn := front_figure(found, found.errors):
             sections += [Section("Error and size", figures=[drawn])]
-    sections += [order_section(found)] if found.shuffled else []
+    if found.shuffled:
+        order, terms = order_table(found)
+        write_csv(out / "order.csv", order)
+        sections.append(_order(order, terms))
     if found.left_out:
         rows = [[name, reason] for name, reason in found.left_out.items()]
         sections.append(Section("Not compared", tables=[Table(("model", "reason"), rows, text=True)]))
@@ -110,26 +122,22 @@ def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
     return draw("front", f"{alt}.", plot, size=(9, 4.5), caption=caption)
 
 
-def order_section(found: PanelResults) -> Section:
-    """Return whether networks use the order of time points: the error of the same ones trained on shuffled series."""
-    rows, tests = [], []
-    for name, shuffled in found.shuffled.items():
-        [seed] = shuffled.seeds
-        both = {"shuffled": shuffled.predicted, "in order": found.runs[name].predicted_with(seed)}
-        errors = panel_errors(both, shuffled.n_train)
-        each = [errors.test(one) for one in ("in order", "shuffled")]
-        means = [number(None if test is None else test.mean.value) for test in each]
-        minus = errors.test("shuffled", "in order")
-        tests += [] if minus is None else [minus]
-        rows.append([name, *means, difference_text(minus)])
+def _order(table: pd.DataFrame, terms: str) -> Section:
+    """Return whether networks use the order of time points."""
+    rows = [
+        [
+            row["network"],
+            *(number_text(row[column]) for column in ("in_order_mae", "shuffled_mae")),
+            difference_in(row, "difference"),
+        ]
+        for row in table.to_dict("records")
+    ]
     text = (
         "The networks with the lowest validation error, trained and tested again on series whose time points are "
         "shuffled (one permutation for all components of a participant, which keeps their correlations). Where their "
         "error is higher, the network uses the order of time points."
     )
-    splits = [len(each.predicted) for each in found.shuffled.values()]
-    note = f"Test MAE in years; {max(splits)} splits, one seed"
-    note += f"; corrected resampled t-test: {tests[0].terms}." if tests else "."
+    note = f"Test MAE in years; one seed; corrected resampled t-test: {terms}."
     header = ("network", "trained on series in order", "trained on shuffled series", "shuffled minus in order")
     return Section("Use of the order of time", [text], [Table(header, rows, note=note)])
 

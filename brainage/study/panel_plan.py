@@ -115,7 +115,7 @@ class Panel:
         shared = " ".join(size.overrides.get("models", ())) or "nothing is reduced"
         return (
             f"{self.size}: {size.n_participants:,} participants, if simulated and no other number is given; {shared}; "
-            f"{self.n_splits} splits, {self.n_seeds} of a network's seeds in each."
+            f"{self.n_splits} splits, and {self.n_seeds} seeds of a network in each."
         )
 
     def words(self, name: str, *more: str) -> list[str]:

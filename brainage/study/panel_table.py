@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from brainage import models
-from brainage.evaluation.panel import PanelErrors
+from brainage.evaluation.panel import PanelErrors, panel_errors
 from brainage.evaluation.resampled import ResampledTest
 from brainage.reporting.text import estimate_in, integer, number, p_phrase, signed_interval, with_interval
 from brainage.study.panel_plan import ORDER_MODELS, Panel
@@ -82,6 +82,24 @@ def _columns(name: str, test: ResampledTest | None) -> dict[str, float | None]:
     return {name: test.mean.value, f"{name}_low": test.mean.low, f"{name}_high": test.mean.high, f"{name}_p": test.p}
 
 
+def order_table(found: PanelResults) -> tuple[pd.DataFrame, str]:
+    """Return ``order.csv``, a row a network that was trained on shuffled series too, and what its test depends on."""
+    rows, terms = [], "test errors are not shown"
+    for name, shuffled in found.shuffled.items():
+        [seed] = shuffled.seeds
+        both = {"shuffled": shuffled.predicted, "in order": found.runs[name].predicted_with(seed)}
+        errors = panel_errors(both, shuffled.n_train)
+        in_order, other, minus = errors.test("in order"), errors.test("shuffled"), errors.test("shuffled", "in order")
+        means = {"in_order_mae": _mean(in_order), "shuffled_mae": _mean(other)}
+        rows.append({"network": name, **means, **_columns("difference", minus), "n_splits": len(shuffled.predicted)})
+        terms = terms if minus is None else minus.terms
+    return pd.DataFrame(rows), terms
+
+
+def _mean(test: ResampledTest | None) -> float | None:
+    return None if test is None else test.mean.value
+
+
 def text_rows(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
     """Return header and rows of ``panel.csv`` as text."""
     best, reference = table["model"].iloc[0], table["reference"].iloc[0]
@@ -89,9 +107,9 @@ def text_rows(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
     rows = []
     for row in table.to_dict("records"):
         test = with_interval(estimate_in(row, "test_mae", "test_mae_low", "test_mae_high"))
-        differences = [_difference(row, column) for column in minus]
+        differences = [difference_in(row, column) for column in minus]
         sizes = [integer(int(row["parameters"])), _short(row["milliseconds"]), _short(row["seconds"])]
-        rows.append([row["model"], _number(row["val_mae"]), test, *differences, *sizes])
+        rows.append([row["model"], number_text(row["val_mae"]), test, *differences, *sizes])
     header = ("model", "validation MAE", "test MAE", *(f"minus {name}" for name in minus.values()), *_SIZES.values())
     return header, rows
 
@@ -105,21 +123,25 @@ def markdown(table: pd.DataFrame) -> str:
 
 def difference_text(test: ResampledTest | None) -> str:
     """Return a difference with its interval and p, or a dash."""
-    return "-" if test is None else _difference(_columns("minus", test), "minus")
+    return "-" if test is None else difference_in(_columns("minus", test), "minus")
 
 
-def _difference(row: Mapping[Any, Any], column: str) -> str:
+def difference_in(row: Mapping[Any, Any], column: str) -> str:
+    """Return the difference in a table's row, with its interval and p."""
     p = row[f"{column}_p"]
     text = signed_interval(estimate_in(row, column, f"{column}_low", f"{column}_high"))
     return text if pd.isna(p) else f"{text}, {p_phrase(p)}"
 
 
-def _number(value: Any) -> str:
+def number_text(value: Any) -> str:
+    """Return a number of a table with two decimals, or a dash."""
     return number(None if pd.isna(value) else float(value))
 
 
 def _short(value: Any) -> str:
-    """Return milliseconds or seconds with two digits or more, or a dash."""
+    """Return milliseconds or seconds with about two digits, or a dash."""
     if pd.isna(value):
         return "-"
-    return "< 0.01" if value < 0.01 else f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+    if value < 1:
+        return "< 0.01" if value < 0.01 else f"{value:.2g}"
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"

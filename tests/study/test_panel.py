@@ -120,8 +120,12 @@ def test_the_page_ranks_by_validation_error_and_tests_the_mean_of_the_seeds(
     assert all({"split.seed=range(3)", "seed=range(43,44)"} <= set(words) for words in order)
     # Seed 43 alone is wrong by 5.1, and by 2.5 years more on shuffled series.
     assert re.search(r"variable1dcnn.*5\.10.*7\.60.*\+2\.50", html.partition("Use of the order of time</h2>")[2], re.S)
+    order_csv = pd.read_csv(tmp_path / "panel" / "order.csv", index_col="network")
+    assert order_csv.loc["variable1dcnn", ["in_order_mae", "shuffled_mae", "difference"]].tolist() == pytest.approx(
+        [5.1, 7.6, 2.5]
+    )
     written = html + "".join(
-        (tmp_path / "panel" / name).read_text() for name in ("panel.csv", "errors.csv", "panel.json")
+        (tmp_path / "panel" / name).read_text() for name in ("panel.csv", "errors.csv", "order.csv", "panel.json")
     )
     assert "planted" not in written
 

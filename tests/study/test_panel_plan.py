@@ -89,3 +89,16 @@ def test_the_models_of_the_project_are_named_by_their_overrides() -> None:
     models = read_models()
     assert {"mean_age", "ridge_connectivity", "ridge_motion", "simple1dcnn", "variable1dcnn"} <= models.keys()
     assert len(set(models.values())) == len(models)
+
+
+def test_a_network_of_ones_own_is_composed_from_ones_own_folder(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "model").mkdir(parents=True)
+    (own / "panel_own.py").write_text("from torch import nn\n\n\nclass PanelOwn(nn.Module):\n    pass\n")
+    (own / "model" / "panel_own.yaml").write_text("# Mine.\nname: panel_own\noutput_bias: mean_age\nwidth: 3\n")
+    (own / "panel.yaml").write_text("mine: model=panel_own model.width=8\n")
+    models = choose_models("mine", own / "panel.yaml", "mean_age")
+    panel = Panel(models, "small", 2, 2, [f"code={own / 'panel_own.py'}"], own)
+    step = panel.steps(tmp_path / "out")[1]
+    assert step.words[:4] == ("train", "--multirun", "--config-dir", str(own))
+    assert "model.width=8" in step.words and "seed=range(43,45)" in step.words  # a network
