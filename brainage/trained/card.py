@@ -48,6 +48,8 @@ def _stacked(stack: TrainedStack) -> str:
     without = sum(weight == 0 for weight in runs.values()) if isinstance(runs, dict) else 0
     if without:
         text += f" {without} more stacked runs have the weight 0 and are not contained."
+    if "val" in (stack.facts.get("metrics") or {}):
+        text += " The validation error of the stack is therefore a little too low."
     if stack.correction is not None:
         text += " The correction of the gap was fitted on the same participants."
     return "## Members\n\n" + "\n".join(rows) + f"\n\n{text}"

@@ -74,6 +74,9 @@ def test_the_card_names_members_weights_and_whom_they_were_fitted_on(written: Pa
     card = (written / "README.md").read_text()
     assert "| simple1dcnn, ica3 | member-2 | 0.750 |" in card
     assert "fitted on 1,234 validation participants, from predictions by models that were not trained on them" in card
+    assert "The validation error of the stack is therefore a little too low." not in card
+    measured = replace(stack(), facts={"metrics": {"val": {"mae": 3.0}}, "n": {"val": 40}})
+    assert "The validation error of the stack is therefore a little too low." in stack_card(measured)
     assert "The correction of the gap was fitted on the same participants." in card
     assert "1 more stacked runs have the weight 0 and are not contained." in card
     assert card == stack_card(stack())
