@@ -9,7 +9,7 @@ from brainage.config.saved import is_shuffled, with_batch_size
 from brainage.data.scale import IN_WORDS
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
-from brainage.models.features import WORDS
+from brainage.models.features import FEATURES, in_words
 from brainage.reporting.about import About
 from brainage.reporting.page import Section
 from brainage.reporting.run_sections import rows_name
@@ -111,12 +111,12 @@ def _baseline(model: str, config: Mapping[str, Any]) -> str:
         "random_convolutions": "random_convolutions",
     }
     names = [one[model]] if model in one else config.get("features") or []
-    if not names or not set(names) <= set(WORDS):
+    if not names or not set(names) <= set(FEATURES):
         return f"Age was predicted by the baseline {model}, fitted on the training participants."
     how = "kernel ridge regression on the similarity of" if model == "kernel_ridge" else "ridge regression on"
     works = "".join(_BASELINE_WORKS.get(name, "") for name in dict.fromkeys([model, *names]))
     return (
-        f"Age was predicted by {how} {' and '.join(WORDS[name] for name in names)}, fitted on the training "
+        f"Age was predicted by {how} {in_words(names)}, fitted on the training "
         f"participants, with a penalty chosen by leave-one-out cross-validation within them{_in_parentheses(works)}."
     )
 

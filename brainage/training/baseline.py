@@ -16,7 +16,7 @@ from brainage.errors import CohortError
 from brainage.evaluation.against import RIDGE, BaselinePredictions
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.metrics import accuracy
-from brainage.models.features import WORDS
+from brainage.models.features import in_words
 from brainage.system.files import write_whole
 from brainage.training.callbacks import write_epochs
 
@@ -88,14 +88,14 @@ def _ridge(participants: Participants) -> tuple[list[BaselinePredictions], list[
             "No comparison with the ridge on connectivity: pairs of components times participants must be "
             f"{MAX_VALUES:,} or fewer, but are {n_values:,} (components: {n_components:,})."
         ]
-    connectivity = "tangent" if n * n_components**3 <= MAX_DECOMPOSED else "partial"
-    features = ["spectrum"] if n_components == 1 else [connectivity, "spectrum"]
+    has_tangent = 2 * n_values <= MAX_VALUES and n * n_components**3 <= MAX_DECOMPOSED
+    features = ["spectrum"] if n_components == 1 else ["partial", *(["tangent"] if has_tangent else []), "spectrum"]
     features += [] if participants.scale == "zscore" else ["amplitude"]  # what the network sees, too
     notes: list[str] = []
     while features:
-        label = "ridge on " + " and ".join(WORDS[name] for name in features)
         try:
-            return [_predictions(RIDGE, label, {"features": features}, participants)], notes
+            ridge = _predictions(RIDGE, f"ridge on {in_words(features)}", {"features": features}, participants)
+            return [ridge], notes
         except CohortError as error:  # repetition times are unknown, or differ
             notes.append(f"The ridge of the comparison has no spectra: {error}")
             features.remove("spectrum")

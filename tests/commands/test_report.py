@@ -117,7 +117,9 @@ def test_a_network_is_compared_with_baselines(tmp_path: Path, capsys: pytest.Cap
     small = ("model.depth=1", "model.start_out=4", "trainer.max_epochs=1", "report.n_resamples=100")
     train_here(tmp_path / "run", f"cohort.n_participants={PEOPLE}", *small)
     printed = capsys.readouterr().out
-    assert re.search(r"^ridge on connectivity \(tangent space\) and spectra +\d\.\d\d +[+-]\d", printed, re.M)
+    assert re.search(
+        r"^ridge on connectivity \(partial correlation, tangent space\) and spectra +\d\.\d\d +[+-]\d", printed, re.M
+    )
     assert re.search(r"r with true gap: gap, corrected .*best possible 0\.\d\d, 1\.00", printed)
     assert "Report: " in printed
     findings = json.loads((tmp_path / "run" / "findings.json").read_text())
@@ -125,13 +127,12 @@ def test_a_network_is_compared_with_baselines(tmp_path: Path, capsys: pytest.Cap
     baselines = {one["name"]: one["mae"] for one in findings["baselines"]}
     assert list(baselines) == ["ridge_features", "site_mean", "ridge_motion"]
     assert baselines["ridge_features"] < 0.8 * baselines["site_mean"]  # the simulated series carry age
-    trained = (
-        "recipe modern (circular_shift=True, cutmix=1.0, weight_averaging=0.98), AdamW (lr=0.001, weight_decay=0.01)"
-    )
+    recipe = "circular_shift=True, cutmix=1.0, weight_averaging=0.98, shuffle_time=False"
+    trained = f"recipe modern ({recipe}), AdamW (lr=0.001, weight_decay=0.01)"
     html = (tmp_path / "run" / "report.html").read_text()
     assert f"<td>training</td><td>{trained}" in html
     kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "store").glob("*/*-*.npz"))
-    assert kept == ["connectivity", "spectrum"]  # cached with the store
+    assert kept == ["connectivity", "connectivity", "spectrum"]  # cached with the store
 
 
 # --- report.py and compare.py ---

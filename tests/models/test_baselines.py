@@ -208,9 +208,9 @@ def test_too_many_pairs_of_components_give_a_note() -> None:
 @pytest.mark.parametrize(
     ("changed", "label"),
     [
-        ({}, "ridge on connectivity (tangent space) and spectra"),
-        ({"t_r": None}, "ridge on connectivity (tangent space)"),
-        ({"scale": "none"}, "ridge on connectivity (tangent space) and spectra and amplitudes"),
+        ({}, "ridge on connectivity (partial correlation, tangent space) and spectra"),
+        ({"t_r": None}, "ridge on connectivity (partial correlation, tangent space)"),
+        ({"scale": "none"}, "ridge on connectivity (partial correlation, tangent space), spectra and amplitudes"),
         ({"channels": (2,)}, "ridge on spectra"),
         ({"t_r": None, "channels": (2,)}, None),
     ],

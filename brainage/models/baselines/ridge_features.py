@@ -17,5 +17,5 @@ class RidgeFeatures(Ridge):
         Keys of ``brainage.models.features.FEATURES``.
     """
 
-    def __init__(self, *, features: Sequence[str] = ("tangent", "spectrum")) -> None:
+    def __init__(self, *, features: Sequence[str] = ("partial", "tangent", "spectrum")) -> None:
         super().__init__(*feature_sets(features, "model.features"))

@@ -28,16 +28,20 @@ FEATURES: dict[str, Callable[[], FeatureSet]] = {
     "amplitude": Amplitude,
 }
 
-# What they are, in words.
-WORDS = {
-    "correlation": "connectivity (correlation)",
-    "partial": "connectivity (partial correlation)",
-    "tangent": "connectivity (tangent space)",
+_KINDS = {"correlation": "correlation", "partial": "partial correlation", "tangent": "tangent space"}
+_OTHERS = {
     "spectrum": "spectra",
     "random_convolutions": "responses to random convolutions",
     "motion": "head motion",
     "amplitude": "amplitudes",
 }
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return feature sets as words, such as "connectivity (tangent space) and spectra"."""
+    kinds = ", ".join(_KINDS[name] for name in names if name in _KINDS)
+    words = [*([f"connectivity ({kinds})"] if kinds else []), *(_OTHERS[name] for name in names if name in _OTHERS)]
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])
 
 
 def feature_sets(names: Sequence[str], key: str) -> list[FeatureSet]:
@@ -58,7 +62,7 @@ def feature_sets(names: Sequence[str], key: str) -> list[FeatureSet]:
     if isinstance(names, str) or not isinstance(names, Sequence) or not names or len(set(names)) < len(names):
         raise ConfigError(
             f"`{key}` must be a list of different feature sets, but got {names!r}. Use some of {', '.join(FEATURES)}: "
-            f"{key}=[tangent,spectrum]."
+            f"{key}=[partial,tangent,spectrum]."
         )
     for name in names:
         if name not in FEATURES:
