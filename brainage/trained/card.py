@@ -45,11 +45,11 @@ def _stacked(stack: TrainedStack) -> str:
         for number, (member, weight) in enumerate(zip(stack.members, stack.weights, strict=True), start=1)
     ]
     text = f"The weights were fitted on {fitted_on}, from predictions by models that were not trained on them."
-    without = sum(weight == 0 for weight in runs.values()) if isinstance(runs, dict) else 0
-    if without:
-        text += f" {without} more stacked runs have the weight 0 and are not contained."
     if "val" in (stack.facts.get("metrics") or {}):
         text += " The validation error of the stack is therefore a little too low."
+    without = sum(weight == 0 for weight in runs.values()) if isinstance(runs, dict) else 0
+    if without:
+        text += f" Stacked runs with the weight 0, which are not contained: {without}."
     if stack.correction is not None:
         text += " The correction of the gap was fitted on the same participants."
     return "## Members\n\n" + "\n".join(rows) + f"\n\n{text}"

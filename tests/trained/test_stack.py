@@ -78,7 +78,7 @@ def test_the_card_names_members_weights_and_whom_they_were_fitted_on(written: Pa
     measured = replace(stack(), facts={"metrics": {"val": {"mae": 3.0}}, "n": {"val": 40}})
     assert "The validation error of the stack is therefore a little too low." in stack_card(measured)
     assert "The correction of the gap was fitted on the same participants." in card
-    assert "1 more stacked runs have the weight 0 and are not contained." in card
+    assert "Stacked runs with the weight 0, which are not contained: 1." in card
     assert card == stack_card(stack())
 
 
