@@ -15,10 +15,10 @@ class Covariance1DCNN(nn.Module):
     """Convolutions over time, and a linear layer of first and second moments over time of what they return.
 
     Each convolution is followed by batch normalisation, and by ReLU if another convolution follows. Of the last one's
-    `n_features`, the linear layer gets the means of their positive parts, the logarithms of their variances, and their
-    correlations, normalised by batch. A mean over time sees each feature alone; correlations also see which of them
-    change together. With one convolution, they are connectivity between components at several lags: what correlation
-    matrices and spectra have, with weights that are learnt. Similar networks classify electroencephalograms [1]_.
+    `n_features`, the linear layer gets the means of their positive parts, and their variances and covariances, relative
+    to the mean covariance matrix of the batch (in evaluation, of the training). A mean over time sees each feature
+    alone; covariances also see which of them change together. With one convolution, they are tangent-space connectivity
+    between components at several lags, of learnt combinations. Similar networks classify electroencephalograms [1]_.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Covariance1DCNN(nn.Module):
     width : int, default=64
         Output channels of each convolution but the last.
     n_features : int, default=48
-        Output channels of the last one, which have ``n_features * (n_features - 1) / 2`` correlations.
+        Output channels of the last one, which have ``n_features * (n_features - 1) / 2`` covariances.
     final_dropout : float, default=0.5
         Dropout probability of moments before the linear layer.
     n_times : int, default=490
@@ -104,5 +104,5 @@ def _encoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:
         incoming = architecture.width
     yield nn.Conv1d(incoming, architecture.n_features, architecture.kernel_size)
     yield nn.BatchNorm1d(architecture.n_features)
-    yield Moments()
+    yield Moments(architecture.n_features)
     yield nn.BatchNorm1d(geometry.linear_inputs(architecture))

@@ -21,7 +21,7 @@ from brainage.system.reading import yaml_values
 _NETWORKS = {
     "mean_mlp": "multi-layer perceptron that is applied at each time point and averaged over time (Popov et al. 2024)",
     "residual1dcnn": "one-dimensional residual convolutional network (Wang et al. 2017)",
-    "covariance1dcnn": "one-dimensional convolutional network that reads the correlations of its features over time",
+    "covariance1dcnn": "one-dimensional convolutional network that reads the covariances of its features over time",
 }
 _OPTIMIZERS = {"Adam": "Kingma and Ba 2015", "AdamW": "Loshchilov and Hutter 2019"}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from torch import nn
 
@@ -245,3 +246,20 @@ def test_the_defaults_are_as_large_as_they_are_said_to_be() -> None:
     assert parameters("mean_mlp", 21) == pytest.approx(10_000, rel=0.05)
     assert parameters("residual1dcnn", 55) < 500_000
     assert parameters("covariance1dcnn", 55) <= 250_000
+
+
+def test_moments_are_whitened_by_the_mean_covariance_of_the_batch_and_later_by_the_running_one() -> None:
+    layer, given = Moments(N_CHANNELS), series(6)
+    covariances = [np.cov(one, bias=True) for one in given.double().numpy()]
+    mean = np.mean(covariances, axis=0) + layer.RIDGE * np.eye(N_CHANNELS)
+    root = np.linalg.inv(scipy.linalg.sqrtm(mean))
+    white = [root @ one @ root for one in covariances]
+    expected = [[*np.log(np.diag(one) + layer.SHRINKAGE), *one[np.triu_indices(N_CHANNELS, 1)]] for one in white]
+    found = layer(given)[:, N_CHANNELS:]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(np.mean(white, axis=0), np.eye(N_CHANNELS), atol=0.02)
+    np.testing.assert_allclose(
+        layer.running_covariance.numpy(), 0.9 * np.eye(N_CHANNELS) + 0.1 * np.mean(covariances, axis=0), atol=1e-5
+    )
+    layer.running_covariance.copy_(torch.from_numpy(np.mean(covariances, axis=0)))
+    np.testing.assert_allclose(layer.eval()(given[:1])[:, N_CHANNELS:].numpy(), expected[:1], atol=1e-5)
