@@ -25,9 +25,9 @@ class Residual1DCNN(nn.Module):
         Number of components.
     kernel_size : int, default=5
         Kernel size of convolutions, in time points.
-    depth : int, default=3
+    depth : int, default=2
         Number of blocks.
-    width : int, default=64
+    width : int, default=32
         Output channels of each convolution.
     stride : int, default=2
         Size and stride of the poolings, in time points.
@@ -58,8 +58,8 @@ class Residual1DCNN(nn.Module):
         *,
         in_channels: int,
         kernel_size: int = 5,
-        depth: int = 3,
-        width: int = 64,
+        depth: int = 2,
+        width: int = 32,
         stride: int = 2,
         final_dropout: float = 0.5,
         n_times: int = 490,

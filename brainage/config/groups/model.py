@@ -85,8 +85,8 @@ class Residual1DCNNConfig(ModelConfig):
 
     in_channels: Count = MISSING
     kernel_size: Count = 5
-    depth: Count = 3
-    width: Count = 64
+    depth: Count = 2
+    width: Count = 32
     stride: Count = 2
     final_dropout: Dropout = 0.5
     n_times: Count = 490
