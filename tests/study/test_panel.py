@@ -130,6 +130,7 @@ def test_the_page_ranks_by_validation_error_and_tests_the_mean_of_the_seeds(
     assert "planted" not in written
 
 
+@pytest.mark.more
 def test_a_model_that_the_cohort_does_not_suit_is_listed_with_the_reason(
     run: Callable[..., Trainings], tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_models_of_the_project_are_named_by_their_overrides() -> None:
     assert len(set(models.values())) == len(models)
 
 
+@pytest.mark.more
 def test_a_network_of_ones_own_is_composed_from_ones_own_folder(tmp_path: Path) -> None:
     own = tmp_path / "own"
     (own / "model").mkdir(parents=True)

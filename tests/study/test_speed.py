@@ -15,7 +15,10 @@ from tests.conftest import ROOT
 RUNS = ROOT / "tests" / "written_at_2a22c97" / "train"
 
 
-@pytest.mark.parametrize("run", ["finished", "ridge"], ids=["a network", "a baseline with its features"])
+@pytest.mark.parametrize(
+    "run",
+    [pytest.param("finished", id="a network"), pytest.param("ridge", id="a baseline", marks=pytest.mark.more)],
+)
 def test_the_speed_of_a_finished_run_is_measured_on_one_thread(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
     measured = speed._seconds
