@@ -90,7 +90,7 @@ class _Done:
             runs,
             panel_errors({name: each.predicted for name, each in runs.items()}, _n_train(runs)) if runs else None,
             {name: speed for name, each in runs.items() if (speed := self._milliseconds(each)) is not None},
-            {step.name: each for step in self.steps if isinstance(each := read.get(step.label), str)},
+            {label.removeprefix("models/"): reason for label, reason in read.items() if isinstance(reason, str)},
             {step.name: each for step in self.order if isinstance(each := read.get(step.label), ModelRuns)},
             self.record.done,
         )
