@@ -71,7 +71,7 @@ class Moments(nn.Module):
         """Map features of shape (batch, n, n_times) to shape (batch, 2 n + n (n - 1) / 2)."""
         n, n_times = features.shape[1:]
         with torch.autocast(features.device.type, enabled=False):  # eigenvalues need more than 16 bits
-            series = features.to(self.running_covariance.dtype)
+            series = features.to(torch.promote_types(features.dtype, torch.float32))
             centred = series - series.mean(dim=2, keepdim=True)
             covariance = centred @ centred.transpose(1, 2) / n_times
             whitening = self._whitening(covariance.detach())
@@ -83,10 +83,10 @@ class Moments(nn.Module):
 
     def _whitening(self, covariance: Tensor) -> Tensor:
         """Return the inverse square root of the mean of covariances, of shape (batch, n, n)."""
-        mean = self.running_covariance
+        running = self.running_covariance
+        mean = covariance.mean(dim=0) if self.training else running.to(covariance.dtype)
         if self.training:
-            mean = covariance.mean(dim=0)
-            self.running_covariance.lerp_(mean, self.MOMENTUM)
+            running.lerp_(mean.to(running.dtype), self.MOMENTUM)
         values, vectors = torch.linalg.eigh(mean)
         found: Tensor = vectors * (values + self.RIDGE).rsqrt() @ vectors.T
         return found

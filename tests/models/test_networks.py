@@ -263,3 +263,10 @@ def test_moments_are_whitened_by_the_mean_covariance_of_the_batch_and_later_by_t
     )
     layer.running_covariance.copy_(torch.from_numpy(np.mean(covariances, axis=0)))
     np.testing.assert_allclose(layer.eval()(given[:1])[:, N_CHANNELS:].numpy(), expected[:1], atol=1e-5)
+
+
+def test_moments_of_numbers_of_16_bits_are_computed_with_32() -> None:
+    layer, given = Moments(N_CHANNELS), series(6)
+    found = layer.bfloat16()(given.bfloat16())
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), Moments(N_CHANNELS)(given), atol=0.02, rtol=0.02)
