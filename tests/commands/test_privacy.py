@@ -151,7 +151,7 @@ STEPS = (
     Step(
         (
             *("brainage.__main__", "panel", "--out", "outputs/panel", "--models", "ridge_motion", "--splits", "2"),
-            *("--reference", "mean_age", *BIDS, LOOSE),
+            *("--reference", "mean_age", *BIDS, LOOSE, "store.root=outputs/own/store"),  # the other has been purged
         )
     ),
     Step(
