@@ -34,9 +34,10 @@ UNITS = "|".join([
     "processes", "batches", "resamples", "windows", "parameters",
 ])  # fmt: skip
 DIMENSIONLESS = {
-    *("seed", "cohort.seed", "split.seed", "cohort.version", "cohort.instance", "cohort.signal", "modality.ukb_field"),
+    *("seed", "cohort.seed", "split.seed", "model.seed", "cohort.version", "cohort.instance", "cohort.signal"),
+    "cohort.entities",
     *(f"cohort.parts.{part}" for part in ("connectivity", "spectrum", "dynamics")),
-    *("cohort.entities", "optimizer.weight_decay", "scheduler.min_lr", "trainer.gradient_clip_val"),
+    *("modality.ukb_field", "optimizer.weight_decay", "scheduler.min_lr", "trainer.gradient_clip_val"),
 }  # fmt: skip
 
 
