@@ -106,7 +106,7 @@ def convolved(x: Any, arrays: dict[str, Any]) -> Any:
         ("kernel_ridge", {"features": ["spectrum", "partial"]}, [spectra, partials]),
         ("random_convolutions", {"n_kernels": 12, "seed": 3}, [convolved]),
     ],
-    ids=str,
+    ids=["ridge_connectivity", "ridge_features", "kernel_ridge", "random_convolutions"],
 )
 def test_predictions_follow_from_the_arrays_of_the_models_file(
     name: str, arguments: dict[str, Any], formulas: list[Any], people: Participants
