@@ -54,7 +54,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_a_multirun_among_several_runs_is_called_one(tmp_path: Path) -> None:
     for fold in (0, 1):
         job(tmp_path / "k" / str(fold), "finished", predictions=True)
-    alone = r"multirun of 2 jobs.*Name one of them, such as .*/k/0; runs=.*/k alone means all.*same fold"
+    alone = r"multirun of 2 jobs.*Name one of them, such as .*/k/0; runs=.*/k alone means all of its jobs"
     with pytest.raises(MissingPathError, match=alone):
         read_run(tmp_path / "k", "runs")
     with pytest.raises(MissingPathError, match=r"`run=.*/k` must be the folder of one finished run, but is a multirun"):
