@@ -12,7 +12,6 @@ from brainage.data.t_r import check_for_training
 from brainage.evaluation.variables import columns_to_read
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
-from brainage.runs.time_order import write_time_order
 from brainage.runs.trained_on import trained_split
 from brainage.system.failures import noted
 from brainage.training.pruning import PrunedError
@@ -38,10 +37,11 @@ def train(job: Job, results: Results) -> None:
     if split is None:
         split = choose_split(config.split, selection.table)
 
-    # Imports torch and Lightning, after the errors above have been reported.
+    # Imports torch, Lightning and SciPy, after the errors above have been reported.
     from brainage.runs.fit import Network, build, check_settings
     from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
+    from brainage.runs.time_order import write_time_order
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
