@@ -67,24 +67,32 @@ def open_file(path: Path, mode: str = "r", *, limit: int | None = None, follow: 
     Raises an `OSError` if it is no regular file, or has more bytes than `limit`.
     """
     flags = _FLAGS[mode[0]] | (0 if follow else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o666 & _state.get("mode", 0o666))
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, f"{path.name} is a link to another file") from None
-        raise
-    try:
-        found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, f"{path.name} is no regular file")
-        if limit is not None and found.st_size > limit:
-            raise OSError(errno.EFBIG, f"{path.name} has {found.st_size:,} bytes; at most {limit:,} are read")
-        return os.fdopen(descriptor, mode.replace("x", "w"), **text)
-    except BaseException:
-        os.close(descriptor)
-        raise
+
+    def opened(name: str, _: int) -> int:
+        try:
+            descriptor = os.open(name, flags, 0o666 & _state.get("mode", 0o666))
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise OSError(errno.ELOOP, f"{path.name} is a link to another file") from None
+            raise
+        try:
+            _check_regular(os.fstat(descriptor), path.name, limit)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    # With an opener, the descriptor is closed once, also where a signal raises as the file is made.
+    return open(path, mode.replace("x", "w"), opener=opened, **text)
+
+
+def _check_regular(found: os.stat_result, name: str, limit: int | None) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, f"{name} is no regular file")
+    if limit is not None and found.st_size > limit:
+        raise OSError(errno.EFBIG, f"{name} has {found.st_size:,} bytes; at most {limit:,} are read")
 
 
 def refuse_links(*places: Path) -> None:
