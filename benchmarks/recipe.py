@@ -24,6 +24,7 @@ from scipy import stats
 from benchmarks.measure import ROOT
 from brainage.data.cohorts.simulated import SimulatedCohort
 from brainage.evaluation.intervals import percentile_interval
+from brainage.evaluation.known_truth import measure_truth
 from brainage.runs.folder import read_summary
 from brainage.system.console import show_table
 
@@ -109,15 +110,13 @@ def _train(run: Path, modality: str, words: Sequence[str], seed: int) -> None:
 
 def _tested(run: Path, seed: int) -> Tested:
     """Read a run's predictions, and the true gaps."""
-    known = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed).read_table()[["participant_id", "true_gap"]]
-    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str}).merge(known, on="participant_id")
-    brain_age = table["age"] + table["true_gap"]
-    training, test = table["split"] == "train", table["split"] == "test"
-    slope, intercept = np.polyfit(brain_age[training], table["age"][training], 1)
-    best = (intercept + slope * brain_age - table["age"])[test].abs().mean()
-    rows = table[test].set_index("participant_id")
-    r = stats.pearsonr(rows["predicted_age"] - rows["age"], rows["true_gap"]).statistic
-    return Tested((rows["predicted_age"] - rows["age"]).abs(), float(r), float(best))
+    known = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed).read_table()
+    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
+    test = table[table["split"] == "test"]
+    truth = measure_truth(test, table[table["split"] == "train"], known)
+    if truth is None or truth.r is None:
+        raise SystemExit(f"{run}: gaps cannot be compared with the true ones")
+    return Tested(test.set_index("participant_id")["bag"].abs(), truth.r, truth.best_mae)
 
 
 def _row(run: Path, arm: str, seed: int, tested: Tested) -> dict[str, object]:

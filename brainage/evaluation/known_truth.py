@@ -46,7 +46,7 @@ def measure_truth(rows: pd.DataFrame, training: pd.DataFrame, known: pd.DataFram
         return None
     true = known[["participant_id"]].assign(true_gap=pd.to_numeric(known["true_gap"], errors="coerce"))
     true = true[np.isfinite(true["true_gap"])]
-    rows = rows.drop(columns="true_gap").merge(true, on="participant_id")
+    rows = rows.drop(columns="true_gap", errors="ignore").merge(true, on="participant_id")
     if len(rows) < MIN_ROWS:
         return None
     fitted = training.merge(true, on="participant_id")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from brainage.config.groups.model import Covariance1DCNNConfig
 from brainage.models import geometry
-from brainage.models.layers import Moments, convolution, regression
+from brainage.models.layers import EncoderDecoder, Moments, convolution, regression
 
 
-class Covariance1DCNN(nn.Module):
+class Covariance1DCNN(EncoderDecoder):
     """Convolutions over time, and a linear layer of first and second moments over time of what they return.
 
     Each convolution is followed by batch normalisation, and by ReLU if another convolution follows. Of the last one's
@@ -79,22 +79,6 @@ class Covariance1DCNN(nn.Module):
         geometry.check("covariance1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*regression(geometry.linear_inputs(architecture), final_dropout))
-
-    def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, in_channels, n_times)
-            Time series of the components, z-scored.
-
-        Returns
-        -------
-        Tensor of shape (batch, 1)
-            Age, in years.
-        """
-        predicted: Tensor = self.decoder(self.encoder(series))
-        return predicted
 
 
 def _encoder(architecture: Covariance1DCNNConfig) -> Iterator[nn.Module]:

@@ -11,6 +11,29 @@ from torch import Tensor, nn
 EPSILON = 1e-5
 
 
+class EncoderDecoder(nn.Module):
+    """A network of two parts: a subclass makes its ``encoder``, from series to features, and ``decoder``, to ages."""
+
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
+    def forward(self, series: Tensor) -> Tensor:
+        """Predict ages.
+
+        Parameters
+        ----------
+        series : Tensor of shape (batch, in_channels, n_times)
+            Time series of the components, z-scored.
+
+        Returns
+        -------
+        Tensor of shape (batch, 1)
+            Age, in years.
+        """
+        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
+        return predicted
+
+
 def convolution(n_in: int, n_out: int, kernel_size: int = 1) -> Iterator[nn.Module]:
     """Yield a convolution, batch normalisation and ReLU."""
     yield nn.Conv1d(n_in, n_out, kernel_size)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from brainage.config.groups.model import MeanMLPConfig
 from brainage.models import geometry
-from brainage.models.layers import convolution, regression
+from brainage.models.layers import EncoderDecoder, convolution, regression
 
 
-class MeanMLP(nn.Module):
+class MeanMLP(EncoderDecoder):
     """The same small multi-layer perceptron at each time point, the mean over time, and one linear layer [1]_.
 
     A layer is linear, followed by batch normalisation and ReLU. Means differ little between participants, so they are
@@ -69,22 +69,6 @@ class MeanMLP(nn.Module):
         geometry.check("mean_mlp", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*regression(width, final_dropout))
-
-    def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, in_channels, n_times)
-            Time series of the components, z-scored.
-
-        Returns
-        -------
-        Tensor of shape (batch, 1)
-            Age, in years.
-        """
-        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
-        return predicted
 
 
 def _encoder(architecture: MeanMLPConfig) -> Iterator[nn.Module]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from brainage.config.groups.model import Residual1DCNNConfig
 from brainage.models import geometry
-from brainage.models.layers import Residual, convolution, regression
+from brainage.models.layers import EncoderDecoder, Residual, convolution, regression
 
 
-class Residual1DCNN(nn.Module):
+class Residual1DCNN(EncoderDecoder):
     """A convolution, residual blocks [1]_ with poolings between them, the mean over time, and one linear layer [2]_.
 
     Each convolution is followed by batch normalisation. A block is two convolutions with ReLU between them; its input
@@ -80,22 +80,6 @@ class Residual1DCNN(nn.Module):
         geometry.check("residual1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*regression(width, final_dropout))
-
-    def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, in_channels, n_times)
-            Time series of the components, z-scored.
-
-        Returns
-        -------
-        Tensor of shape (batch, 1)
-            Age, in years.
-        """
-        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
-        return predicted
 
 
 def _encoder(architecture: Residual1DCNNConfig) -> Iterator[nn.Module]:

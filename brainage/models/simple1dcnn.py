@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from brainage.config.groups.model import Simple1DCNNConfig
 from brainage.models import geometry
 from brainage.models.geometry.networks import SIMPLE_CHANNELS, SIMPLE_KERNEL_SIZE, SIMPLE_STRIDE
+from brainage.models.layers import EncoderDecoder
 
 
-class Simple1DCNN(nn.Module):
+class Simple1DCNN(EncoderDecoder):
     """Four convolutions over 5 time points, each with ReLU and maximum pooling, then one linear layer.
 
     Parameters
@@ -37,19 +38,3 @@ class Simple1DCNN(nn.Module):
             incoming = outgoing
         self.encoder = nn.Sequential(*layers)
         self.decoder = nn.Sequential(nn.Linear(geometry.linear_inputs(architecture), 1))
-
-    def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, in_channels, n_times)
-            Time series of the components, z-scored.
-
-        Returns
-        -------
-        Tensor of shape (batch, 1)
-            Age, in years.
-        """
-        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
-        return predicted

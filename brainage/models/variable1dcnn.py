@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from brainage.config.groups.model import Variable1DCNNConfig
 from brainage.models import geometry
 from brainage.models.geometry.networks import channels
-from brainage.models.layers import MeanAndSD
+from brainage.models.layers import EncoderDecoder, MeanAndSD
 
 
-class Variable1DCNN(nn.Module):
+class Variable1DCNN(EncoderDecoder):
     """Convolutions and poolings over time, followed by one linear layer.
 
     A layer is one convolution (two if `double_conv`), each followed by batch normalisation if `batch_norm`, ReLU, and
@@ -100,22 +100,6 @@ class Variable1DCNN(nn.Module):
         geometry.check("variable1dcnn", architecture)
         self.encoder = nn.Sequential(*_encoder(architecture))
         self.decoder = nn.Sequential(*_decoder(architecture))
-
-    def forward(self, series: Tensor) -> Tensor:
-        """Predict ages.
-
-        Parameters
-        ----------
-        series : Tensor of shape (batch, in_channels, n_times)
-            Time series of the components, z-scored.
-
-        Returns
-        -------
-        Tensor of shape (batch, 1)
-            Age, in years.
-        """
-        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
-        return predicted
 
 
 def _encoder(architecture: Variable1DCNNConfig) -> Iterator[nn.Module]:

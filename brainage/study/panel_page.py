@@ -31,7 +31,7 @@ from brainage.study.plan import Step
 from brainage.system.files import write_csv, write_text
 
 _METHOD = (
-    "Each split draws training, validation and test participants of the same cohort anew. Predictions of a network are "
+    "Each split draws training, validation and test participants of the cohort at random. Predictions of a network are "
     "averaged over its seeds within each split. Intervals (95 %) and p values are those of the corrected resampled "
     "t-test (Nadeau & Bengio 2003, doi 10.1023/A:1024068626366) over splits, which allows for training sets that "
     "overlap: {terms}. p values are not corrected for the number of models."
