@@ -1,25 +1,31 @@
-"""Candidates for the default network and recipe: ``python -m benchmarks.recipe_development``, hours on two cores.
+"""Candidates for the default network and recipe: ``python -m benchmarks.recipe_development``, minutes on a GPU.
 
 Simulated participants (version 1, 25 components) of the cohort seeds 0 to 4, of which nothing is reported: 1,600
-participants train, 2,400 others measure. One network of one arm after the other; rows that are in the table are kept.
+participants train, 2,400 others measure. The networks of an arm, some of each cohort, are trained together; arms that
+are in the table are kept. Without a GPU, name some arms: each takes 20 minutes or more.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import datetime
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import l1_loss, mse_loss, smooth_l1_loss
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.measure import ROOT
 from brainage import models
@@ -30,6 +36,7 @@ from brainage.system.provenance import commit
 SEEDS = (0, 1, 2, 3, 4)
 N_TRAIN, N_PARTICIPANTS = 1600, 4000
 TABLE = ROOT / "experiments" / "recipes" / "development.csv"
+CACHE = ROOT / "outputs" / "bench" / "recipe_development"
 
 _FINAL: dict[str, Any] = {
     **{"kernel_size": 6, "depth": 1, "start_out": 64, "stride": 4, "double_conv": True, "batch_norm": True},
@@ -79,141 +86,237 @@ class Arm:
     epochs: int = 20
 
 
-def _final(**changed: Any) -> dict[str, Any]:
-    return {**_FINAL, **changed}
+def _pooled(*, epochs: int = 20, cutmix: float = 1.0, **changed: Any) -> Arm:
+    """Return the final network with a mean over time, CutMix and dropout, of which some arguments are changed."""
+    of_arm = {name: changed.pop(name) for name in tuple(changed) if name in Arm.__dataclass_fields__}
+    return Arm(cutmix=cutmix, epochs=epochs, **of_arm, model={**_FINAL, "final_dropout": 0.3, **changed})
+
+
+def _covariance(*, epochs: int = 20, cutmix: float = 1.0, **changed: Any) -> Arm:
+    of_arm = {name: changed.pop(name) for name in tuple(changed) if name in Arm.__dataclass_fields__}
+    return Arm("covariance1dcnn", {"final_dropout": 0.5, **changed}, cutmix=cutmix, epochs=epochs, **of_arm)
 
 
 ARMS: dict[str, Arm] = {
-    "pooled": Arm(),
-    "pooled, as published but 1e-3": Arm(unit=False, decay=False, lr=1e-3, batch_size=128, epochs=30),
-    "pooled, mean and SD": Arm(model=_final(readout="global_average_sd")),
-    "pooled, dropout 0.3": Arm(model=_final(final_dropout=0.3)),
-    "pooled, dropout 0.5": Arm(model=_final(final_dropout=0.5)),
-    "pooled, CutMix": Arm(cutmix=1.0),
-    "pooled, CutMix, dropout 0.3": Arm(cutmix=1.0, model=_final(final_dropout=0.3)),
-    "pooled, CutMix, no decay of the rate": Arm(cutmix=1.0, decay=False, lr=1e-3),
-    "pooled, CutMix, averaging": Arm(cutmix=1.0, averaging=0.98),
-    "pooled, CutMix, years": Arm(cutmix=1.0, unit=False),
-    "pooled, CutMix, MAE": Arm(cutmix=1.0, loss="mae"),
-    "pooled, CutMix, Huber": Arm(cutmix=1.0, loss="huber"),
-    "pooled, CutMix, weight decay 1": Arm(cutmix=1.0, weight_decay=1.0),
-    "pooled, CutMix, windows": Arm(cutmix=1.0, change="windows"),
-    "pooled, CutMix, dropped channels": Arm(cutmix=1.0, change="channels"),
-    "pooled, CutMix, random phases": Arm(cutmix=1.0, change="phases"),
-    "pooled, CutMix, 40 epochs": Arm(cutmix=1.0, epochs=40),
-    "pooled, CutMix, 32 channels": Arm(cutmix=1.0, model=_final(start_out=32)),
-    "residual1dcnn, CutMix": Arm("residual1dcnn", {}, cutmix=1.0),
-    "covariance1dcnn": Arm("covariance1dcnn", {}),
-    "covariance1dcnn, dropout 0.5": Arm("covariance1dcnn", {"final_dropout": 0.5}),
-    "covariance1dcnn, CutMix, dropout 0.5": Arm("covariance1dcnn", {"final_dropout": 0.5}, cutmix=1.0),
-    "mean_mlp, CutMix": Arm("mean_mlp", {}, cutmix=1.0),
+    "pooled, nothing": Arm(),
+    "pooled, nothing, as published but 1e-3": Arm(unit=False, decay=False, lr=1e-3, batch_size=128, epochs=30),
+    "pooled, dropout": _pooled(cutmix=0.0),
+    "pooled, CutMix": _pooled(final_dropout=0.0),
+    "pooled": _pooled(),
+    "pooled, dropout 0.5": _pooled(final_dropout=0.5),
+    "pooled, convolutions' dropout 0.1": _pooled(conv_dropout=0.1),
+    "pooled, mean and SD": _pooled(readout="global_average_sd"),
+    "pooled, no decay of the rate": _pooled(decay=False, lr=1e-3),
+    "pooled, averaging": _pooled(averaging=0.98),
+    "pooled, years": _pooled(unit=False),
+    "pooled, MAE": _pooled(loss="mae"),
+    "pooled, Huber": _pooled(loss="huber"),
+    "pooled, weight decay 1": _pooled(weight_decay=1.0),
+    "pooled, windows": _pooled(change="windows"),
+    "pooled, dropped channels": _pooled(change="channels"),
+    "pooled, random phases": _pooled(change="phases"),
+    "pooled, 10 epochs": _pooled(epochs=10),
+    "pooled, 40 epochs": _pooled(epochs=40),
+    "pooled, 80 epochs": _pooled(epochs=80),
+    "pooled, batches of 128": _pooled(batch_size=128, epochs=40),
+    "pooled, rate 5e-4, 40 epochs": _pooled(lr=5e-4, epochs=40),
+    "pooled, 32 channels": _pooled(start_out=32),
+    "pooled, 32 channels, 40 epochs": _pooled(start_out=32, epochs=40),
+    "pooled, 96 channels": _pooled(start_out=96),
+    "pooled, kernel 3": _pooled(kernel_size=3),
+    "pooled, kernel 10": _pooled(kernel_size=10),
+    "pooled, single convolution of 128": _pooled(double_conv=False, start_out=128),
+    "residual1dcnn": Arm("residual1dcnn", {}, cutmix=1.0),
+    "residual1dcnn, 40 epochs": Arm("residual1dcnn", {}, cutmix=1.0, epochs=40),
+    "covariance1dcnn, no CutMix": _covariance(cutmix=0.0),
+    "covariance1dcnn, no CutMix, dropout 0.7, weight decay 1": _covariance(
+        cutmix=0.0, final_dropout=0.7, weight_decay=1.0
+    ),
+    "covariance1dcnn": _covariance(),
+    "covariance1dcnn, 40 epochs": _covariance(epochs=40),
+    "covariance1dcnn, dropout 0.7": _covariance(final_dropout=0.7),
+    "covariance1dcnn, rate 1e-3": _covariance(lr=1e-3),
+    "covariance1dcnn, weight decay 1": _covariance(weight_decay=1.0),
+    "covariance1dcnn, averaging": _covariance(averaging=0.98),
+    "covariance1dcnn, 24 features": _covariance(n_features=24),
+    "covariance1dcnn, 72 features": _covariance(n_features=72),
+    "covariance1dcnn, kernel 9": _covariance(kernel_size=9),
+    "covariance1dcnn, depth 2": _covariance(depth=2),
+    "mean_mlp": Arm("mean_mlp", {}, cutmix=1.0),
 }
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """Z-scored series of shape (n, n_channels, n_times), ages in years, and the MAE of the best possible predictor."""
+class Cohorts:
+    """Z-scored series (n_cohorts, n, n_channels, n_times), ages in years (n_cohorts, n), and the least possible MAE."""
 
-    seed: int
-    series: NDArray[np.float32]
-    age: NDArray[np.float32]
-    ceiling: float
+    seeds: Sequence[int]
+    series: Tensor
+    age: Tensor
+    ceiling: Sequence[float]
 
 
-def simulated(seed: int) -> Cohort:
-    """Simulate the cohort of a seed."""
+def simulated(seeds: Sequence[int], device: str) -> Cohorts:
+    """Read the cohorts, which `_simulate` has written."""
+    series = torch.stack([torch.from_numpy(np.load(_file(seed))) for seed in seeds]).to(device)
+    age, ceiling = zip(*(_ages(seed) for seed in seeds), strict=True)
+    return Cohorts(seeds, series, torch.from_numpy(np.stack(age)).to(device), ceiling)
+
+
+def _simulate(seed: int) -> None:
+    """Simulate the series of a seed's cohort, unless its file is there."""
+    if _file(seed).is_file():
+        return
     good = GOOD_COMPONENTS[25]
     cohort = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed, good_components=good)
-    table = cohort.read_table()
-    scans = cohort.find_scans(table["participant_id"], 25)
-    raw = np.stack([scan.read().T[np.array(good) - 1].astype(np.float32) for scan in scans.values()])
-    series = (raw - raw.mean(axis=2, keepdims=True)) / raw.std(axis=2, keepdims=True)
+    scans = cohort.find_scans(cohort.read_table()["participant_id"], 25).values()
+    raw = np.stack([scan.read().T[np.array(good) - 1].astype(np.float32) for scan in scans])
+    CACHE.mkdir(parents=True, exist_ok=True)
+    np.save(_file(seed), (raw - raw.mean(axis=2, keepdims=True)) / raw.std(axis=2, keepdims=True))
+
+
+def _file(seed: int) -> Path:
+    return CACHE / f"{seed}.npy"
+
+
+def _ages(seed: int) -> tuple[NDArray[np.float32], float]:
+    """Return ages, and the MAE of the best possible predictor: a line of true brain age."""
+    table = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed).read_table()
     age = table["age"].to_numpy(np.float32)
     brain_age = age + table["true_gap"].to_numpy(np.float32)
     slope, intercept = np.polyfit(brain_age[:N_TRAIN], age[:N_TRAIN], 1)
-    return Cohort(seed, series, age, float(np.abs(intercept + slope * brain_age - age)[N_TRAIN:].mean()))
+    return age, float(np.abs(intercept + slope * brain_age - age)[N_TRAIN:].mean())
 
 
-def measured(name: str, cohort: Cohort) -> dict[str, object]:
-    """Train an arm, and return its row of the table."""
+class Together:
+    """Networks of one architecture, each with its own initial weights and series, trained as one."""
+
+    def __init__(self, arm: Arm, n_channels: int, seeds: Sequence[int], device: torch.device) -> None:
+        networks = []
+        for seed in seeds:
+            torch.manual_seed(seed)
+            networks.append(models.build(arm.network, {"in_channels": n_channels, **arm.model}).to(device))
+        self._base = copy.deepcopy(networks[0])
+        self.parameters, self.buffers = stack_module_state(networks)
+        self.n_parameters = sum(parameter.numel() for parameter in networks[0].parameters())
+
+    def __call__(self, series: Tensor, *, train: bool) -> Tensor:
+        """Predict ages, of shape (networks, batch), from series of shape (networks, batch, n_channels, n_times)."""
+        self._base.train(train)
+        predicted: Tensor = vmap(self._one, randomness="different")(self.parameters, self.buffers, series)
+        return predicted.squeeze(2)
+
+    def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], series: Tensor) -> Tensor:
+        predicted: Tensor = functional_call(self._base, (parameters, buffers), (series,))
+        return predicted
+
+
+def measured(name: str, cohorts: Cohorts, n_networks: int) -> tuple[list[dict[str, object]], NDArray[np.float32]]:
+    """Train an arm on all cohorts; return rows of the table, and predictions (networks, participants)."""
     arm, began = ARMS[name], time.perf_counter()
-    torch.manual_seed(cohort.seed)
-    network = models.build(arm.network, {"in_channels": cohort.series.shape[1], **arm.model})
-    trained = _train(network, arm, cohort)
-    mean, sd = _unit(arm, cohort)
-    series = torch.from_numpy(cohort.series[N_TRAIN:])
-    with torch.inference_mode():
-        predicted = torch.cat([trained(part) for part in torch.split(series, 200)]).squeeze(1).numpy() * sd + mean
-    return {
-        "arm": name,
-        "cohort_seed": cohort.seed,
-        "mae": round(float(np.abs(predicted - cohort.age[N_TRAIN:]).mean()), 4),
-        "ceiling": round(cohort.ceiling, 4),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "seconds": round(time.perf_counter() - began),
+    named = [(seed, number) for seed in cohorts.seeds for number in range(n_networks)]
+    device = cohorts.series.device
+    networks = Together(arm, cohorts.series.shape[2], [100 * seed + number for seed, number in named], device)
+    mean, sd = _unit(arm, cohorts)
+    _train(networks, arm, cohorts, ((cohorts.age - mean) / sd)[:, :N_TRAIN], n_networks)
+    with torch.no_grad():
+        parts = torch.split(cohorts.series[:, N_TRAIN:], 100, dim=1)
+        found = torch.cat([networks(_for_each(part, n_networks), train=False) for part in parts], dim=1)
+    predicted = found * _for_each(sd, n_networks) + _for_each(mean, n_networks)
+    errors = (predicted - _for_each(cohorts.age[:, N_TRAIN:], n_networks)).abs().mean(dim=1).tolist()
+    common = {
+        "parameters": networks.n_parameters,
+        "seconds": round((time.perf_counter() - began) / len(named), 1),
+        "device": torch.cuda.get_device_name() if cohorts.series.is_cuda else "CPU",
         "commit": (commit() or "")[:7],
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     }
+    ceiling = dict(zip(cohorts.seeds, cohorts.ceiling, strict=True))
+    rows = [
+        {
+            "arm": name,
+            "cohort_seed": seed,
+            "network": number,
+            "mae": round(error, 4),
+            "ceiling": ceiling[seed],
+            **common,
+        }
+        for (seed, number), error in zip(named, errors, strict=True)
+    ]
+    return rows, predicted.cpu().numpy()
 
 
-def _unit(arm: Arm, cohort: Cohort) -> tuple[float, float]:
-    """Return the mean of the training ages, and the unit of the target, in years."""
-    age = cohort.age[:N_TRAIN]
-    return float(age.mean()), float(age.std()) if arm.unit else 1.0
+def _for_each(values: Tensor, n_networks: int) -> Tensor:
+    """Repeat the values of each cohort for each of its networks."""
+    return values.repeat_interleave(n_networks, dim=0)
 
 
-def _train(network: nn.Module, arm: Arm, cohort: Cohort) -> nn.Module:
-    """Train on the first participants; return the network, or the averaged one, in eval mode."""
-    mean, sd = _unit(arm, cohort)
-    target = torch.from_numpy((cohort.age[:N_TRAIN] - mean) / sd)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=arm.lr, weight_decay=arm.weight_decay)
+def _unit(arm: Arm, cohorts: Cohorts) -> tuple[Tensor, Tensor]:
+    """Return the mean of the training ages, and the unit of the target, in years, of each cohort."""
+    sd, mean = torch.std_mean(cohorts.age[:, :N_TRAIN], dim=1, keepdim=True)
+    return mean, sd if arm.unit else torch.ones_like(sd)
+
+
+def _train(networks: Together, arm: Arm, cohorts: Cohorts, target: Tensor, n_networks: int) -> None:
+    """Train on the first participants; weights are the averaged ones where the arm averages."""
+    weights = list(networks.parameters.values())
+    optimizer = torch.optim.AdamW(weights, lr=arm.lr, weight_decay=arm.weight_decay)
     n_steps = arm.epochs * (N_TRAIN // arm.batch_size)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if arm.decay else None
-    kept = get_ema_multi_avg_fn(arm.averaging)  # type: ignore[no-untyped-call]
-    averaged = AveragedModel(network, multi_avg_fn=kept, use_buffers=True)
-    for number, (series, ages) in enumerate(_batches(arm, cohort, target)):
-        loss = _LOSSES[arm.loss](network(series).squeeze(1), ages)
+    kept = [weight.detach().clone() for weight in weights]
+    for number, (series, ages) in enumerate(_batches(arm, cohorts, target)):
+        predicted = networks(_for_each(series, n_networks), train=True)
+        loss = _LOSSES[arm.loss](predicted, _for_each(ages, n_networks)) * len(predicted)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if decay is not None:
             decay.step()
-        if arm.averaging and number >= n_steps // 10:  # the first steps are far from the last ones
-            averaged.update_parameters(network)
-    return (averaged if arm.averaging else network).eval()
+        if arm.averaging:
+            # The first steps are far from the last ones.
+            share = arm.averaging if number >= n_steps // 10 else 0.0
+            torch._foreach_lerp_(kept, [weight.detach() for weight in weights], 1 - share)
+    if arm.averaging:
+        for weight, averaged in zip(weights, kept, strict=True):
+            weight.data.copy_(averaged)
 
 
-def _batches(arm: Arm, cohort: Cohort, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the training batches of all epochs."""
-    rng, augmentation = np.random.default_rng(cohort.seed), Augmentation(cutmix=arm.cutmix)
-    n_times = cohort.series.shape[2]
+def _batches(arm: Arm, cohorts: Cohorts, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the training batches of all epochs, of the same rows of all cohorts."""
+    rng, augmentation = np.random.default_rng(0), Augmentation(cutmix=arm.cutmix)
+    n_times = cohorts.series.shape[3]
     for _ in range(arm.epochs):
         for rows in rng.permutation(N_TRAIN).reshape(-1, arm.batch_size):
-            mix = augmentation.draw(rng, len(rows), n_times)
-            series = torch.from_numpy(cohort.series[rows] if mix is None else mix.gather(cohort.series, rows))
-            ages = target[rows] if mix is None else mix.ages(target[rows], n_times)
+            chosen = torch.from_numpy(rows).to(target.device)
+            series, ages = cohorts.series[:, chosen], target[:, chosen]
+            if mix := augmentation.draw(rng, len(rows), n_times):
+                partners = torch.from_numpy(mix.partners).to(target.device)
+                series = torch.cat([series[..., : mix.n_kept], series[:, partners][..., mix.n_kept :]], dim=3)
+                ages = torch.lerp(ages[:, partners], ages, mix.n_kept / n_times)
             yield _CHANGES[arm.change](series, rng), ages
 
 
 def _windows(series: Tensor, rng: np.random.Generator) -> Tensor:
     """Return half of the time points, in sequence."""
-    n_kept = series.shape[2] // 2
-    begin = int(rng.integers(series.shape[2] - n_kept + 1))
-    return series[:, :, begin : begin + n_kept]
+    n_kept = series.shape[3] // 2
+    begin = int(rng.integers(series.shape[3] - n_kept + 1))
+    return series[..., begin : begin + n_kept]
 
 
 def _without_channels(series: Tensor, rng: np.random.Generator) -> Tensor:
     """Set a tenth of the participants' channels to their mean, 0."""
-    kept = rng.random((*series.shape[:2], 1)) > 0.1
-    return series * torch.from_numpy(kept.astype(np.float32))
+    kept = rng.random((*series.shape[:3], 1)) > 0.1
+    return series * torch.from_numpy(kept.astype(np.float32)).to(series.device)
 
 
 def _random_phases(series: Tensor, rng: np.random.Generator) -> Tensor:
     """Randomise the phases of half of the participants, the same in all channels: their spectra stay."""
     spectrum = torch.fft.rfft(series)
-    turned = np.exp(2j * np.pi * rng.random((len(series), 1, spectrum.shape[2]))).astype(np.complex64)
-    chosen = torch.from_numpy(rng.random((len(series), 1, 1)) < 0.5)
-    return torch.where(chosen, torch.fft.irfft(spectrum * torch.from_numpy(turned), n=series.shape[2]), series)
+    shape = (*series.shape[:2], 1)
+    turned = np.exp(2j * np.pi * rng.random((*shape, spectrum.shape[3]))).astype(np.complex64)
+    chosen = torch.from_numpy(rng.random((*shape, 1)) < 0.5).to(series.device)
+    changed = torch.fft.irfft(spectrum * torch.from_numpy(turned).to(series.device), n=series.shape[3])
+    return torch.where(chosen, changed, series)
 
 
 _CHANGES: dict[str, _Change] = {
@@ -225,33 +328,46 @@ _CHANGES: dict[str, _Change] = {
 
 
 def _table() -> pd.DataFrame:
-    return pd.read_csv(TABLE) if TABLE.is_file() else pd.DataFrame({"arm": [], "cohort_seed": []})
+    return pd.read_csv(TABLE) if TABLE.is_file() else pd.DataFrame({"arm": []})
 
 
-def _add(row: dict[str, object]) -> None:
-    table = pd.concat([_table(), pd.DataFrame([row])])
-    table.to_csv(TABLE, index=False)
-    print(f"{row['arm']}, cohort seed {row['cohort_seed']}: {row['mae']} years", flush=True)
+def _add(arms: Sequence[str], n_networks: int, device: str, predictions: Path | None) -> None:
+    """Train arms, and add their rows to the table, to which other processes add too."""
+    torch.set_num_threads(1)
+    cohorts = simulated(SEEDS, device)
+    for arm in arms:
+        rows, predicted = measured(arm, cohorts, n_networks)
+        if predictions is not None:
+            np.save(predictions / f"{list(ARMS).index(arm)}.npy", predicted)
+        with FileLock(CACHE / "table.lock"):
+            pd.concat([_table(), pd.DataFrame(rows)]).to_csv(TABLE, index=False, float_format="%.4f")
+        print(f"{arm}: {np.mean([row['mae'] for row in rows]):.3f} years, {rows[0]['seconds']} s each", flush=True)
 
 
 def main() -> None:
     """Train the missing arms, and print the means."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_development", description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=list(SEEDS))
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="ARM")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    for seed in options.seeds:
-        table = _table()
-        missing = [arm for arm in options.arms if arm not in set(table.loc[table["cohort_seed"] == seed, "arm"])]
-        if missing:
-            cohort = simulated(seed)
-            for arm in missing:
-                _add(measured(arm, cohort))
+    options = _options()
+    missing = [arm for arm in options.arms if arm not in set(_table()["arm"])]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        list(pool.map(_simulate, SEEDS if missing else ()))
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        parts = [missing[number :: options.jobs] for number in range(options.jobs)]
+        settings = (options.networks, options.device, options.predictions)
+        for started in [pool.submit(_add, part, *settings) for part in parts if part]:
+            started.result()
     table = _table()
-    table = table[table["cohort_seed"].isin(options.seeds) & table["arm"].isin(options.arms)]
-    means = table.groupby(["arm", "parameters"])[["mae", "ceiling"]].mean()
+    means = table[table["arm"].isin(options.arms)].groupby(["arm", "parameters"])[["mae", "ceiling"]].mean()
     print(means.sort_values("mae").to_string(float_format=lambda value: f"{value:.3f}"))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_development", description=__doc__)
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="ARM")
+    parser.add_argument("--networks", type=int, default=2, help="networks of each arm and cohort (default: 2)")
+    parser.add_argument("--jobs", type=int, default=1, help="arms that are trained at a time (default: 1)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--predictions", type=Path, help="folder for predictions, one file an arm")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
