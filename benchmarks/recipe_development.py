@@ -12,7 +12,7 @@ import copy
 import datetime
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -60,6 +60,8 @@ class Arm:
         Its arguments.
     cutmix : float
         See `brainage.data.augmentation.Augmentation`.
+    cuts : int
+        How often CutMix is applied: twice mixes up to four participants.
     change : str
         A further change of training series: ``""``, ``windows``, ``channels`` or ``phases``.
     unit : bool
@@ -75,6 +77,7 @@ class Arm:
     network: str = "variable1dcnn"
     model: dict[str, Any] = field(default_factory=lambda: _FINAL)
     cutmix: float = 0.0
+    cuts: int = 1
     change: str = ""
     unit: bool = True
     loss: str = "mse"
@@ -143,6 +146,30 @@ ARMS: dict[str, Arm] = {
     "covariance1dcnn, kernel 9": _covariance(kernel_size=9),
     "covariance1dcnn, depth 2": _covariance(depth=2),
     "mean_mlp": Arm("mean_mlp", {}, cutmix=1.0),
+    # Parts that lowered the error, together.
+    "pooled, dropout 0.5, years": _pooled(final_dropout=0.5, unit=False),
+    "pooled, dropout 0.7, years": _pooled(final_dropout=0.7, unit=False),
+    "pooled, dropout 0.5, years, 10 epochs": _pooled(final_dropout=0.5, unit=False, epochs=10),
+    "pooled, dropout 0.5, years, 30 epochs": _pooled(final_dropout=0.5, unit=False, epochs=30),
+    "pooled, dropout 0.5, years, rate 1e-3, 30 epochs": _pooled(final_dropout=0.5, unit=False, lr=1e-3, epochs=30),
+    "pooled, dropout 0.5, years, rate 4e-3": _pooled(final_dropout=0.5, unit=False, lr=4e-3),
+    "pooled, dropout 0.5, years, random phases": _pooled(final_dropout=0.5, unit=False, change="phases"),
+    "pooled, dropout 0.5, years, dropped channels": _pooled(final_dropout=0.5, unit=False, change="channels"),
+    "pooled, dropout 0.5, years, CutMix twice": _pooled(final_dropout=0.5, unit=False, cuts=2),
+    "pooled, dropout 0.5, years, CutMix 0.5": _pooled(final_dropout=0.5, unit=False, cutmix=0.5),
+    "pooled, dropout 0.5, years, 32 channels": _pooled(final_dropout=0.5, unit=False, start_out=32),
+    "pooled, dropout 0.5, years, 96 channels": _pooled(final_dropout=0.5, unit=False, start_out=96),
+    "pooled, dropout 0.5, years, kernel 4": _pooled(final_dropout=0.5, unit=False, kernel_size=4),
+    "pooled, dropout 0.5, years, batches of 128": _pooled(final_dropout=0.5, unit=False, batch_size=128),
+    "pooled, dropout 0.5, years, weight decay 1": _pooled(final_dropout=0.5, unit=False, weight_decay=1.0),
+    "covariance1dcnn, dropout 0.7, years": _covariance(final_dropout=0.7, unit=False),
+    "covariance1dcnn, dropout 0.8": _covariance(final_dropout=0.8),
+    "covariance1dcnn, dropout 0.7, weight decay 1": _covariance(final_dropout=0.7, weight_decay=1.0),
+    "covariance1dcnn, dropout 0.7, random phases": _covariance(final_dropout=0.7, change="phases"),
+    "covariance1dcnn, dropout 0.7, CutMix twice": _covariance(final_dropout=0.7, cuts=2),
+    "covariance1dcnn, dropout 0.7, kernel 3": _covariance(final_dropout=0.7, kernel_size=3),
+    "covariance1dcnn, dropout 0.7, 32 features": _covariance(final_dropout=0.7, n_features=32),
+    "covariance1dcnn, dropout 0.7, 40 epochs": _covariance(final_dropout=0.7, epochs=40),
 }
 
 
@@ -163,16 +190,21 @@ def simulated(seeds: Sequence[int], device: str) -> Cohorts:
     return Cohorts(seeds, series, torch.from_numpy(np.stack(age)).to(device), ceiling)
 
 
-def _simulate(seed: int) -> None:
+def _simulate(seed: int, pool: Executor) -> None:
     """Simulate the series of a seed's cohort, unless its file is there."""
-    if _file(seed).is_file():
-        return
+    if not _file(seed).is_file():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        numbers = np.array_split(np.arange(N_PARTICIPANTS), 16)
+        np.save(_file(seed), np.concatenate(list(pool.map(_simulated, [seed] * len(numbers), numbers))))
+
+
+def _simulated(seed: int, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
     good = GOOD_COMPONENTS[25]
     cohort = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed, good_components=good)
-    scans = cohort.find_scans(cohort.read_table()["participant_id"], 25).values()
+    scans = cohort.find_scans(cohort.read_table()["participant_id"][numbers], 25).values()
     raw = np.stack([scan.read().T[np.array(good) - 1].astype(np.float32) for scan in scans])
-    CACHE.mkdir(parents=True, exist_ok=True)
-    np.save(_file(seed), (raw - raw.mean(axis=2, keepdims=True)) / raw.std(axis=2, keepdims=True))
+    series: NDArray[np.float32] = (raw - raw.mean(axis=2, keepdims=True)) / raw.std(axis=2, keepdims=True)
+    return series
 
 
 def _file(seed: int) -> Path:
@@ -261,7 +293,7 @@ def _train(networks: Together, arm: Arm, cohorts: Cohorts, target: Tensor, n_net
     """Train on the first participants; weights are the averaged ones where the arm averages."""
     weights = list(networks.parameters.values())
     optimizer = torch.optim.AdamW(weights, lr=arm.lr, weight_decay=arm.weight_decay)
-    n_steps = arm.epochs * (N_TRAIN // arm.batch_size)
+    n_steps = arm.epochs * -(-N_TRAIN // arm.batch_size)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if arm.decay else None
     kept = [weight.detach().clone() for weight in weights]
     for number, (series, ages) in enumerate(_batches(arm, cohorts, target)):
@@ -286,10 +318,11 @@ def _batches(arm: Arm, cohorts: Cohorts, target: Tensor) -> Iterator[tuple[Tenso
     rng, augmentation = np.random.default_rng(0), Augmentation(cutmix=arm.cutmix)
     n_times = cohorts.series.shape[3]
     for _ in range(arm.epochs):
-        for rows in rng.permutation(N_TRAIN).reshape(-1, arm.batch_size):
+        for rows in np.split(rng.permutation(N_TRAIN), range(arm.batch_size, N_TRAIN, arm.batch_size)):
             chosen = torch.from_numpy(rows).to(target.device)
             series, ages = cohorts.series[:, chosen], target[:, chosen]
-            if mix := augmentation.draw(rng, len(rows), n_times):
+            for mix in [augmentation.draw(rng, len(rows), n_times) for _ in range(arm.cuts)] if arm.cutmix else ():
+                assert mix is not None
                 partners = torch.from_numpy(mix.partners).to(target.device)
                 series = torch.cat([series[..., : mix.n_kept], series[:, partners][..., mix.n_kept :]], dim=3)
                 ages = torch.lerp(ages[:, partners], ages, mix.n_kept / n_times)
@@ -328,7 +361,7 @@ _CHANGES: dict[str, _Change] = {
 
 
 def _table() -> pd.DataFrame:
-    return pd.read_csv(TABLE) if TABLE.is_file() else pd.DataFrame({"arm": []})
+    return pd.read_csv(TABLE) if TABLE.is_file() else pd.DataFrame()
 
 
 def _add(arms: Sequence[str], n_networks: int, device: str, predictions: Path | None) -> None:
@@ -340,16 +373,18 @@ def _add(arms: Sequence[str], n_networks: int, device: str, predictions: Path | 
         if predictions is not None:
             np.save(predictions / f"{list(ARMS).index(arm)}.npy", predicted)
         with FileLock(CACHE / "table.lock"):
-            pd.concat([_table(), pd.DataFrame(rows)]).to_csv(TABLE, index=False, float_format="%.4f")
+            known = [table] if len(table := _table()) else []
+            pd.concat([*known, pd.DataFrame(rows)]).to_csv(TABLE, index=False)
         print(f"{arm}: {np.mean([row['mae'] for row in rows]):.3f} years, {rows[0]['seconds']} s each", flush=True)
 
 
 def main() -> None:
     """Train the missing arms, and print the means."""
     options = _options()
-    missing = [arm for arm in options.arms if arm not in set(_table()["arm"])]
+    missing = [arm for arm in options.arms if arm not in set(_table().get("arm", ()))]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        list(pool.map(_simulate, SEEDS if missing else ()))
+        for seed in SEEDS if missing else ():
+            _simulate(seed, pool)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         parts = [missing[number :: options.jobs] for number in range(options.jobs)]
         settings = (options.networks, options.device, options.predictions)
