@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from brainage.evaluation.disclosure import MIN_SHOWN
-from brainage.evaluation.intervals import correlation_estimate, correlation_p
+from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
+from brainage.evaluation.regression import covariate_basis, partial_correlation, residuals
 from brainage.evaluation.shown_values import has_rare_level, withholds
 
 COLUMNS = (
@@ -86,7 +87,8 @@ def associate(
     -------
     Associations
         Pairwise complete: a missing value excludes a participant from that variable only. The partial correlation of
-        the raw gap is adjusted for age, age squared and the covariates; q is over the variables (Benjamini-Hochberg).
+        the raw gap is adjusted for age, age squared and the covariates, and its interval and p hold where the gap's
+        spread differs between participants (HC3); q is over the variables (Benjamini-Hochberg).
 
     References
     ----------
@@ -159,39 +161,43 @@ def adjusted(p: pd.Series) -> pd.Series:
     return q
 
 
-def _columns(suffix: str, r: float, n: int, n_covariates: int = 0) -> dict[str, object]:
-    estimate = correlation_estimate(r, n, n_covariates)
+def _columns(suffix: str, estimate: Estimate, p: float | None) -> dict[str, object]:
     return {
         f"r{suffix}": estimate.value,
         f"r{suffix}_low": estimate.low,
         f"r{suffix}_high": estimate.high,
-        f"p{suffix}": correlation_p(r, n, n_covariates),
+        f"p{suffix}": p,
     }
+
+
+def _plain(suffix: str, gap: _Array, variable: _Array) -> dict[str, object]:
+    r, n = pearson(gap, variable), len(variable)
+    return _columns(suffix, correlation_estimate(r, n), correlation_p(r, n))
 
 
 class _Participants:
     """Gaps and covariates as arrays: a table of thousands of columns takes long to filter once per variable."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        self._age, self._gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
+        self._age, self.gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
         self._corrected = rows["bag_corrected"].to_numpy(float) if "bag_corrected" in rows else None
         self._numbers = {name: coded(rows[name])[0].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
         self._site: NDArray[np.intp] | None = None
         if "site" in rows:
             sites = rows["site"].astype("string").fillna("")
             self._site = np.unique(sites.to_numpy(str), return_inverse=True)[1]
-        self.measured = ~(np.isnan(self._age) | np.isnan(self._gap))
+        self.measured = ~(np.isnan(self._age) | np.isnan(self.gap))
 
     def row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> tuple[dict[str, object], int]:
         """Return the correlations of a variable's known values with the gaps, and the number of covariates."""
         columns, names = self.covariates(known, without=name)
-        gap, n = self._gap[known], len(variable)
-        row = {"covariates": " ".join(names), **_columns("", pearson(gap, variable), n)}
+        gap = self.gap[known]
+        row = {"covariates": " ".join(names), **_plain("", gap, variable)}
         corrected = None if self._corrected is None else self._corrected[known]
         if corrected is not None and not np.isnan(corrected).any():
-            row |= _columns("_corrected", pearson(corrected, variable), n)
-        r, n_covariates = partial_correlation(gap, variable, columns)
-        return row | _columns("_partial", r, n, n_covariates), n_covariates
+            row |= _plain("_corrected", corrected, variable)
+        basis = covariate_basis(columns)
+        return row | _columns("_partial", *partial_correlation(gap, variable, basis)), basis.shape[1] - 1
 
     def covariates(self, known: NDArray[np.bool_], *, without: str) -> tuple[_Array, list[str]]:
         """See `covariates`."""
@@ -234,37 +240,6 @@ def covariates(participants: pd.DataFrame, *, without: str) -> tuple[_Array, lis
     return _Participants(participants).covariates(np.ones(len(participants), dtype=bool), without=without)
 
 
-def partial_correlation(a: _Array, b: _Array, covariates: _Array) -> tuple[float, int]:
-    """Correlate the residuals of two variables after regression on covariates.
-
-    Parameters
-    ----------
-    a, b : array of shape (n_participants,)
-        The variables.
-    covariates : array of shape (n_participants, n_columns)
-        The covariates, without an intercept.
-
-    Returns
-    -------
-    float, int
-        The partial correlation, NaN where a residual is zero, and the number of linearly independent covariates.
-    """
-    residuals, n_covariates = _residuals((a, b), covariates)
-    return (float("nan") if residuals is None else pearson(*residuals)), n_covariates
-
-
-def _residuals(variables: Sequence[_Array], covariates: _Array) -> tuple[list[_Array] | None, int]:
-    """Return what covariates do not explain of each variable, None where that is nothing, and their rank."""
-    design = np.column_stack([np.ones(len(covariates)), covariates])
-    scale = np.abs(design).max(axis=0)
-    basis, strengths, _ = np.linalg.svd(design / np.where(scale > 0, scale, 1), full_matrices=False)
-    basis = basis[:, strengths > 1e-10 * strengths[0]]
-    centred = [values - values.mean() for values in variables]
-    residuals = [values - basis @ (basis.T @ values) for values in centred]
-    lost = any(np.linalg.norm(r) <= 1e-8 * np.linalg.norm(c) for r, c in zip(residuals, centred, strict=True))
-    return (None if lost else residuals), basis.shape[1] - 1
-
-
 def adjusted_for_covariates(rows: pd.DataFrame, name: str, values: pd.Series) -> tuple[_Array, _Array] | None:
     """Return the known values of a variable and the gap, both adjusted for the covariates of its partial correlation.
 
@@ -282,9 +257,9 @@ def adjusted_for_covariates(rows: pd.DataFrame, name: str, values: pd.Series) ->
     """
     participants, numbers = _Participants(rows), values.to_numpy(float)
     known = participants.measured & ~np.isnan(numbers)
-    gap = rows["bag"].to_numpy(float)[known]
-    residuals, _ = _residuals((numbers[known], gap), participants.covariates(known, without=name)[0])
-    return None if residuals is None else (residuals[0] + numbers[known].mean(), residuals[1])
+    basis = covariate_basis(participants.covariates(known, without=name)[0])
+    left, gap = residuals(np.stack([numbers[known], participants.gap[known]]), basis)
+    return (left + numbers[known].mean(), gap) if left.any() and gap.any() else None
 
 
 def pearson(a: _Array, b: _Array) -> float:

@@ -97,8 +97,8 @@ def percentile_interval(drawn: _Array) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def correlation_estimate(r: float, n: int, n_covariates: int = 0) -> Estimate:
-    """Return a (partial) correlation with its interval by Fisher's z transformation.
+def correlation_estimate(r: float, n: int) -> Estimate:
+    """Return a correlation with its interval by Fisher's z transformation.
 
     Parameters
     ----------
@@ -106,25 +106,22 @@ def correlation_estimate(r: float, n: int, n_covariates: int = 0) -> Estimate:
         The correlation.
     n : int
         Participants.
-    n_covariates : int, default=0
-        Covariates adjusted for.
 
     References
     ----------
-    Fisher (1924), The distribution of the partial correlation coefficient, Metron 3.
+    Fisher (1921), On the "probable error" of a coefficient of correlation deduced from a small sample, Metron 1.
     """
     if not math.isfinite(r):
         return Estimate(None)
-    freedom = n - n_covariates - 3
-    if freedom < 1 or abs(r) >= 1:
+    if n < 4 or abs(r) >= 1:
         return Estimate(r)
-    half = stats.norm.ppf(0.975) / math.sqrt(freedom)
+    half = stats.norm.ppf(0.975) / math.sqrt(n - 3)
     return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
 
 
-def correlation_p(r: float, n: int, n_covariates: int = 0) -> float | None:
-    """Return the two-sided p of a (partial) correlation, by a t test with n - 2 - n_covariates degrees of freedom."""
-    freedom = n - 2 - n_covariates
+def correlation_p(r: float, n: int) -> float | None:
+    """Return the two-sided p of a correlation, by a t test with n - 2 degrees of freedom."""
+    freedom = n - 2
     if not math.isfinite(r) or freedom < 1:
         return None
     if abs(r) >= 1:

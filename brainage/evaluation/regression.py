@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from brainage.evaluation.intervals import Estimate
+
 _Array = NDArray[np.float64]
 
 # Numbers held in memory at once by permutations.
@@ -94,6 +96,32 @@ def hc3_slope(outcome: _Array, variable: _Array, basis: _Array) -> Slope:
     rest = residuals(variable, basis)
     value, se = _slopes(residuals(outcome, basis)[None], rest, _leverage(rest, basis))
     return Slope(float(value[0]), float(se[0]), _freedom(basis))
+
+
+def partial_correlation(a: _Array, b: _Array, basis: _Array) -> tuple[Estimate, float | None]:
+    """Correlate what covariates leave of two variables: the slope of residuals that are scaled to SD 1.
+
+    Parameters
+    ----------
+    a, b : array of shape (n_participants,)
+        Without missing values.
+    basis : array of shape (n_participants, rank)
+        Of the covariates, see `covariate_basis`.
+
+    Returns
+    -------
+    Estimate, float or None
+        r, with a 95 % interval that is computed as Fisher's z, and p; nothing where covariates determine a variable.
+    """
+    y, x = residuals(a, basis), residuals(b, basis)
+    if not (y.any() and x.any()):
+        return Estimate(None), None
+    y, x = y / np.linalg.norm(y), x / np.linalg.norm(x)
+    r, slope = float(np.clip(x @ y, -1, 1)), hc3_slope(y, x, basis)
+    if slope.p is None or abs(r) >= 1:
+        return Estimate(r), slope.p
+    z, half = math.atanh(r), float(stats.t.ppf(0.975, slope.freedom)) * slope.se / (1 - r**2)
+    return Estimate(r, math.tanh(z - half), math.tanh(z + half)), slope.p
 
 
 def permutation_p(outcome: _Array, variable: _Array, basis: _Array, *, n_permutations: int, seed: int) -> float | None:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.evaluation.associations import MIN_ROWS, partial_correlation, pearson
+from brainage.evaluation.associations import MIN_ROWS, pearson
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
+from brainage.evaluation.regression import covariate_basis, partial_correlation
 
 # Percentiles that are compared with those of a normal distribution.
 PERCENTS = (5, 25, 50, 75, 95)
@@ -61,13 +62,12 @@ def measure_residuals(rows: pd.DataFrame) -> Residuals | None:
         return None
     sd = float(np.sqrt((residuals**2).sum() / (n - 2)))
     centred = age - age.mean()
-    bend, n_covariates = partial_correlation(predicted, centred**2, centred[:, None])
     spread = pearson(np.abs(residuals), age)
     shares = np.percentile(residuals, PERCENTS) / sd if n >= MIN_RANKED else np.array([])
     return Residuals(
         n,
         sd,
         {f"{percent}": round(float(share), 2) for percent, share in zip(PERCENTS, shares, strict=False)},
-        (correlation_estimate(bend, n, n_covariates), correlation_p(bend, n, n_covariates)),
+        partial_correlation(predicted, centred**2, covariate_basis(centred[:, None])),
         (correlation_estimate(spread, n), correlation_p(spread, n)),
     )

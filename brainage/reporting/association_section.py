@@ -24,8 +24,9 @@ def associations_section(findings: Findings, about: About) -> Section | None:
         return Section("Associations", excluded) if excluded else None
     texts = [
         "Pearson's r of gap and corrected gap with each variable, and the partial r of the raw gap adjusted for the "
-        "covariates in the last column. Intervals are by Fisher's z; p is of the partial r, and q is p after the "
-        "Benjamini-Hochberg correction over the table. Associations are not causes."
+        "covariates in the last column. Intervals are by Fisher's z; p is of the partial r, with standard errors that "
+        "allow for unequal spread (HC3), and q is p after the Benjamini-Hochberg correction over the table. "
+        "Associations are not causes."
     ]
     texts += [f"Excluded: {name}: {reason}." for name, reason in found.left_out.items()]
     texts += [f"Coding of {name}: {coding}." for name, coding in found.coding.items()]

@@ -207,6 +207,6 @@ def _associations(findings: Findings) -> list[str]:
     covariates = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
     return [
         f"Associations of the gap with {len(table)} variables are partial correlations adjusted for {covariates}, "
-        "except for the variable itself (Le et al. 2018), with the false discovery rate controlled over the variables "
-        "(Benjamini and Hochberg 1995)."
+        "except for the variable itself (Le et al. 2018), with heteroscedasticity-consistent standard errors (HC3; "
+        "Long and Ervin 2000) and the false discovery rate controlled over the variables (Benjamini and Hochberg 1995)."
     ]

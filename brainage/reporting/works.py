@@ -32,6 +32,8 @@ WORKS = {
     "10.1016/j.nicl.2020.102229",
     "Le et al. 2018": "Le et al. (2018), A nonlinear simulation framework supports adjusting for age when analyzing "
     "BrainAGE, doi 10.3389/fnagi.2018.00317",
+    "Long and Ervin 2000": "Long & Ervin (2000), Using heteroscedasticity consistent standard errors in the linear "
+    "regression model, doi 10.1080/00031305.2000.10474549",
     "Benjamini and Hochberg 1995": "Benjamini & Hochberg (1995), Controlling the false discovery rate, doi "
     "10.1111/j.2517-6161.1995.tb02031.x",
 }

@@ -12,12 +12,13 @@ from statsmodels.stats.multitest import multipletests
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
-from brainage.evaluation.associations import associate, covariates, kind_of, partial_correlation
+from brainage.evaluation.associations import associate, covariates, kind_of
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.findings import AnalysisSettings, analyse
 from brainage.evaluation.gap import corrected_gaps, fit_correction
 from brainage.evaluation.intervals import correlation_estimate
 from brainage.evaluation.paired import paired_difference
+from brainage.evaluation.regression import covariate_basis, partial_correlation
 
 N = 140
 
@@ -59,14 +60,14 @@ def test_partial_correlations_are_those_of_the_residuals_and_p_that_of_the_regre
     held = design(participants, name)
     left = [sm.OLS(participants[column], held).fit().resid for column in ("bag", name)]
     assert row["r_partial"] == pytest.approx(np.corrcoef(*left)[0, 1], abs=1e-10)
-    fitted = sm.OLS(participants["bag"], np.column_stack([held, participants[name]])).fit()
+    fitted = sm.OLS(participants["bag"], np.column_stack([held, participants[name]])).fit(cov_type="HC3", use_t=True)
     assert row["p_partial"] == pytest.approx(fitted.pvalues.iloc[-1], abs=1e-10)
     # By the inverse of the covariance matrix.
     precision = np.linalg.inv(np.cov(np.column_stack([participants["bag"], participants[name], held[:, 1:]]).T))
     by_precision = -precision[0, 1] / np.sqrt(precision[0, 0] * precision[1, 1])
     assert row["r_partial"] == pytest.approx(by_precision, abs=1e-9)
-    n_held = held.shape[1] - 1
-    half = 1.959963984540054 / np.sqrt(N - n_held - 3)
+    se = fitted.bse.iloc[-1] * np.linalg.norm(left[1]) / np.linalg.norm(left[0])
+    half = stats.t.ppf(0.975, N - held.shape[1] - 1) * se / (1 - row["r_partial"] ** 2)
     low, high = np.tanh(np.arctanh(row["r_partial"]) + np.array([-half, half]))
     assert (row["r_partial_low"], row["r_partial_high"]) == (pytest.approx(low), pytest.approx(high))
     assert (row["r"], row["p"]) == pytest.approx(stats.pearsonr(participants["bag"], participants[name]), abs=1e-10)
@@ -77,8 +78,10 @@ def test_partial_correlations_are_those_of_the_residuals_and_p_that_of_the_regre
 def test_identical_covariates_count_once(participants: pd.DataFrame) -> None:
     held, _ = covariates(participants, without="speed")
     gap, speed = participants["bag"].to_numpy(), participants["speed"].to_numpy()
-    once, twice = partial_correlation(gap, speed, held), partial_correlation(gap, speed, np.hstack([held, held]))
-    assert twice == (pytest.approx(once[0], abs=1e-10), once[1])
+    (once, p), (twice, same) = (
+        partial_correlation(gap, speed, covariate_basis(columns)) for columns in (held, np.hstack([held, held]))
+    )
+    assert (twice.value, twice.low, same) == pytest.approx((once.value, once.low, p), abs=1e-10)
 
 
 def test_a_variable_determined_by_covariates_has_no_partial_correlation(participants: pd.DataFrame) -> None:

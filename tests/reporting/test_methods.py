@@ -37,7 +37,7 @@ recipe: {name: modern, circular_shift: true, cutmix: 0.6, weight_averaging: 0.93
 
 def numbers(text: str) -> list[str]:
     """Return all numbers besides years of citations, names and the words R² and 95 %."""
-    for name in (*WORKS, "variable1dcnn", "cc200", "95 %", "0123456789ab", "9.8.7"):
+    for name in (*WORKS, "HC3", "variable1dcnn", "cc200", "95 %", "0123456789ab", "9.8.7"):
         text = text.replace(name, "")
     return re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", text)
 
