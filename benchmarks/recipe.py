@@ -29,7 +29,7 @@ from brainage.runs.folder import read_summary
 from brainage.system.console import show_table
 
 N_PARTICIPANTS = 2000
-_COMMON = ("cohort=simulated", "cohort.version=1", f"cohort.n_participants={N_PARTICIPANTS}", "trainer=cpu")
+_COMMON = ("cohort=simulated", "cohort.version=1", f"cohort.n_participants={N_PARTICIPANTS}")
 
 NETWORKS = {
     "final": ("experiment=final_models/MODALITY", "optimizer.lr=1e-3"),
@@ -64,6 +64,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
     parser.add_argument("--modality", choices=PLANNED, default="ica25")
     parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
+    parser.add_argument("--trainer", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--train", nargs="+", metavar="ARM", help="train these arms only, and write no table")
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
     options = parser.parse_args()
     seeds, planned = PLANNED[options.modality]
@@ -71,10 +73,15 @@ def main() -> None:
     words[RIDGE] = ("modality=MODALITY", "model=ridge_features")
     place: Path = options.runs / options.modality
     asked = [
-        (place / arm.replace(", ", "_").replace(" ", "_") / str(seed), arm, seed) for seed in seeds for arm in words
+        (place / arm.replace(", ", "_").replace(" ", "_") / str(seed), arm, seed)
+        for arm in options.train or words
+        for seed in seeds
     ]
+    common = (*_COMMON, f"trainer={options.trainer}")
     with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda one: _train(one[0], options.modality, words[one[1]], one[2]), asked))
+        list(pool.map(lambda one: _train(one[0], options.modality, (*words[one[1]], *common), one[2]), asked))
+    if options.train:
+        return
     tested = {(arm, seed): _tested(run, seed) for run, arm, seed in asked}
     target = ROOT / "experiments" / "recipes"
     rows = pd.DataFrame([_row(run, arm, seed, tested[arm, seed]) for run, arm, seed in asked])
@@ -101,7 +108,7 @@ def _train(run: Path, modality: str, words: Sequence[str], seed: int) -> None:
         given = [f"resume={run}"]
     else:
         of_seed = (f"cohort.seed={seed}", f"split.seed={seed}", f"seed={seed}", f"hydra.run.dir={run}")
-        given = [*(word.replace("MODALITY", modality) for word in words), *_COMMON, *of_seed]
+        given = [*(word.replace("MODALITY", modality) for word in words), *of_seed]
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, str(ROOT / "train.py"), *given]
     subprocess.run(command, cwd=ROOT, env=alone, check=True, stdout=subprocess.DEVNULL)
