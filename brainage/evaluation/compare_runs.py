@@ -1,10 +1,10 @@
-"""Comparison of runs on their shared test participants: metrics, paired differences, agreement, ensembles."""
+"""Comparison of runs on their shared test participants: metrics, differences of methods, agreement, ensembles."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.associations import pearson
-from brainage.evaluation.paired import paired_difference
+from brainage.evaluation.methods import Method, holm, method_difference, methods_of, resampled_test
 from brainage.evaluation.shared import Member, shared_test
 from brainage.evaluation.stack import Stack, fit_stack, prediction_table
 
@@ -33,8 +33,10 @@ class Comparison:
         ``participant_id`` and ``age`` of the shared test participants, and one column of predicted ages per name.
     accuracy : dict of str to Accuracy
         By name.
+    methods : list of Method
+        The runs, those that differ by seed or draw of folds only together.
     metrics, differences : DataFrame
-        The written tables: one row per name, and one row per pair of names.
+        The written tables: one row per name, and one row per pair of methods and ensembles.
     ensemble : DataFrame or None
         Predictions of the ensemble: ``participant_id, split, age, predicted_age, bag, predicted_age_sd``.
     stack : Stack or None
@@ -45,6 +47,7 @@ class Comparison:
     n_test: list[int]
     predicted: pd.DataFrame
     accuracy: dict[str, Accuracy]
+    methods: list[Method]
     metrics: pd.DataFrame
     differences: pd.DataFrame
     ensemble: pd.DataFrame | None
@@ -63,6 +66,11 @@ class Comparison:
     def runs(self) -> list[str]:
         """The names without those of ensembles."""
         return self.names[: len(self.n_test)]
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether a method has several trainings."""
+        return len(self.methods) < len(self.runs)
 
     @property
     def agreement(self) -> dict[tuple[str, str], float]:
@@ -105,13 +113,16 @@ def compare_runs(members: Sequence[Member], *, n_resamples: int, seed: int, ense
         for name in shown
     }
     metrics = pd.DataFrame([_metrics(name, measured) for name, measured in accuracy.items()])
+    methods = methods_of(members, predicted)
+    pairs = _pairs(methods, [_own(name, predicted) for name in shown[len(names) :]], stack)
     return Comparison(
         names=shown,
         n_test=[len(member.part("test")) for member in members],
         predicted=predicted,
         accuracy=accuracy,
+        methods=methods,
         metrics=metrics if stack is None else metrics.assign(weight=metrics["run"].map(stack.weights)),
-        differences=_differences(predicted, shown, n_resamples, seed),
+        differences=_differences(pairs, n_resamples, seed),
         ensemble=mean if stack is None else stack.predictions,
         stack=stack,
     )
@@ -125,10 +136,35 @@ def _metrics(name: str, measured: Accuracy) -> dict[str, object]:
     return row
 
 
-def _differences(predicted: pd.DataFrame, names: Sequence[str], n_resamples: int, seed: int) -> pd.DataFrame:
+def _pairs(methods: list[Method], ensembles: list[Method], stack: Stack | None) -> list[tuple[Method, Method]]:
+    """Return what is compared: methods and ensembles, and a stack with the run that it should beat."""
+    pairs = list(itertools.combinations([*methods, *ensembles], 2))
+    if stack is not None and not any(stack.best == method.name for method in methods):
+        own = next(method for method in methods if stack.best in method.runs)
+        place = own.runs.index(stack.best)
+        best = replace(own, name=stack.best, runs=[stack.best], predicted=own.predicted[[place]], folds=None)
+        pairs.append((replace(best, repeats=own.repeats[place : place + 1]), ensembles[-1]))
+    return pairs
+
+
+def _own(name: str, predicted: pd.DataFrame) -> Method:
+    """Return an ensemble as a method that was trained once."""
+    ages, predictions = predicted["age"].to_numpy(float), predicted[[name]].to_numpy(float).T
+    return Method(name, [name], ages, predictions, [None], None, varies=False)
+
+
+_COLUMNS = ("first", "second", "n", "mae_difference", "low", "high", "p", "p_holm", "trainings_first")
+_COLUMNS += ("trainings_second", "resampled_low", "resampled_high", "p_resampled")
+
+
+def _differences(pairs: Sequence[tuple[Method, Method]], n_resamples: int, seed: int) -> pd.DataFrame:
     rows = []
-    for a, b in itertools.combinations(names, 2):
-        found = paired_difference(predicted["age"], predicted[a], predicted[b], n_resamples=n_resamples, seed=seed)
+    for a, b in pairs:
+        found, test = method_difference(a, b, n_resamples=n_resamples, seed=seed), resampled_test(a, b)
         mae = {"mae_difference": found.mae.value, "low": found.mae.low, "high": found.mae.high}
-        rows.append({"first": a, "second": b, "n": found.n, **mae, "p": found.p})
-    return pd.DataFrame(rows)
+        trainings = {"trainings_first": len(a.runs), "trainings_second": len(b.runs)}
+        own = {} if test is None else {"resampled_low": test.mean.low, "resampled_high": test.mean.high}
+        own |= {} if test is None else {"p_resampled": test.p}
+        rows.append({"first": a.name, "second": b.name, "n": found.n, **mae, "p": found.p, **trainings, **own})
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return table.assign(p_holm=holm([row["p"] for row in rows]))

@@ -50,6 +50,13 @@ def paired_difference(
     if n < MIN_RESAMPLED:
         return Difference(n, Estimate(value), None)
     drawn = np.concatenate([counts @ differences / n for counts in resampled_counts(n, n_resamples, seed)])
-    # The sample itself counts as one resample, so p is never 0.
+    return Difference(n, Estimate(value, *percentile_interval(drawn)), sign_p(drawn))
+
+
+def sign_p(drawn: NDArray[np.float64]) -> float:
+    """Return twice the smaller share of resampled differences on one side of 0.
+
+    The sample itself counts as one resample, so p is never 0.
+    """
     below, above = (1 + int((drawn <= 0).sum())) / (len(drawn) + 1), (1 + int((drawn >= 0).sum())) / (len(drawn) + 1)
-    return Difference(n, Estimate(value, *percentile_interval(drawn)), min(1.0, 2 * min(below, above)))
+    return min(1.0, 2 * min(below, above))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +33,21 @@ class Member:
         ``participant_id, split, age, predicted_age``; of folds, of test participants only, with their ``fold``.
     validation : DataFrame or None
         The same of the validation participants of all folds; None for one run, whose predictions have them.
+    method : str
+        What it is a training of; empty if of a method of its own. Trainings of one method differ by seed, or by
+        `repeat`.
+    repeat : hashable
+        The draw of the folds.
+    varies : bool
+        Whether a training with another seed would predict other ages.
     """
 
     name: str
     predictions: pd.DataFrame
     validation: pd.DataFrame | None = None
+    method: str = ""
+    repeat: Hashable = None
+    varies: bool = True
 
     def part(self, name: str) -> pd.DataFrame:
         """Return the rows of a part of the split."""

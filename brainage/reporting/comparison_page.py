@@ -14,6 +14,7 @@ from brainage.reporting.text import (
     METRICS,
     estimate_in,
     integer,
+    interval,
     mean_sd,
     middle,
     number,
@@ -43,17 +44,75 @@ def comparison_rows(found: Comparison, parameters: Sequence[int | None]) -> Rows
 
 def difference_rows(found: Comparison) -> Rows:
     """Return header and rows of the paired differences, one row per pair."""
+    header, columns = ["first - second", "difference in MAE (95 % interval)", "p"], ["p"]
+    if len(found.differences) > 1:
+        header, columns = [*header, "p (Holm)"], [*columns, "p_holm"]
+    tested = bool(found.differences["p_resampled"].notna().any())
     rows = [
-        [f"({row['first']}) - ({row['second']})", _difference(row), p_text(row["p"])]
+        [
+            f"({row['first']}) - ({row['second']})",
+            _difference(row),
+            *(p_text(row[column]) for column in columns),
+            *([_resampled(row)] if tested else []),
+        ]
         for row in found.differences.to_dict("records")
     ]
-    return ("first - second", "difference in MAE (95 % interval)", "p"), rows
+    return [*header, *(["over folds, corrected resampled t-test"] if tested else [])], rows
+
+
+def _resampled(row: Mapping[Any, Any]) -> str:
+    estimate = estimate_in(row, "mae_difference", "resampled_low", "resampled_high")
+    return "-" if estimate.low is None else f"{interval(estimate)}, {p_phrase(row['p_resampled'])}"
+
+
+def method_rows(found: Comparison) -> Rows:
+    """Return header and rows of the methods, with mean and SD of the MAE over their trainings."""
+    rows = [
+        [str(row["method"]), str(row["trainings"]), number(row["mae_mean"]), number(row["mae_sd"])]
+        for row in (method.row() for method in found.methods)
+    ]
+    return ("method", "trainings", "mean MAE (years)", "SD over trainings"), rows
+
+
+def comparison_notes(found: Comparison) -> list[str]:
+    """Return what the differences do not say: that methods were trained once, or that there is one method only."""
+    single = [method.name for method in found.methods if method.is_single]
+    if len(found.methods) == 1:
+        return ["All runs are trainings of one method, which differ by their seed only: there are no two to compare."]
+    if not single:
+        return []
+    whose = "each" if len(single) == len(found.methods) else f"only of {'; '.join(single)}"
+    return [
+        f"One training {whose}: intervals and p contain no variation between seeds, and another seed may reverse a "
+        "difference. To compare methods, train several seeds of each (--multirun seed=1,2,3,4) and compare all runs."
+    ]
 
 
 def weight_rows(stack: Stack) -> Rows:
     """Return header and rows of a stack's weights, one row per run."""
     rows = [[name, number(weight), years(stack.shown_errors[name])] for name, weight in stack.weights.items()]
     return ("run", "weight", "MAE on validation participants"), rows
+
+
+def _differences(found: Comparison) -> Section:
+    """Return the methods and their differences."""
+    texts = ["Below 0, the first is better. Intervals and p are from a bootstrap over participants, the same for all."]
+    if found.has_repeats:
+        texts.append(
+            "Runs that differ only by seed, or draw of folds, are trainings of one method: its error is their mean, "
+            "and the bootstrap resamples participants and trainings."
+        )
+    if len(found.differences) > 1:
+        texts.append(f"p (Holm) is adjusted for the {len(found.differences)} comparisons of the table.")
+    if found.differences["p_resampled"].notna().any():
+        texts.append(
+            "Folds share training participants: the corrected resampled t-test multiplies the variance over folds by "
+            "1 / (repeats x folds) + 1 / (folds - 1) (Nadeau and Bengio 2003, doi 10.1023/A:1024068626366)."
+        )
+    tables = [Table(*method_rows(found))] if found.has_repeats else []
+    if len(found.differences):
+        tables.append(Table(*difference_rows(found)))
+    return Section("Paired differences", [*texts, *comparison_notes(found)], tables)
 
 
 def _stack(found: Comparison, stack: Stack) -> Section:
@@ -118,11 +177,7 @@ def comparison_page(
             ["Metrics of raw predictions on the shared test participants, with 95 % bootstrap intervals."],
             [Table(*comparison_rows(found, parameters)), _sample(found)],
         ),
-        Section(
-            "Paired differences",
-            ["All runs share the bootstrap resamples of participants. Below 0, the first run is better."],
-            [Table(*difference_rows(found))],
-        ),
+        _differences(found),
         *([] if found.stack is None else [_stack(found, found.stack)]),
         Section(
             "Agreement",
@@ -151,9 +206,9 @@ def _lead(found: Comparison) -> list[str]:
         )
     if found.stack is not None:
         lead += [f"{_against(found, name, what)}." for name, what in _rivals(found.stack)]
-    if len(found.agreement) == 1:
+    if len(found.differences) == 1:
         row = found.differences.to_dict("records")[0]
         lead.append(
             f"Difference in MAE, ({row['first']}) - ({row['second']}): {_difference(row)} ({p_phrase(row['p'])})."
         )
-    return lead
+    return [*lead, *comparison_notes(found)]

@@ -8,7 +8,13 @@ from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.compare_runs import Comparison
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
-from brainage.reporting.comparison_page import comparison_rows, difference_rows, weight_rows
+from brainage.reporting.comparison_page import (
+    comparison_notes,
+    comparison_rows,
+    difference_rows,
+    method_rows,
+    weight_rows,
+)
 from brainage.reporting.run_sections import baseline_rows, metric_rows, rows_name
 from brainage.reporting.text import correlation_in, number, p_text, percent, years
 from brainage.system.console import show, show_note, show_table
@@ -59,8 +65,13 @@ def show_comparison(found: Comparison, parameters: Sequence[int | None], exclude
     """Print the metrics of all runs, the paired differences, and the excluded jobs."""
     show(f"{found.n_shared:,} test participants are shared, of {', '.join(f'{n:,}' for n in found.n_test)}.")
     show_table("Raw predictions on these (95 % interval)", *comparison_rows(found, parameters))
-    show_table("Paired differences in MAE", *difference_rows(found))
+    if found.has_repeats:
+        show_table("Methods", *method_rows(found))
+    if len(found.differences):
+        show_table("Paired differences in MAE", *difference_rows(found))
     if found.stack is not None:
         show_table(f"Weights of the stack, fitted on {found.stack.whom}", *weight_rows(found.stack))
+    for note in comparison_notes(found):
+        show_note(note)
     for job in excluded:
         show_note(f"Excluded: {job}")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from brainage.config.overrides import leaves
 from brainage.errors import EvaluationError
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.shared import Member
+from brainage.models import is_baseline
 from brainage.runs.folds import Folds, group_folds, why_not_pooled
 from brainage.runs.multirun_table import collect
 from brainage.runs.read import Run, check_different, read_run, run_folders
 from brainage.system.invocation import command_text
+from brainage.system.reading import yaml_values
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,52 @@ class Entry:
         """Model and modality, and the number of folds."""
         return self.first.label + (f", {len(self.runs)} folds" if len(self.runs) > 1 else "")
 
-    def member(self, name: str) -> Member:
+    @property
+    def draw(self) -> tuple[Any, ...]:
+        """What its folds were drawn by."""
+        return tuple(getattr(self.first.config.split, key, None) for key in ("seed", "repeat"))
+
+    @property
+    def method(self) -> str:
+        """Everything that the predictions depend on but seeds and, of folds, their draw."""
+        skipped = _SEEDS + (_DRAWS if len(self.runs) > 1 else ())
+        values = leaves(yaml_values(self.first.config_text))
+        kept = {key: values[key] for key in sorted(values) if key not in skipped and not key.startswith(_BESIDE)}
+        return json.dumps([kept, len(self.runs)], default=str)
+
+    def member(self, name: str, method: str = "") -> Member:
         """Return the predictions; of folds, those of test participants with their fold."""
+        varies = not is_baseline(self.first.config.model_value("name")) or "seed" in self.first.config.network_arguments
         if len(self.runs) == 1:
-            return Member(name, self.first.predictions)
+            return Member(name, self.first.predictions, method=method, varies=varies)
         tables = {fold: run.predictions.assign(fold=fold) for fold, run in self.runs.items()}
         parts = dict(list(pd.concat(tables.values(), ignore_index=True).groupby("split")))
-        return Member(name, parts["test"].reset_index(drop=True), parts["val"])
+        return Member(name, parts["test"].reset_index(drop=True), parts["val"], method, self.draw, varies)
+
+
+# Keys that may differ between trainings of one method, and what predictions do not depend on.
+_SEEDS = ("seed", "model.seed", "trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar")
+_DRAWS = ("split.fold", "split.site", "split.seed", "split.repeat")
+_BESIDE = ("store.", "outputs.", "logger", "report.", "associations.", "gap_correction", "evaluate", "resume", "code")
+
+
+def members_of(entries: Mapping[str, Entry]) -> list[Member]:
+    """Return the entries for a comparison; those that differ by seed, or draw of folds, are trainings of one method."""
+    grouped: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        grouped.setdefault(entry.method, []).append(name)
+    methods = {name: _method_name(names, entries) for names in grouped.values() for name in names}
+    return [entry.member(name, methods[name]) for name, entry in entries.items()]
+
+
+def _method_name(names: Sequence[str], entries: Mapping[str, Entry]) -> str:
+    """Return the name of one run, or the numbers and the label of several, and how often the method was trained."""
+    if len(names) == 1:
+        return names[0]
+    numbers = [name.partition(":")[0] for name in names]
+    is_row = int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1
+    listed = f"{numbers[0]}-{numbers[-1]}" if is_row else ", ".join(numbers)
+    return f"{listed}: {entries[names[0]].label}, {len(names)} trainings"
 
 
 def entries_of(given: list[str] | str) -> dict[str, Entry]:
@@ -101,5 +145,10 @@ def _of_folds(path: Path, folds: Folds) -> Entry:
 def _names(entries: Sequence[Entry]) -> list[str]:
     """Return number and label of each entry, with the seed where several have the same label."""
     labels = [entry.label for entry in entries]
-    seeds = [f", seed {entry.first.config.seed}" if labels.count(entry.label) > 1 else "" for entry in entries]
-    return [f"{number}: {label}{seed}" for number, (label, seed) in enumerate(zip(labels, seeds, strict=True), start=1)]
+    own = [_told_apart(entry) if labels.count(entry.label) > 1 else "" for entry in entries]
+    return [f"{number}: {label}{text}" for number, (label, text) in enumerate(zip(labels, own, strict=True), start=1)]
+
+
+def _told_apart(entry: Entry) -> str:
+    repeat = getattr(entry.first.config.split, "repeat", None)
+    return f", seed {entry.first.config.seed}" + ("" if repeat is None else f", repeat {repeat}")

@@ -287,6 +287,8 @@ def test_seeds_of_one_model_have_names_and_jobs_without_predictions_are_named(
     names = [row["run"] for row in read(folder / "comparison.csv")]
     assert [name.rpartition(", ")[2] for name in names] == ["seed 43", "seed 44", "seed 45", "mean of all"]
     assert names[2].startswith("3: ")
+    assert "All runs are trainings of one method" in said and "mean MAE (years)" in said
+    assert [row["trainings"] for row in read(folder / "methods.csv")] == ["3"]
     for job in ("job 2, which has not ended", "job 3, which is failed"):
         assert f"Excluded: {job}" in said and job in (folder / "report.html").read_text()
     assert json.loads((folder / "comparison.json").read_text())["left_out"][1] == "job 3, which is failed"
