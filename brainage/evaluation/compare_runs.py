@@ -153,8 +153,10 @@ def _own(name: str, predicted: pd.DataFrame) -> Method:
     return Method(name, [name], ages, predictions, [None], None, varies=False)
 
 
-_COLUMNS = ("first", "second", "n", "mae_difference", "low", "high", "p", "p_holm", "trainings_first")
-_COLUMNS += ("trainings_second", "resampled_low", "resampled_high", "p_resampled")
+_COLUMNS = (
+    *("first", "second", "n", "mae_difference", "low", "high", "p", "p_holm"),
+    *("trainings_first", "trainings_second", "resampled_low", "resampled_high", "p_resampled"),
+)
 
 
 def _differences(pairs: Sequence[tuple[Method, Method]], n_resamples: int, seed: int) -> pd.DataFrame:
@@ -167,4 +169,4 @@ def _differences(pairs: Sequence[tuple[Method, Method]], n_resamples: int, seed:
         own |= {} if test is None else {"p_resampled": test.p}
         rows.append({"first": a.name, "second": b.name, "n": found.n, **mae, "p": found.p, **trainings, **own})
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return table.assign(p_holm=holm([row["p"] for row in rows]))
+    return table.assign(p_holm=np.array(holm(list(table["p"])), dtype=float))

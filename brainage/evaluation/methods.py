@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ class Method:
         """Whether it was trained once, and another training would differ."""
         return self.varies and len(self.runs) == 1
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         """Return the number of trainings, and mean and SD of their MAE, in years."""
         mae = self.errors.mean(axis=1)
         spread = float(mae.std(ddof=1)) if len(mae) > 1 else None
@@ -159,7 +160,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     ----------
     Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6.
     """
-    known = sorted((p, place) for place, p in enumerate(values) if p is not None)
+    known = sorted((p, place) for place, p in enumerate(values) if p is not None and not np.isnan(p))
     adjusted: list[float | None] = [None] * len(values)
     for place, p in _stepped(known):
         adjusted[place] = p
