@@ -24,6 +24,7 @@ from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.residuals import Residuals, measure_residuals
 from brainage.evaluation.sample import Sample, sample_by_part
+from brainage.evaluation.sites import Sites, measure_sites, site_caveats
 from brainage.evaluation.variables import check_variables
 
 # Corrected gaps, by the index of the predictions, and the fits that corrected them.
@@ -46,6 +47,8 @@ class AnalysisSettings:
         Of the bootstrap.
     strict : bool
         Whether a correction that cannot be fitted is an error rather than a note.
+    unseen_sites : bool
+        Whether the analysed participants, of several trainings, are of sites that theirs had left out.
     """
 
     rows: str = "test"
@@ -54,6 +57,7 @@ class AnalysisSettings:
     n_resamples: int = 2000
     seed: int = 43
     strict: bool = False
+    unseen_sites: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Findings:
         The participants of each part of the split.
     groups : list of Group
         Accuracy and mean gap by thirds of age, sex and site.
+    sites : Sites or None
+        None where sites are unknown, or there is one.
     residuals : Residuals or None
         None for fewer than 20 participants.
     associations : Associations
@@ -106,6 +112,7 @@ class Findings:
     by_age: pd.DataFrame
     sample: dict[str, Sample]
     groups: list[Group]
+    sites: Sites | None
     residuals: Residuals | None
     associations: Associations
     motion: Motion | None
@@ -137,6 +144,7 @@ class Findings:
             "mean_age_of": self.mean_age_of,
             "sample": {part: asdict(sample) for part, sample in self.sample.items()},
             "groups": [asdict(group) for group in self.groups],
+            "sites": asdict(self.sites) if self.sites else None,
             "residuals": asdict(self.residuals) if self.residuals else None,
             "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
             "motion": asdict(self.motion) if self.motion else None,
@@ -198,11 +206,14 @@ def analyse(
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")
     training = table[table["split"] == "train"]
+    known_training = training.merge(known, on="participant_id")
     mean_age = float((training if len(training) else rows)["age"].mean())
     measure = partial(_measure, mean_age=mean_age, seed=settings.seed)
     others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
     variables = _variables(known, settings)
-    motion = measure_motion(rows, training.merge(known, on="participant_id"))
+    motion = measure_motion(rows, known_training)
+    resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
+    sites = measure_sites(rows, known_training, unseen=settings.unseen_sites, **resampling)
     associations = associate(rows, variables, progress)
     return Findings(
         settings=settings,
@@ -214,16 +225,18 @@ def analyse(
         corrections=fits,
         by_age=gap_by_age(rows),
         sample=sample_by_part(_with_columns(table, known), rows),
-        groups=measure_groups(rows, n_resamples=settings.n_resamples, seed=settings.seed),
+        groups=measure_groups(rows, **resampling),
+        sites=sites,
         residuals=measure_residuals(rows),
         associations=associations,
         motion=motion,
-        baselines=measure_against(rows, baselines, n_resamples=settings.n_resamples, seed=settings.seed),
+        baselines=measure_against(rows, baselines, **resampling),
         truth=measure_truth(rows, training, known),
         notes=(
             *notes,
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
+            *site_caveats(sites),
             *([] if unreadable else missing(rows, variables, known, motion)),
             *saturated(associations, rows),
         ),

@@ -38,16 +38,16 @@ def residuals(rows: pd.DataFrame, found: Residuals | None, *, points: str) -> Fi
     return draw("residuals", alt, plot, size=(6.8, 3.4), caption=CLOUDS[points], shows_participants=single)
 
 
-def groups(found: Sequence[Group]) -> Figure | None:
-    """Draw the mean gap and the mean corrected gap of groups, with intervals."""
+def groups(found: Sequence[Group], name: str = "groups") -> Figure | None:
+    """Draw the mean gap and the mean corrected gap of groups, with intervals; of sites, `name` is ``sites``."""
     if not found:
         return None
 
     def plot(canvas: Canvas) -> None:
         axes = canvas.subplots()
         places = np.arange(len(found))[::-1].astype(float)
-        for shift, (name, (label, colour)) in zip((0.14, -0.14), GAPS.items(), strict=True):
-            means = [group.mean_gap if name == "bag" else group.mean_gap_corrected for group in found]
+        for shift, (gap, (label, colour)) in zip((0.14, -0.14), GAPS.items(), strict=True):
+            means = [group.mean_gap if gap == "bag" else group.mean_gap_corrected for group in found]
             mean, low, high = np.array([(one.value, one.low, one.high) for one in means], dtype=float).T
             if not np.isnan(mean).all():
                 ends = np.abs(np.nan_to_num(np.stack([mean - low, high - mean])))
@@ -57,5 +57,6 @@ def groups(found: Sequence[Group]) -> Figure | None:
         axes.set(xlabel="mean gap (years, 95 % interval)")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
-    alt = f"Mean gap and mean corrected gap of {len(found)} groups of age, sex and site, with intervals."
-    return draw("groups", alt, plot, size=(6, 1.2 + 0.36 * len(found)))
+    kind = "sites" if name == "sites" else "groups of age and sex"
+    alt = f"Mean gap and mean corrected gap of {len(found)} {kind}, with intervals."
+    return draw(name, alt, plot, size=(6, 1.2 + 0.36 * len(found)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.findings import Findings
+from brainage.evaluation.groups import Group
 from brainage.evaluation.residuals import Residuals
 from brainage.reporting import quality_figures as figures
 from brainage.reporting.about import About
@@ -51,24 +54,30 @@ def _residual_table(residuals: Residuals) -> Table:
 
 
 def groups_section(findings: Findings) -> Section | None:
-    """Return accuracy and mean gap by sex, site and third of age."""
-    if not findings.groups:
+    """Return accuracy and mean gap by sex and third of age; sites have a section of their own."""
+    groups = [group for group in findings.groups if group.variable != "site"]
+    if not groups:
         return None
-    has_corrected = "bag_corrected" in findings.rows
-    header = ("group", "N", "MAE", "mean gap", *(["mean corrected gap"] if has_corrected else []))
-    rows = [
-        [
-            f"{group.variable}: {group.level}",
-            f"{group.n:,}",
-            with_interval(group.mae),
-            signed_interval(group.mean_gap),
-            *([signed_interval(group.mean_gap_corrected)] if has_corrected else []),
-        ]
-        for group in findings.groups
-    ]
     note = (
         f"In years, with 95 % bootstrap intervals. Groups of fewer than {MIN_SHOWN} participants, and those that would "
         "give them away, are not shown. Groups differ in age: the mean gap of an older group is lower by itself, so "
         "compare the corrected gap."
     )
-    return Section("Groups", tables=[Table(header, rows, note=note)], figures=some([figures.groups(findings.groups)]))
+    return Section("Groups", tables=[groups_table(groups, "group", note)], figures=some([figures.groups(groups)]))
+
+
+def groups_table(groups: Sequence[Group], kind: str, note: str) -> Table:
+    """Return N, MAE and mean gaps of groups; of a ``site``, the name of the variable is in the header."""
+    has_corrected = any(group.mean_gap_corrected.value is not None for group in groups)
+    header = (kind, "N", "MAE", "mean gap", *(["mean corrected gap"] if has_corrected else []))
+    rows = [
+        [
+            group.level if kind == group.variable else f"{group.variable}: {group.level}",
+            f"{group.n:,}",
+            with_interval(group.mae),
+            signed_interval(group.mean_gap),
+            *([signed_interval(group.mean_gap_corrected)] if has_corrected else []),
+        ]
+        for group in groups
+    ]
+    return Table(header, rows, note=note)

@@ -22,6 +22,7 @@ from brainage.reporting.run_sections import (
     sample_section,
     truth_section,
 )
+from brainage.reporting.site_section import sites_section
 from brainage.reporting.text import interval, mean_sd, number, p_phrase, percent, signed, years
 from brainage.reporting.time_order_section import time_order_section
 from brainage.system.provenance import commit
@@ -34,6 +35,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         fold_section(about.folds) if about.folds and about.folds.mean_sd("mae") else None,
         calibration_section(findings, about),
         groups_section(findings),
+        sites_section(findings),
         time_order_section(findings, about),
         sample_section(findings, about),
         gap_section(findings, about),

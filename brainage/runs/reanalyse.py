@@ -85,7 +85,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
     pooled = _pooled(runs, source)
     phenotypes, _, notes = _cohort_data(runs[0], config, with_baselines=False)
-    settings = replace(_settings(config, runs[0].config, phenotypes), rows="all")
+    unseen = _label(runs[0]) == "site"
+    settings = replace(_settings(config, runs[0].config, phenotypes), rows="all", unseen_sites=unseen)
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
@@ -114,7 +115,7 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
 def _fold_results(runs: Sequence[Run]) -> FoldResults:
     """Return the accuracy of each fold on its test participants."""
     shown = [shown_summary(run.summary) for run in runs]
-    label = "fold" if hasattr(runs[0].config.split, "fold") else "site"
+    label = _label(runs[0])
     folds = [
         Fold(_fold(run).removeprefix(f"{label} "), summary["n"]["test"], summary["metrics"]["test"])
         for run, summary in zip(runs, shown, strict=True)
@@ -152,10 +153,13 @@ def _corrected_in(run: Run, method: str) -> Corrected:
     return gaps, [replace(fit, fitted_on=f"validation of {_fold(run)}") for fit in fits]
 
 
+def _label(run: Run) -> str:
+    return "site" if hasattr(run.config.split, "site") else "fold"
+
+
 def _fold(run: Run) -> str:
-    split = run.config.split
-    fold = getattr(split, "fold", None)
-    return f"site {split.site}" if fold is None and hasattr(split, "site") else f"fold {fold}"
+    label = _label(run)
+    return f"{label} {getattr(run.config.split, label, None)}"
 
 
 def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]:
