@@ -160,6 +160,12 @@ ARMS: dict[str, Arm] = {
     "pooled, dropout 0.5, years, 32 channels": _pooled(final_dropout=0.5, unit=False, start_out=32),
     "pooled, dropout 0.5, years, 96 channels": _pooled(final_dropout=0.5, unit=False, start_out=96),
     "pooled, dropout 0.5, years, kernel 4": _pooled(final_dropout=0.5, unit=False, kernel_size=4),
+    "pooled, dropout 0.5, years, kernel 3": _pooled(final_dropout=0.5, unit=False, kernel_size=3),
+    "pooled, dropout 0.5, years, kernel 2": _pooled(final_dropout=0.5, unit=False, kernel_size=2),
+    "pooled, dropout 0.5, years, kernel 3, 10 epochs": _pooled(final_dropout=0.5, unit=False, kernel_size=3, epochs=10),
+    "pooled, dropout 0.5, years, kernel 3, random phases": _pooled(
+        final_dropout=0.5, unit=False, kernel_size=3, change="phases"
+    ),
     "pooled, dropout 0.5, years, batches of 128": _pooled(final_dropout=0.5, unit=False, batch_size=128),
     "pooled, dropout 0.5, years, weight decay 1": _pooled(final_dropout=0.5, unit=False, weight_decay=1.0),
     "covariance1dcnn, dropout 0.7, years": _covariance(final_dropout=0.7, unit=False),
