@@ -28,6 +28,7 @@ from brainage.config.groups.split import (
     KFoldSplitConfig,
     LeaveSiteOutSplitConfig,
     RandomSplitConfig,
+    RepeatedKFoldSplitConfig,
     SplitConfig,
 )
 from brainage.config.groups.trainer import OptimizerRules, RecipeConfig, SchedulerRules, TrainerConfig, TrainerRules
@@ -166,6 +167,7 @@ SCHEMAS: dict[str, Any] = {
     "trainer": TrainerConfig,
     "split/random": RandomSplitConfig,
     "split/kfold": KFoldSplitConfig,
+    "split/repeated_kfold": RepeatedKFoldSplitConfig,
     "split/leave_site_out": LeaveSiteOutSplitConfig,
     "split/fixed": FixedSplitConfig,
     "cohort/simulated": SimulatedCohortConfig,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from brainage.evaluation.accuracy import Accuracy
 from brainage.evaluation.folds import FoldResults
+from brainage.evaluation.repeats import Repeats
 from brainage.reporting.page import Card, Section, Table, some
 from brainage.reporting.run_figures import predicted
 from brainage.reporting.text import integer, interval, mean_sd, number, with_interval, years
@@ -55,3 +56,19 @@ _NOTE = (
 
 def _pooled_row(accuracy: Accuracy) -> list[str]:
     return ["pooled", integer(accuracy.n), *(with_interval(accuracy.estimates[key]) for key in _METRICS)]
+
+
+def repeat_section(found: Repeats) -> Section:
+    """Return the error over all draws of folds."""
+    header = ("draw", *_METRICS.values())
+    rows = [
+        [number, *("-" if each.accuracy is None else with_interval(each.accuracy.estimates[key]) for key in _METRICS)]
+        for number, each in found.draws.items()
+    ]
+    note = (
+        "Each draw tests every participant once. The interval of the mean is over all folds of all draws: training "
+        "sets overlap, so the variance over folds is multiplied by 1 / (repeats × folds) + 1 / (folds - 1) (Nadeau and "
+        "Bengio 2003, doi 10.1023/A:1024068626366). It holds for this cohort."
+    )
+    title = f"Repeated folds: {found.name}" if found.name else "Repeated folds"
+    return Section(title, [found.sentence], [Table(header, rows, note=note)])

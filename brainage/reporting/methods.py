@@ -90,6 +90,9 @@ def _split(split: Mapping[str, Any]) -> str:
         return f" at random (seed {split['seed']})"
     if split.get("name") == "kfold":
         return f" (fold {split['fold']}, counted from 0, of {split['n_folds']})"
+    if split.get("name") == "repeated_kfold":
+        draw = f"draw {split['repeat']} of {split['n_repeats']}"
+        return f" (fold {split['fold']} of {split['n_folds']}, {draw}, both counted from 0)"
     return " (all participants of one site were tested)" if split.get("name") == "leave_site_out" else ""
 
 

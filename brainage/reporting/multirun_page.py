@@ -16,8 +16,9 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.folds import FoldResults
+from brainage.evaluation.repeats import repeats_of
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
-from brainage.reporting.fold_section import fold_cards, fold_section
+from brainage.reporting.fold_section import fold_cards, fold_section, repeat_section
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
 from brainage.system.console import cell
@@ -58,7 +59,10 @@ def write_multirun_report(
         text += " Select by validation error, not by test error."
     if len(ranked) < len(finished):
         text += f" Errors of fewer than {MIN_SHOWN} participants are not shown."
+    repeats = repeats_of(folds)
+    lead += [each.sentence for each in repeats] if len(repeats) == 1 else []
     sections = [
+        *map(repeat_section, repeats),
         *(fold_section(found, number) for number, found in enumerate(folds)),
         Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=_links(folder, jobs)),
         Section("What was run", tables=[Table((), made_with(), text=True)]),

@@ -23,6 +23,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     """Write and print the table of all jobs, their folds and the page; return the table's rows."""
     import pandas as pd
 
+    from brainage.evaluation.repeats import repeats_of
     from brainage.reporting.multirun_page import Job, write_multirun_report
     from brainage.runs.folds import finish_folds
 
@@ -39,6 +40,8 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
             print(terminal_text(f"job {row['job']}: {row['reason']}"))
     print(f"Table: {folder / 'summary.csv'}")
     folds = finish_folds(folder, rows)
+    for repeats in repeats_of(folds):
+        print(terminal_text(f"Repeats{repeats.name and f' {repeats.name}'}: {repeats.sentence}"))
     jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
     print(f"Report: {write_multirun_report(folder, jobs, shared, folds)}")
     return rows

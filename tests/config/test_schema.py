@@ -27,6 +27,7 @@ NEEDS = {
     "abide": ["cohort.root=x"],
     "parcels": ["modality.dimension=10", "modality.n_times=490", "modality.t_r=0.735"],
     "kfold": ["split.fold=1"],
+    "repeated_kfold": ["split.fold=1", "split.repeat=2"],
     "leave_site_out": ["split.site=Cheadle"],
     "fixed": ["split.file=splits.csv"],
 }
@@ -82,7 +83,7 @@ def test_every_choice_takes_one_fast_step(
     assert summary["status"] == "finished"
     assert summary["epochs"] == 1
     # Eight of 40 in a fold; 11 of these simulated people at the site, and floor(0.1 * 29) of the others validate.
-    sizes = {"kfold": (28, 4, 8), "leave_site_out": (27, 2, 11)}.get(choice, (32, 4, 4))
+    sizes = {"kfold": (28, 4, 8), "repeated_kfold": (28, 4, 8), "leave_site_out": (27, 2, 11)}.get(choice, (32, 4, 4))
     assert tuple(summary["n"].values()) == sizes
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from omegaconf import MISSING
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from brainage.config.rules import (
+    Count,
     PathText,
     Seed,
     Share,
@@ -32,6 +33,18 @@ class SplitConfig:
     name: str = MISSING
 
 
+ALL = "all"
+
+
+def _n_train(value: int | str | None) -> int | str | None:
+    """Return a number of participants, `ALL` or None."""
+    if value is None or value == ALL:
+        return value
+    number = int(value) if isinstance(value, int) or value.isdecimal() else 0
+    require(number >= 1, "split.n_train", f"1 or more, or {ALL}", value)
+    return number
+
+
 @checked("split")
 @dataclass
 class DrawnSplitConfig(SplitConfig):
@@ -45,11 +58,15 @@ class DrawnSplitConfig(SplitConfig):
         Share of the validation participants.
     stratify : {"age"} or None
         Draw within bins of age, so that the parts have the same ages.
+    n_train : int, "all" or None
+        Number of training participants that are used, drawn among those of the split; more of them contain those of
+        fewer. By default all.
     """
 
     seed: Seed = 43
     val_fraction: Share = 0.1
     stratify: Annotated[str | None, Field(description="Or leave it at null."), choice("age")] = None
+    n_train: Annotated[int | str | None, AfterValidator(_n_train)] = None
 
 
 @checked("split")
@@ -93,6 +110,28 @@ class KFoldSplitConfig(DrawnSplitConfig):
         both = self.val_fraction + 1 / self.n_folds
         rule = "under 1, so that training participants are left"
         require(both < 1, "split.val_fraction + 1 / split.n_folds", rule, both)
+
+
+@checked("split")
+@dataclass
+class RepeatedKFoldSplitConfig(KFoldSplitConfig):
+    """Fold number `fold` of draw number `repeat` is the test set.
+
+    Parameters
+    ----------
+    repeat : int
+        Number of the draw of folds, from 0, whose folds are those of ``split=kfold``, to ``n_repeats - 1``.
+    n_repeats : int
+        Number of draws.
+    """
+
+    repeat: int = MISSING
+    n_repeats: Count = 3
+
+    def __post_init__(self) -> None:
+        """Check the repeat, and the fold."""
+        super().__post_init__()
+        require(0 <= self.repeat < self.n_repeats, "split.repeat", f"from 0 to {self.n_repeats - 1}", self.repeat)
 
 
 @checked("split")

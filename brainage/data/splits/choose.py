@@ -7,13 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from brainage.config.groups.split import (
+    ALL,
+    DrawnSplitConfig,
     FixedSplitConfig,
     KFoldSplitConfig,
     LeaveSiteOutSplitConfig,
     RandomSplitConfig,
     SplitConfig,
 )
-from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split
+from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split, reduced_training
 from brainage.data.splits.fixed import fixed_split
 from brainage.errors import ConfigError
 from brainage.system.console import log
@@ -23,7 +25,18 @@ def choose_split(config: SplitConfig, table: pd.DataFrame) -> pd.Series[str]:
     """Draw the split over the table's participants, or read a fixed one."""
     if isinstance(config, FixedSplitConfig):
         return fixed_split(table, Path(config.file))
-    arguments = {key: value for key, value in vars(config).items() if key != "name"}
+    if not isinstance(config, DrawnSplitConfig):
+        raise ConfigError(f"`split` got an unknown config: {config!r}. Use one of configs/split.")
+    split = _drawn(config, table)
+    if config.n_train in (None, ALL):
+        return split
+    log.info("%s of %d training participants are used", config.n_train, int((split == "train").sum()))
+    return reduced_training(split, int(config.n_train), config.seed)
+
+
+def _drawn(config: DrawnSplitConfig, table: pd.DataFrame) -> pd.Series[str]:
+    beside = ("name", "n_train", "n_repeats")
+    arguments = {key: value for key, value in vars(config).items() if key not in beside}
     if isinstance(config, RandomSplitConfig):
         return random_split(table, **arguments)
     if isinstance(config, KFoldSplitConfig):

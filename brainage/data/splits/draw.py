@@ -44,10 +44,11 @@ def kfold_split(
     seed: int,
     val_fraction: float = 0.1,
     stratify: str | None = None,
+    repeat: int = 0,
 ) -> pd.Series[str]:
     """Test on one of several folds, numbered from 0; train and validate on the others.
 
-    `val_fraction` is a fraction of all participants. The folds do not depend on it.
+    `val_fraction` is a fraction of all participants. The folds do not depend on it. Each `repeat` has other folds.
     """
     table = _sorted(table)
     n = len(table)
@@ -57,8 +58,9 @@ def kfold_split(
             "participants."
         )
     sizes = [n // n_folds + (number < n % n_folds) for number in range(n_folds)]
-    tested = _dealt(table, sizes, np.random.default_rng(seed), stratify) == fold
-    return _tested_on(tested, table, _share(val_fraction, n), np.random.default_rng([seed, fold]), stratify)
+    # A seed sequence that ends with zeros is the one without them, so repeat 0 is drawn as if there was one.
+    tested = _dealt(table, sizes, np.random.default_rng([seed, 0, repeat]), stratify) == fold
+    return _tested_on(tested, table, _share(val_fraction, n), np.random.default_rng([seed, fold, repeat]), stratify)
 
 
 def leave_site_out_split(
@@ -88,6 +90,18 @@ def leave_site_out_split(
     table, tested = table[used].reset_index(drop=True), tested[used]
     size = _share(val_fraction, int((~tested).sum()))
     return _tested_on(tested, table, size, np.random.default_rng(seed), stratify)
+
+
+def reduced_training(split: pd.Series[str], n_train: int, seed: int) -> pd.Series[str]:
+    """Return the split with `n_train` of its training participants; those of a smaller number are among them."""
+    training = split.index[split == "train"]
+    if n_train > len(training):
+        raise SplitError(
+            f"`split.n_train` must be at most {len(training)}, the training participants of the split, or all, but got "
+            f"{n_train}."
+        )
+    dropped = np.random.default_rng([seed, len(training)]).permutation(len(training))[n_train:]
+    return split.drop(training[dropped])
 
 
 def _tested_on(

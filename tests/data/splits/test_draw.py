@@ -93,6 +93,18 @@ def test_folds_depend_on_participants_and_seed_only() -> None:
     assert set(other.index[other == "test"]) != tested[0]
 
 
+def test_repeats_have_other_folds_and_the_first_has_those_of_kfold() -> None:
+    table = cohort(40)
+    once, first, *others = (
+        kfold_split(table, fold=1, seed=7, **more) for more in ({}, *({"repeat": i} for i in range(3)))
+    )
+    pd.testing.assert_series_equal(once, first)
+    tested = [frozenset(split.index[split == "test"]) for split in (first, *others)]
+    assert len(set(tested)) == 3
+    plain = np.random.default_rng(7).permutation(40)
+    assert (plain == np.random.default_rng([7, 0, 0]).permutation(40)).all()
+
+
 def test_folds_keep_families_together() -> None:
     table = cohort(60, family_id=[f"f{i // 3}" for i in range(60)])
     for fold in range(5):
