@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -208,8 +207,6 @@ def analyse(
     training = table[table["split"] == "train"]
     known_training = training.merge(known, on="participant_id")
     mean_age = float((training if len(training) else rows)["age"].mean())
-    measure = partial(_measure, mean_age=mean_age, seed=settings.seed)
-    others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
     variables = _variables(known, settings)
     motion = measure_motion(rows, known_training)
     resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
@@ -219,9 +216,9 @@ def analyse(
         settings=settings,
         predictions=table,
         rows=rows,
-        accuracy=measure(rows, n_resamples=settings.n_resamples),
+        accuracy=_measure(rows, mean_age=mean_age, **resampling),
         mean_age_of="the training participants" if len(training) else "these participants themselves",
-        other_parts={str(part): measure(group, n_resamples=0) for part, group in others},
+        other_parts=_other_parts(table, chosen, mean_age),
         corrections=fits,
         by_age=gap_by_age(rows),
         sample=sample_by_part(_with_columns(table, known), rows),
@@ -309,6 +306,12 @@ def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
     variables = list(dict.fromkeys(map(str, settings.variables)))
     check_variables(variables, map(str, known.columns))
     return variables
+
+
+def _other_parts(table: pd.DataFrame, chosen: pd.DataFrame, mean_age: float) -> dict[str, Accuracy]:
+    """Return the accuracy in the parts that are not analysed, without intervals."""
+    others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
+    return {str(part): _measure(group, mean_age=mean_age, n_resamples=0, seed=0) for part, group in others}
 
 
 def _measure(rows: pd.DataFrame, *, mean_age: float, n_resamples: int, seed: int) -> Accuracy:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from brainage.evaluation.disclosure import MIN_SHOWN
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: its name, test participants, and metrics of these; None where they are fewer than ten."""
+    """One fold: its name, test participants, and their metrics and mean gap; None where they are fewer than ten."""
 
     name: str
     n: int | None
     metrics: Mapping[str, float | None]
+    mean_gap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,20 @@ class FoldResults:
     accuracy: Accuracy | None = None
     predictions: pd.DataFrame | None = None
 
+    @property
+    def hides_few(self) -> bool:
+        """Whether results of all test participants, and of the folds that are shown, would describe fewer than ten."""
+        hidden = [fold.n or 0 for fold in self.folds if fold.metrics.get("mae") is None]
+        return len(hidden) == 1 or 0 < sum(hidden) < MIN_SHOWN
+
     def mean_sd(self, metric: str) -> tuple[float, float] | None:
         """Return mean and SD over folds; None where a fold's value is not shown, which they would tell."""
         values = [fold.metrics.get(metric) for fold in self.folds]
         known = [value for value in values if value is not None]
         return (statistics.fmean(known), statistics.stdev(known)) if len(known) == len(values) > 1 else None
+
+
+def fold_of(name: str, tested: pd.DataFrame, metrics: Mapping[str, float | None]) -> Fold:
+    """Return a fold, of its test participants with ``age`` and ``predicted_age``, and their metrics."""
+    gap = float((tested["predicted_age"].astype(float) - tested["age"].astype(float)).mean())
+    return Fold(name, len(tested), metrics, None if metrics.get("mae") is None else gap)

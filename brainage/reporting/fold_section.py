@@ -9,7 +9,7 @@ from brainage.evaluation.folds import FoldResults
 from brainage.evaluation.repeats import Repeats
 from brainage.reporting.page import Card, Section, Table, some
 from brainage.reporting.run_figures import predicted
-from brainage.reporting.text import integer, interval, mean_sd, number, with_interval, years
+from brainage.reporting.text import integer, interval, mean_sd, number, signed, signed_interval, with_interval, years
 
 _METRICS = {"mae": "MAE (years)", "rmse": "RMSE (years)", "r2": "R²", "pearson_r": "Pearson r"}
 
@@ -33,17 +33,21 @@ def fold_cards(found: FoldResults) -> list[Card]:
 
 def fold_section(found: FoldResults, place: int = 0) -> Section:
     """Return the table of folds with mean and SD, and the pooled predictions; `place` distinguishes figures."""
-    rows = [[fold.name, integer(fold.n), *(number(fold.metrics.get(key)) for key in _METRICS)] for fold in found.folds]
+    rows = [
+        [fold.name, integer(fold.n), *(number(fold.metrics.get(key)) for key in _METRICS), signed(fold.mean_gap)]
+        for fold in found.folds
+    ]
     spreads = [found.mean_sd(key) for key in _METRICS]
     if any(spreads):
-        rows.append(["mean ± SD", "", *("-" if spread is None else mean_sd(*spread) for spread in spreads)])
-    table = Table((found.label, "test participants", *_METRICS.values()), rows)
+        rows.append(["mean ± SD", "", *("-" if spread is None else mean_sd(*spread) for spread in spreads), ""])
+    table = Table((found.label, "test participants", *_METRICS.values(), "mean gap (years)"), rows)
     drawn = []
     if found.accuracy is not None and found.predictions is not None:
         table = Table(table.header, [*rows, _pooled_row(found.accuracy)], note=_NOTE)
         drawn = some([predicted(found.predictions, found.accuracy, points="none")])
         drawn = [replace(figure, name=f"pooled-{place}" if place else "pooled") for figure in drawn]
-    title = f"Folds: {found.name}" if found.name else "Folds"
+    kind = "Left-out sites" if found.label == "site" else "Folds"
+    title = f"{kind}: {found.name}" if found.name else kind
     return Section(title, [found.sentence] if found.sentence else [], [table], drawn)
 
 
@@ -55,7 +59,9 @@ _NOTE = (
 
 
 def _pooled_row(accuracy: Accuracy) -> list[str]:
-    return ["pooled", integer(accuracy.n), *(with_interval(accuracy.estimates[key]) for key in _METRICS)]
+    estimates = accuracy.estimates
+    metrics = (with_interval(estimates[key]) for key in _METRICS)
+    return ["pooled", integer(accuracy.n), *metrics, signed_interval(estimates["mean_gap"])]
 
 
 def repeat_section(found: Repeats) -> Section:

@@ -32,7 +32,7 @@ def findings_page(findings: Findings, about: About) -> Page:
     """Return the report."""
     sections = [
         accuracy_section(findings, about),
-        fold_section(about.folds) if about.folds and about.folds.mean_sd("mae") else None,
+        fold_section(about.folds) if about.folds and not about.folds.hides_few else None,
         calibration_section(findings, about),
         groups_section(findings),
         sites_section(findings),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
 
 from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
-from brainage.evaluation.folds import Fold, FoldResults
+from brainage.evaluation.accuracy import measure_accuracy
+from brainage.evaluation.folds import Fold, FoldResults, fold_of
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
 from brainage.runs.folder import read_summary
 from brainage.system.console import cell, show_table
@@ -53,23 +56,26 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[FoldResults]:
         place.mkdir(parents=True, exist_ok=True)
         tested = _tested(folds, folder)
         _write_table(folds, tested, place)
-        sentence = _pool(folds, tested, folder, place / "pooled_predictions.csv")
+        each = _each(folds, tested)
+        sentence = _pool(folds, each, tested, folder, place / "pooled_predictions.csv")
         name = " ".join(word for word in folds.overrides if any(word not in other.overrides for other in found))
-        results.append(_results(folds, tested, sentence, name, folder))
+        results.append(_results(folds, tested, replace(each, sentence=sentence, name=name), folder))
     return results
 
 
-def _results(folds: Folds, tested: dict[str, pd.DataFrame], sentence: str, name: str, folder: Path) -> FoldResults:
-    """Return what the page shows; without the pooled error where a fold's is not shown, which it would tell."""
-    from brainage.evaluation.accuracy import measure_accuracy
-
-    label = folds.key.partition(".")[2]
+def _each(folds: Folds, tested: dict[str, pd.DataFrame]) -> FoldResults:
+    """Return the results of each fold."""
+    metrics = {fold: {key: row[f"test/{key}"] for key in METRICS} for fold, row in folds.finished.items()}
     each = [
-        Fold(fold, len(tested[fold]) if fold in tested else None, {key: row[f"test/{key}"] for key in METRICS})
-        for fold, row in folds.finished.items()
+        fold_of(fold, tested[fold], own) if fold in tested else Fold(fold, None, own) for fold, own in metrics.items()
     ]
-    if _incomplete(folds, tested, folder) or any(fold.metrics["mae"] is None for fold in each):
-        return FoldResults(label, each, sentence, name)
+    return FoldResults(folds.key.partition(".")[2], each)
+
+
+def _results(folds: Folds, tested: dict[str, pd.DataFrame], each: FoldResults, folder: Path) -> FoldResults:
+    """Add the pooled results, unless they would tell those of a few participants, which are not shown."""
+    if _incomplete(folds, tested, folder) or each.hides_few:
+        return each
     jobs = {row["job"]: fold for fold, row in folds.finished.items()}
     config = read_config(folder / min(jobs) / "config.yaml")
     # In the order of the report of pooled folds, whose resamples are the same.
@@ -81,7 +87,7 @@ def _results(folds: Folds, tested: dict[str, pd.DataFrame], sentence: str, name:
         n_resamples=int(config.report.n_resamples),
         seed=int(config.seed),
     )
-    return FoldResults(label, each, sentence, name, accuracy, pooled)
+    return replace(each, accuracy=accuracy, predictions=pooled)
 
 
 def why_not_pooled(folder: Path, rows: list[dict[str, Any]]) -> str | None:
@@ -98,8 +104,14 @@ def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
             own = [word for word in row["overrides"] if word.startswith(f"{key}=")]
             if own:
                 shared = tuple(word for word in row["overrides"] if word not in own)
-                found.setdefault((key, shared), {})[own[-1].partition("=")[2]] = row
+                found.setdefault((key, shared), {})[_value(own[-1])] = row
     return [Folds(key, shared, jobs) for (key, shared), jobs in found.items()]
+
+
+def _value(word: str) -> str:
+    """Return the value of an override, without the quotes of Hydra's grammar."""
+    value = OverridesParser.create().parse_override(word).value()
+    return value.text if isinstance(value, QuotedString) else str(value)
 
 
 def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> None:
@@ -124,7 +136,7 @@ def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> 
     print(f"Folds: {place / 'folds.csv'}")
 
 
-def _pool(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path, target: Path) -> str:
+def _pool(folds: Folds, each: FoldResults, tested: dict[str, pd.DataFrame], folder: Path, target: Path) -> str:
     """Write ``pooled_predictions.csv``, or say why not; return a sentence."""
     target.unlink(missing_ok=True)  # of an earlier table, before a job was resumed
     if reason := _incomplete(folds, tested, folder):
@@ -133,12 +145,12 @@ def _pool(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path, target: P
     pooled = pd.concat(tested.values()).sort_values("participant_id", kind="stable")
     write_csv(target, pooled)
     sentence = f"{len(pooled)} participants, each predicted once by a fold"
-    errors = [row["test/mae"] for row in folds.finished.values()]
     # With the errors of other folds, the pooled one would tell that of a fold that is not shown.
-    if None not in errors:
+    if not each.hides_few:
         error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
-        spread = f"{statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} years (mean ± SD)"
-        sentence += f": MAE {error:.2f} years; of {len(errors)} folds, {spread}"
+        sentence += f": MAE {error:.2f} years"
+    if (spread := each.mean_sd("mae")) is not None:
+        sentence += f"; of {len(each.folds)} {each.label}s, {spread[0]:.2f} ± {spread[1]:.2f} years (mean ± SD)"
     print(f"Pooled: {sentence}: {target}")
     if target.parent == folder:
         print(f"Analyse them with: {_report_command(folder, folds, len(pooled))}")

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -25,6 +25,7 @@ from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
 from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
+from brainage.runs.all_sites import all_sites
 from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reserve
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
@@ -73,6 +74,7 @@ class JobFolders(Callback):
             _check_command(config, multirun=True)
             if not (folder / "multirun.yaml").exists():  # a job that runs alone removes its copies of a config
                 refuse_query_of(config, _swept(config, "cohort.include"))
+            _name_sites(config)
             refuse_several_tasks()
             ensure_writable(folder)
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
@@ -161,6 +163,18 @@ def _grid(config: Any) -> tuple[list[str], dict[str, Any]]:
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     return list(words), dict(sweeper.get("params") or {})
+
+
+def _name_sites(config: DictConfig) -> None:
+    """Put the names of all sites in place of ``split.site=all``, before Hydra reads the overrides of the jobs."""
+    words, parameters = _grid(config)
+    if "all" not in (OmegaConf.select(config, "split.site"), parameters.get("split.site")):
+        return
+    named = all_sites(config, [*words, *(f"{key}={value}" for key, value in parameters.items())])
+    with flag_override(config, ["readonly", "struct"], False):
+        config.hydra.overrides.task = [*(word for word in words if key_of(word) != "split.site"), named]
+        if parameters.pop("split.site", None) is not None:
+            config.hydra.sweeper.params = parameters
 
 
 def _swept(config: Any, key: str) -> list[str]:

@@ -19,7 +19,7 @@ from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
-from brainage.evaluation.folds import Fold, FoldResults
+from brainage.evaluation.folds import FoldResults, fold_of
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
 from brainage.models import is_baseline
@@ -117,7 +117,11 @@ def _fold_results(runs: Sequence[Run]) -> FoldResults:
     shown = [shown_summary(run.summary) for run in runs]
     label = _label(runs[0])
     folds = [
-        Fold(_fold(run).removeprefix(f"{label} "), summary["n"]["test"], summary["metrics"]["test"])
+        fold_of(
+            _fold(run).removeprefix(f"{label} "),
+            run.predictions[run.predictions["split"] == "test"],
+            summary["metrics"]["test"],
+        )
         for run, summary in zip(runs, shown, strict=True)
     ]
     return FoldResults(label, folds)

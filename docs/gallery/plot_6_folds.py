@@ -81,5 +81,5 @@ plt.show()
 #
 # .. seealso::
 #
-#    ``split=leave_site_out split.site=A,B,C`` makes a fold of each site: :doc:`/guide`.
+#    ``split=leave_site_out split.site=all`` makes a fold of each site: :doc:`/guide`.
 #    In Python: :ref:`sphx_glr_auto_gallery_plot_4_scikit_learn.py`.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.folds import Fold, FoldResults
@@ -79,6 +80,15 @@ def test_mean_and_sd_are_not_shown_where_they_would_tell_a_folds_error(tmp_path:
     assert folds.mean_sd("mae") is None and fold_cards(folds) == []
     (table,) = fold_section(folds).tables
     assert [list(one)[:3] for one in table.rows] == [["0", "30", "3.00"], ["1", "9", "-"]]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "hides"), [((30, 30), False), ((30, 9), True), ((30, 4, 5), True), ((30, 4, 6), False)]
+)
+def test_small_folds_are_hidden_with_what_would_tell_them(sizes: tuple[int, ...], hides: bool) -> None:
+    """Two small ones of ten together are described together, by the pooled error."""
+    each = [Fold(str(n), n, {"mae": 3.0 if n > 9 else None}) for n in sizes]
+    assert FoldResults("site", each).hides_few is hides
 
 
 def test_errors_of_fewer_than_ten_participants_are_not_on_the_page(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import statistics
 from contextlib import redirect_stdout
@@ -152,12 +153,25 @@ def test_a_resumed_job_completes_the_table(
 
 
 @pytest.mark.slow
-def test_left_out_sites_are_pooled_too(tmp_path: Path) -> None:
-    words = ("split=leave_site_out", "split.site=Cheadle,Reading,Newcastle,Bristol", *FAST, "hydra.sweep.dir=sites")
-    ended = run_command(tmp_path, "train.py", "--multirun", *words)
+def test_all_sites_are_left_out_in_turn_and_pooled_and_the_same_command_keeps_them(tmp_path: Path) -> None:
+    words = (
+        "cohort.n_participants=40",
+        "modality.n_times=60",
+        "model=mean_age",
+        "split=leave_site_out",
+        "split.site=all",
+    )
+    ended = run_command(tmp_path, "train.py", "--multirun", *words, "hydra.sweep.dir=sites")
     assert ended.code == 0, ended.text
-    assert [row["site"] for row in read(tmp_path / "sites" / "folds.csv")][-2:] == ["mean", "sd"]
-    assert len(read(tmp_path / "sites" / "pooled_predictions.csv")) == 40
+    sites = ["Bristol", "Cheadle", "Newcastle", "Reading"]
+    table = read(tmp_path / "sites" / "folds.csv")
+    assert [row["site"] for row in table] == [*sites, "mean", "sd"]
+    pooled = read(tmp_path / "sites" / "pooled_predictions.csv")
+    assert len({row["participant_id"] for row in pooled}) == len(pooled) == 40
+    page = (tmp_path / "sites" / "report.html").read_text()
+    assert "<h1>4 sites</h1>" in page and all(re.search(rf"<td[^>]*>{site}</td>", page) for site in sites)
+    again = run_command(tmp_path, "train.py", "--multirun", *words, "hydra.sweep.dir=sites")
+    assert again.code == 0 and again.out.count("has ended before; it is kept.") == 4, again.text
 
 
 def test_a_runs_own_split_is_a_fixed_one(folds: tuple[Path, str], tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class LeaveSiteOutSplitConfig(DrawnSplitConfig):
     Parameters
     ----------
     site : str
-        The site, named as in the table.
+        The site, named as in the table. With ``--multirun``, ``all`` is a job for each site that has a scan.
     """
 
     site: str = MISSING

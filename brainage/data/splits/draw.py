@@ -82,6 +82,8 @@ def leave_site_out_split(
         # Where columns are shifted, sites are ids.
         names = counts.index[counts > 1]
         step = nearest(site, names) if len(names) else "No site in the table has two participants: look at its columns."
+        if site == "all":
+            step = "For a run for each site, add --multirun."
         raise SplitError(f"`split.site` got {site!r}. {step}")
     tested = (table["site"] == site).to_numpy()
     keys = group_keys(table)

@@ -33,6 +33,9 @@ SPLITS = [
     Case("a site that is none", r"`split.site` got 'nord'. Choose one of north, south. Did you mean `north`\?", (*BIDS, "split=leave_site_out", "split.site=nord")),
     Case("no sites", r"`split=leave_site_out` needs the site of every participant, but the table has none", (*BIDS, "split=leave_site_out", "split.site=north"), table(people(site=None))),
     Case("one site", r"`split` leaves no participant in train and val", (*BIDS, "split=leave_site_out", "split.site=north"), table(people(site=["north"] * 12))),
+    Case("all sites in one run", r"`split.site` got 'all'. For a run for each site, add --multirun", (*BIDS, "split=leave_site_out", "split.site=all")),
+    Case("all sites of none", r"`split.site=all` needs two sites or more, but the participants who have a scan are of 0", ("--multirun", *BIDS, "split=leave_site_out", "split.site=all"), table(people(site=None))),
+    Case("all sites of several cohorts", r"`split.site=all` needs the same participants in all jobs, but `cohort.seed` has several", ("--multirun", "cohort.seed=1,2", "split=leave_site_out", "split.site=all")),
 ]  # fmt: skip
 
 
