@@ -115,6 +115,7 @@ def test_a_run_is_exported_as_the_same_bundle(outputs: Path, tmp_path: Path) -> 
     assert all((tensors[name] == expected[name]).all() for name in expected)
     assert (tmp_path / "new" / "config.yaml").read_text() == (former / "config.yaml").read_text()
     made, noted = (json.loads((folder / "bundle.json").read_text()) for folder in (tmp_path / "new", former))
+    assert "needs 50 validation participants for symmetric intervals, but there are 4" in made.pop("intervals")
     reasons = [values.pop("uncorrected") for values in (made, noted)]  # a sentence, which may be reworded
     assert all(
         "`gap_correction=linear` needs 20 participants" in reason and "there are 4" in reason for reason in reasons

@@ -12,6 +12,7 @@ from brainage.data.cohorts.columns import STANDARD_COLUMNS, participant_ids, phe
 from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.errors import EvaluationError
+from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.runs import predictions_table
 
@@ -95,7 +96,7 @@ def _phenotypes(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns besides predictions; standard ones are read as from a file."""
     standard = [name for name in STANDARD_COLUMNS if name in table and name != "age"]
     text = {name: table[name].map(_as_text) for name in standard}
-    others = table.drop(columns=[*standard, *_PREDICTIONS, "bag", "bag_corrected"], errors="ignore")
+    others = table.drop(columns=[*standard, *_PREDICTIONS, "bag", "bag_corrected", *BOUNDS], errors="ignore")
     return pd.concat([standard_table(text, "`table`"), others], axis=1)
 
 

@@ -124,7 +124,8 @@ class Bundle:
         -------
         DataFrame
             In years: ``predicted_age`` and, with ages, ``age``, ``bag`` (predicted - age) and, where the network has
-            a correction, ``bag_corrected``; for a stack also ``predicted_age_sd``, the SD between its networks.
+            a correction, ``bag_corrected``; for a stack also ``predicted_age_sd``, the SD between its networks; where
+            the bundle has intervals, their bounds ``predicted_age_low`` and ``predicted_age_high``.
 
         Raises
         ------
@@ -214,4 +215,6 @@ def _predicted(together: Ensemble, each: Sequence[Ensemble], table: pd.DataFrame
         found = found.assign(age=table["age"], bag=mean - table["age"])[["age", "predicted_age", "bag"]]
         corrected = together.corrected(table, values)
         found = found if isinstance(corrected, str) else found.assign(bag_corrected=corrected.gaps)
-    return found if together.stack is None else found.assign(predicted_age_sd=sd)
+    found = found if together.stack is None else found.assign(predicted_age_sd=sd)
+    intervals = together.intervals(pd.DataFrame({"predicted_age": mean, "split": None}))
+    return found.join(intervals.bounds) if intervals.fits else found

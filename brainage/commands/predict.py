@@ -18,6 +18,7 @@ from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
 from brainage.evaluation.caveats import implausible
+from brainage.evaluation.conformal import BOUNDS, Intervals
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.evaluation.variables import columns_to_read
@@ -34,7 +35,7 @@ from brainage.system.session import carry_out
 if TYPE_CHECKING:
     from brainage.trained.ensemble import CorrectedGaps, Ensemble, Sample
 
-_COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+_COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd", *BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,10 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
             notes.append(f"No corrected gap: {gaps} Use gap_correction=in_sample to fit it on the participants here.")
         else:
             corrected, table["bag_corrected"] = gaps, gaps.gaps
-    return replace(_analysed(config, table, corrected, ensemble, notes), scans=scans)
+    intervals = ensemble.intervals(table)
+    if intervals.fits:
+        table = table.join(intervals.bounds)
+    return replace(_analysed(config, table, corrected, intervals, ensemble, notes), scans=scans)
 
 
 def _known_participants(table: pd.DataFrame, ensemble: Ensemble) -> list[str]:
@@ -135,6 +139,7 @@ def _analysed(
     config: PredictCommandConfig,
     table: pd.DataFrame,
     corrected: CorrectedGaps | None,
+    intervals: Intervals,
     ensemble: Ensemble,
     notes: list[str],
 ) -> _Predictions:
@@ -143,6 +148,7 @@ def _analysed(
     if not measured.any():
         return _Predictions(table, None, [*notes, *implausible(table["predicted_age"])], None)
     rows = table.loc[measured, ["participant_id", "age", "predicted_age"]].assign(split=None).reset_index(drop=True)
+    bounds = intervals.bounds.reindex(table.index[measured]).reset_index(drop=True)
     settings = AnalysisSettings(
         rows="all",
         gap_correction=config.gap_correction or (corrected.corrections[0].method if corrected else "none"),
@@ -155,7 +161,8 @@ def _analysed(
     phenotypes = next(iter(ensemble.samples.values())).selection.phenotypes
     n_ageless = int(table["age"].isna().sum())
     ageless = [f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else []
-    findings = analyse(rows, phenotypes, settings, corrected=given, notes=[*notes, *ageless], progress=progress)
+    measured_intervals = replace(intervals, bounds=bounds)
+    findings = analyse(rows, phenotypes, settings, (), given, measured_intervals, [*notes, *ageless], progress)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()
     return _Predictions(table, None, notes, findings)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
 from brainage.config.groups.modality import check_atlas_name
-from brainage.config.groups.output import ROWS, OutputsConfig, ReportConfig
+from brainage.config.groups.output import INTERVAL_KINDS, ROWS, OutputsConfig, ReportConfig
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
 from brainage.config.schema import GAP_CORRECTIONS
 from brainage.errors import ConfigError
@@ -27,6 +27,15 @@ class ReportAssociationsConfig:
 
     rows: Annotated[str | None, choice(*ROWS)] = None
     variables: list[str] | None = None
+
+
+@checked("intervals")
+@dataclass
+class ReportIntervalsConfig:
+    """As `IntervalsConfig`; None is the value of the run's config."""
+
+    level: Annotated[float | None, Field(ge=0.5, le=0.99)] = None
+    kind: Annotated[str | None, choice(*INTERVAL_KINDS)] = None
 
 
 @checked("report")
@@ -54,7 +63,7 @@ class ReportCommandConfig:
         ``cohort.allow_unmatched_ids``.
     seed : int or None
         Governs the bootstrap resamples.
-    gap_correction, associations, report, outputs, code
+    gap_correction, associations, intervals, report, outputs, code
         See `Config`.
     """
 
@@ -63,6 +72,7 @@ class ReportCommandConfig:
     cohort: Any = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
+    intervals: ReportIntervalsConfig = field(default_factory=ReportIntervalsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Annotated[int | None, Field(ge=0)] = None

@@ -22,7 +22,13 @@ from brainage.config.groups.cohort import (
 )
 from brainage.config.groups.modality import ModalityConfig
 from brainage.config.groups.model import NETWORKS, ModelConfig
-from brainage.config.groups.output import AssociationsConfig, OutputsConfig, ReportConfig, StoreConfig
+from brainage.config.groups.output import (
+    AssociationsConfig,
+    IntervalsConfig,
+    OutputsConfig,
+    ReportConfig,
+    StoreConfig,
+)
 from brainage.config.groups.split import (
     FixedSplitConfig,
     KFoldSplitConfig,
@@ -69,8 +75,8 @@ class Config:
         Loggers besides ``metrics.csv``: one class by ``_target_`` each, and its arguments.
     recipe : RecipeConfig
         How the network is trained: augmentation, averaging, epochs.
-    store, outputs, associations, report
-        See `StoreConfig`, `OutputsConfig`, `AssociationsConfig` and `ReportConfig`.
+    store, outputs, associations, intervals, report
+        See `StoreConfig`, `OutputsConfig`, `AssociationsConfig`, `IntervalsConfig` and `ReportConfig`.
     seed : int
         Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int or "auto"
@@ -110,6 +116,7 @@ class Config:
     evaluate: bool = True
     gap_correction: Annotated[str, choice(*GAP_CORRECTIONS)] = GAP_CORRECTIONS[0]
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)
+    intervals: IntervalsConfig = field(default_factory=IntervalsConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     resume: str | None = None
     code: Any = None

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from brainage.data.cohorts.select import Selection
 
 # Columns that this project adds to a cohort's table; a cohort's own columns of these names are dropped.
-RESERVED_COLUMNS = ("table_row", "row", "scan", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+RESERVED_COLUMNS = ("table_row", "row", "scan", "split", "predicted_age", "bag", "bag_corrected", "predicted_age_sd",
+                    "predicted_age_low", "predicted_age_high")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
 from brainage.evaluation.regression import covariate_basis, partial_correlation, residuals
@@ -31,7 +32,7 @@ MIN_FREEDOM = 4
 
 # Columns that are not variables by default.
 STANDARD = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "site", "head_motion",
-            "family_id", "true_gap", "table_row", "predicted_age_sd")  # fmt: skip
+            "family_id", "true_gap", "table_row", "predicted_age_sd", *BOUNDS)  # fmt: skip
 
 _Array = NDArray[np.float64]
 

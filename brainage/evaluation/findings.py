@@ -16,6 +16,8 @@ from brainage.evaluation.against import RIDGE, Against, BaselinePredictions, mea
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, saturated
+from brainage.evaluation.conformal import BOUNDS, Conformal, Intervals, intervals_in
+from brainage.evaluation.coverage import Coverage, measure_coverage
 from brainage.evaluation.disclosure import keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, held_out, rows_of
 from brainage.evaluation.groups import Group, measure_groups
@@ -42,6 +44,8 @@ class AnalysisSettings:
         See `brainage.evaluation.gap.Correction`.
     variables : sequence of str or None
         Variables that the gap is correlated with; None is every phenotype.
+    interval_level, interval_kind
+        See `brainage.evaluation.conformal.fit_conformal`.
     n_resamples, seed : int
         Of the bootstrap.
     strict : bool
@@ -53,6 +57,8 @@ class AnalysisSettings:
     rows: str = "test"
     gap_correction: str = "linear"
     variables: Sequence[str] | None = None
+    interval_level: float = 0.9
+    interval_kind: str = "auto"
     n_resamples: int = 2000
     seed: int = 43
     strict: bool = False
@@ -68,7 +74,8 @@ class Findings:
     settings : AnalysisSettings
         How they were computed.
     predictions : DataFrame
-        ``participant_id, split, age, predicted_age, bag``, and ``bag_corrected`` where available.
+        ``participant_id, split, age, predicted_age, bag``, and where available ``bag_corrected`` and the bounds of
+        intervals.
     rows : DataFrame
         The analysed rows, with their phenotypes.
     accuracy : Accuracy
@@ -89,6 +96,12 @@ class Findings:
         None where sites are unknown, or there is one.
     residuals : Residuals or None
         None for fewer than 20 participants.
+    intervals : sequence of Conformal
+        Fitted prediction intervals.
+    no_intervals : str
+        Why there are none.
+    coverage : list of Coverage
+        Of the intervals.
     associations : Associations
         With phenotypes.
     motion : Motion or None
@@ -113,6 +126,9 @@ class Findings:
     groups: list[Group]
     sites: Sites | None
     residuals: Residuals | None
+    intervals: Sequence[Conformal]
+    no_intervals: str
+    coverage: list[Coverage]
     associations: Associations
     motion: Motion | None
     baselines: list[Against]
@@ -145,6 +161,11 @@ class Findings:
             "groups": [asdict(group) for group in self.groups],
             "sites": asdict(self.sites) if self.sites else None,
             "residuals": asdict(self.residuals) if self.residuals else None,
+            "intervals": {
+                "fits": [asdict(fit) for fit in self.intervals],
+                "unavailable": self.no_intervals or None,
+                "coverage": [asdict(group) for group in self.coverage],
+            },
             "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
             "motion": asdict(self.motion) if self.motion else None,
             "against_ridge": asdict(self.ridge.difference) if self.ridge else None,
@@ -170,6 +191,7 @@ def analyse(
     settings: AnalysisSettings,
     baselines: Sequence[BaselinePredictions] = (),
     corrected: Corrected | None = None,
+    intervals: Intervals | None = None,
     notes: Iterable[str] = (),
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Findings:
@@ -188,6 +210,8 @@ def analyse(
         Of the same participants.
     corrected : (Series, list of Correction) or None
         Corrected gaps, by the index of `predictions`, and their fits; None corrects here.
+    intervals : Intervals or None
+        Of `predictions`; None fits them to the validation rows.
     notes : iterable of str
         The caller's caveats; they precede those of the analysis.
     progress : callable
@@ -201,6 +225,10 @@ def analyse(
     unreadable = phenotypes is None
     phenotypes = predictions[["participant_id"]] if phenotypes is None else phenotypes
     table, fits, correction_notes = _with_gaps(predictions, settings, corrected)
+    if intervals is None:
+        intervals = intervals_in(table, settings.interval_level, settings.interval_kind)
+    if intervals.fits:
+        table = table.drop(columns=[*BOUNDS], errors="ignore").join(intervals.bounds)
     chosen = _chosen(table, phenotypes, settings)
     known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
     rows = chosen.merge(known, on="participant_id", how="left")
@@ -225,6 +253,9 @@ def analyse(
         groups=measure_groups(rows, **resampling),
         sites=sites,
         residuals=measure_residuals(rows),
+        intervals=intervals.fits,
+        no_intervals=intervals.reason,
+        coverage=measure_coverage(rows, **resampling),
         associations=associations,
         motion=motion,
         baselines=measure_against(rows, baselines, **resampling),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,18 +52,24 @@ def measure_groups(rows: pd.DataFrame, *, n_resamples: int, seed: int) -> list[G
         See `brainage.evaluation.intervals.bootstrap`.
     """
     age = rows["age"].to_numpy(float)
+    variables = {"age": thirds(age), "sex": levels_of(rows, "sex"), "site": levels_of(rows, "site")}
+    return [
+        Group(variable, level, int(mask.sum()), **_measured(rows[mask], n_resamples, seed))
+        for variable, levels in described_levels(age, variables).items()
+        for level, mask in levels.items()
+    ]
+
+
+def described_levels(age: _Array, variables: Mapping[str, Mapping[str, Mask]]) -> dict[str, dict[str, Mask]]:
+    """Return the levels of variables that may be described beside age bins and each other, where at least two may."""
     described: list[list[Mask]] = [[(age >= low) & (age < high) for low, high in age_bins(age)]]
-    variables = {"age": _thirds(age), "sex": levels_of(rows, "sex"), "site": levels_of(rows, "site")}
-    found = []
+    found = {}
     for variable, levels in variables.items():
         may = described_groups([*levels.values()], described)
         shown = {level: mask for (level, mask), is_shown in zip(levels.items(), may, strict=True) if is_shown}
         if len(shown) > 1:
             described.append([*shown.values()])
-            found += [
-                Group(variable, level, int(mask.sum()), **_measured(rows[mask], n_resamples, seed))
-                for level, mask in shown.items()
-            ]
+            found[variable] = shown
     return found
 
 
@@ -78,7 +85,7 @@ def levels_of(rows: pd.DataFrame, name: str) -> dict[str, Mask]:
     return levels | ({"unknown": unknown | values.eq("unknown").to_numpy()} if unknown.any() else {})
 
 
-def _thirds(age: _Array) -> dict[str, Mask]:
+def thirds(age: _Array) -> dict[str, Mask]:
     """Return thirds of age, at edges of age bins where fewer than ten participants are between."""
     if len(age) < 3 * MIN_SHOWN:
         return {}

@@ -119,6 +119,12 @@ def correlation_estimate(r: float, n: int) -> Estimate:
     return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
 
 
+def proportion_estimate(n_of: int, n: int) -> Estimate:
+    """Return the share `n_of` of `n` with Wilson's interval, doi 10.1080/01621459.1927.10502953."""
+    low, high = stats.binomtest(n_of, n).proportion_ci(method="wilson")
+    return Estimate(n_of / n, float(low), float(high))
+
+
 def correlation_p(r: float, n: int) -> float | None:
     """Return the two-sided p of a correlation, by a t test with n - 2 degrees of freedom."""
     freedom = n - 2

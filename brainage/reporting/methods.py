@@ -13,7 +13,7 @@ from brainage.models.features import FEATURES, in_words
 from brainage.reporting.about import About
 from brainage.reporting.page import Section
 from brainage.reporting.run_sections import rows_name
-from brainage.reporting.text import integer, interval, number, with_interval
+from brainage.reporting.text import integer, interval, number, percent, with_interval
 from brainage.reporting.works import WORKS
 from brainage.system.reading import yaml_values
 
@@ -36,7 +36,7 @@ def methods(findings: Findings, about: About) -> str:
     """Return the methods and results of a run as a paragraph; without the training where only a table is known."""
     config = with_batch_size(yaml_values(about.config) or {}, about.summary)
     training = _training(about, config) if about.summary else []
-    return " ".join([*training, *_accuracy(findings), *_gap(findings), *_associations(findings)])
+    return " ".join([*training, *_accuracy(findings), *_intervals(findings), *_gap(findings), *_associations(findings)])
 
 
 def _training(about: About, config: Mapping[str, Any]) -> list[str]:
@@ -175,6 +175,19 @@ def _accuracy(findings: Findings) -> list[str]:
             f"{number(difference.value)} years (95 % interval {interval(difference)})."
         )
     return sentences
+
+
+def _intervals(findings: Findings) -> list[str]:
+    if not findings.coverage:
+        return []
+    fit, whole = findings.intervals[0], findings.coverage[0]
+    how = ", with errors divided by their mean at similar predicted ages" if fit.kind == "adaptive" else ""
+    whom = f"{integer(fit.n)} validation participants{' a fold' if len(findings.intervals) > 1 else ''}"
+    covered = f"{percent(whole.coverage.value)} ({percent(whole.coverage.low)} to {percent(whole.coverage.high)})"
+    return [
+        f"Prediction intervals of {percent(fit.level)} by split conformal prediction from {whom}{how} (Lei et al. "
+        f"2018) contained the age of {covered} and were {number(whole.width.value)} years wide on average."
+    ]
 
 
 # Of a correction: how, and the works.

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
+from brainage.evaluation.conformal import HIGH, LOW
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.shown_values import middle_range
 from brainage.evaluation.training_stats import Spread
@@ -33,6 +34,8 @@ def prediction_page(
     rows = [["participants", f"{len(age):,}"], *predicted_rows(age)]
     if "predicted_age_sd" in predictions and may_describe(len(age)):
         rows.append(["SD between the networks, mean", years(predictions["predicted_age_sd"].mean())])
+    if LOW in predictions and may_describe(int(predictions[LOW].notna().sum())):
+        rows.append(["width of the prediction intervals, mean", years((predictions[HIGH] - predictions[LOW]).mean())])
     drawn = [_ages(age, ages, points)] if drawable(len(age), points) and np.ptp(age) > 0 else []
     return Page(
         "Predicted ages",

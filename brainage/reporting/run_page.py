@@ -11,6 +11,7 @@ from brainage.reporting.association_section import associations_section
 from brainage.reporting.field import field_section
 from brainage.reporting.fold_section import fold_cards, fold_section
 from brainage.reporting.gap_section import gap_section
+from brainage.reporting.interval_section import interval_section
 from brainage.reporting.methods import methods_section
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.quality_sections import calibration_section, groups_section
@@ -36,6 +37,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         calibration_section(findings, about),
         groups_section(findings),
         sites_section(findings),
+        interval_section(findings),
         time_order_section(findings, about),
         sample_section(findings, about),
         gap_section(findings, about),

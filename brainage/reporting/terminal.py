@@ -51,6 +51,10 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
         ["MAE of the mean predictor", years(accuracy.mean_mae), f"skill {percent(accuracy.skill)}"],
         ["participants", f"{accuracy.n:,}", _ages(accuracy)],
     ]
+    if findings.coverage:
+        overall = findings.coverage[0]
+        name = f"{percent(findings.intervals[0].level)} intervals: coverage, width"
+        rows.append([name, f"{percent(overall.coverage.value)}, {years(overall.width.value)}", ""])
     if (truth := findings.truth) is not None:
         best = f"best possible {number(truth.best_r)}, 1.00"
         rows.append(["r with true gap: gap, corrected", f"{number(truth.r)}, {number(truth.r_corrected)}", best])

@@ -25,6 +25,8 @@ WORKS = {
     "10.1201/9780429246593",
     "de Lange et al. 2022": "de Lange et al. (2022), Mind the gap: performance metric evaluation in brain-age "
     "prediction, doi 10.1002/hbm.25837",
+    "Lei et al. 2018": "Lei et al. (2018), Distribution-free predictive inference for regression, doi "
+    "10.1080/01621459.2017.1307116",
     "Beheshti et al. 2019": "Beheshti et al. (2019), Bias-adjustment in neuroimaging-based brain age frameworks, doi "
     "10.1016/j.nicl.2019.102063",
     "Cole et al. 2018": "Cole et al. (2018), Brain age predicts mortality, doi 10.1038/mp.2017.62",

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from brainage.config.schema import Config
+from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.models import is_baseline
@@ -30,7 +31,7 @@ from brainage.system.reading import read_csv, yaml_values
 # Do not share it: with it, the hashes of participants in ``findings.json`` can be compared with guesses.
 PEOPLE_KEY = ".people.key"
 
-_COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected")
+_COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", *BOUNDS)
 
 
 def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
@@ -39,6 +40,8 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
         rows=config.associations.rows,
         gap_correction=config.gap_correction,
         variables=config.associations.variables,
+        interval_level=config.intervals.level,
+        interval_kind=config.intervals.kind,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
         strict=strict,

@@ -21,10 +21,11 @@ from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.data.splits import PARTS
 from brainage.errors import EvaluationError
+from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.variables import columns_to_read
 
 # Columns that are not phenotypes.
-_PREDICTED = (*ID_NAMES, "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd")
+_PREDICTED = (*ID_NAMES, "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd", *BOUNDS)
 
 
 def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:

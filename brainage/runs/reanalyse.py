@@ -17,6 +17,7 @@ from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.against import BaselinePredictions
+from brainage.evaluation.conformal import Intervals, intervals_in
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
 from brainage.evaluation.folds import FoldResults, fold_of
@@ -109,7 +110,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         is_baseline=is_baseline(runs[0].config.model_value("name")),
         folds=_fold_results(runs),
     )
-    return analyse(pooled, phenotypes, settings, corrected=corrected, notes=notes, progress=progress), about
+    intervals = _intervals_by_fold(runs, settings)
+    return analyse(pooled, phenotypes, settings, (), corrected, intervals, notes, progress), about
 
 
 def _fold_results(runs: Sequence[Run]) -> FoldResults:
@@ -161,6 +163,15 @@ def _label(run: Run) -> str:
     return "site" if hasattr(run.config.split, "site") else "fold"
 
 
+def _intervals_by_fold(runs: Sequence[Run], settings: AnalysisSettings) -> Intervals:
+    """Return the intervals of pooled test participants, each by the validation participants of its fold."""
+    found = [intervals_in(run.predictions, settings.interval_level, settings.interval_kind) for run in runs]
+    if reason := next((one.reason for one in found if one.reason), ""):
+        return Intervals(reason=reason)
+    bounds = pd.concat([one.bounds for one in found], ignore_index=True)
+    return Intervals(bounds, [fit for one in found for fit in one.fits])
+
+
 def _fold(run: Run) -> str:
     label = _label(run)
     return f"{label} {getattr(run.config.split, label, None)}"
@@ -195,6 +206,8 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
         "rows": config.associations.rows,
         "variables": config.associations.variables,
         "gap_correction": config.gap_correction,
+        "interval_level": config.intervals.level,
+        "interval_kind": config.intervals.kind,
         "n_resamples": config.report.n_resamples,
         "seed": config.seed,
     }

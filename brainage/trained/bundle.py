@@ -27,6 +27,7 @@ from brainage.system.files import as_output_error, open_file, remove_partials, w
 from brainage.system.invocation import command_text
 from brainage.system.reading import read_json, read_yaml, reason_of
 from brainage.trained.card import model_card
+from brainage.trained.intervals import manifest_of, read_intervals
 from brainage.trained.network import Architecture, Trained, checked_architecture
 
 MANIFEST = "bundle.json"
@@ -79,6 +80,7 @@ def _manifest(trained: Trained) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         **correction_manifest(trained.gap_correction, trained.correction, trained.uncorrected),
+        **manifest_of(trained.intervals),
         "ages": asdict(trained.ages) if trained.ages and may_describe(trained.ages.n) else None,
         "series": {name: asdict(spread) for name, spread in trained.series.items() if may_describe(spread.n)},
         "facts": trained.facts,
@@ -124,6 +126,7 @@ def read_bundle(folder: Path, key: str) -> Trained:
         series = {str(name): Spread.from_json(values) for name, values in manifest["series"].items()}
         ages: Spread | None = Spread.from_json(manifest["ages"]) if manifest["ages"] is not None else None
         method, correction, reason = read_correction(manifest)
+        intervals = read_intervals(manifest)
         if not isinstance(facts, dict):
             raise ValueError("kinds")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -132,7 +135,7 @@ def read_bundle(folder: Path, key: str) -> Trained:
             f"({type(error).__name__}). Export the run again."
         ) from None
     names = _channel_names(manifest, architecture, folder)
-    return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts, names)
+    return Trained(folder, architecture, weights, method, correction, reason, ages, series, facts, names, intervals)
 
 
 def _channel_names(manifest: dict[str, Any], architecture: Architecture, folder: Path) -> tuple[str, ...] | None:

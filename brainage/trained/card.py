@@ -18,13 +18,13 @@ _UNITS = {"mae": "MAE, years", "rmse": "RMSE, years", "r2": "R²", "pearson_r": 
 
 def model_card(trained: Trained, config: dict[str, Any]) -> str:
     """Return the card; see `brainage.trained.bundle.write_bundle` for the arguments."""
-    parts = (_head(trained), _data(trained, config), _accuracy(trained), _correction(trained), _LIMITS, _use(trained))
+    parts = (_head(trained), _data(trained, config), _accuracy(trained), *_fits(trained), _LIMITS, _use(trained))
     return "\n\n".join(parts) + "\n"
 
 
 def stack_card(stack: TrainedStack) -> str:
     """Return the card of a stack, whose members have their own."""
-    parts = (_stack_head(stack), _stacked(stack), _accuracy(stack), _correction(stack), _LIMITS, _use(stack))
+    parts = (_stack_head(stack), _stacked(stack), _accuracy(stack), *_fits(stack), _LIMITS, _use(stack))
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,6 +125,22 @@ def _accuracy(trained: Trained | TrainedStack) -> str:
         "## Accuracy\n\nOf predictions without correction.\n\n" + "\n".join(rows) + "\n\n"
         "The test participants were drawn from the same cohort: elsewhere, with another scanner, processing or age "
         f"range, errors are larger.{baseline}"
+    )
+
+
+def _fits(trained: Trained | TrainedStack) -> tuple[str, str]:
+    return _correction(trained), _intervals(trained)
+
+
+def _intervals(trained: Trained | TrainedStack) -> str:
+    fit = trained.intervals
+    if isinstance(fit, str):
+        return f"## Prediction intervals\n\nNone. {fit}".rstrip()
+    low, high = min(fit.half_widths), max(fit.half_widths)
+    width = f"± {low:g} years" if low == high else f"± {low:g} to {high:g} years, by predicted age"
+    return (
+        f"## Prediction intervals\n\n{width} ({fit.kind}), fitted on {fit.n:,} held-out participants: expected to "
+        f"contain the age of {fit.level:.0%} of similar participants. The youngest and oldest are covered less."
     )
 
 

@@ -16,6 +16,7 @@ from brainage.runs.members import Entry, entries_of
 from brainage.runs.read import Run
 from brainage.system.provenance import commit, versions
 from brainage.system.reading import read_json, yaml_values
+from brainage.trained.intervals import fitted_intervals
 from brainage.trained.load import correction_of, read_network_of_run
 from brainage.trained.network import TrainedStack
 
@@ -50,7 +51,8 @@ def read_compared_stack(folder: Path) -> tuple[TrainedStack, list[dict[str, Any]
     method, correction, reason = _correction(entries, stack)
     networks = tuple(read_network_of_run(run.folder, _KEY) for run in runs)
     facts = _facts(stack, next(iter(entries.values())).first)
-    stacked = TrainedStack(folder, networks, tuple(weights), method, correction, reason, facts)
+    intervals = fitted_intervals(stack.predictions, next(iter(entries.values())).first.config.intervals)
+    stacked = TrainedStack(folder, networks, tuple(weights), method, correction, reason, facts, intervals)
     return stacked, [yaml_values(run.config_text) for run in runs]
 
 

@@ -16,9 +16,11 @@ from brainage.data.participants import Participants, means_over_scans, reading_o
 from brainage.data.store.reading import Reading
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
+from brainage.evaluation.conformal import Intervals
 from brainage.evaluation.disclosure import MIN_RANKED
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.stack import joined
+from brainage.trained.intervals import intervals_of
 from brainage.trained.length import length_caveats
 from brainage.trained.network import Trained, TrainedStack
 from brainage.trained.t_r import check_new, t_r_caveats
@@ -151,6 +153,10 @@ class Ensemble:
         age = table["age"].to_numpy(float)
         gaps = [fit.gap(age, columns[:, number]) for number, fit in enumerate(fits)]
         return CorrectedGaps(pd.Series(np.mean(gaps, axis=0), table.index, dtype=float), fits)
+
+    def intervals(self, table: pd.DataFrame) -> Intervals:
+        """Return the intervals of a table's predictions; see `brainage.trained.intervals.intervals_of`."""
+        return intervals_of(self.networks, self.stack, table)
 
     def parts(self, table: pd.DataFrame) -> pd.Series:
         """Return the parts of the runs' splits that participants were in; "train" precedes "val" and "test"."""

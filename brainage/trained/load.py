@@ -20,6 +20,7 @@ from brainage.runs.read import read_run
 from brainage.system.reading import read_json
 from brainage.trained.baseline import read_arrays
 from brainage.trained.bundle import MANIFEST, STACK, read_bundle
+from brainage.trained.intervals import fitted_intervals
 from brainage.trained.network import Architecture, Trained, TrainedStack
 from brainage.trained.stack import is_stack, read_stack
 from brainage.training.weights import read_checkpoint
@@ -85,6 +86,7 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
         series=aggregates.series if aggregates else {},
         facts=_facts(run.summary),
         channel_names=read_channel_names(folder, run.config.modality.n_channels),
+        intervals=fitted_intervals(run.predictions, run.config.intervals),
         run=run,
         shuffle_seed=run.config.shuffle_seed,
     )

@@ -28,6 +28,7 @@ from brainage.models import geometry
 from brainage.runs.read import Run
 from brainage.system.console import printable
 from brainage.trained.baseline import MOST_VALUES, check_arrays, predict_baseline
+from brainage.trained.intervals import UNKNOWN, Fitted
 from brainage.training.predict import predict
 from brainage.training.weights import first_difference
 
@@ -92,6 +93,8 @@ class Trained:
         Metrics, versions and the like of the training; plain values.
     channel_names : tuple of str or None
         Names of the network's channels, in its order; None if its files had none, or an earlier version wrote it.
+    intervals : Conformal or str
+        Fitted on the run's validation participants, or the reason why there are none.
     run : Run or None
         The run; a bundle has none, and so no participants.
     shuffle_seed : int or None
@@ -108,6 +111,7 @@ class Trained:
     series: dict[str, Spread]
     facts: dict[str, Any]
     channel_names: tuple[str, ...] | None = None
+    intervals: Fitted = UNKNOWN
     run: Run | None = None
     shuffle_seed: int | None = None
 
@@ -214,7 +218,7 @@ class TrainedStack:
         The stack's folder, or that of the comparison that fitted it.
     members, weights : tuple of Trained, tuple of float
         The networks, and their weights: positive, with sum 1.
-    gap_correction, correction, uncorrected
+    gap_correction, correction, uncorrected, intervals
         As those of `Trained`, of the joined predictions.
     facts : dict
         Metrics, versions, the weights of all stacked runs, and the like; plain values.
@@ -227,6 +231,7 @@ class TrainedStack:
     correction: Correction | None
     uncorrected: str
     facts: dict[str, Any]
+    intervals: Fitted = UNKNOWN
 
     @property
     def label(self) -> str:

@@ -28,6 +28,7 @@ from brainage.trained.bundle import (
     write_bundle,
 )
 from brainage.trained.card import stack_card
+from brainage.trained.intervals import manifest_of, read_intervals
 from brainage.trained.network import Trained, TrainedStack
 
 # Increase it when the contents of a stack change.
@@ -72,6 +73,7 @@ def _manifest(stack: TrainedStack) -> dict[str, Any]:
         "format": _FORMAT,
         "weights": list(stack.weights),
         **correction_manifest(stack.gap_correction, stack.correction, stack.uncorrected),
+        **manifest_of(stack.intervals),
         "facts": stack.facts,
     }
 
@@ -101,6 +103,7 @@ def read_stack(folder: Path, key: str) -> TrainedStack:
     try:
         weights, facts = _checked_weights(plain["weights"]), plain["facts"]
         method, correction, reason = read_correction(plain)
+        intervals = read_intervals(plain)
         if not isinstance(facts, dict):
             raise ValueError("kinds")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -109,7 +112,7 @@ def read_stack(folder: Path, key: str) -> TrainedStack:
             "the stack again."
         ) from None
     members = tuple(_read_member(folder, number, key) for number in range(1, len(weights) + 1))
-    return TrainedStack(folder, members, weights, method, correction, reason, facts)
+    return TrainedStack(folder, members, weights, method, correction, reason, facts, intervals)
 
 
 def _read_member(folder: Path, number: int, key: str) -> Trained:

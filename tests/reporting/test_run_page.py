@@ -17,6 +17,7 @@ from brainage.reporting.run_sections import rows_name
 from tests.reporting.test_methods import SUMMARY
 
 FACTS = [("seed", "43")]
+ABOUT = About("Title", FACTS)
 
 undrawn = pytest.mark.usefixtures("undrawn")
 
@@ -37,9 +38,9 @@ def test_the_page_has_a_section_for_each_result_and_its_figures(findings: Findin
     about = About("Title", FACTS, "seed: 43", curves, 1, {"too short": 2}, points="all")
     page = findings_page(findings, about)
     assert [section.title for section in page.sections] == [
-        "Accuracy", "Calibration and residuals", "Groups", "Participants and training", "Brain-age gap",
-        "Associations", "Head motion", "Known truth", "Exclusions", "Published errors", "Methods, ready to paste",
-        "What was run",
+        "Accuracy", "Calibration and residuals", "Groups", "Prediction intervals", "Participants and training",
+        "Brain-age gap", "Associations", "Head motion", "Known truth", "Exclusions", "Published errors",
+        "Methods, ready to paste", "What was run",
     ]  # fmt: skip
     html = write_report(tmp_path, page).read_text()
     assert "volunteer" not in html
@@ -84,6 +85,30 @@ def test_accuracy_is_of_the_analysed_rows_and_of_the_other_parts(findings: Findi
     assert rows["N"] == ["30", ""]
     assert rows["MAE"][0] == f"{findings.accuracy.estimates['mae'].value:.2f} years"
     assert (rows["training"][0], rows["validation"][0]) == ("50", "40")
+
+
+@undrawn
+def test_intervals_have_coverage_and_width_or_the_reason_why_there_are_none(findings: Findings) -> None:
+    (reason,) = [one.texts[0] for one in findings_page(findings, ABOUT).sections if one.title == "Prediction intervals"]
+    assert reason.startswith("There are none. `intervals.level=0.9` needs 50 validation participants for symmetric")
+    assert "predicted_age_low" not in findings.predictions
+
+    settings = AnalysisSettings(n_resamples=100, interval_level=0.8)
+    predictions = findings.predictions.replace({"split": {"train": "val"}}).drop(columns="bag_corrected")
+    found = analyse(predictions, None, settings)
+    page = findings_page(found, ABOUT)
+    assert "contain the true age of 80% of participants like the 90 validation participants" in text(
+        page, "Prediction intervals"
+    )
+    assert "(symmetric: all have the same width)" in text(page, "Prediction intervals")
+    rows, (whole, *_) = cells(page, "Prediction intervals"), found.coverage
+    assert rows["all, test"][:2] == [
+        "30",
+        f"{whole.coverage.value:.0%} ({whole.coverage.low:.0%} to {whole.coverage.high:.0%})",
+    ]
+    tested = found.predictions[found.predictions["split"] == "test"]
+    assert rows["all, test"][2] == f"{(tested['predicted_age_high'] - tested['predicted_age_low']).mean():.2f}"
+    assert found.predictions.loc[found.predictions["split"] == "val", "predicted_age_low"].isna().all()
 
 
 @undrawn

@@ -14,6 +14,7 @@ from brainage.config.rules import (
 )
 
 ROWS = ("test", "val+test", "all")
+INTERVAL_KINDS = ("auto", "adaptive", "symmetric")
 
 
 @checked("store")
@@ -63,6 +64,24 @@ class AssociationsConfig:
 
     rows: Annotated[str, choice(*ROWS)] = "test"
     variables: list[str] | None = None
+
+
+@checked("intervals")
+@dataclass
+class IntervalsConfig:
+    """Prediction intervals, fitted on validation participants.
+
+    Parameters
+    ----------
+    level : float
+        Share of participants whose age shall be between the bounds.
+    kind : {"auto", "adaptive", "symmetric"}
+        Whether widths depend on the predicted age, or are the same for all. ``auto`` is adaptive from 150 validation
+        participants.
+    """
+
+    level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.9
+    kind: Annotated[str, choice(*INTERVAL_KINDS)] = INTERVAL_KINDS[0]
 
 
 @checked("report")
