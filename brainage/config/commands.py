@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
+from brainage.config.groups.groups import check_pair
 from brainage.config.groups.modality import check_atlas_name
 from brainage.config.groups.output import INTERVAL_KINDS, ROWS, OutputsConfig, ReportConfig
 from brainage.config.rules import Count, PathText, Seed, checked, choice, require
@@ -38,6 +39,20 @@ class ReportIntervalsConfig:
     kind: Annotated[str | None, choice(*INTERVAL_KINDS)] = None
 
 
+@checked("groups")
+@dataclass
+class ReportGroupsConfig:
+    """As `GroupsConfig`; None is the value of the run's config."""
+
+    column: str | None = None
+    reference: str | None = None
+    n_permutations: Annotated[int | None, Field(ge=99, le=1_000_000)] = None
+
+    def __post_init__(self) -> None:
+        """Check that both or none are given."""
+        check_pair(self.column, self.reference)
+
+
 @checked("report")
 @dataclass
 class ReportPageConfig:
@@ -63,7 +78,7 @@ class ReportCommandConfig:
         ``cohort.allow_unmatched_ids``.
     seed : int or None
         Governs the bootstrap resamples.
-    gap_correction, associations, intervals, report, outputs, code
+    gap_correction, associations, intervals, groups, report, outputs, code
         See `Config`.
     """
 
@@ -73,6 +88,7 @@ class ReportCommandConfig:
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     intervals: ReportIntervalsConfig = field(default_factory=ReportIntervalsConfig)
+    groups: ReportGroupsConfig = field(default_factory=ReportGroupsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Annotated[int | None, Field(ge=0)] = None

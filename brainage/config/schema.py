@@ -20,6 +20,7 @@ from brainage.config.groups.cohort import (
     UkbCohortConfig,
     own_cohort,
 )
+from brainage.config.groups.groups import GroupsConfig
 from brainage.config.groups.modality import ModalityConfig
 from brainage.config.groups.model import NETWORKS, ModelConfig
 from brainage.config.groups.output import (
@@ -75,8 +76,8 @@ class Config:
         Loggers besides ``metrics.csv``: one class by ``_target_`` each, and its arguments.
     recipe : RecipeConfig
         How the network is trained: augmentation, averaging, epochs.
-    store, outputs, associations, intervals, report
-        See `StoreConfig`, `OutputsConfig`, `AssociationsConfig`, `IntervalsConfig` and `ReportConfig`.
+    store, outputs, associations, intervals, groups, report
+        See `StoreConfig`, `OutputsConfig`, `AssociationsConfig`, `IntervalsConfig`, `GroupsConfig` and `ReportConfig`.
     seed : int
         Governs initialisation, batch order and dropout. It is less than 2**63, as torch's generators need.
     batch_size : int or "auto"
@@ -117,6 +118,7 @@ class Config:
     gap_correction: Annotated[str, choice(*GAP_CORRECTIONS)] = GAP_CORRECTIONS[0]
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)
     intervals: IntervalsConfig = field(default_factory=IntervalsConfig)
+    groups: GroupsConfig = field(default_factory=GroupsConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     resume: str | None = None
     code: Any = None

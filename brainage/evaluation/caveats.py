@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainage.evaluation.associations import MIN_ROWS, Associations
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
@@ -44,6 +46,22 @@ def caveats(rows: pd.DataFrame, table: pd.DataFrame, training: pd.DataFrame, cho
     notes += implausible(rows["predicted_age"])
     if not may_describe(n):
         notes.append(f"No accuracy: {n} participants are analysed, and fewer than {MIN_SHOWN} are only counted.")
+    return notes
+
+
+def other_groups(table: pd.DataFrame, rows: pd.DataFrame, reference: NDArray[np.bool_]) -> list[str]:
+    """Return notes on participants outside the reference group, given which rows of `table` are in it."""
+    others, notes = table[~reference], []
+    if n_others := int(rows["participant_id"].isin(others["participant_id"]).sum()):
+        notes.append(
+            f"{n_others:,} of the {len(rows):,} analysed participants are not in the reference group: accuracy and "
+            "associations are those of all of them. The table of groups has each group's accuracy."
+        )
+    if n_fitted := int(others["split"].isin(("train", "val")).sum()):
+        notes.append(
+            f"{n_fitted:,} training and validation participants are not in the reference group, so the model has "
+            "learned from other groups too. Train with groups.column and groups.reference to prevent it."
+        )
     return notes
 
 

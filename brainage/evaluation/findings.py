@@ -9,24 +9,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import Accuracy, measure_accuracy
 from brainage.evaluation.against import RIDGE, Against, BaselinePredictions, measure_against
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.by_age import gap_by_age
-from brainage.evaluation.caveats import caveats, missing, saturated
+from brainage.evaluation.caveats import caveats, missing, other_groups, saturated
 from brainage.evaluation.conformal import BOUNDS, Conformal, Intervals, intervals_in
 from brainage.evaluation.coverage import Coverage, measure_coverage
-from brainage.evaluation.disclosure import keyed_hash, may_describe
+from brainage.evaluation.disclosure import MIN_SHOWN, keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, held_out, rows_of
+from brainage.evaluation.group_difference import GroupDifferences, GroupSettings, measure_differences
 from brainage.evaluation.groups import Group, measure_groups
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.residuals import Residuals, measure_residuals
 from brainage.evaluation.sample import Sample, sample_by_part
 from brainage.evaluation.sites import Sites, measure_sites, site_caveats
-from brainage.evaluation.variables import check_variables
+from brainage.evaluation.variables import check_variables, in_reference
+
+_Mask = NDArray[np.bool_]
 
 # Corrected gaps, by the index of the predictions, and the fits that corrected them.
 Corrected = tuple[pd.Series, list[Correction]]
@@ -52,6 +56,8 @@ class AnalysisSettings:
         Whether a correction that cannot be fitted is an error rather than a note.
     unseen_sites : bool
         Whether the analysed participants, of several trainings, are of sites that theirs had left out.
+    groups : GroupSettings or None
+        Which groups are compared.
     """
 
     rows: str = "test"
@@ -63,6 +69,12 @@ class AnalysisSettings:
     seed: int = 43
     strict: bool = False
     unseen_sites: bool = False
+    groups: GroupSettings | None = None
+
+    @property
+    def group_column(self) -> str | None:
+        """The column of groups that are compared."""
+        return None if self.groups is None else self.groups.column
 
 
 @dataclass(frozen=True)
@@ -91,9 +103,11 @@ class Findings:
     sample : dict of str to Sample
         The participants of each part of the split.
     groups : list of Group
-        Accuracy and mean gap by thirds of age, sex and site.
+        Accuracy and mean gap by thirds of age, sex, site and the groups that are compared.
     sites : Sites or None
         None where sites are unknown, or there is one.
+    differences : GroupDifferences or None
+        Of these groups from the reference group, in the test rows; None without groups.
     residuals : Residuals or None
         None for fewer than 20 participants.
     intervals : sequence of Conformal
@@ -125,6 +139,7 @@ class Findings:
     sample: dict[str, Sample]
     groups: list[Group]
     sites: Sites | None
+    differences: GroupDifferences | None
     residuals: Residuals | None
     intervals: Sequence[Conformal]
     no_intervals: str
@@ -160,6 +175,7 @@ class Findings:
             "sample": {part: asdict(sample) for part, sample in self.sample.items()},
             "groups": [asdict(group) for group in self.groups],
             "sites": asdict(self.sites) if self.sites else None,
+            "group_differences": None if self.differences is None else self.differences.as_json(),
             "residuals": asdict(self.residuals) if self.residuals else None,
             "intervals": {
                 "fits": [asdict(fit) for fit in self.intervals],
@@ -224,7 +240,8 @@ def analyse(
     """
     unreadable = phenotypes is None
     phenotypes = predictions[["participant_id"]] if phenotypes is None else phenotypes
-    table, fits, correction_notes = _with_gaps(predictions, settings, corrected)
+    reference = reference_of(predictions, phenotypes, settings)
+    table, fits, correction_notes = _with_gaps(predictions, settings, corrected, reference)
     if intervals is None:
         intervals = intervals_in(table, settings.interval_level, settings.interval_kind)
     if intervals.fits:
@@ -250,8 +267,9 @@ def analyse(
         corrections=fits,
         by_age=gap_by_age(rows),
         sample=sample_by_part(_with_columns(table, known), rows),
-        groups=measure_groups(rows, **resampling),
+        groups=measure_groups(rows, settings.group_column, **resampling),
         sites=sites,
+        differences=_differences(table, known, settings),
         residuals=measure_residuals(rows),
         intervals=intervals.fits,
         no_intervals=intervals.reason,
@@ -265,20 +283,46 @@ def analyse(
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
             *site_caveats(sites),
+            *other_groups(table, rows, reference),
             *([] if unreadable else missing(rows, variables, known, motion)),
             *saturated(associations, rows),
         ),
     )
 
 
+def reference_of(predictions: pd.DataFrame, phenotypes: pd.DataFrame | None, settings: AnalysisSettings) -> _Mask:
+    """Return which predictions are of the reference group, whom corrections are fitted on; all without groups.
+
+    Fewer than ten others in a held-out part count too: a fit without them would describe them.
+    """
+    groups = settings.groups
+    if groups is None or phenotypes is None or len(phenotypes.columns) < 2:  # no table could be read
+        return np.ones(len(predictions), dtype=bool)
+    check_variables([groups.column], map(str, phenotypes.columns), "groups.column")
+    known = phenotypes[["participant_id", groups.column]].drop_duplicates("participant_id")
+    column = predictions[["participant_id"]].merge(known, on="participant_id", how="left")[groups.column]
+    is_reference = in_reference(column, groups.reference).to_numpy()
+    parts = predictions["split"].fillna("").to_numpy(str) if "split" in predictions else np.full(len(predictions), "")
+    few = pd.Series(~is_reference).groupby(parts).transform("sum").lt(MIN_SHOWN).to_numpy() & (parts != "train")
+    return np.asarray(is_reference | few)
+
+
+def _differences(table: pd.DataFrame, known: pd.DataFrame, settings: AnalysisSettings) -> GroupDifferences | None:
+    """Compare the groups in the test rows, or in all rows where there are no parts of a split."""
+    if settings.groups is None or settings.groups.column not in known:
+        return None
+    tested = rows_of(table, "test").merge(known, on="participant_id")
+    return measure_differences(tested, settings.groups, seed=settings.seed)
+
+
 def _with_gaps(
-    predictions: pd.DataFrame, settings: AnalysisSettings, corrected: Corrected | None
+    predictions: pd.DataFrame, settings: AnalysisSettings, corrected: Corrected | None, reference: _Mask
 ) -> tuple[pd.DataFrame, list[Correction], list[str]]:
     """Return the predictions with gaps and corrected gaps, the fits, and notes."""
     if "split" not in predictions:
         predictions = predictions.assign(split=None)
     table = predictions.assign(bag=predictions["predicted_age"] - predictions["age"])
-    gaps, fits, notes = _corrected(table, settings) if corrected is None else (*corrected, [])
+    gaps, fits, notes = _corrected(table, settings, reference) if corrected is None else (*corrected, [])
     return (table.assign(bag_corrected=gaps) if gaps.notna().any() else table), fits, notes
 
 
@@ -303,9 +347,11 @@ def _chosen(table: pd.DataFrame, phenotypes: pd.DataFrame, settings: AnalysisSet
     return chosen
 
 
-def _corrected(table: pd.DataFrame, settings: AnalysisSettings) -> tuple[pd.Series, list[Correction], list[str]]:
+def _corrected(
+    table: pd.DataFrame, settings: AnalysisSettings, reference: _Mask
+) -> tuple[pd.Series, list[Correction], list[str]]:
     try:
-        gaps, fits = _gaps_of_all(table, settings)
+        gaps, fits = _gaps_of_all(table, settings, reference)
         return gaps.reindex(table.index), fits, []
     except EvaluationError as error:
         if settings.strict:
@@ -313,14 +359,14 @@ def _corrected(table: pd.DataFrame, settings: AnalysisSettings) -> tuple[pd.Seri
         return pd.Series(np.nan, table.index), [], [f"No corrected gap: {error}"]
 
 
-def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings) -> Corrected:
-    """Correct the gaps of all rows; with ``in_sample`` those of the analysed rows."""
+def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings, reference: _Mask) -> Corrected:
+    """Correct the gaps of all rows, with ``in_sample`` of the analysed rows, by fits on the reference group."""
     method = settings.gap_correction
     if method == "crossfit":
-        return corrected_gaps(table, held_out(table), method)
+        return corrected_gaps(table, held_out(table[reference]), method)
     if method in ("in_sample", "none"):
-        return corrected_gaps(rows_of(table, settings.rows), table.iloc[:0], method)
-    is_val = table["split"].eq("val")
+        return corrected_gaps(rows_of(table, settings.rows), rows_of(table[reference], settings.rows), method)
+    is_val = table["split"].eq("val") & reference
     validation = table[is_val]
     if settings.rows != "test":
         return corrected_gaps(table, validation, method)

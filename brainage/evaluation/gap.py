@@ -27,7 +27,7 @@ _ROUNDING = 1e-9
 # Parts of cross-fitting, where the rows have no folds of their own.
 _N_FOLDS = 10
 _WITHOUT = " without "
-VALIDATION, HELD_OUT = "validation", "held-out"
+VALIDATION, HELD_OUT, ANALYSED = "validation", "held-out", "the analysed rows"
 
 # What helps where there are too few participants for a fit, by method.
 _CROSSFIT = (
@@ -137,6 +137,7 @@ def corrected_gaps(rows: pd.DataFrame, fitted: pd.DataFrame, method: str) -> tup
         The rows to correct: ``participant_id``, ``split``, ``age``, ``predicted_age``.
     fitted : DataFrame
         The rows that are fitted: for ``linear`` and ``cole`` the validation rows, for ``crossfit`` those of `held_out`.
+        For ``in_sample`` those among `rows`, such as a reference group; without any, all `rows`.
     method : {"linear", "cole", "crossfit", "in_sample", "none"}
         See `Correction`.
 
@@ -155,7 +156,9 @@ def corrected_gaps(rows: pd.DataFrame, fitted: pd.DataFrame, method: str) -> tup
     if method == "none":
         return pd.Series(np.nan, rows.index), []
     if method == "in_sample":
-        fit = fit_correction(method, rows, "the analysed rows")
+        some = rows[rows["participant_id"].isin(fitted["participant_id"])]
+        whole = some.empty or len(some) == len(rows)
+        fit = fit_correction(method, *((rows, ANALYSED) if whole else (some, f"the reference group of {ANALYSED}")))
         return _without_rounding(pd.Series(fit.gap(age, predicted), rows.index)), [fit]
     if fitted.empty and method != "crossfit":
         raise EvaluationError(
@@ -172,7 +175,9 @@ def corrected_gaps(rows: pd.DataFrame, fitted: pd.DataFrame, method: str) -> tup
     return _without_rounding(corrected), [fit, *fits]
 
 
-def corrected_across_folds(pooled: pd.DataFrame, folds: pd.Series) -> tuple[pd.Series, list[Correction]]:
+def corrected_across_folds(
+    pooled: pd.DataFrame, folds: pd.Series, is_fitted: NDArray[np.bool_] | None = None
+) -> tuple[pd.Series, list[Correction]]:
     """Correct the gaps of each fold's participants by a fit on the participants of the other folds (``crossfit``).
 
     Parameters
@@ -182,6 +187,8 @@ def corrected_across_folds(pooled: pd.DataFrame, folds: pd.Series) -> tuple[pd.S
         not trained on them.
     folds : Series
         The fold of each row. Networks of different folds are taken to depend on age in the same way.
+    is_fitted : array of bool of shape (n_participants,), optional
+        Whose gaps are fitted, by default all: those of a reference group.
 
     Returns
     -------
@@ -193,8 +200,9 @@ def corrected_across_folds(pooled: pd.DataFrame, folds: pd.Series) -> tuple[pd.S
     EvaluationError
         See `fit_correction`.
     """
-    fit = fit_correction("crossfit", pooled, HELD_OUT)
-    corrected, fits = _cross_fitted(fit, pooled, {str(fold): part for fold, part in pooled.groupby(folds, sort=False)})
+    fitted = pooled if is_fitted is None else pooled[is_fitted]
+    fit = fit_correction("crossfit", fitted, HELD_OUT)
+    corrected, fits = _cross_fitted(fit, fitted, {str(fold): part for fold, part in pooled.groupby(folds, sort=False)})
     return _without_rounding(corrected.reindex(pooled.index)), [fit, *fits]
 
 

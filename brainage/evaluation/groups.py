@@ -1,4 +1,4 @@
-"""Accuracy and mean gap of groups: sexes, sites and thirds of age."""
+"""Accuracy and mean gap of groups: sexes, sites, thirds of age, and groups that are compared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from brainage.evaluation.by_age import age_bins, quantile_edges
 from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.intervals import Estimate, bootstrap
 from brainage.evaluation.shown_values import Mask, described_groups
+from brainage.evaluation.variables import as_text
 
 _Array = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ class Group:
     Parameters
     ----------
     variable, level : str
-        ``age``, ``sex`` or ``site``, and which.
+        ``age``, ``sex``, ``site`` or the column of groups, and which.
     n : int
         Participants.
     mae, mean_gap, mean_gap_corrected : Estimate
@@ -41,18 +42,21 @@ class Group:
     mean_gap_corrected: Estimate = Estimate(None)
 
 
-def measure_groups(rows: pd.DataFrame, *, n_resamples: int, seed: int) -> list[Group]:
-    """Measure the analysed rows in thirds of age, by sex and by site, where at least two groups may be described.
+def measure_groups(rows: pd.DataFrame, column: str | None = None, *, n_resamples: int, seed: int) -> list[Group]:
+    """Measure the analysed rows in thirds of age, by sex, site and group, where at least two may be described.
 
     Parameters
     ----------
     rows : DataFrame
         ``age``, ``bag``, and where known ``bag_corrected``, ``sex`` and ``site``.
+    column : str, optional
+        The column of groups.
     n_resamples, seed : int
         See `brainage.evaluation.intervals.bootstrap`.
     """
     age = rows["age"].to_numpy(float)
-    variables = {"age": thirds(age), "sex": levels_of(rows, "sex"), "site": levels_of(rows, "site")}
+    named = dict.fromkeys(["sex", "site", *([column] if column else [])])
+    variables = {"age": thirds(age), **{name: levels_of(rows, name) for name in named}}
     return [
         Group(variable, level, int(mask.sum()), **_measured(rows[mask], n_resamples, seed))
         for variable, levels in described_levels(age, variables).items()
@@ -77,7 +81,7 @@ def levels_of(rows: pd.DataFrame, name: str) -> dict[str, Mask]:
     """Return the rows of each level of ``sex`` or ``site``, and those without one; nothing if no row has one."""
     if name not in rows or rows[name].isna().all():
         return {}
-    values = rows[name].map(lambda value: f"{value:.15g}" if isinstance(value, float) else str(value))
+    values = as_text(rows[name])
     if name == "sex":
         values = values.replace(_SEXES)
     unknown = rows[name].isna().to_numpy()

@@ -30,11 +30,14 @@ class Slope:
         In units of the outcome per unit of the variable; NaN where undefined.
     freedom : int
         Degrees of freedom of t: participants minus the rank of the design.
+    residual_sd : float
+        SD of the residuals, in units of the outcome, with these degrees of freedom; NaN where undefined.
     """
 
     value: float
     se: float
     freedom: int
+    residual_sd: float
 
     @property
     def t(self) -> float:
@@ -93,9 +96,11 @@ def hc3_slope(outcome: _Array, variable: _Array, basis: _Array) -> Slope:
     ----------
     MacKinnon & White (1985), doi 10.1016/0304-4076(85)90158-7; Long & Ervin (2000), doi 10.1080/00031305.2000.10474549.
     """
-    rest = residuals(variable, basis)
-    value, se = _slopes(residuals(outcome, basis)[None], rest, _leverage(rest, basis))
-    return Slope(float(value[0]), float(se[0]), _freedom(basis))
+    rest, left = residuals(variable, basis), residuals(outcome, basis)
+    (value,), (se,) = _slopes(left[None], rest, _leverage(rest, basis))
+    freedom = len(basis) - int(basis.shape[1]) - 1
+    spread = float(np.linalg.norm(left - value * rest)) / math.sqrt(freedom) if freedom > 0 else math.nan
+    return Slope(float(value), float(se), freedom, spread)
 
 
 def partial_correlation(a: _Array, b: _Array, basis: _Array) -> tuple[Estimate, float | None]:
@@ -153,10 +158,6 @@ def permutation_p(outcome: _Array, variable: _Array, basis: _Array, *, n_permuta
         # Permutations that do not change the order differ from it by rounding.
         n_beyond += int((np.abs(value) >= observed * se * (1 - 1e-9)).sum())
     return (1 + n_beyond) / (1 + n_permutations)
-
-
-def _freedom(basis: _Array) -> int:
-    return len(basis) - int(basis.shape[1]) - 1
 
 
 def _leverage(rest: _Array, basis: _Array) -> _Array:

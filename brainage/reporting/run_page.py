@@ -8,6 +8,7 @@ from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import Findings
 from brainage.reporting.about import About
 from brainage.reporting.association_section import associations_section
+from brainage.reporting.difference_section import difference_lead, difference_section
 from brainage.reporting.field import field_section
 from brainage.reporting.fold_section import fold_cards, fold_section
 from brainage.reporting.gap_section import gap_section
@@ -35,6 +36,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         accuracy_section(findings, about),
         fold_section(about.folds) if about.folds and not about.folds.hides_few else None,
         calibration_section(findings, about),
+        difference_section(findings, about),
         groups_section(findings),
         sites_section(findings),
         interval_section(findings),
@@ -90,11 +92,13 @@ def cards(findings: Findings) -> list[Card]:
 
 def lead(findings: Findings) -> list[str]:
     """Return the summary sentences at the top of the page."""
+    found = difference_lead(findings.differences)
     table = findings.associations.table
     if table.empty:
-        return []
+        return found
     names = ", ".join(table.loc[table["q_partial"] < 0.05, "variable"])
     return [
+        *found,
         f"Of {len(table)} variables, the gap is associated with {names or 'none'} (q < 0.05, partial r, adjusted for "
-        "covariates)."
+        "covariates).",
     ]

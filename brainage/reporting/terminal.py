@@ -15,6 +15,7 @@ from brainage.reporting.comparison_page import (
     method_rows,
     weight_rows,
 )
+from brainage.reporting.difference_section import HEADER, group_rows
 from brainage.reporting.run_sections import baseline_rows, metric_rows, rows_name
 from brainage.reporting.text import correlation_in, number, p_text, percent, years
 from brainage.system.console import show, show_note, show_table
@@ -31,6 +32,12 @@ def show_findings(findings: Findings) -> None:
     if findings.baselines:
         header = ("", "MAE (years)", "model minus this (95 %)", "p")
         show_table("Baselines on the same test participants", header, baseline_rows(findings))
+    if findings.differences is not None and len(findings.differences.table):
+        settings = findings.differences.settings
+        title = f"Gaps of groups of {settings.column} minus those of {settings.reference}, adjusted"
+        # Without the permuted p: 80 columns.
+        names, *cells = ([*row[:3], *row[4:]] for row in (("", *HEADER[1:]), *group_rows(findings.differences)))
+        show_table(title, names, cells)
     table = findings.associations.table
     if len(table):
         strongest = table.sort_values(["q_partial", "p_partial"], kind="stable").head(_N_SHOWN)

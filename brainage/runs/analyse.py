@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from brainage.config.groups.groups import GroupsConfig
 from brainage.config.schema import Config
 from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.disclosure import shown_summary
 from brainage.evaluation.findings import AnalysisSettings, Findings
+from brainage.evaluation.group_difference import GroupSettings
 from brainage.models import is_baseline
 from brainage.reporting.about import About
 from brainage.reporting.page import Page, write_report
@@ -45,7 +47,15 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
         n_resamples=config.report.n_resamples,
         seed=config.seed,
         strict=strict,
+        groups=group_settings(config.groups),
     )
+
+
+def group_settings(groups: GroupsConfig) -> GroupSettings | None:
+    """Return which groups are compared, None where no column of groups is given."""
+    if groups.column is None or groups.reference is None:
+        return None
+    return GroupSettings(groups.column, groups.reference, groups.n_permutations)
 
 
 def about_run(folder: Path, summary: Mapping[str, Any], config: str, points: str) -> About:
@@ -95,6 +105,8 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     write_csv(folder / "predictions.csv", predictions)
     write_csv(folder / "associations.csv", findings.associations.table)
     write_csv(folder / "gap.csv", findings.by_age)
+    if findings.differences is not None:
+        write_csv(folder / "group_differences.csv", findings.differences.table)
     saved = findings.as_json(_people_key(folder) if findings.corrections else b"")
     write_text(folder / "findings.json", json.dumps(finite(saved), indent=2) + "\n")
     write_report(folder, page)

@@ -8,9 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainage.config.commands import ReportCommandConfig
+from brainage.config.groups.groups import GroupsConfig
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import select_from
 from brainage.data.cohorts.withdrawn import Withdrawn
@@ -19,7 +22,7 @@ from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.conformal import Intervals, intervals_in
 from brainage.evaluation.disclosure import shown_summary
-from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
+from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse, reference_of
 from brainage.evaluation.folds import FoldResults, fold_of
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.variables import columns_to_read
@@ -28,7 +31,7 @@ from brainage.reporting.about import About
 from brainage.reporting.page import made_with
 from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
-from brainage.runs.analyse import about_run, progress, settings_of, write_findings
+from brainage.runs.analyse import about_run, group_settings, progress, settings_of, write_findings
 from brainage.runs.channels import read_channel_names
 from brainage.runs.facts import key_facts
 from brainage.runs.folds import why_not_pooled
@@ -91,7 +94,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
-            corrected = _corrected_by_fold(runs, pooled, settings.gap_correction)
+            reference = reference_of(pooled, phenotypes, settings)
+            corrected = _corrected_by_fold(runs, pooled, settings.gap_correction, reference)
         except EvaluationError as error:
             if settings.strict:
                 raise
@@ -145,10 +149,12 @@ def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:
     return pooled
 
 
-def _corrected_by_fold(runs: Sequence[Run], pooled: pd.DataFrame, method: str) -> Corrected:
+def _corrected_by_fold(
+    runs: Sequence[Run], pooled: pd.DataFrame, method: str, reference: NDArray[np.bool_]
+) -> Corrected:
     if method == "crossfit":
         folds = [_fold(run) for run in runs for part in run.predictions["split"] if part == "test"]
-        return corrected_across_folds(pooled, pd.Series(folds, pooled.index))
+        return corrected_across_folds(pooled, pd.Series(folds, pooled.index), reference)
     found = [_corrected_in(run, method) for run in runs]
     return pd.concat([gaps for gaps, _ in found], ignore_index=True), [fit for _, fits in found for fit in fits]
 
@@ -181,11 +187,12 @@ def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]
     if not path.is_file():
         raise MissingPathError(f"`predictions={path}` must be a table, but does not exist. Name an existing one.")
     predictions, notes = read_predictions(path, "predictions")
-    settings = replace(AnalysisSettings(strict=True), **_given(config))
+    groups = group_settings(_groups(config, GroupsConfig()))
+    settings = replace(AnalysisSettings(strict=True, groups=groups), **_given(config))
     facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
     facts += made_with()[1:]
     about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points)
-    phenotypes = read_phenotypes(path, settings.variables)
+    phenotypes = read_phenotypes(path, settings.variables, settings.group_column)
     return analyse(predictions, phenotypes, settings, notes=notes, progress=progress), about
 
 
@@ -197,7 +204,13 @@ def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame
 
 
 def _own_settings(config: ReportCommandConfig, own: Config) -> AnalysisSettings:
-    return replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
+    settings = replace(settings_of(own, strict=config.gap_correction is not None), **_given(config))
+    return replace(settings, groups=group_settings(_groups(config, own.groups)))
+
+
+def _groups(config: ReportCommandConfig, own: GroupsConfig) -> GroupsConfig:
+    """Return the groups that the command line names, or else a run's own."""
+    return replace(own, **{key: value for key, value in vars(config.groups).items() if value is not None})
 
 
 def _given(config: ReportCommandConfig) -> dict[str, Any]:
@@ -234,7 +247,8 @@ def _cohort_data(
     Where the data were given again, it is an error if they cannot be read, or are not those of the run.
     """
     config = run.config
-    phenotypes = partial(columns_to_read, _own_settings(given, config).variables)
+    settings = _own_settings(given, config)
+    phenotypes = partial(columns_to_read, settings.variables, groups=settings.group_column)
     try:
         selection = select_from(
             config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=False

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from brainage.config.groups.modality import FETCHERS, ModalityConfig
-from brainage.data.cohorts.select import select_from
+from brainage.config.schema import Config
+from brainage.data.cohorts.select import Choice, select_from
 from brainage.data.splits.choose import choose_split
 from brainage.data.t_r import check_for_training
 from brainage.evaluation.variables import columns_to_read
@@ -25,7 +26,7 @@ def train(job: Job, results: Results) -> None:
     config, folder = job.config, job.folder
     if not folder.resumed:  # a resumed run begins with its first new epoch
         folder.begin(job.config_text)
-    phenotypes = partial(columns_to_read, config.associations.variables) if config.evaluate else None
+    phenotypes = _phenotypes(config)
     selection = select_from(
         config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=not folder.resumed
     )
@@ -35,7 +36,7 @@ def train(job: Job, results: Results) -> None:
     # Drawn over another table, a split would differ: participants of a resumed run keep their part.
     split = trained_split(folder.path) if folder.resumed else None
     if split is None:
-        split = choose_split(config.split, selection.table)
+        split = choose_split(config.split, selection.table, config.groups)
 
     # Imports torch, Lightning and SciPy, after the errors above have been reported.
     from brainage.runs.fit import Network, build, check_settings
@@ -62,6 +63,14 @@ def train(job: Job, results: Results) -> None:
         if isinstance(model, Network):
             with noted(results.notes, "No test of the order of time"):
                 write_time_order(job, model, predictions.table)
+
+
+def _phenotypes(config: Config) -> Choice | None:
+    """Return what chooses the columns to read besides the standard ones; None for none."""
+    if not config.evaluate and config.groups.column is None:
+        return None
+    variables = config.associations.variables if config.evaluate else []
+    return partial(columns_to_read, variables, groups=config.groups.column)
 
 
 def _check_atlas(modality: ModalityConfig) -> None:

@@ -80,7 +80,8 @@ def _correction(entries: dict[str, Entry], stack: Stack) -> tuple[str, Correctio
     method = methods.pop()
     if stack.n_folds and method in ("linear", "cole"):
         method = "crossfit"
-    return method, *correction_of(method, stack.predictions)
+    has_groups = any(entry.first.config.groups.column is not None for entry in entries.values())
+    return method, *correction_of(method, stack.predictions, has_groups=has_groups)
 
 
 def _facts(stack: Stack, first: Run) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def read_network_of_run(folder: Path, key: str, again: Mapping[str, Any] | None 
     geometry.check(model, run.config.model)
     architecture = Architecture(run.config.modality, model, run.config.network_arguments)
     weights = _weights(folder, architecture)
-    correction, reason = correction_of(run.config.gap_correction, run.predictions)
+    correction, reason = correction_of(
+        run.config.gap_correction, run.predictions, has_groups=run.config.groups.column is not None
+    )
     training = run.predictions.loc[run.predictions["split"] == "train", "age"]
     aggregates = _aggregates(folder)
     return Trained(
@@ -110,10 +112,15 @@ def _facts(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: shown.get(name) for name in _FACTS}, **({"t_r": shown_counts(t_r)} if t_r else {})}
 
 
-def correction_of(method: str, predictions: pd.DataFrame) -> tuple[Correction | None, str]:
-    """Return the correction fitted on the validation participants, or all held-out ones; or why there is none."""
+def correction_of(method: str, predictions: pd.DataFrame, *, has_groups: bool = False) -> tuple[Correction | None, str]:
+    """Return the correction fitted on the validation participants, or all held-out ones; or why there is none.
+
+    With groups, some of the held-out participants, who are not marked, are not of the reference group.
+    """
     if method not in ("linear", "cole", "crossfit"):
         return None, f"The run has gap_correction={method}, which fits nothing that applies to others."
+    if method == "crossfit" and has_groups:
+        return None, "The run compares groups, and gap_correction=crossfit would be fitted on all of them."
     fitted, name = predictions[predictions["split"] == "val"], VALIDATION
     if method == "crossfit":
         fitted, name = held_out(predictions), HELD_OUT

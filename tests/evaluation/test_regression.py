@@ -29,8 +29,9 @@ def test_slope_error_interval_and_p_are_those_of_statsmodels() -> None:
     found = hc3_slope(outcome, variable, covariate_basis(covariates))
     design = sm.add_constant(np.column_stack([variable, covariates]))
     fit = sm.OLS(outcome, design).fit(cov_type="HC3", use_t=True)
-    expected = [fit.params[1], fit.bse[1], fit.tvalues[1], fit.pvalues[1], *fit.conf_int()[1]]
-    np.testing.assert_allclose([found.value, found.se, found.t, found.p, *found.interval], expected, rtol=1e-10)
+    expected = [fit.params[1], fit.bse[1], fit.tvalues[1], fit.pvalues[1], *fit.conf_int()[1], fit.mse_resid**0.5]
+    mine = [found.value, found.se, found.t, found.p, *found.interval, found.residual_sd]
+    np.testing.assert_allclose(mine, expected, rtol=1e-10)
     assert found.freedom == fit.df_resid
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainage.config.groups.groups import GroupsConfig
 from brainage.config.groups.split import (
     ALL,
     DrawnSplitConfig,
@@ -17,12 +18,25 @@ from brainage.config.groups.split import (
 )
 from brainage.data.splits.draw import kfold_split, leave_site_out_split, random_split, reduced_training
 from brainage.data.splits.fixed import fixed_split
+from brainage.data.splits.groups import checked_split, divide, tested_cases, with_cases
 from brainage.errors import ConfigError
 from brainage.system.console import log
 
 
-def choose_split(config: SplitConfig, table: pd.DataFrame) -> pd.Series[str]:
-    """Draw the split over the table's participants, or read a fixed one."""
+def choose_split(config: SplitConfig, table: pd.DataFrame, groups: GroupsConfig | None = None) -> pd.Series[str]:
+    """Draw the split over the table's participants, or read a fixed one.
+
+    With a reference group, only its participants train and validate, see `brainage.data.splits.groups`.
+    """
+    if groups is None or groups.column is None or groups.reference is None:
+        return _chosen(config, table)
+    members = divide(table, groups.column, groups.reference)
+    if isinstance(config, FixedSplitConfig):
+        return checked_split(_chosen(config, table), members.reference)
+    return with_cases(_chosen(config, members.reference), tested_cases(config, members.cases))
+
+
+def _chosen(config: SplitConfig, table: pd.DataFrame) -> pd.Series[str]:
     if isinstance(config, FixedSplitConfig):
         return fixed_split(table, Path(config.file))
     if not isinstance(config, DrawnSplitConfig):

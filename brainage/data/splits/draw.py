@@ -57,10 +57,18 @@ def kfold_split(
             f"`split.n_folds={n_folds}` needs as many participants or more, but got {n}. Lower it, or include more "
             "participants."
         )
+    tested = folds_of(table, n_folds=n_folds, seed=seed, stratify=stratify, repeat=repeat) == fold
+    return _tested_on(tested, table, _share(val_fraction, n), np.random.default_rng([seed, fold, repeat]), stratify)
+
+
+def folds_of(
+    table: pd.DataFrame, *, n_folds: int, seed: int, stratify: str | None, repeat: int = 0
+) -> NDArray[np.intp]:
+    """Return the number of each participant's fold; `table` is sorted by id."""
+    n = len(table)
     sizes = [n // n_folds + (number < n % n_folds) for number in range(n_folds)]
     # A seed sequence that ends with zeros is the one without them, so repeat 0 is drawn as if there was one.
-    tested = _dealt(table, sizes, np.random.default_rng([seed, 0, repeat]), stratify) == fold
-    return _tested_on(tested, table, _share(val_fraction, n), np.random.default_rng([seed, fold, repeat]), stratify)
+    return _dealt(table, sizes, np.random.default_rng([seed, 0, repeat]), stratify)
 
 
 def leave_site_out_split(
