@@ -27,7 +27,8 @@ class BrainageSweeper(Sweeper):
         self._job = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the sweep, and exit with its code."""
+        """Run the sweep, and exit with its code, unless it ends as a multirun does."""
         from brainage.sweep.command import run
 
-        sys.exit(run(*self._job, self._settings, arguments))
+        if (code := run(*self._job, self._settings, arguments)) is not None:
+            sys.exit(code)

@@ -17,6 +17,7 @@ from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.folds import Fold, FoldResults, fold_of
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
 from brainage.runs.folder import read_summary
+from brainage.sweep import TUNED
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
 from brainage.system.invocation import command_text
@@ -181,7 +182,8 @@ def _incomplete(folds: Folds, tested: dict[str, pd.DataFrame], folder: Path) -> 
     finished = folds.finished
     if missing := [fold for fold in folds.jobs if fold not in finished]:
         own = f"{folds.key}={','.join(missing)}"
-        return f"{own} did not finish. The multirun's command with hydra.sweep.dir={folder} continues it."
+        place = folder.parent if folder.name == TUNED else folder
+        return f"{own} did not finish. The multirun's command with hydra.sweep.dir={place} continues it."
     if len(tested) < len(finished):
         return "with evaluate=false, there are no test predictions."
     if folds.key == "split.fold":

@@ -30,6 +30,8 @@ from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reser
 from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
+from brainage.runs.tuned_on import warn_of_other_split
+from brainage.sweep import TUNED
 from brainage.sweep.query import refuse_query_of
 from brainage.system.console import log, terminal_text
 from brainage.system.files import (
@@ -98,9 +100,9 @@ class JobFolders(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
-        if _is_sweep(config):
-            return
         folder = Path(config.hydra.sweep.dir)
+        if _is_sweep(config):  # a nested search: others exit
+            folder /= TUNED
         try:
             with _exit_on_mistake(), full_disk_as_output_error(folder):
                 rows = finish_multirun(folder)
@@ -150,6 +152,7 @@ def _check_command(config: DictConfig, *, multirun: bool) -> None:
             f"`sweep={sweep}` searches with many trainings, and needs --multirun. The command is: "
             + command_text("train", "--multirun", *(word for word in words if not word.startswith("hydra.mode=")))
         )
+    warn_of_other_split(config)
     with resolved():
         resume, query = config.resume, OmegaConf.select(config, "cohort.include")
     if resume is not None:
@@ -255,6 +258,6 @@ def _values(config: DictConfig) -> dict[str, Any]:
 
 def repeat_command(folder: Path) -> str:
     """Return the command that continues the multirun of this process in its folder."""
-    given = any(word.startswith("hydra.sweep.dir=") for word in sys.argv)
+    given = any(word.startswith(("hydra.sweep.dir=", "sweep=")) for word in sys.argv)
     place = [] if given else as_overrides({"hydra.sweep.dir": str(folder)})
     return command_text("train", *sys.argv[1:], *place)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.groups.cohort import refuse_ids_in
 from brainage.errors import BrainageError, SweepError
+from brainage.sweep.nested import NestedSweep, outer_folds
 from brainage.sweep.processes import LOST, end_with_parent, is_worker
 from brainage.sweep.query import refuse_query_of
 from brainage.sweep.settings import SweepSettings
@@ -26,8 +27,11 @@ from brainage.system.signals import Interruption, interruptible
 
 def run(
     context: HydraContext, task: TaskFunction, composed: DictConfig, given: Mapping[str, Any], words: Sequence[str]
-) -> int:
-    """Run a sweep and return its exit code; `given` has the keys of ``hydra.sweeper``, `words` are the overrides."""
+) -> int | None:
+    """Run a sweep and return its exit code; `given` has the keys of ``hydra.sweeper``, `words` are the overrides.
+
+    None is returned after a nested search, which Hydra ends as a multirun: the tuned networks are jobs of one.
+    """
     # Optuna's own log would repeat each trial, and quote errors.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     command = same_command("train", sys.argv[1:])
@@ -44,9 +48,15 @@ def run(
                 "`hydra/launcher` must be basic for a sweep, but got another one. For more processes or machines, "
                 "start the same command several times, or set hydra.sweeper.n_workers."
             )
-        sweep = Sweep(context, task, composed, settings, words)
+        folds, shared = outer_folds(words)
+        sweep = (
+            NestedSweep(context, task, composed, settings, folds, shared)
+            if folds
+            else Sweep(context, task, composed, settings, words)
+        )
         with interruptible(), full_disk_as_output_error(composed.hydra.sweep.dir):
-            return _carried_out(sweep, command)
+            code = _carried_out(sweep, command)
+        return None if folds and code == 0 and not is_worker() else code
     except Interruption as stop:
         if not is_worker():
             print(f"\n{stop}; the same command continues the study.", file=sys.stderr)
@@ -56,7 +66,7 @@ def run(
         return error.exit_code
 
 
-def _carried_out(sweep: Sweep, command: list[str]) -> int:
+def _carried_out(sweep: Sweep | NestedSweep, command: list[str]) -> int:
     """Run a sweep; a storage that stops answering is one message, of the command that started workers, and code 1."""
     try:
         return sweep.run(command)

@@ -17,8 +17,8 @@ from brainage.system.files import write_text
 
 def finish_sweep(
     study: Study, settings: SweepSettings, folder: Path, dashboard: str, experiment: Callable[[FrozenTrial], str]
-) -> None:
-    """Write and print the result; `dashboard` is a command, `experiment` returns a trial's YAML."""
+) -> FrozenTrial | None:
+    """Write and print the result; return the chosen trial. `dashboard` is a command, `experiment` a trial's YAML."""
     with locked(folder):  # several commands may end at the same moment
         trials, keys = study.get_trials(deepcopy=False), list(search_space(study))
         n_objectives = len(settings.objectives)
@@ -32,3 +32,4 @@ def finish_sweep(
         print(f"Trials: {folder / 'trials.csv'}")
         print(f"Report: {write_page(study, settings, result, folder)}")
         print(f"Look closer: {dashboard}")
+    return result.best[0] if result.best else None

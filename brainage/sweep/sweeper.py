@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.utils import configure_log, run_job
+from hydra.core.utils import JobReturn, configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna.pruners import BasePruner, NopPruner
@@ -54,6 +54,8 @@ class Sweep:
         self.url = settings.storage or f"sqlite:///{self._folder.resolve() / 'study.db'}"
         self._space = parse_space(settings.params, words)
         self._configs = TrialConfigs(context.config_loader, composed, self._space)
+        self._words = list(words)
+        self.best: FrozenTrial | None = None
 
     def run(self, command: list[str]) -> int:
         """Run trials until the study has its budget, and write the results; return the exit code."""
@@ -71,7 +73,19 @@ class Sweep:
             if self._check_trials(study):
                 from brainage.sweep.finish import finish_sweep  # matplotlib
 
-                finish_sweep(study, self._settings, self._folder, dashboard_command(self.url), self._experiment)
+                dashboard = dashboard_command(self.url)
+                self.best = finish_sweep(study, self._settings, self._folder, dashboard, self._experiment)
+
+    def train_best(self, folder: Path, number: int) -> None:
+        """Train the best trial's config again as a job of a multirun in `folder`, and test it."""
+        assert self.best is not None
+        config = self._configs.compose(self.best.params, "evaluate=true")
+        with open_dict(config):
+            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), str(number)
+            # What was tuned is in its config: jobs with the same other overrides are folds.
+            config.hydra.overrides.task = self._words
+        log.info("Trial %d is trained again, and tested: %s", self.best.number, folder / str(number))
+        _ = self._run_job(config, number).return_value  # raises what the job raised
 
     def _open(self) -> tuple[Worker, Study]:
         """Check everything, open the study, and return this process's worker."""
@@ -129,7 +143,13 @@ class Sweep:
         """Train at a point and return the run's summary."""
         shown = {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in point.items()}
         log.info("Trial %d: %s", number, " ".join(as_overrides(shown)))
-        config = self._configs.compose(point)
+        done = self._run_job(self._configs.compose(point), number)
+        _ = done.return_value  # raises what the job raised
+        path = self._folder / "trials" / str(number) / "summary.json"
+        summary: dict[str, Any] = read_json(path) if path.exists() else {"status": "failed"}
+        return summary
+
+    def _run_job(self, config: DictConfig, number: int) -> JobReturn:
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
         done = run_job(
@@ -139,11 +159,8 @@ class Sweep:
             job_subdir_key="hydra.sweep.subdir",
             hydra_context=self._context,
         )
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # what follows is not of this trial's log
-        _ = done.return_value  # raises what the job raised
-        path = self._folder / "trials" / str(number) / "summary.json"
-        summary: dict[str, Any] = read_json(path) if path.exists() else {"status": "failed"}
-        return summary
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # what follows is not of this job's log
+        return done
 
     def _make_sampler(self, seed: int) -> BaseSampler:
         made: BaseSampler = _made("sampler", BaseSampler, {**self._settings.sampler, "seed": seed})
