@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from brainage.evaluation.conformal import BOUNDS
+from brainage.evaluation.corrected import corrected_correlation
 from brainage.evaluation.disclosure import MIN_SHOWN
+from brainage.evaluation.gap import Correction
 from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
 from brainage.evaluation.regression import covariate_basis, partial_correlation, residuals
 from brainage.evaluation.shown_values import has_rare_level, withholds
@@ -71,6 +73,7 @@ def associate(
     rows: pd.DataFrame,
     variables: Sequence[str],
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+    fit: Correction | None = None,
 ) -> Associations:
     """Correlate gaps with variables.
 
@@ -83,6 +86,8 @@ def associate(
         Columns of `rows`.
     progress : callable
         Takes the variables and yields them, while it shows how many are done.
+    fit : Correction or None
+        See `brainage.evaluation.corrected.corrected_correlation`.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def associate(
     Benjamini & Hochberg (1995), doi 10.1111/j.2517-6161.1995.tb02031.x.
     """
     found, left_out, flagged, coding, n_saturated = [], {}, {}, {}, 0
-    participants = _Participants(rows)
+    participants = _Participants(rows, fit)
     for name in progress(variables):
         values, reason, meaning = coded(rows[name])
         numbers = values.to_numpy(float)
@@ -171,15 +176,11 @@ def _columns(suffix: str, estimate: Estimate, p: float | None) -> dict[str, obje
     }
 
 
-def _plain(suffix: str, gap: _Array, variable: _Array) -> dict[str, object]:
-    r, n = pearson(gap, variable), len(variable)
-    return _columns(suffix, correlation_estimate(r, n), correlation_p(r, n))
-
-
 class _Participants:
     """Gaps and covariates as arrays: a table of thousands of columns takes long to filter once per variable."""
 
-    def __init__(self, rows: pd.DataFrame) -> None:
+    def __init__(self, rows: pd.DataFrame, fit: Correction | None = None) -> None:
+        self._fit = fit
         self._age, self.gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
         self._corrected = rows["bag_corrected"].to_numpy(float) if "bag_corrected" in rows else None
         self._numbers = {name: coded(rows[name])[0].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
@@ -193,10 +194,11 @@ class _Participants:
         """Return the correlations of a variable's known values with the gaps, and the number of covariates."""
         columns, names = self.covariates(known, without=name)
         gap = self.gap[known]
-        row = {"covariates": " ".join(names), **_plain("", gap, variable)}
+        r, n = pearson(gap, variable), len(variable)
+        row = {"covariates": " ".join(names), **_columns("", correlation_estimate(r, n), correlation_p(r, n))}
         corrected = None if self._corrected is None else self._corrected[known]
         if corrected is not None and not np.isnan(corrected).any():
-            row |= _plain("_corrected", corrected, variable)
+            row |= _columns("_corrected", *corrected_correlation(corrected, variable, self._age[known], self._fit))
         basis = covariate_basis(columns)
         return row | _columns("_partial", *partial_correlation(gap, variable, basis)), basis.shape[1] - 1
 

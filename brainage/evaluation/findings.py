@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,11 +17,13 @@ from brainage.evaluation.associations import Associations, associate, variables_
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, other_groups, saturated
 from brainage.evaluation.conformal import BOUNDS, Conformal, Intervals, intervals_in
+from brainage.evaluation.corrected import corrected_correlation, known_fit
 from brainage.evaluation.coverage import Coverage, measure_coverage
 from brainage.evaluation.disclosure import MIN_SHOWN, keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, held_out, rows_of
 from brainage.evaluation.group_difference import GroupDifferences, GroupSettings, measure_differences
 from brainage.evaluation.groups import Group, measure_groups
+from brainage.evaluation.intervals import Estimate
 from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.residuals import Residuals, measure_residuals
@@ -98,6 +99,8 @@ class Findings:
         Accuracy in the other parts of the split, without intervals.
     corrections : list of Correction
         Fits that corrected the gap.
+    trend : Estimate or None
+        Correlation of the corrected gap with age in the analysed rows; None where there is no corrected gap.
     by_age : DataFrame
         See `gap_by_age`.
     sample : dict of str to Sample
@@ -135,6 +138,7 @@ class Findings:
     mean_age_of: str
     other_parts: dict[str, Accuracy]
     corrections: list[Correction]
+    trend: Estimate | None
     by_age: pd.DataFrame
     sample: dict[str, Sample]
     groups: list[Group]
@@ -183,6 +187,7 @@ class Findings:
                 "coverage": [asdict(group) for group in self.coverage],
             },
             "gap_correction": [{**asdict(fit), "people": people[fit.people]} for fit in fits],
+            "corrected_gap_with_age": asdict(self.trend) if self.trend else None,
             "motion": asdict(self.motion) if self.motion else None,
             "against_ridge": asdict(self.ridge.difference) if self.ridge else None,
             "baselines": [asdict(one) for one in self.baselines],
@@ -256,7 +261,8 @@ def analyse(
     motion = measure_motion(rows, known_training)
     resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
     sites = measure_sites(rows, known_training, unseen=settings.unseen_sites, **resampling)
-    associations = associate(rows, variables, progress)
+    fit = known_fit(fits, rows)
+    associations = associate(rows, variables, progress, fit)
     return Findings(
         settings=settings,
         predictions=table,
@@ -265,6 +271,7 @@ def analyse(
         mean_age_of="the training participants" if len(training) else "these participants themselves",
         other_parts=_other_parts(table, chosen, mean_age),
         corrections=fits,
+        trend=_trend(rows, fit),
         by_age=gap_by_age(rows),
         sample=sample_by_part(_with_columns(table, known), rows),
         groups=measure_groups(rows, settings.group_column, **resampling),
@@ -326,6 +333,13 @@ def _with_gaps(
     return (table.assign(bag_corrected=gaps) if gaps.notna().any() else table), fits, notes
 
 
+def _trend(rows: pd.DataFrame, fit: Correction | None) -> Estimate | None:
+    if "bag_corrected" not in rows or rows["bag_corrected"].isna().any() or not may_describe(len(rows)):
+        return None
+    age = rows["age"].to_numpy(float)
+    return corrected_correlation(rows["bag_corrected"].to_numpy(float), age, age, fit)[0]
+
+
 def _with_columns(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Return all predictions with what a table of the sample describes."""
     columns = [name for name in ("participant_id", "sex", "site", "head_motion") if name in known]
@@ -366,15 +380,7 @@ def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings, reference: _Ma
         return corrected_gaps(table, held_out(table[reference]), method)
     if method in ("in_sample", "none"):
         return corrected_gaps(rows_of(table, settings.rows), rows_of(table[reference], settings.rows), method)
-    is_val = table["split"].eq("val") & reference
-    validation = table[is_val]
-    if settings.rows != "test":
-        return corrected_gaps(table, validation, method)
-    gaps, fits = corrected_gaps(table[~is_val], validation, method)
-    with suppress(EvaluationError):  # validation rows are not analysed; there may be too few for cross-fitting
-        of_validation, (_, *others) = corrected_gaps(validation, validation, method)
-        gaps, fits = pd.concat([gaps, of_validation]), [*fits, *others]
-    return gaps, fits
+    return corrected_gaps(table, table[table["split"].eq("val") & reference], method)
 
 
 def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:

@@ -14,8 +14,9 @@ from brainage.errors import EvaluationError
 
 METHODS = ("linear", "cole", "crossfit", "in_sample", "none")
 
-# Participants needed for a fit, and for cross-fitting with all of its parts.
+# Participants needed for a fit; on validation participants, where fewer leave a trend with age; and for cross-fitting.
 MIN_FITTED = 20
+MIN_VALIDATION = 100
 MIN_CROSSFITTED = 30
 
 # Dividing by a smaller slope amplifies noise; by a negative one it turns the gap round.
@@ -23,6 +24,9 @@ _MIN_SLOPE = 0.05
 
 # Corrected gaps smaller than this, in years, are rounding error.
 _ROUNDING = 1e-9
+
+# A participant who alone decides the slope has no residual.
+_NO_LEVERAGE = 1e-10
 
 # Parts of cross-fitting, where the rows have no folds of their own.
 _N_FOLDS = 10
@@ -60,6 +64,8 @@ class Correction:
         Number of fitted participants.
     fitted_on : str
         Name of the fitted rows.
+    slope_se : float or None
+        Standard error of the slope (HC3), in years per year; None in bundles of earlier versions.
     people : str
         Hash of the fitted ids: shows whether two fits used the same participants. It is not written: a guess could be
         compared with it. Files have its keyed hash.
@@ -76,6 +82,7 @@ class Correction:
     n: int
     fitted_on: str
     people: str
+    slope_se: float | None = None
 
     @property
     def is_part(self) -> bool:
@@ -107,7 +114,7 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
         Too few rows, all of the same age, or a slope too small or negative for ``cole``.
     """
     age, predicted = participants["age"].to_numpy(float), participants["predicted_age"].to_numpy(float)
-    least = MIN_CROSSFITTED if fitted_on == HELD_OUT else MIN_FITTED
+    least = {HELD_OUT: MIN_CROSSFITTED, VALIDATION: MIN_VALIDATION}.get(fitted_on, MIN_FITTED)
     if len(participants) < least or np.ptp(age) == 0:
         step = _STEPS.get(method, "Use gap_correction=none, or more participants.")
         raise EvaluationError(
@@ -125,7 +132,10 @@ def fit_correction(method: str, participants: pd.DataFrame, fitted_on: str) -> C
         )
     intercept = float(target.mean() - slope * age.mean())
     digest = hashlib.sha256("\n".join(sorted(map(str, participants["participant_id"]))).encode()).hexdigest()
-    return Correction(method, intercept, slope, len(participants), fitted_on, digest[:16])
+    free = 1 - 1 / len(age) - centred**2 / (centred @ centred)
+    errors = np.divide(target - intercept - slope * age, free, out=np.zeros_like(age), where=free > _NO_LEVERAGE)
+    slope_se = float(np.linalg.norm(centred * errors) / (centred @ centred))
+    return Correction(method, intercept, slope, len(participants), fitted_on, digest[:16], slope_se)
 
 
 def corrected_gaps(rows: pd.DataFrame, fitted: pd.DataFrame, method: str) -> tuple[pd.Series, list[Correction]]:

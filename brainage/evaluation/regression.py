@@ -123,10 +123,15 @@ def partial_correlation(a: _Array, b: _Array, basis: _Array) -> tuple[Estimate, 
         return Estimate(None), None
     y, x = y / np.linalg.norm(y), x / np.linalg.norm(x)
     r, slope = float(np.clip(x @ y, -1, 1)), hc3_slope(y, x, basis)
-    if slope.p is None or abs(r) >= 1:
-        return Estimate(r), slope.p
-    z, half = math.atanh(r), float(stats.t.ppf(0.975, slope.freedom)) * slope.se / (1 - r**2)
-    return Estimate(r, math.tanh(z - half), math.tanh(z + half)), slope.p
+    return (Estimate(r) if slope.p is None else fisher_interval(r, slope.se, slope.freedom)), slope.p
+
+
+def fisher_interval(r: float, se: float, freedom: int) -> Estimate:
+    """Return a correlation with its 95 % interval, by the t distribution on the scale of Fisher's z."""
+    if abs(r) >= 1:
+        return Estimate(r)
+    z, half = math.atanh(r), float(stats.t.ppf(0.975, freedom)) * se / (1 - r**2)
+    return Estimate(r, math.tanh(z - half), math.tanh(z + half))
 
 
 def permutation_p(outcome: _Array, variable: _Array, basis: _Array, *, n_permutations: int, seed: int) -> float | None:

@@ -9,11 +9,12 @@ import pandas as pd
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.gap import Correction
+from brainage.evaluation.intervals import Estimate
 from brainage.reporting import run_figures as figures
 from brainage.reporting.about import About
 from brainage.reporting.densities import GAPS
 from brainage.reporting.page import Section, Table, some
-from brainage.reporting.text import mean_sd
+from brainage.reporting.text import interval, mean_sd, number
 
 _CORRECTIONS = {
     "linear": "gap - (intercept + slope · age), fitted on gaps",
@@ -33,6 +34,7 @@ def gap_section(findings: Findings, about: About) -> Section | None:
         "mean."
     ]
     texts += [_correction_text(findings.corrections)] if findings.corrections else []
+    texts += [] if findings.trend is None else [_trend_text(findings.trend)]
     by_age = findings.by_age
     names = [name for name in ("bag", "bag_corrected") if name in by_age]
     header = ("age (years)", "N", *(GAPS[name][0] for name in names))
@@ -51,6 +53,11 @@ def gap_section(findings: Findings, about: About) -> Section | None:
     )
     drawn = [figures.gap_against_age(findings.rows, points=about.points), figures.gap_by_age(by_age)]
     return Section("Brain-age gap", texts, [Table(header, rows, note=note)], some(drawn))
+
+
+def _trend_text(trend: Estimate) -> str:
+    between = f" (95 % interval {interval(trend)}, which includes that of the fit)" if trend.low is not None else ""
+    return f"In the analysed rows, the corrected gap correlates with age with r = {number(trend.value)}{between}."
 
 
 def _correction_text(fits: Sequence[Correction]) -> str:

@@ -17,7 +17,7 @@ from brainage.reporting.comparison_page import (
 )
 from brainage.reporting.difference_section import HEADER, group_rows
 from brainage.reporting.run_sections import baseline_rows, metric_rows, rows_name
-from brainage.reporting.text import correlation_in, number, p_text, percent, years
+from brainage.reporting.text import correlation_in, interval, number, p_text, percent, years
 from brainage.system.console import show, show_note, show_table
 
 # Variables printed at most; the report has all of them.
@@ -58,6 +58,8 @@ def _accuracy_rows(findings: Findings) -> list[list[str]]:
         ["MAE of the mean predictor", years(accuracy.mean_mae), f"skill {percent(accuracy.skill)}"],
         ["participants", f"{accuracy.n:,}", _ages(accuracy)],
     ]
+    if findings.trend is not None:
+        rows.append(["r of corrected gap with age", number(findings.trend.value), interval(findings.trend)])
     if findings.coverage:
         overall = findings.coverage[0]
         name = f"{percent(findings.intervals[0].level)} intervals: coverage, width"

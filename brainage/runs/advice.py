@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brainage.data.batches import N_STEPS, batch_size_for
-from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
+from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_VALIDATION
 from brainage.models import is_baseline
 from brainage.system.invocation import command_text
 
@@ -47,7 +47,7 @@ def _on_split(n: Mapping[str, int], split: str) -> list[str]:
     if not few or split != "random":
         return []
     words, also = ["split=kfold", "split.fold=range(5)"], ""
-    if n["val"] < MIN_FITTED and sum(n.values()) >= MIN_CROSSFITTED:
+    if n["val"] < MIN_VALIDATION and sum(n.values()) >= MIN_CROSSFITTED:
         words.append("gap_correction=crossfit")
         also = ", and gap_correction=crossfit corrects the gap by fits on other folds"
     return [

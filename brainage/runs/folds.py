@@ -15,7 +15,7 @@ from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.folds import Fold, FoldResults, fold_of
-from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_FITTED
+from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_VALIDATION
 from brainage.runs.folder import read_summary
 from brainage.sweep import TUNED
 from brainage.system.console import cell, show_table
@@ -161,7 +161,7 @@ def _pool(folds: Folds, each: FoldResults, tested: dict[str, pd.DataFrame], fold
 def _report_command(folder: Path, folds: Folds, n: int) -> str:
     """Return the command that analyses pooled predictions, with a correction of the gap for which they suffice."""
     summaries = [read_summary(folder / row["job"]) or {} for row in folds.finished.values()]
-    few = any(summary.get("n", {}).get("val", 0) < MIN_FITTED for summary in summaries)
+    few = any(summary.get("n", {}).get("val", 0) < MIN_VALIDATION for summary in summaries)
     words = ["gap_correction=crossfit"] if few and n >= MIN_CROSSFITTED else []
     return command_text("report", f"run={folder}", *words)
 

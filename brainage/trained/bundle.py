@@ -196,11 +196,12 @@ def read_correction(manifest: dict[str, Any]) -> tuple[str, Correction | None, s
 def _fit(plain: Any) -> Correction | None:
     if plain is None:
         return None
-    fit = Correction(**{field.name: plain[field.name] for field in fields(Correction)})
+    known = {"slope_se": None, **plain}  # bundles of earlier versions have none
+    fit = Correction(**{field.name: known[field.name] for field in fields(Correction)})
     texts = (fit.method, fit.fitted_on, fit.people)
     if fit.fitted_on not in (VALIDATION, HELD_OUT):
         raise ValueError("correction")
-    numbers = (fit.intercept, fit.slope)
+    numbers = (fit.intercept, fit.slope, *([] if fit.slope_se is None else [fit.slope_se]))
     if not all(isinstance(text, str) for text in texts) or fit.method not in METHODS or type(fit.n) is not int:
         raise ValueError("correction")
     if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers) or (

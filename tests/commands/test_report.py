@@ -39,6 +39,7 @@ class Study:
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     study = Study(tmp_path_factory.mktemp("findings"))
     words = (f"cohort.n_participants={PEOPLE}", "report.n_resamples=100", f"store.root={study.folder / 'store'}")
+    words += ("split.train_fraction=0.5", "split.val_fraction=0.4")
     for number, name in enumerate(BASELINES):
         train_here(study.run(number), f"model={name}", *words)
     return study
@@ -256,7 +257,7 @@ def test_compare_writes_tables_and_one_page_with_mean_and_stack(study: Study, tm
     assert metrics["weight"].dropna().tolist() == pytest.approx(weights)
     stack = pd.read_csv(folder / "predictions.csv").set_index("participant_id")
     assert list(stack) == ["split", "age", "predicted_age", "bag", "predicted_age_sd"]
-    assert stack["split"].tolist() == ["val"] * 30 + ["test"] * 30
+    assert stack["split"].tolist() == ["val"] * 120 + ["test"] * 30
     members = pd.concat([run.loc[stack.index, "predicted_age"] for run in runs], axis=1)
     assert stack["predicted_age"].to_numpy() == pytest.approx(members.to_numpy() @ np.array(weights))
     error = stack.loc[stack["split"] == "test", "bag"].abs().mean()
@@ -308,7 +309,7 @@ def test_report_refuses_mistakes_with_one_message(
     pd.concat([frame, frame.head(2)]).to_csv(broken / "twice.csv", index=False)
     frame.assign(split="training").to_csv(broken / "parts.csv", index=False)
     frame.assign(predicted_age="n/a").to_csv(broken / "empty.csv", index=False)
-    frame.assign(predicted_age=60.0, split=["val"] * 60 + ["test"] * 60).to_csv(broken / "flat.csv", index=False)
+    frame.assign(predicted_age=60.0, split=["val"] * 100 + ["test"] * 20).to_csv(broken / "flat.csv", index=False)
     frame.assign(split="val").to_csv(broken / "val.csv", index=False)
     unfinished = broken / "unfinished"
     unfinished.mkdir()

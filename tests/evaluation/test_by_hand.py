@@ -20,7 +20,7 @@ from brainage.evaluation.intervals import correlation_estimate
 from brainage.evaluation.paired import paired_difference
 from brainage.evaluation.regression import covariate_basis, partial_correlation
 
-N = 140
+N = 220
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def participants() -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "participant_id": [f"p{i:03d}" for i in range(N)],
-            "split": ["train"] * 60 + ["val"] * 40 + ["test"] * 40,
+            "split": ["train"] * 60 + ["val"] * 120 + ["test"] * 40,
             "age": age,
             "predicted_age": 28 + 0.55 * age + rng.normal(0, 3, N),
             "sex": rng.integers(2, size=N).astype(float),
@@ -102,7 +102,7 @@ def test_a_missing_value_changes_its_own_row_only(participants: pd.DataFrame) ->
     holes = participants.assign(smoker=participants["smoker"].where(participants.index % 7 > 0))
     some = associate(holes, names).table.set_index("variable").drop(columns="q_partial")
     pd.testing.assert_frame_equal(some.drop("smoker"), whole.drop("smoker"), check_exact=True)
-    assert some.loc["smoker", "n"] == N - 20
+    assert some.loc["smoker", "n"] == N - 32
     alone = associate(holes[holes["smoker"].notna()], ["smoker"]).table.iloc[0]
     assert some.loc["smoker", "r_partial"] == alone["r_partial"]
 
@@ -188,7 +188,7 @@ def test_the_linear_correction_is_the_regression_of_the_gap_on_age_in_other_part
     gaps, (fit,) = corrected_gaps(test, val, "linear")
     line = sm.OLS(val["bag"], sm.add_constant(val["age"])).fit()
     np.testing.assert_allclose(gaps, test["bag"] - line.predict(sm.add_constant(test["age"])), atol=1e-10)
-    assert (fit.n, fit.fitted_on) == (40, "validation")
+    assert (fit.n, fit.fitted_on) == (120, "validation")
 
 
 def test_coles_correction_inverts_the_line_from_age_to_prediction(participants: pd.DataFrame) -> None:
@@ -215,13 +215,13 @@ def test_no_validation_row_is_corrected_by_a_fit_that_knows_it(participants: pd.
     after, _ = corrected_gaps(moved, moved[moved["split"] == "val"], "linear")
     assert after[person] - before[person] == pytest.approx(50, abs=1e-10)  # its own fit has not moved
     assert not np.allclose(after[test.index], before[test.index])
-    assert [fit.n for fit in fits] == [40, *[36] * 10]
+    assert [fit.n for fit in fits] == [120, *[108] * 10]
 
 
 def test_a_fit_on_too_few_or_too_flat_is_refused(participants: pd.DataFrame) -> None:
     val, test = parts(participants)
-    with pytest.raises(EvaluationError, match=r"needs 20 participants of different ages .* \(validation\), but .* 19"):
-        corrected_gaps(test, val.head(19), "linear")
+    with pytest.raises(EvaluationError, match=r"needs 100 participants of different ages .* \(validation\), but .* 99"):
+        corrected_gaps(test, val.head(99), "linear")
     with pytest.raises(EvaluationError, match=r"slope .* 0.05, but is 0.000.*linear"):
         fit_correction("cole", val.assign(predicted_age=60.0), "validation")
     with pytest.raises(EvaluationError, match=r"is fitted on validation rows .* none\. Use gap_correction=in_sample"):
@@ -244,12 +244,12 @@ def test_bins_of_under_ten_participants_are_merged(participants: pd.DataFrame) -
 
 def test_ids_that_are_of_another_table_are_refused(participants: pd.DataFrame) -> None:
     others = participants.assign(participant_id="x" + participants["participant_id"])
-    with pytest.raises(EvaluationError, match=r"None of the 40 analysed participants is among the 140 of the"):
+    with pytest.raises(EvaluationError, match=r"None of the 40 analysed participants is among the 220 of the"):
         analyse(participants, others[["participant_id", "speed"]], AnalysisSettings())
 
 
 def test_rows_that_do_not_exist_are_refused(participants: pd.DataFrame) -> None:
-    with pytest.raises(EvaluationError, match=r"`associations.rows=test` must name .*rows, but none of 140"):
+    with pytest.raises(EvaluationError, match=r"`associations.rows=test` must name .*rows, but none of 220"):
         analyse(participants.assign(split="val"), participants[["participant_id", "speed"]], AnalysisSettings())
 
 

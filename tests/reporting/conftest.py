@@ -14,7 +14,7 @@ from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 def findings() -> Findings:
     """30 test participants; the gap is associated with ``speed`` and not with ``hand``, which is text."""
     rng = np.random.default_rng(0)
-    split = np.repeat(["train", "val", "test"], [50, 40, 30])
+    split = np.repeat(["train", "val", "test"], [50, 140, 30])
     n = len(split)
     age, true_gap = rng.uniform(45, 80, n), rng.normal(0, 4, n)
     predictions = pd.DataFrame(

@@ -84,7 +84,7 @@ def test_accuracy_is_of_the_analysed_rows_and_of_the_other_parts(findings: Findi
     rows = cells(findings_page(findings, About("Title", FACTS)), "Accuracy")
     assert rows["N"] == ["30", ""]
     assert rows["MAE"][0] == f"{findings.accuracy.estimates['mae'].value:.2f} years"
-    assert (rows["training"][0], rows["validation"][0]) == ("50", "40")
+    assert (rows["training"][0], rows["validation"][0]) == ("50", "140")
 
 
 @undrawn
@@ -116,7 +116,7 @@ def test_a_correction_is_described_by_its_fit(findings: Findings) -> None:
     fit = findings.corrections[0]
     about = About("Title", FACTS)
     described = text(findings_page(findings, about), "Brain-age gap")
-    assert f"validation participants (n = 40): intercept {fit.intercept:.3f} years, slope {fit.slope:.4f}" in described
+    assert f"validation participants (n = 140): intercept {fit.intercept:.3f} years, slope {fit.slope:.4f}" in described
     folds = [replace(fit, fitted_on=f"validation of fold {number}", n=40 + number) for number in range(3)]
     described = text(findings_page(replace(findings, corrections=folds), about), "Brain-age gap")
     assert "Each of the 3 folds" in described and "n = 40 to 42" in described
@@ -178,7 +178,7 @@ def test_calibration_and_groups_are_those_of_the_findings(findings: Findings) ->
 @undrawn
 def test_table_1_has_each_part(findings: Findings) -> None:
     shown = cells(findings_page(findings, About("Title", FACTS)), "Participants and training")
-    assert shown["N"] == ["50", "40", "30"]
+    assert shown["N"] == ["50", "140", "30"]
     ages = findings.predictions.groupby("split")["age"]
     means = [f"{ages.mean()[part]:.2f} ± {ages.std()[part]:.2f}" for part in ("train", "val", "test")]
     assert shown["age (years), mean ± SD"] == means

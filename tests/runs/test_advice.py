@@ -25,7 +25,11 @@ FEW = summary(n={"train": 64, "val": 8, "test": 8})
 @pytest.mark.parametrize(
     ("run", "settings", "said"),
     [
-        (summary(), config(), [r"only 20 in val and 20 in test\. .* tested once\. [^\0]*\n  .*range\(5\)'$"]),
+        (
+            summary(),
+            config(),
+            [r"only 20 in val and 20 in test\. .* tested once, [^\0]*\n  .*range\(5\)' gap_correction=crossfit$"],
+        ),
         (FEW, config(batch_size=8), [r"8 in val.* gap_correction=crossfit corrects[^\0]*=crossfit$"]),
         (summary(n={"train": 23, "val": 2, "test": 4}), config(batch_size=4), [r"4 in test\. .* tested once\. "]),
         (summary(), config("kfold"), []),

@@ -126,7 +126,7 @@ def test_findings_are_tables_json_and_a_page(tmp_path: Path, undrawn: None) -> N
 
 @pytest.mark.usefixtures("undrawn")
 def test_hashes_of_participants_can_be_compared_within_one_outputs_folder_only(tmp_path: Path) -> None:
-    table = predictions(90)
+    table = predictions(300)
     settings = AnalysisSettings(gap_correction="linear", n_resamples=50)
     found = analyse(table, table[["participant_id"]], settings)
 

@@ -19,12 +19,12 @@ from brainage.runs.job import config_text
 from brainage.runs.reanalyse import report_on
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-N = 60
+N = 240
 SUMMARY = {
     "status": "finished",
     "model": {"name": "variable1dcnn", "parameters": 1234},
     "cohort": {"name": "simulated", "n_participants": N},
-    "n": {"train": 10, "val": 20, "test": 30},
+    "n": {"train": 10, "val": 100, "test": 120},
     "metrics": {"test": {"mae": 3.25}},
     "epochs": 3,
     "best_epoch": 1,
@@ -36,7 +36,7 @@ Fold = Callable[..., Path]
 def fold(composed: Callable[..., DictConfig], tmp_path: Path) -> Fold:
     """Write the folder of a finished fold that tested some of the simulated participants; return the multirun's."""
 
-    def write(number: int, tested: range, *, n_val: int = 20) -> Path:
+    def write(number: int, tested: range, *, n_val: int = 100) -> Path:
         folder = tmp_path / "folds" / str(number)
         folder.mkdir(parents=True)
         words = (f"cohort.n_participants={N}", "split=kfold", f"split.fold={number}", "split.n_folds=2")
@@ -64,8 +64,8 @@ def findings(folder: Path, **given: Any) -> dict[str, Any]:
 
 
 def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, tmp_path: Path) -> None:
-    fold(0, range(30))
-    found = findings(tmp_path / "out", run=str(fold(1, range(30, 60))))
+    fold(0, range(120))
+    found = findings(tmp_path / "out", run=str(fold(1, range(120, N))))
     assert [fit["fitted_on"] for fit in found["gap_correction"]] == ["validation of fold 0", "validation of fold 1"]
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == N
     page = (tmp_path / "out" / "report.html").read_text()
@@ -75,8 +75,8 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
 def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correction_is_requested(
     fold: Fold, tmp_path: Path
 ) -> None:
-    fold(0, range(30))
-    folds = str(fold(1, range(30, 60), n_val=2))
+    fold(0, range(120))
+    folds = str(fold(1, range(120, N), n_val=2))
     found = findings(tmp_path / "out", run=folds)
     assert found["gap_correction"] == []
     assert any(note.startswith("No corrected gap: ") for note in found["notes"])
@@ -85,14 +85,14 @@ def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correcti
 
 
 def test_crossfit_corrects_each_fold_by_the_participants_of_the_others(fold: Fold, tmp_path: Path) -> None:
-    fold(0, range(30))
-    folds = str(fold(1, range(30, 60), n_val=2))
+    fold(0, range(120))
+    folds = str(fold(1, range(120, N), n_val=2))
     found = findings(tmp_path / "out", run=folds, gap_correction="crossfit")
     assert [(fit["fitted_on"], fit["n"]) for fit in found["gap_correction"]] == [
-        *(("held-out", 60), ("held-out without fold 0", 30), ("held-out without fold 1", 30))
+        *(("held-out", N), ("held-out without fold 0", 120), ("held-out without fold 1", 120))
     ]
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
-    first, second = table.iloc[:30], table.iloc[30:]
+    first, second = table.iloc[:120], table.iloc[120:]
     slope, intercept = np.polyfit(second["age"], second["bag"], 1)
     assert first["bag_corrected"].to_numpy() == pytest.approx(first["bag"] - intercept - slope * first["age"], abs=1e-9)
     assert [note for note in found["notes"] if note.startswith("With batch_size=128, ")] == found["notes"][:1]
@@ -100,9 +100,9 @@ def test_crossfit_corrects_each_fold_by_the_participants_of_the_others(fold: Fol
 
 
 def test_folds_must_test_each_participant_once(fold: Fold, tmp_path: Path) -> None:
-    fold(0, range(30))
+    fold(0, range(120))
     with pytest.raises(EvaluationError, match="each participant once.* 2 runs"):
-        findings(tmp_path / "out", run=str(fold(1, range(29, 60))))
+        findings(tmp_path / "out", run=str(fold(1, range(119, N))))
 
 
 def test_pooled_predictions_without_their_runs_are_refused(tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_the_command_lines_settings_apply_to_a_table(tmp_path: Path) -> None:
 
 
 def test_folds_that_have_not_finished_are_named(fold: Fold, tmp_path: Path) -> None:
-    folds = fold(0, range(30))
-    assert fold(1, range(30, 60)) == folds
+    folds = fold(0, range(120))
+    assert fold(1, range(120, N)) == folds
     for number in range(2):
         (folds / str(number) / ".hydra").mkdir()
         (folds / str(number) / ".hydra" / "overrides.yaml").write_text(f"- split=kfold\n- split.fold={number}\n")

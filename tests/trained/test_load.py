@@ -26,7 +26,7 @@ def predictions(n_val: int, n_test: int) -> pd.DataFrame:
 def test_new_participants_are_corrected_by_a_fit_on_all_held_out_rows_or_validation(
     method: str, parts: list[str]
 ) -> None:
-    table = predictions(25, 30)
+    table = predictions(105, 30)
     fit, _ = correction_of(method, table)
     fitted = table[table["split"].isin(parts)]
     slope, intercept = np.polyfit(fitted["age"], fitted["predicted_age"] - fitted["age"], 1)
@@ -38,7 +38,7 @@ def test_new_participants_are_corrected_by_a_fit_on_all_held_out_rows_or_validat
     ("method", "n_val", "n_test", "reason"),
     [
         ("in_sample", 30, 30, "fits nothing that applies to others"),
-        ("linear", 19, 30, "needs 20 participants"),
+        ("linear", 99, 30, "needs 100 participants"),
         ("crossfit", 14, 15, "needs 30 participants"),
         ("crossfit", 9, 30, "fewer than 10 participants, whom its fit would describe"),
     ],

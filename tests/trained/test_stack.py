@@ -159,10 +159,10 @@ def test_one_network_is_not_a_stack_and_a_folder_is_written_whole_or_not_at_all(
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
-    """Runs of two networks and a ridge, with the errors of made-up participants: 40 to fit on and 30 to test."""
+    """Runs of two networks and a ridge, with the errors of made-up participants: 140 to fit on and 30 to test."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(5)
-    parts = ["train"] * 20 + ["val"] * 40 + ["test"] * 30
+    parts = ["train"] * 20 + ["val"] * 140 + ["test"] * 30
     age = rng.uniform(50, 75, len(parts))
     table = pd.DataFrame({"participant_id": [f"p{n:03}" for n in range(len(parts))], "split": parts, "age": age})
     for (name, source), sd in zip({**RUNS, "ridge": WRITTEN / "train" / "ridge"}.items(), (4, 5, 6), strict=True):
@@ -188,7 +188,7 @@ def test_a_comparison_is_exported_and_predicts_the_weighted_mean(runs: Path, tmp
     val = expected @ np.stack([table[name]["predicted_age"] for name in names])
     slope, intercept = np.polyfit(table["a"]["age"], val - table["a"]["age"], 1)
     assert found.correction is not None and found.correction.slope == pytest.approx(slope)
-    assert found.correction.intercept == pytest.approx(intercept) and found.correction.n == 40
+    assert found.correction.intercept == pytest.approx(intercept) and found.correction.n == 140
 
     cohort = ("cohort=simulated", "cohort.n_participants=12", "report.n_resamples=100")
     assert run_here(predict, "predict", tmp_path / "new", f"bundle={tmp_path / 'bundle'}", *cohort) == 0
