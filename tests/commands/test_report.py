@@ -243,7 +243,7 @@ def test_compare_writes_tables_and_one_page_with_mean_and_stack(study: Study, tm
     ended = run_command(study.folder, *words)
     assert ended.code == 0, ended.text
     assert "30 test participants are shared, of 30, 30, 30." in ended.out
-    assert "Weights of the stack, fitted on 30 validation participants" in ended.out
+    assert "Weights of the stack, fitted on 120 validation participants" in ended.out
     differences = read(folder / "differences.csv")
     first = next(row for row in differences if row["first"].startswith("1:") and row["second"].startswith("2:"))
     runs = [pd.read_csv(study.run(number) / "predictions.csv").set_index("participant_id") for number in range(3)]
