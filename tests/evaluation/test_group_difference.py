@@ -105,9 +105,9 @@ def test_participants_without_a_covariate_are_counted_and_not_compared() -> None
 
 
 def analysed(**settings: object) -> Findings:
-    table = cohort(300).assign(predicted_age=lambda rows: rows["age"] + rows["bag"])
+    table = cohort(600).assign(predicted_age=lambda rows: rows["age"] + rows["bag"])
     case = table["diagnosis"] == "case"
-    split = np.where(case | (np.arange(300) % 3 == 0), "test", np.where(np.arange(300) % 3 == 1, "train", "val"))
+    split = np.where(case | (np.arange(600) % 3 == 0), "test", np.where(np.arange(600) % 3 == 1, "train", "val"))
     predictions = table[["participant_id", "age", "predicted_age"]].assign(split=split)
     phenotypes = table.drop(columns=["age", "bag", "bag_corrected", "predicted_age"])
     options = {"n_resamples": 100, "groups": SETTINGS, **settings}
@@ -124,7 +124,7 @@ def test_groups_are_compared_in_the_test_part_whichever_rows_are_analysed(rows: 
 @pytest.mark.parametrize("method", ["linear", "cole", "crossfit", "in_sample"])
 def test_corrections_are_fitted_on_the_reference_group(method: str) -> None:
     found = analysed(gap_correction=method)
-    table = found.predictions.merge(cohort(300)[["participant_id", "diagnosis"]], on="participant_id")
+    table = found.predictions.merge(cohort(600)[["participant_id", "diagnosis"]], on="participant_id")
     fitted = table[table["diagnosis"] == "control"]
     fitted = fitted[fitted["split"].isin({"in_sample": ["test"], "crossfit": ["val", "test"]}.get(method, ["val"]))]
     target = fitted["predicted_age"] if method == "cole" else fitted["bag"]
@@ -136,7 +136,7 @@ def test_corrections_are_fitted_on_the_reference_group(method: str) -> None:
 
 def test_findings_say_whose_accuracy_it_is_and_have_that_of_each_group() -> None:
     found = analysed()
-    n_cases = int((cohort(300)["diagnosis"] == "case").sum())
+    n_cases = int((cohort(600)["diagnosis"] == "case").sum())
     assert any(f"{n_cases} of the {len(found.rows)} analysed participants are not in the ref" in n for n in found.notes)
     assert {(group.variable, group.level) for group in found.groups} >= {
         ("diagnosis", "case"), ("diagnosis", "control"), ("site", "Hull"),
