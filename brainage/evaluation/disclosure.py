@@ -32,7 +32,7 @@ def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
         if summary.get(key)
     }
     if "val" in hidden and summary.get("objective"):
-        shown["objective"] = {**summary["objective"], "value": None}
+        shown["objective"] = {**dict.fromkeys(summary["objective"]), "name": summary["objective"].get("name")}
     return {**summary, **shown}
 
 

@@ -44,3 +44,25 @@ def accuracy(age: ArrayLike, predicted_age: ArrayLike) -> dict[str, float | None
         "pearson_r": float(np.mean(deviation * (truth - truth.mean()))) / norm if norm > 0 else math.nan,
     }
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def standard_error(metric: str, age: ArrayLike, predicted_age: ArrayLike) -> float | None:
+    """Return the standard error of a metric of `accuracy` over participants.
+
+    That of a mean for ``mae`` and ``mse``; by the delta method for ``rmse``, for ``r2`` (with the spread of ages as
+    known) and for ``pearson_r`` (of normal values). None where undefined.
+    """
+    truth, predicted = np.asarray(age, dtype=np.float64), np.asarray(predicted_age, dtype=np.float64)
+    n, values = len(truth), accuracy(truth, predicted)
+    if n < 3 or values[metric] is None:
+        return None
+    absolute = np.abs(predicted - truth)
+    of_mse = float(np.std(absolute**2, ddof=1)) / math.sqrt(n)
+    found = {
+        "mae": float(np.std(absolute, ddof=1)) / math.sqrt(n),
+        "mse": of_mse,
+        "rmse": of_mse / (2 * (values["rmse"] or math.inf)),
+        "r2": of_mse / (float(np.var(truth)) or math.inf),
+        "pearson_r": (1 - (values["pearson_r"] or 0.0) ** 2) / math.sqrt(n - 2),
+    }
+    return found[metric]

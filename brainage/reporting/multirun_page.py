@@ -16,9 +16,11 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.folds import FoldResults
+from brainage.evaluation.learning_curve import LearningCurve
 from brainage.evaluation.repeats import repeats_of
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.fold_section import fold_cards, fold_section, repeat_section
+from brainage.reporting.learning_section import learning_section
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
 from brainage.system.console import cell
@@ -43,25 +45,32 @@ class Job:
 
 
 def write_multirun_report(
-    folder: Path, jobs: Sequence[Job], shared: Sequence[str], folds: Sequence[FoldResults] = ()
+    folder: Path,
+    jobs: Sequence[Job],
+    shared: Sequence[str],
+    folds: Sequence[FoldResults] = (),
+    curves: Sequence[LearningCurve] = (),
 ) -> Path:
     """Write ``report.html`` and the figures.
 
-    `shared` are the overrides of all jobs; `folds` are the results of their folds, of which none is the best.
+    `shared` are the overrides of all jobs; `folds` are the results of their folds, of which none is the best; `curves`
+    are their learning curves, if they differ in their training participants.
     """
     finished = [job for job in jobs if job.row["status"] == "finished"]
     lead = [f"{len(jobs)} jobs, {len(finished)} finished. Overrides of all jobs: {' '.join(shared) or 'none'}."]
     ranked = sorted((job for job in finished if job.row["val/mse"] is not None), key=lambda job: job.row["val/mse"])
     text = "MSE and MAE are those of the best epoch."
-    if ranked and not folds:
+    if ranked and not folds and not curves:
         best = ranked[0]
         lead.append(f"Lowest validation MSE: {best.row['val/mse']:.2f}, with {best.varied or 'the defaults'}.")
-        text += " Select by validation error, not by test error."
+        text += " Select by validation error, not by test error, which is shown of what was selected."
     if len(ranked) < len(finished):
         text += f" Errors of fewer than {MIN_SHOWN} participants are not shown."
     repeats = repeats_of(folds)
     lead += [each.sentence for each in repeats] if len(repeats) == 1 else []
+    lead += [curve.sentence for curve in curves] if len(curves) == 1 else []
     sections = [
+        *(learning_section(curve, place) for place, curve in enumerate(curves)),
         *map(repeat_section, repeats),
         *(fold_section(found, number) for number, found in enumerate(folds)),
         Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=_links(folder, jobs)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from yaml import YAMLError
@@ -14,9 +15,14 @@ from brainage.evaluation.disclosure import shown_summary
 from brainage.runs.folder import read_summary
 from brainage.system.console import cell, show_table, terminal_text
 from brainage.system.files import write_csv
+from brainage.system.invocation import command_text
 from brainage.system.reading import read_yaml
 
 _SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
+
+
+# What differs between trainings of one cell of a grid, and is not chosen.
+_REPEATED = ("seed=", "model.seed=", "split.")
 
 
 def finish_multirun(folder: Path) -> list[dict[str, Any]]:
@@ -26,6 +32,7 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     from brainage.evaluation.repeats import repeats_of
     from brainage.reporting.multirun_page import Job, write_multirun_report
     from brainage.runs.folds import finish_folds
+    from brainage.runs.learning_curves import finish_learning_curves
 
     rows = collect(folder)
     own, shared = varied_overrides(rows)
@@ -33,18 +40,39 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     table = pd.DataFrame([{**row, "overrides": " ".join(row["overrides"])} for row in rows]).convert_dtypes()
     write_csv(folder / "summary.csv", table)
     print()
-    shown = ({**row, "overrides": words} for row, words in zip(rows, own, strict=True))
+    printed = chosen_alone(rows)
+    shown = ({**row, "overrides": words} for row, words in zip(printed, own, strict=True))
     show_table(f"{len(rows)} jobs", _SHOWN, [[cell(row[name]) for name in _SHOWN] for row in shown])
     for row in rows:
         if row["reason"]:
             print(terminal_text(f"job {row['job']}: {row['reason']}"))
+    if printed != rows:
+        print(f"Test errors of the cell with the lowest val/mse only. All: {command_text('compare', f'runs={folder}')}")
     print(f"Table: {folder / 'summary.csv'}")
     folds = finish_folds(folder, rows)
     for repeats in repeats_of(folds):
         print(terminal_text(f"Repeats{repeats.name and f' {repeats.name}'}: {repeats.sentence}"))
-    jobs = [Job(folder / row["job"], words, row) for row, words in zip(rows, own, strict=True)]
-    print(f"Report: {write_multirun_report(folder, jobs, shared, folds)}")
+    curves = finish_learning_curves(folder, rows)
+    jobs = [Job(folder / row["job"], words, row) for row, words in zip(printed, own, strict=True)]
+    print(f"Report: {write_multirun_report(folder, jobs, shared, folds, curves)}")
     return rows
+
+
+def chosen_alone(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows without the test errors of cells that were not chosen: none may be chosen by them.
+
+    A cell is what jobs share that differ by seed or split only. The one with the lowest mean validation MSE is chosen.
+    """
+    keys = [tuple(word for word in row["overrides"] if not word.startswith(_REPEATED)) for row in rows]
+    errors: dict[tuple[str, ...], list[float]] = {key: [] for key in keys}
+    if len(errors) < 2:
+        return rows
+    for key, row in zip(keys, rows, strict=True):
+        if row["val/mse"] is not None:
+            errors[key].append(row["val/mse"])
+    means = {key: fmean(values) for key, values in errors.items() if values}
+    chosen = min(means, key=lambda key: means[key], default=None)
+    return [row if key == chosen else {**row, "test/mae": None} for key, row in zip(keys, rows, strict=True)]
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:

@@ -74,7 +74,11 @@ def summary_of(results: Results, status: str, error: BaseException | None = None
         "reason": None if error is None else reason_of(error),
         "error": None if error is None else type(error).__name__,
         "notes": results.notes,
-        "objective": {"name": _known(config, "objective"), "value": _known(scores, "objective")},
+        "objective": {
+            "name": _known(config, "objective"),
+            "value": _known(scores, "objective"),
+            "standard_error": _known(scores, "objective_se"),
+        },
         "metrics": {part: metrics.get(part, dict.fromkeys(METRICS)) for part in PARTS},
         "baseline": {part: {"mae": means.get(part)} for part in PARTS if part != "train"},
         **_participants(results),

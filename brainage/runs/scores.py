@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import pandas as pd
 
 from brainage.errors import DivergedError
-from brainage.evaluation.metrics import accuracy
+from brainage.evaluation.metrics import accuracy, standard_error
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics by part, MAE of predicting the training participants' mean age by part, and the objective's value."""
+    """Metrics by part, MAE of predicting the training participants' mean age by part, and the objective's value.
+
+    `objective_se` is its standard error over participants.
+    """
 
     metrics: dict[str, dict[str, float | None]]
     mean_mae: dict[str, float | None]
     objective: float
+    objective_se: float | None = None
 
 
 def score(predictions: pd.DataFrame, objective: str) -> Scores:
@@ -33,4 +37,5 @@ def score(predictions: pd.DataFrame, objective: str) -> Scores:
     value = metrics[part][name]
     if value is None:
         raise DivergedError(f"`objective={objective}` is undefined for these predictions; use objective=val/mse.")
-    return Scores(metrics, mean_mae, value)
+    error = standard_error(name, parts[part]["age"], parts[part]["predicted_age"])
+    return Scores(metrics, mean_mae, value, error)

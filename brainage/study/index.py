@@ -73,11 +73,11 @@ def commits_of(done: Mapping[str, str | None], steps: Sequence[Step]) -> list[tu
 def _grids(steps: Sequence[Step]) -> Table:
     rows = [
         # The first override of a job is the one that a grid of one parameter varies.
-        [step.name, row["overrides"].split(" ")[0], row["status"], *_numbers(row, "val/mse", "val/mae", "test/mae")]
+        [step.name, row["overrides"].split(" ")[0], row["status"], *_numbers(row, "val/mse", "val/mae")]
         for step in steps
         for row in _read_csv(step.result)
     ]
-    return Table(("grid", "varied", "status", "best val MSE", "val MAE", "test MAE"), rows)
+    return Table(("grid", "varied", "status", "best val MSE", "val MAE"), rows)
 
 
 def _sweeps(steps: Sequence[Step]) -> Table:

@@ -24,13 +24,13 @@ from brainage.system.invocation import command_text
 from brainage.system.locks import acquire
 from brainage.system.reading import read_json
 
-# The smallest network within this fraction of the best error is named.
-_CLOSE = 0.02
-
 _N_SHOWN = 10
 
 # The user attribute of a trial with the number of its validation participants.
 N_VALIDATION = "n_val"
+
+# The user attribute of a trial with the standard error of its objective; unknown of trials of earlier versions.
+STANDARD_ERROR = "standard_error"
 
 # How long to wait, in seconds, for another process that opens the study or writes the results: it takes moments.
 _PATIENCE = 600.0
@@ -72,8 +72,10 @@ def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
         return Result(counts)
     chosen, sentences = best[0], []
     if len(settings.objectives) > 1:
-        chosen = smallest_of_the_best(study, settings)
-        sentences.append(f"Within {_CLOSE:.0%} of the best error, trial {chosen.number} is the smallest network.")
+        chosen, error = smallest_of_the_best(study, settings)
+        known = "" if error else " (not known of trials of earlier versions)"
+        text = f"Within one standard error of the best error{known}, trial {chosen.number} is the smallest network."
+        sentences.append(text)
     command = command_text("train", "--config-dir", str(folder), "experiment=best")
     sentences.append(f"Train trial {chosen.number}, and test it: {command}")
     shows_errors = may_show_errors(trials, folder)
@@ -111,15 +113,20 @@ def ranked(study: Study) -> list[FrozenTrial]:
     return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
 
 
-def smallest_of_the_best(study: Study, settings: SweepSettings) -> FrozenTrial:
-    """Return the network with the fewest parameters whose error is within 2 % of the best one."""
+def smallest_of_the_best(study: Study, settings: SweepSettings) -> tuple[FrozenTrial, float]:
+    """Return the network with the fewest parameters within one standard error of the best error, and this error.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, 7.10, doi 10.1007/978-0-387-84858-7.
+    """
     error, size = settings.objectives.index("objective"), settings.objectives.index("parameters")
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     sign = -1 if study.directions[error] == StudyDirection.MAXIMIZE else 1
-    limit = min(sign * trial.values[error] for trial in complete)
-    limit += _CLOSE * abs(limit)
-    close = [trial for trial in complete if sign * trial.values[error] <= limit]
-    return min(close, key=lambda trial: (trial.values[size], sign * trial.values[error], trial.number))
+    best = min(complete, key=lambda trial: (sign * trial.values[error], trial.number))
+    one = float(best.user_attrs.get(STANDARD_ERROR) or 0.0)
+    close = [trial for trial in complete if sign * trial.values[error] <= sign * best.values[error] + one]
+    return min(close, key=lambda trial: (trial.values[size], sign * trial.values[error], trial.number)), one
 
 
 def write_trials(

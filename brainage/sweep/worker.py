@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
 from brainage.sweep.recovery import POINT, REASON, StaleTrials, drop_waiting, n_counted, retry, running
-from brainage.sweep.results import N_VALIDATION
+from brainage.sweep.results import N_VALIDATION, STANDARD_ERROR
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, Space, refuse_other_values
 from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, is_of_storage
@@ -175,6 +175,7 @@ def _attributes(summary: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": summary.get("model", {}).get("parameters"),
         "fit_seconds": summary.get("seconds", {}).get("fit"),
         N_VALIDATION: summary.get("n", {}).get("val"),
+        STANDARD_ERROR: summary.get("objective", {}).get("standard_error"),
     }
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from brainage.evaluation.metrics import accuracy
+from brainage.evaluation.metrics import accuracy, standard_error
 
 
 def test_metrics_agree_with_numbers_by_hand() -> None:
@@ -41,3 +41,21 @@ def test_what_is_undefined_is_none(age: list[float], predicted: list[float], und
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="the same one axis"):
         accuracy([1, 2], [1])
+
+
+@pytest.mark.parametrize("metric", ["mae", "mse", "rmse", "pearson_r"])
+def test_standard_errors_are_those_of_many_samples(metric: str) -> None:
+    rng = np.random.default_rng(0)
+    drawn, errors = [], []
+    for _ in range(800):
+        age = rng.normal(60, 8, 150)
+        predicted = age + rng.normal(0, 4, 150)
+        drawn.append(accuracy(age, predicted)[metric])
+        errors.append(standard_error(metric, age, predicted))
+    assert np.mean(errors) == pytest.approx(np.std(drawn), rel=0.1)
+
+
+def test_a_standard_error_of_two_participants_is_unknown() -> None:
+    assert standard_error("mse", [50, 60], [51, 60]) is None
+    # Errors 1, 2, 3: squares 1, 4, 9, whose SD is 4.041452.
+    assert standard_error("mse", [50, 60, 70], [51, 62, 73]) == pytest.approx(4.041452 / 3**0.5)

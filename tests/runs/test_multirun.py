@@ -26,7 +26,7 @@ from brainage.errors import OutputError, ResumeError
 from brainage.runs import job as jobs
 from brainage.runs import multirun
 from brainage.runs.multirun import JobFolders, PreviousJob, previous_job, repeat_command
-from brainage.runs.multirun_table import collect, varied_overrides
+from brainage.runs.multirun_table import chosen_alone, collect, varied_overrides
 from brainage.system import files
 from brainage.system.session import OutputFolder
 from tests.conftest import FAST, ROOT, Ended, Started, files_of_at_most, run_command, wait_until
@@ -355,3 +355,27 @@ def test_overrides_are_separated_into_shared_and_varied() -> None:
     rows = [{"overrides": [f"seed={seed}", "batch_size=8"]} for seed in (1, 2)]
     assert varied_overrides(rows) == (["seed=1", "seed=2"], ["batch_size=8"])
     assert varied_overrides(rows[:1]) == (["seed=1 batch_size=8"], [])
+
+
+def cell(overrides: str, val: float | None, test: float) -> dict[str, object]:
+    return {"overrides": overrides.split(), "val/mse": val, "test/mae": test}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ([cell("a=1", 30.0, 4.0), cell("a=2", 20.0, 5.0), cell("a=3", None, 3.0)], [None, 5.0, None]),
+        # The cell with the lowest mean is chosen, not that of the luckiest seed.
+        (
+            [cell(f"a={a} seed={seed}", val, 4.0) for a, seed, val in [(1, 1, 10), (1, 2, 40), (2, 1, 20), (2, 2, 22)]],
+            [None, None, 4.0, 4.0],
+        ),
+        ([cell(f"a=1 split.fold={fold}", 30.0, 4.0) for fold in range(2)], [4.0, 4.0]),
+        ([cell("a=1", None, 4.0), cell("a=2", None, 4.0)], [None, None]),
+    ],
+    ids=["cells", "seeds", "folds", "few validation participants"],
+)
+def test_a_grid_shows_test_errors_of_its_chosen_cell_only(
+    rows: list[dict[str, object]], shown: list[float | None]
+) -> None:
+    assert [row["test/mae"] for row in chosen_alone(rows)] == shown

@@ -80,7 +80,7 @@ def test_after_all_steps_every_value_is_known() -> None:
     summary = summary_of(Results(started, config, prepared, Fitted(7, 5, 4, 2, 0.25), scores), "finished")
     assert summary["status"] == "finished"
     assert summary["reason"] is summary["error"] is None and summary["notes"] == []
-    assert summary["objective"] == {"name": "val/mse", "value": scores.objective}
+    assert summary["objective"] == {"name": "val/mse", "value": scores.objective, "standard_error": None}  # of two
     assert summary["metrics"] == scores.metrics
     assert summary["baseline"] == {"val": {"mae": 10.0}, "test": {"mae": 15.0}}
     assert summary["n"] == {"train": 2, "val": 2, "test": 2}

@@ -294,13 +294,13 @@ def test_a_space_of_one_point_says_so(tmp_path: Path) -> None:
 def test_two_objectives_have_a_front_and_no_history(tmp_path: Path) -> None:
     study, options = made(directions=("minimize", "minimize"), objectives=("objective", "parameters"))
     for error, size in [(30.0, 9000.0), (30.5, 4000.0), (31.0, 2000.0), (80.0, 100.0), (500.0, 9000.0)]:
-        add(study, (error, size))
+        add(study, (error, size), standard_error=0.75)
     seen = ended(study, options, tmp_path)
     assert seen.headings == ["Result", "Front", "Parameters", "Time", "What was run"]
     assert drawn(tmp_path) == {"front", "parallel", "slices", "time"}
     assert "Searched for a low val/mse and low parameters" in seen.text
-    # 2 % above 30 is 30.6: of the first two trials, the second is smaller.
-    assert "Within 2% of the best error, trial 1 is the smallest network." in seen.text
+    # One standard error above 30 is 30.75: of the first two trials, the second is smaller.
+    assert "Within one standard error of the best error, trial 1 is the smallest network." in seen.text
     assert "of 5 trials, with the front of the best" in " ".join(str(image["alt"]) for image in seen.images)
 
 
