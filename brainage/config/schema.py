@@ -48,6 +48,7 @@ from brainage.config.rules import (
 )
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
+HARMONIZE = ("none", "center", "combat")
 GAP_CORRECTIONS = ("linear", "cole", "crossfit", "in_sample", "none")
 
 
@@ -87,6 +88,9 @@ class Config:
         Training stops after this many epochs in which the validation loss did not fall.
     objective : str
         The metric of the best epoch's weights that a run returns, and that a sweep optimises.
+    harmonize : {"none", "center", "combat"}
+        How the features of a baseline are harmonised between sites: not, by subtracting the difference of each site's
+        mean, or by ComBat. Fitted on training participants.
     evaluate : bool
         Whether the test set is predicted and reported. A trial of a sweep does not.
     gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
@@ -114,6 +118,7 @@ class Config:
     batch_size: BatchSize = 128
     patience: Count = 15
     objective: Annotated[str, choice(*OBJECTIVES)] = OBJECTIVES[0]
+    harmonize: Annotated[str, choice(*HARMONIZE)] = HARMONIZE[0]
     evaluate: bool = True
     gap_correction: Annotated[str, choice(*GAP_CORRECTIONS)] = GAP_CORRECTIONS[0]
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)

@@ -28,7 +28,7 @@ from brainage.evaluation.known_truth import Truth, measure_truth
 from brainage.evaluation.motion import Motion, measure_motion
 from brainage.evaluation.residuals import Residuals, measure_residuals
 from brainage.evaluation.sample import Sample, sample_by_part
-from brainage.evaluation.sites import Sites, measure_sites, site_caveats
+from brainage.evaluation.sites import Sites, harmonized, measure_sites, site_caveats
 from brainage.evaluation.variables import check_variables, in_reference
 
 _Mask = NDArray[np.bool_]
@@ -59,6 +59,8 @@ class AnalysisSettings:
         Whether the analysed participants, of several trainings, are of sites that theirs had left out.
     groups : GroupSettings or None
         Which groups are compared.
+    harmonize : {"none", "center", "combat"}
+        How the features of the baseline were harmonised between sites.
     """
 
     rows: str = "test"
@@ -71,6 +73,7 @@ class AnalysisSettings:
     strict: bool = False
     unseen_sites: bool = False
     groups: GroupSettings | None = None
+    harmonize: str = "none"
 
     @property
     def group_column(self) -> str | None:
@@ -290,6 +293,7 @@ def analyse(
             *correction_notes,
             *caveats(rows, table, training, settings.rows),
             *site_caveats(sites),
+            *harmonized(settings.harmonize, rows, known_training),
             *other_groups(table, rows, reference),
             *([] if unreadable else missing(rows, variables, known, motion)),
             *saturated(associations, rows),

@@ -134,6 +134,22 @@ def measure_sites(
     return Sites(n, n_sites, n_trained, alone, _in_gap(rows, seed))
 
 
+def harmonized(method: str, rows: pd.DataFrame, training: pd.DataFrame) -> list[str]:
+    """Return a note on whose features were harmonised between sites, by ``harmonize``; none without."""
+    if method == "none":
+        return []
+    how = f"Features are harmonised between sites (harmonize={method}), fitted on training participants"
+    if not len(training):
+        return [f"{how} of each run: features of participants at sites that are not among these are left as they are."]
+    counts = site_names(training).value_counts()
+    large = counts.index[counts >= MIN_SHOWN]
+    n_others = int((~site_names(rows).isin(large)).sum())
+    return [
+        f"{how} of {len(large)} sites. {n_others:,} of the {len(rows):,} analysed participants are "
+        "of other or unknown sites: their features are left as they are."
+    ]
+
+
 def site_names(table: pd.DataFrame) -> pd.Series:
     """Return the site of each row as text; missing where it is unknown."""
     names = pd.Series(None, table.index, dtype=object)

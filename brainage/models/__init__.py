@@ -51,9 +51,20 @@ def _is_baseline_class(kind: type) -> bool:
     return all(hasattr(kind, method) for method in methods) and not _is_network_class(kind)
 
 
-def build_baseline(name: str, arguments: dict[str, Any]) -> Baseline:
-    """Build a baseline, given its module in ``baselines/`` or its name in the user's own code; see `build`."""
+def build_baseline(name: str, arguments: dict[str, Any], harmonize: str = "none") -> Baseline:
+    """Build a baseline, given its module in ``baselines/`` or its name in the user's own code; see `build`.
+
+    With `harmonize`, its features are harmonised between sites.
+    """
     built: Baseline = _built(_baseline_class(name), arguments)
+    if harmonize != "none":
+        chosen = getattr(built, "harmonize", None)
+        if chosen is None:
+            raise ConfigError(
+                f"`harmonize={harmonize}` is for baselines on features of series, but got `model={name}`. Use "
+                "harmonize=none, or a ridge such as model=ridge_features."
+            )
+        chosen(harmonize)
     return built
 
 

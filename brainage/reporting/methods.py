@@ -49,7 +49,8 @@ def _training(about: About, config: Mapping[str, Any]) -> list[str]:
         _series(config.get("modality") or {}),
     ]
     if about.is_baseline:
-        return [*sentences, _baseline(model, config.get("model") or {})]
+        harmonized = _HARMONIZED.get(config.get("harmonize", "none"))
+        return [*sentences, _baseline(model, config.get("model") or {}), *([harmonized] if harmonized else [])]
     sentences += _network(summary, config)
     if about.folds is None:
         sentences.append(
@@ -101,6 +102,14 @@ _BASELINE_WORKS = {
     "tangent": "; Varoquaux et al. 2010",
     "random_convolutions": "; Dempster et al. 2020",
     "kernel_ridge": "; He et al. 2020",
+}
+
+
+_HARMONIZED = {
+    "center": "Differences between the means of sites, given age and sex, were estimated in the training participants "
+    "and subtracted from the features.",
+    "combat": "The features were harmonised between sites with ComBat (Johnson et al. 2007; Fortin et al. 2018), whose "
+    "effects of sites were estimated in the training participants, given age and sex, and applied without these.",
 }
 
 

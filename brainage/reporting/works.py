@@ -21,6 +21,10 @@ WORKS = {
     "classification using random convolutional kernels, doi 10.1007/s10618-020-00701-z",
     "He et al. 2020": "He et al. (2020), Deep neural networks and kernel regression achieve comparable accuracies for "
     "functional connectivity prediction of behavior and demographics, doi 10.1016/j.neuroimage.2019.116276",
+    "Johnson et al. 2007": "Johnson, Li & Rabinovic (2007), Adjusting batch effects in microarray expression data "
+    "using empirical Bayes methods, doi 10.1093/biostatistics/kxj037",
+    "Fortin et al. 2018": "Fortin et al. (2018), Harmonization of cortical thickness measurements across scanners and "
+    "sites, doi 10.1016/j.neuroimage.2017.11.024",
     "Efron and Tibshirani 1993": "Efron & Tibshirani (1993), An introduction to the bootstrap, doi "
     "10.1201/9780429246593",
     "de Lange et al. 2022": "de Lange et al. (2022), Mind the gap: performance metric evaluation in brain-age "

@@ -48,6 +48,7 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
         seed=config.seed,
         strict=strict,
         groups=group_settings(config.groups),
+        harmonize=config.harmonize,
     )
 
 

@@ -126,7 +126,7 @@ class Baseline:
         name = config.model_value("name")
         log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
         started = time.perf_counter()
-        fitted = fit_baseline(name, config.network_arguments, self._participants)
+        fitted = fit_baseline(name, config.network_arguments, self._participants, config.harmonize)
         self._table = self._participants.table.assign(predicted_age=fitted.predicted)
         seconds = time.perf_counter() - started
         self._job.folder.begin(self._job.config_text)

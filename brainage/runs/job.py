@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainage import models
 from brainage.config.hydra import parse
 from brainage.config.schema import Config
-from brainage.errors import BrainageError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
+from brainage.errors import BrainageError, ConfigError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
 from brainage.models import geometry
 from brainage.reporting.run_summary import show_summary
 from brainage.runs.folder import RunFolder
@@ -172,7 +172,12 @@ def _check_model(config: Config) -> None:
     name = config.model_value("name")
     geometry.check(name, config.model)
     if models.is_baseline(name):
-        models.build_baseline(name, config.network_arguments)
+        models.build_baseline(name, config.network_arguments, config.harmonize)
+    elif config.harmonize != "none":
+        raise ConfigError(
+            f"`harmonize={config.harmonize}` is for baselines on features of series, but `model={name}` is a network. "
+            "Use harmonize=none, or a ridge such as model=ridge_features."
+        )
 
 
 def config_text(composed: DictConfig) -> str:

@@ -23,6 +23,7 @@ from brainage.evaluation.stack import joined
 from brainage.trained.intervals import intervals_of
 from brainage.trained.length import length_caveats
 from brainage.trained.network import Trained, TrainedStack
+from brainage.trained.sites import site_caveats
 from brainage.trained.t_r import check_new, t_r_caveats
 
 # How a network's files are read, the time points that it needs, and what else may exclude participants.
@@ -132,6 +133,7 @@ class Ensemble:
             participants = self._participants_for(trained, table)
             notes += length_caveats(trained, which)
             notes += t_r_caveats(trained, which, participants.table)
+            notes += site_caveats(trained, which, participants.table)
             notes += _series_caveats(trained, which, participants)
         return list(dict.fromkeys(notes))
 

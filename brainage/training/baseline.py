@@ -49,9 +49,11 @@ class BaselineFit:
         return sum(array.size for key, array in self.arrays.items() if key in ("weights", "intercept"))
 
 
-def fit_baseline(name: str, arguments: dict[str, Any], participants: Participants) -> BaselineFit:
-    """Fit a baseline to the training participants, and predict all."""
-    estimator = models.build_baseline(name, arguments)
+def fit_baseline(
+    name: str, arguments: dict[str, Any], participants: Participants, harmonize: str = "none"
+) -> BaselineFit:
+    """Fit a baseline to the training participants, and predict all; see `brainage.models.build_baseline`."""
+    estimator = models.build_baseline(name, arguments, harmonize)
     features = estimator.features(participants)
     training = (participants.table["split"] == "train").to_numpy()
     estimator.fit(features[training], participants.ages[training])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.evaluation.sites import Sites, measure_sites, site_caveats, site_in_gap
+from brainage.evaluation.sites import Sites, harmonized, measure_sites, site_caveats, site_in_gap
 from brainage.models.baselines.site_mean import SiteMean
 
 NAMES = ("Hull", "Leeds", "York")
@@ -134,3 +135,19 @@ def test_numbers_that_would_describe_fewer_than_ten_are_missing() -> None:
     assert found is not None and (found.n, found.alone) == (91, None)
     few = people(100).assign(site=np.where(np.arange(100) < 9, "Hull", "York"))
     assert (small := measured(few)) is not None and small.in_gap is None
+
+
+@pytest.mark.parametrize(
+    ("n_training", "said"),
+    [
+        ((20, 9), r"of 1 sites. 12 of the 22 analysed participants are of other or unknown sites"),
+        ((0, 0), "of each run: features of participants at sites that are not among these are left as they are"),
+    ],
+    ids=["run", "pooled"],
+)
+def test_a_note_says_whose_features_are_left_as_they_are(n_training: tuple[int, int], said: str) -> None:
+    rows = pd.DataFrame({"site": ["Hull"] * 10 + ["York"] * 8 + ["Oslo"] * 3 + [None]})
+    training = pd.DataFrame({"site": np.repeat(["Hull", "York"], n_training)})
+    (note,) = harmonized("combat", rows, training)
+    assert "harmonize=combat" in note and re.search(said, note)
+    assert harmonized("none", rows, training) == []

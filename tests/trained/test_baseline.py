@@ -8,7 +8,8 @@ import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from brainage.commands.bundle import main
 from brainage.errors import BrainageError, EvaluationError
 from brainage.trained.baseline import read_arrays
 from brainage.trained.load import read_trained
+from brainage.trained.network import Trained
+from brainage.trained.sites import site_caveats
 from tests.conftest import ROOT
 from tests.models.test_baselines import CASES, people_of
 
@@ -135,3 +138,18 @@ def test_arrays_of_a_run_are_read_without_unpickling_and_within_bounds(
         path.write_bytes(content)
         with pytest.raises(BrainageError, match="must contain the arrays of a baseline"):
             read_trained(run, "run")
+
+
+def test_a_harmonised_ridge_knows_its_sites_by_name_and_says_whose_features_it_leaves(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    site, age = np.repeat(["Hull", "York", "Oslo"], [12, 12, 6]), rng.uniform(50, 75, 30)
+    everyone = people_of(tmp_path, rng.normal(size=(30, 4, 60)), age=age, site=site)
+    fitted = models.build_baseline("ridge_connectivity", {}, "combat")
+    features = fitted.features(everyone)
+    fitted.fit(features[np.arange(30) < 24], age[:24])
+    again = models.restored("ridge_connectivity", {}, fitted.arrays())
+    np.testing.assert_array_equal(again.predict(again.features(everyone)), fitted.predict(features))
+    weights = {name: torch.from_numpy(np.array(value)) for name, value in fitted.arrays().items()}
+    trained = SimpleNamespace(architecture=SimpleNamespace(is_baseline=True), weights=weights)
+    (note,) = site_caveats(cast("Trained", trained), "the network", everyone.table)
+    assert "the sites of its training: Hull, York. 6 of 30 participants have another site" in note

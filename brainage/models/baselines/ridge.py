@@ -30,7 +30,11 @@ class Ridge:
     def __init__(self, *sets: FeatureSet, within: bool = False) -> None:
         self._joined = Joined(sets, within=within)
 
-    def features(self, participants: Participants) -> NDArray[Any]:
+    def harmonize(self, method: str) -> None:
+        """Harmonise features between sites; see `brainage.models.features.harmonize.Harmonizer`."""
+        self._joined.harmonize(method)
+
+    def features(self, participants: Participants) -> Any:
         """Compute what needs no fit, of shape (n_participants, n_raw).
 
         Parameters
@@ -40,7 +44,7 @@ class Ridge:
         """
         return self._joined.raw(participants)
 
-    def fit(self, features: NDArray[Any], age: NDArray[np.float64]) -> None:
+    def fit(self, features: Any, age: NDArray[np.float64]) -> None:
         """Fit feature sets, weights and penalty on training participants.
 
         Parameters
@@ -50,9 +54,9 @@ class Ridge:
         age : array of shape (n_participants,)
             Their ages, in years.
         """
-        self._weights, self._intercept, self._alpha = fit_ridge(self._joined.fit_transform(features), age)
+        self._weights, self._intercept, self._alpha = fit_ridge(self._joined.fit_transform(features, age), age)
 
-    def predict(self, features: NDArray[Any]) -> NDArray[np.float64]:
+    def predict(self, features: Any) -> NDArray[np.float64]:
         """Predict ages, in years, of shape (n_participants,).
 
         Parameters

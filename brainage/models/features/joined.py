@@ -1,4 +1,4 @@
-"""Several feature sets side by side, standardised in training."""
+"""Several feature sets side by side, harmonised between sites if asked for, and standardised in training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainage.data.participants import Participants
+from brainage.errors import ConfigError
 from brainage.models.features.base import FeatureSet
+from brainage.models.features.harmonize import Harmonizer, Sited, with_sites
+
+# Sets that are not of series, which are not harmonised.
+_NOT_OF_SERIES = ("motion",)
 
 
 class Joined:
@@ -26,30 +31,48 @@ class Joined:
     def __init__(self, sets: Sequence[FeatureSet], *, within: bool = False) -> None:
         self._sets, self._within = sets, within
         self._ends: NDArray[np.intp] | list[int] = []
+        self._harmonizer: Harmonizer | None = None
 
-    def raw(self, participants: Participants) -> NDArray[Any]:
-        """Return what the sets compute without a fit, of shape (n_participants, n_raw)."""
+    def harmonize(self, method: str) -> None:
+        """Harmonise features between sites, by a method of `brainage.models.features.harmonize`, from now on."""
+        if all(one.name in _NOT_OF_SERIES for one in self._sets):
+            raise ConfigError(
+                f"`harmonize={method}` is for features of series, such as connectivity, but the model has none. Use "
+                "harmonize=none, or another model."
+            )
+        self._harmonizer = Harmonizer(method)
+
+    def raw(self, participants: Participants) -> Any:
+        """Return what the sets compute without a fit, of shape (n_participants, n_raw); with sites to harmonise."""
         found = [one.raw(participants) for one in self._sets]
         self._ends = np.cumsum([values.shape[1] for values in found])[:-1]
-        return np.concatenate(found, axis=1)
+        values = np.concatenate(found, axis=1)
+        return values if self._harmonizer is None else with_sites(values, participants)
 
-    def fit_transform(self, raw: NDArray[Any]) -> NDArray[np.float64]:
-        """Fit the sets, means and SDs to training participants, and return their features."""
-        for one, values in zip(self._sets, self._split(raw), strict=True):
+    def fit_transform(self, raw: Any, age: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fit the sets, sites, means and SDs to training participants, and return their features."""
+        for one, values in zip(self._sets, self._split(_values(raw)), strict=True):
             one.fit(values)
+        if self._harmonizer is not None:
+            parts = self._parts(raw)
+            ends = [0, *np.cumsum([part.shape[1] for part in parts])]
+            columns = map(slice, ends[:-1], ends[1:])
+            sets = [some for one, some in zip(self._sets, columns, strict=True) if one.name not in _NOT_OF_SERIES]
+            self._harmonizer.fit(np.concatenate(parts, axis=1), raw, age, sets)
         features = self._unscaled(raw)
         self._center, spread = features.mean(axis=0), features.std(axis=0)
         self._scale = np.where(spread > 0, spread, 1.0)
         return self._scaled(features)
 
-    def transform(self, raw: NDArray[Any]) -> NDArray[np.float64]:
+    def transform(self, raw: Any) -> NDArray[np.float64]:
         """Return standardised features, of shape (n_participants, n_features)."""
         return self._scaled(self._unscaled(raw))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the sets, each behind its name, then means and SDs."""
         of_sets = {f"{one.name}_{key}": value for one in self._sets for key, value in one.arrays().items()}
-        return {**of_sets, "center": self._center, "scale": self._scale}
+        of_sites = {} if self._harmonizer is None else self._harmonizer.arrays()
+        return {**of_sets, **of_sites, "center": self._center, "scale": self._scale}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take what `arrays` returned."""
@@ -58,13 +81,19 @@ class Joined:
             own = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
             one.restore(own)
         self._center, self._scale = arrays["center"], arrays["scale"]
+        if "sites" in arrays:
+            self._harmonizer = Harmonizer("")
+            self._harmonizer.restore(arrays)
 
     def _split(self, raw: NDArray[Any]) -> list[NDArray[Any]]:
         return np.split(raw, self._ends, axis=1)
 
-    def _unscaled(self, raw: NDArray[Any]) -> NDArray[np.float64]:
-        parts = [one.transform(values) for one, values in zip(self._sets, self._split(raw), strict=True)]
-        return np.concatenate(parts, axis=1)
+    def _parts(self, raw: Any) -> list[NDArray[np.float64]]:
+        return [one.transform(values) for one, values in zip(self._sets, self._split(_values(raw)), strict=True)]
+
+    def _unscaled(self, raw: Any) -> NDArray[np.float64]:
+        features = np.concatenate(self._parts(raw), axis=1)
+        return features if self._harmonizer is None else self._harmonizer.transform(features, raw.site)
 
     def _scaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = (features - self._center) / self._scale
@@ -72,3 +101,7 @@ class Joined:
             scaled -= scaled.mean(axis=1, keepdims=True)
             scaled /= np.maximum(scaled.std(axis=1, keepdims=True), 1e-12)
         return np.asarray(scaled)
+
+
+def _values(raw: Any) -> NDArray[Any]:
+    return raw.values if isinstance(raw, Sited) else raw
