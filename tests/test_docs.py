@@ -129,6 +129,7 @@ def test_every_command_that_is_named_exists() -> None:
         "train",
         "report",
         "predict",
+        "adapt",
         "compare",
         "explain",
         "store",

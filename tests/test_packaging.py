@@ -197,7 +197,19 @@ def test_a_word_that_is_no_command_is_one_message(words: tuple[str, ...], facts:
 
 def test_every_command_is_in_the_help_and_has_its_own() -> None:
     listed = run_command(Path.cwd(), "-m", "brainage", "--help")
-    names = ("train", "report", "predict", "compare", "explain", "store", "bundle", "simulate", "study", "panel")
+    names = (
+        "train",
+        "report",
+        "predict",
+        "compare",
+        "explain",
+        "store",
+        "bundle",
+        "simulate",
+        "study",
+        "panel",
+        "adapt",
+    )
     assert listed.code == 0 and all(f"\n  brainage {name} " in listed.out for name in names)
     for name in names:
         ended = run_command(Path.cwd(), "-m", "brainage", name, "--help")

@@ -14,6 +14,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
+from brainage.config.groups.cohort import CohortConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
@@ -23,7 +24,7 @@ from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.about import About
-from brainage.reporting.page import made_with, write_report
+from brainage.reporting.page import Section, made_with, write_report
 from brainage.reporting.prediction_page import predicted_rows, prediction_page
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
@@ -62,10 +63,16 @@ def _predict(config: PredictCommandConfig, folder: Path) -> None:
     networks = networks if config.n_times is None else [length.of_length(one, config.n_times) for one in networks]
     phenotypes = partial(columns_to_read, config.associations.variables)
     samples = ensemble.read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
-    _check_excluded(config, folder, list(samples.values()))
-    together = ensemble.Ensemble(networks, samples, stacked)
-    predictions = _predictions(config, together, device)
-    _write(config, folder, predictions, together)
+    check_excluded_of(config.cohort, folder, list(samples.values()))
+    predict_with(config, folder, ensemble.Ensemble(networks, samples, stacked), device)
+
+
+def predict_with(
+    config: PredictCommandConfig, folder: Path, ensemble: Ensemble, device: str, first: Section | None = None
+) -> None:
+    """Predict the participants of an ensemble, write and print; the page begins with a section, if there is one."""
+    predictions = _predictions(config, ensemble, device)
+    _write(config, folder, predictions, ensemble, first)
     _show(predictions, folder)
 
 
@@ -77,11 +84,12 @@ def _sources(config: PredictCommandConfig) -> list[tuple[str, Path]]:
     return [(key, Path(getattr(config, key)))]
 
 
-def _check_excluded(config: PredictCommandConfig, folder: Path, samples: Sequence[Sample]) -> None:
+def check_excluded_of(cohort: CohortConfig, folder: Path, samples: Sequence[Sample]) -> None:
+    """Raise if too many participants are excluded, after writing who."""
     try:
         for sample in samples:
             n_scans = len(sample.selection.scans)
-            check_excluded(sample.participants.store, n_scans, config.cohort.max_excluded_fraction, folder)
+            check_excluded(sample.participants.store, n_scans, cohort.max_excluded_fraction, folder)
     except CohortError:  # its message names the file
         _write_exclusions(folder, samples)
         raise
@@ -168,7 +176,9 @@ def _analysed(
     return _Predictions(table, None, notes, findings)
 
 
-def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble) -> None:
+def _write(
+    config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble, first: Section | None
+) -> None:
     networks, samples, found = ensemble.networks, list(ensemble.samples.values()), predictions.findings
     table = predictions.table[[name for name in _COLUMNS if name in predictions.table]]
     weights = ensemble.stack.weights if ensemble.stack else ()
@@ -182,7 +192,9 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
         write_csv(folder / "predictions.csv", table)
         write_report(
             folder,
-            prediction_page(predictions.table, networks[0].ages, facts, predictions.notes, points=config.report.points),
+            prediction_page(
+                predictions.table, networks[0].ages, facts, predictions.notes, first, points=config.report.points
+            ),
         )
     else:
         kinds = Counter(kind for one in samples for kind, _ in one.participants.store.excluded.values())
@@ -191,6 +203,7 @@ def _write(config: PredictCommandConfig, folder: Path, predictions: _Predictions
             [*facts, *made_with()],
             exclusions=dict(kinds.most_common()),
             points=config.report.points,
+            first=first,
         )
         write_findings(folder, found, about, table)
     if predictions.scans is not None:

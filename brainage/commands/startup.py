@@ -20,6 +20,7 @@ WITH_HYDRA = {
     "train": "Train networks: one, a grid of them, or a sweep.",
     "report": "Evaluate and report predictions: of a finished run, of pooled folds, or of a table.",
     "predict": "Predict the age of new participants with trained networks.",
+    "adapt": "Adapt a trained network to a new site with some of its participants, and predict the others.",
     "compare": "Compare finished runs on the test participants that they share.",
     "check": "Look at a cohort's files and table, and propose a modality and an experiment; nothing is trained.",
     "explain": "Explain a trained network: the components and times that its predictions depend on.",

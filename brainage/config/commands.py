@@ -1,19 +1,20 @@
-"""Schemas of ``report``, ``compare``, ``predict`` and ``explain``."""
+"""Schemas of ``report``, ``compare``, ``predict``, ``adapt``, ``explain`` and ``check``."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
 from brainage.config.groups.groups import check_pair
 from brainage.config.groups.modality import check_atlas_name
 from brainage.config.groups.output import INTERVAL_KINDS, ROWS, OutputsConfig, ReportConfig
-from brainage.config.rules import Count, PathText, Seed, checked, choice, require
+from brainage.config.rules import Count, PathText, Seed, checked, choice, expanded, require
 from brainage.config.schema import GAP_CORRECTIONS
 from brainage.errors import ConfigError
 
@@ -238,6 +239,86 @@ class PredictCommandConfig:
         require(given, "cohort", "given: the participants to predict", self.cohort, _COHORT_STEP)
 
 
+def _some(value: float | str) -> float | str:
+    """Check that a value is a fraction or a file."""
+    number = math.nan if isinstance(value, str) else value
+    rule, step = (
+        "a file of ids, or a fraction between 0 and 1",
+        "Use adapt.participants=FILE or adapt.participants=0.5.",
+    )
+    holds = 0 < number < 1 or (isinstance(value, str) and bool(value))
+    require(holds, "adapt.participants", rule, value, step)
+    return expanded(value) if isinstance(value, str) else value
+
+
+@checked("adapt")
+@dataclass
+class AdaptConfig:
+    """What is fitted to a new site, and to which of its participants.
+
+    Parameters
+    ----------
+    participants : float or str
+        The controls: a file with one id a line, or the fraction of the participants of known age that is drawn.
+    method : {"offset", "line", "last_layer"}
+        ``offset`` adds a number of years to all predictions, ``line`` a straight line, and ``last_layer`` also
+        changes the last layer's weights, drawn toward the old ones by a ridge.
+    """
+
+    participants: Annotated[int | float | str, AfterValidator(_some)] = MISSING
+    method: Annotated[str, choice("offset", "line", "last_layer")] = "offset"
+
+
+@checked()
+@dataclass
+class AdaptCommandConfig:
+    """``adapt``.
+
+    Parameters
+    ----------
+    bundle : str
+        The bundle of a network or ridge.
+    cohort : CohortConfig
+        The participants of the new site: those whom it is adapted with, and those who are predicted.
+    adapt : AdaptConfig
+        The participants that the bundle is adapted with, and the method.
+    gap_correction : {"in_sample", "none"} or None
+        Of the others; None corrects as fitted in the parent, after an offset.
+    resample : bool
+        Whether series of another repetition time are resampled to that of the network.
+    device : str
+        A device of torch, such as ``cpu`` or ``cuda:1``; ``auto`` uses a GPU if there is one.
+    batch_size : int
+        Participants a batch.
+    seed : int
+        Governs which participants are drawn, the folds of the cross-validation, and the bootstrap resamples.
+    associations, store, report, outputs, code
+        See `Config`.
+    """
+
+    bundle: PathText = MISSING
+    cohort: Any = None
+    adapt: AdaptConfig = field(default_factory=AdaptConfig)
+    gap_correction: Annotated[
+        str | None, Field(description="Leave it out to correct as fitted in the parent."), choice("in_sample", "none")
+    ] = None
+    associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
+    resample: bool = False
+    device: str = "auto"
+    batch_size: Count = 250
+    store: StoreRootConfig = field(default_factory=StoreRootConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
+    seed: Seed = 43
+    code: Any = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a cohort."""
+        self.cohort = own_cohort(self.cohort)
+        given = isinstance(self.cohort, CohortConfig)
+        require(given, "cohort", "given: the participants of the new site", self.cohort, _COHORT_STEP)
+
+
 @checked()
 @dataclass
 class ExplainCommandConfig:
@@ -345,6 +426,7 @@ COMMAND_SCHEMAS: dict[str, Any] = {
     "report": ReportCommandConfig,
     "compare": CompareCommandConfig,
     "predict": PredictCommandConfig,
+    "adapt": AdaptCommandConfig,
     "explain": ExplainCommandConfig,
     "check": CheckCommandConfig,
 }

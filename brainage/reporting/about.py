@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from brainage.evaluation.folds import FoldResults
+from brainage.reporting.page import Section
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class About:
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
     ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
     `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it. `time_order` is
-    the table ``time_order.csv``.
+    the table ``time_order.csv``. `first` precedes all other sections.
     """
 
     title: str
@@ -35,3 +36,4 @@ class About:
     is_baseline: bool = False
     folds: FoldResults | None = None
     time_order: pd.DataFrame | None = None
+    first: Section | None = None

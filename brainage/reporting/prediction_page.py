@@ -26,6 +26,7 @@ def prediction_page(
     ages: Spread | None,
     facts: Sequence[tuple[str, str]],
     notes: Sequence[str],
+    first: Section | None = None,
     *,
     points: str,
 ) -> Page:
@@ -41,6 +42,7 @@ def prediction_page(
         "Predicted ages",
         ["Ages are unknown, or known for training participants only: neither gap nor accuracy can be computed."],
         [
+            *([] if first is None else [first]),
             Section("Predictions", tables=[Table((), rows)], figures=drawn),
             Section("What was run", tables=[Table((), [*facts, *made_with()], text=True)]),
         ],

@@ -33,6 +33,7 @@ from brainage.system.provenance import commit
 def findings_page(findings: Findings, about: About) -> Page:
     """Return the report."""
     sections = [
+        about.first,
         accuracy_section(findings, about),
         fold_section(about.folds) if about.folds and not about.folds.hides_few else None,
         calibration_section(findings, about),

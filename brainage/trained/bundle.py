@@ -33,7 +33,7 @@ from brainage.trained.network import Architecture, Trained, checked_architecture
 MANIFEST = "bundle.json"
 # Makes a folder a stack of bundles, see `brainage.trained.stack`.
 STACK = "stack.json"
-_WEIGHTS, _CONFIG, CARD = "weights.safetensors", "config.yaml", "README.md"
+WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.yaml", "README.md"
 
 # Increase it when the contents of a bundle change.
 _FORMAT = 1
@@ -54,7 +54,7 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
             "recipe.shuffle_time=true: it is a control for other runs, and a bundle does not shuffle. Export a run "
             f"without, or predict with it by: {command_text('predict', f'run={trained.folder}')}"
         )
-    check_unused(folder, {_WEIGHTS, _CONFIG, CARD})
+    check_unused(folder, {WEIGHTS, CONFIG, CARD})
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in trained.weights.items()})
     manifest = json.dumps(_manifest(trained), indent=2, allow_nan=False) + "\n"
     shown = yaml.safe_dump(without_private(config), sort_keys=False)
@@ -62,8 +62,8 @@ def write_bundle(folder: Path, trained: Trained, config: dict[str, Any]) -> None
     with as_output_error(folder, "--out "):
         folder.mkdir(parents=True, exist_ok=True)
         remove_partials(folder)
-    write_whole(folder / _WEIGHTS, lambda path: path.write_bytes(weights))
-    write_text(folder / _CONFIG, shown)
+    write_whole(folder / WEIGHTS, lambda path: path.write_bytes(weights))
+    write_text(folder / CONFIG, shown)
     write_text(folder / CARD, card)
     write_text(folder / MANIFEST, manifest)  # last: it makes the folder a bundle
 
@@ -101,7 +101,7 @@ def read_bundle(folder: Path, key: str) -> Trained:
             f"`{key}={folder}` must be one network, but is a stack of several. Name one of them, such as "
             f"{folder / 'member-1'}, or predict with bundle={folder}."
         )
-    for name in (MANIFEST, _CONFIG, _WEIGHTS):
+    for name in (MANIFEST, CONFIG, WEIGHTS):
         path = folder / name
         if not path.is_file():
             raise MissingPathError(
@@ -117,10 +117,10 @@ def read_bundle(folder: Path, key: str) -> Trained:
             f"`{folder / MANIFEST}` must be of format {_FORMAT}, but is of {manifest.get('format')!r}. Export the run "
             "again with this version."
         )
-    config = parsed(folder / _CONFIG, read_yaml)
-    architecture = checked_architecture(config.get("modality"), config.get("model"), folder / _CONFIG)
-    weights = _weights(folder / _WEIGHTS, architecture)
-    architecture.check_weights(weights, folder / _WEIGHTS)
+    config = parsed(folder / CONFIG, read_yaml)
+    architecture = checked_architecture(config.get("modality"), config.get("model"), folder / CONFIG)
+    weights = _weights(folder / WEIGHTS, architecture)
+    architecture.check_weights(weights, folder / WEIGHTS)
     try:
         facts = manifest["facts"]
         series = {str(name): Spread.from_json(values) for name, values in manifest["series"].items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from brainage.config.rules import is_number
 from brainage.config.saved import training_summary, with_batch_size
 from brainage.data.scale import IN_WORDS
 from brainage.data.t_r import text
+from brainage.evaluation.adaptation import LABELS
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
 from brainage.runs.channels import shown_names
@@ -109,6 +111,8 @@ def _range(spread: Spread) -> str:
 
 
 def _accuracy(trained: Trained | TrainedStack) -> str:
+    if isinstance(adapted := trained.facts.get("adapted"), dict):
+        return _adaptation(adapted)
     metrics, n = trained.facts.get("metrics"), trained.facts.get("n") or {}
     if not metrics:
         return "## Accuracy\n\nUnknown. Measure it on participants of known age before you use the network."
@@ -141,6 +145,22 @@ def _intervals(trained: Trained | TrainedStack) -> str:
     return (
         f"## Prediction intervals\n\n{width} ({fit.kind}), fitted on {fit.n:,} held-out participants: expected to "
         f"contain the age of {fit.level:.0%} of similar participants. The youngest and oldest are covered less."
+    )
+
+
+def _adaptation(adapted: dict[str, Any]) -> str:
+    """Return the parent of an adapted network, and its errors."""
+    parent = adapted["parent"]
+    rows = ["| | MAE, years | mean gap, years |", "|---|---|---|"]
+    for name, error in adapted["errors"].items():
+        rows.append(f"| {LABELS[name]} | {error['mae']['value']:.2f} | {error['mean_gap']['value']:+.2f} |")
+    test = ((parent.get("metrics") or {}).get("test") or {}).get("mae")
+    known = f", with a test MAE of {test:.2f} years in its own cohort" if is_number(test) else ""
+    return (
+        f"## Adaptation\n\nAdapted to another site ({LABELS[adapted['method']]}: {adapted['change']}) from the bundle "
+        f"whose weights have the SHA-256 `{parent['weights_sha256']}`{known}. The data above are those of that "
+        f"training.\n\nErrors by cross-validation on the {adapted['n']:,} controls of the new site, each predicted by "
+        "a fit to the others:\n\n" + "\n".join(rows)
     )
 
 

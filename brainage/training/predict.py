@@ -13,6 +13,20 @@ from brainage.errors import DivergedError
 
 
 @torch.inference_mode()
+def outputs(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) -> Tensor:
+    """Return what a network gives of each participant, of shape (n_participants,) or (n_participants, n_outputs).
+
+    See `predict`; several outputs must be a tensor of shape (batch, n_outputs).
+    """
+    like = next(network.parameters(), torch.zeros(()))
+    given = []
+    for batch in batches:
+        series, *counts = batch if isinstance(batch, tuple) else (batch,)
+        found = network(series.to(like.device, like.dtype)).squeeze(1).double().cpu()
+        given.append(mean_over_windows(found, *counts))
+    return torch.cat(given)
+
+
 def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) -> NDArray[np.float64]:
     """Predict ages, in years.
 
@@ -34,13 +48,7 @@ def predict(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) 
     DivergedError
         A predicted age is not finite.
     """
-    like = next(network.parameters(), torch.zeros(()))
-    ages = []
-    for batch in batches:
-        series, *counts = batch if isinstance(batch, tuple) else (batch,)
-        found = network(series.to(like.device, like.dtype)).squeeze(1).double().cpu()
-        ages.append(mean_over_windows(found, *counts))
-    predicted: NDArray[np.float64] = torch.cat(ages).numpy()
+    predicted: NDArray[np.float64] = outputs(network, batches).numpy()
     n_wrong = int((~np.isfinite(predicted)).sum())
     if n_wrong:
         raise DivergedError(

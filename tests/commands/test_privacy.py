@@ -118,6 +118,18 @@ STEPS = (
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/ageless.tsv")),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, LOOSE, "cohort.phenotypes=../data/repeated.tsv"), 2),
     Step(("predict.py", "bundle=outputs/bundle", *BIDS, "cohort.max_excluded_fraction=0"), 2),
+    Step(("brainage.__main__", "adapt", "bundle=outputs/bundle", *BIDS, LOOSE, "adapt.participants=0.5")),
+    Step(
+        (
+            "brainage.__main__",
+            "adapt",
+            "bundle=outputs/bundle",
+            *BIDS,
+            LOOSE,
+            "adapt.participants=../data/two_words.txt",
+        ),
+        2,
+    ),
     Step(("brainage.__main__", "bundle", "export", "--run", "outputs/train/third", "--out", "outputs/none"), 2),
     Step(("explain.py", "run=outputs/train/first", "participants=3", "report.n_resamples=100")),
     # Mistakes.
