@@ -28,6 +28,7 @@ from brainage.reporting.page import Section, made_with, write_report
 from brainage.reporting.prediction_page import predicted_rows, prediction_page
 from brainage.reporting.terminal import show_findings
 from brainage.runs.analyse import progress, write_findings
+from brainage.runs.confounds import check_confounds, with_confounds
 from brainage.runs.read import excluded_jobs, run_folders
 from brainage.system.console import show_note, show_table
 from brainage.system.files import write_csv, write_text
@@ -61,7 +62,8 @@ def _predict(config: PredictCommandConfig, folder: Path) -> None:
     networks, stacked = load.read_models(_sources(config))
     networks = list(map(t_r.resampling, networks)) if config.resample else networks
     networks = networks if config.n_times is None else [length.of_length(one, config.n_times) for one in networks]
-    phenotypes = partial(columns_to_read, config.associations.variables)
+    check_confounds(config.confounds)
+    phenotypes = partial(columns_to_read, config.associations.variables, covariates=config.associations.covariates)
     samples = ensemble.read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
     check_excluded_of(config.cohort, folder, list(samples.values()))
     predict_with(config, folder, ensemble.Ensemble(networks, samples, stacked), device)
@@ -161,12 +163,16 @@ def _analysed(
         rows="all",
         gap_correction=config.gap_correction or (corrected.corrections[0].method if corrected else "none"),
         variables=config.associations.variables,
+        covariates=config.associations.covariates,
+        planned=config.associations.planned,
         n_resamples=config.report.n_resamples,
         seed=config.seed,
         strict=True,
     )
     given = None if corrected is None else (corrected.gaps[measured].reset_index(drop=True), corrected.corrections)
-    phenotypes = next(iter(ensemble.samples.values())).selection.phenotypes
+    phenotypes, settings = with_confounds(
+        next(iter(ensemble.samples.values())).selection.phenotypes, settings, config.confounds
+    )
     n_ageless = int(table["age"].isna().sum())
     ageless = [f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else []
     measured_intervals = replace(intervals, bounds=bounds)

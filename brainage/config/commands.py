@@ -29,6 +29,8 @@ class ReportAssociationsConfig:
 
     rows: Annotated[str | None, choice(*ROWS)] = None
     variables: list[str] | None = None
+    covariates: list[str] | None = None
+    planned: list[str] | None = None
 
 
 @checked("intervals")
@@ -79,7 +81,7 @@ class ReportCommandConfig:
         ``cohort.allow_unmatched_ids``.
     seed : int or None
         Governs the bootstrap resamples.
-    gap_correction, associations, intervals, groups, report, outputs, code
+    confounds, gap_correction, associations, intervals, groups, report, outputs, code
         See `Config`.
     """
 
@@ -87,6 +89,7 @@ class ReportCommandConfig:
     predictions: PathText | None = None
     cohort: Any = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
+    confounds: PathText | None = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     intervals: ReportIntervalsConfig = field(default_factory=ReportIntervalsConfig)
     groups: ReportGroupsConfig = field(default_factory=ReportGroupsConfig)
@@ -176,6 +179,8 @@ class PredictAssociationsConfig:
     """What the gap is correlated with; see `AssociationsConfig`."""
 
     variables: list[str] | None = None
+    covariates: list[str] | None = None
+    planned: list[str] | None = None
 
 
 @checked()
@@ -207,7 +212,7 @@ class PredictCommandConfig:
         Participants a batch.
     seed : int
         Governs the bootstrap resamples.
-    associations, store, report, outputs, code
+    associations, confounds, store, report, outputs, code
         See `Config`.
     """
 
@@ -219,6 +224,7 @@ class PredictCommandConfig:
         str | None, Field(description="Leave it out to correct as fitted in the run."), choice("in_sample", "none")
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
+    confounds: PathText | None = None
     resample: bool = False
     n_times: Annotated[int | None, Field(ge=2, le=1_000_000)] = None
     match_ids: bool = True

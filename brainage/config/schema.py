@@ -42,6 +42,7 @@ from brainage.config.groups.trainer import OptimizerRules, RecipeConfig, Schedul
 from brainage.config.rules import (
     BatchSize,
     Count,
+    PathText,
     checked,
     choice,
     require,
@@ -93,6 +94,8 @@ class Config:
         mean, or by ComBat. Fitted on training participants.
     evaluate : bool
         Whether the test set is predicted and reported. A trial of a sweep does not.
+    confounds : str or None
+        A table with a column of ids; partial correlations are adjusted for all its other columns too.
     gap_correction : {"linear", "cole", "crossfit", "in_sample", "none"}
         How the brain-age gap is corrected for age: with a line fitted to the gap of validation participants, with
         Cole's line fitted to their predictions, with lines fitted to the gap of other held-out participants, with a
@@ -121,6 +124,7 @@ class Config:
     harmonize: Annotated[str, choice(*HARMONIZE)] = HARMONIZE[0]
     evaluate: bool = True
     gap_correction: Annotated[str, choice(*GAP_CORRECTIONS)] = GAP_CORRECTIONS[0]
+    confounds: PathText | None = None
     associations: AssociationsConfig = field(default_factory=AssociationsConfig)
     intervals: IntervalsConfig = field(default_factory=IntervalsConfig)
     groups: GroupsConfig = field(default_factory=GroupsConfig)

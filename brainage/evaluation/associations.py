@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
+from brainage.evaluation.coding import categories_of, coded, kind_of
 from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.corrected import corrected_correlation
-from brainage.evaluation.disclosure import MIN_SHOWN
+from brainage.evaluation.covariates import Adjustment, Covariates
+from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.intervals import Estimate, correlation_estimate, correlation_p
-from brainage.evaluation.regression import covariate_basis, partial_correlation, residuals
+from brainage.evaluation.regression import covariate_basis, multiple_correlation, partial_correlation, residuals
 from brainage.evaluation.shown_values import has_rare_level, withholds
 
 COLUMNS = (
     "variable", "kind", "n", "r", "r_low", "r_high", "p", "r_corrected", "r_corrected_low", "r_corrected_high",
     "p_corrected", "r_partial", "r_partial_low", "r_partial_high", "p_partial", "q_partial", "covariates",
+    "n_imputed", "n_complete", "r_complete", "r_complete_low", "r_complete_high", "p_complete", "family",
 )  # fmt: skip
 
 # Participants that a variable needs.
 MIN_ROWS = 20
 
-# Integers with at most this many distinct values are ordinal.
-_MOST_LEVELS = 10
-
 # Participants minus covariates that a partial correlation needs for p and interval.
 MIN_FREEDOM = 4
+
+# What disturbs predictions, and is related to the gap in rows of its own.
+NUISANCE = ("head_motion", "site")
 
 # Columns that are not variables by default.
 STANDARD = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "site", "head_motion",
@@ -55,6 +58,8 @@ class Associations:
         Meaning of 0 and 1 for variables that are text with two values.
     n_saturated : int
         Variables without a partial correlation, because there are as many covariates as participants.
+    nuisance : DataFrame
+        The same columns for head motion and site, where they are known; without q.
     """
 
     table: pd.DataFrame
@@ -62,6 +67,7 @@ class Associations:
     flagged: dict[str, str] = field(default_factory=dict)
     coding: dict[str, str] = field(default_factory=dict)
     n_saturated: int = 0
+    nuisance: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
 
 
 def variables_of(table: pd.DataFrame) -> list[str]:
@@ -74,55 +80,49 @@ def associate(
     variables: Sequence[str],
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
     fit: Correction | None = None,
+    covariates: Covariates | None = None,
+    planned: Sequence[str] = (),
 ) -> Associations:
     """Correlate gaps with variables.
 
     Parameters
     ----------
     rows : DataFrame
-        One row per participant: ``age``, ``bag``, optionally ``bag_corrected``, the variables, and the covariates
-        ``sex``, ``head_motion`` and ``site`` where available.
+        One row per participant: ``age``, ``bag``, optionally ``bag_corrected``, the variables and the covariates.
     variables : sequence of str
         Columns of `rows`.
     progress : callable
         Takes the variables and yields them, while it shows how many are done.
     fit : Correction or None
         See `brainage.evaluation.corrected.corrected_correlation`.
+    covariates : Covariates or None
+        Of these rows; None is the usual ones.
+    planned : sequence of str
+        Variables that were planned: these are a family, and all others are another.
 
     Returns
     -------
     Associations
         Pairwise complete: a missing value excludes a participant from that variable only. The partial correlation of
         the raw gap is adjusted for age, age squared and the covariates, and its interval and p hold where the gap's
-        spread differs between participants (HC3); q is over the variables (Benjamini-Hochberg).
+        spread differs between participants (HC3); q is over the variables of a family (Benjamini-Hochberg). A variable
+        with more than two categories has multiple correlations, which have no sign and no interval.
 
     References
     ----------
     Benjamini & Hochberg (1995), doi 10.1111/j.2517-6161.1995.tb02031.x.
     """
-    found, left_out, flagged, coding, n_saturated = [], {}, {}, {}, 0
-    participants = _Participants(rows, fit)
+    found = _Participants(rows, covariates or Covariates(rows), fit)
     for name in progress(variables):
-        values, reason, meaning = coded(rows[name])
-        numbers = values.to_numpy(float)
-        known = participants.measured & ~np.isnan(numbers)
-        numbers = numbers[known]
-        if reason := reason or _unusable(numbers):
-            left_out[name] = reason
-            continue
-        kind = kind_of(numbers)
-        if meaning:
-            coding[name] = meaning
-        if kind != "continuous" and has_rare_level(numbers):
-            flagged[name] = f"fewer than {MIN_SHOWN} cases in a category"
-        row, n_covariates = participants.row(numbers, known, name)
-        n_saturated += len(numbers) - n_covariates < MIN_FREEDOM
-        found.append({"variable": name, "kind": kind, "n": len(numbers), **row})
-    table = pd.DataFrame(found, columns=list(COLUMNS))
-    columns = [name for name in COLUMNS if name.startswith(("r", "p"))]
-    table[columns] = table[columns].astype(float)  # a column of missing values too
-    table["q_partial"] = adjusted(table["p_partial"])
-    return Associations(table, left_out, flagged, coding, n_saturated)
+        found.add(name, rows[name])
+    table = found.table(variables)
+    table["family"] = np.where(table["variable"].isin(planned), "planned", "exploratory") if planned else ""
+    table["q_partial"] = table.groupby("family", sort=False)["p_partial"].transform(adjusted)
+    others = [name for name in NUISANCE if name in rows and name not in variables]
+    result = Associations(table, {**found.left_out}, {**found.flagged}, {**found.coding}, found.n_saturated)
+    for name in others:
+        found.add(name, rows[name])
+    return replace(result, nuisance=found.table(others))
 
 
 def _unusable(values: _Array) -> str:
@@ -134,28 +134,6 @@ def _unusable(values: _Array) -> str:
     if withholds(values):
         return f"fewer than {MIN_SHOWN} participants have another value than the most common one"
     return ""
-
-
-def coded(column: pd.Series) -> tuple[pd.Series, str, str]:
-    """Return a column as numbers, why it cannot be used, and the meaning of 0 and 1 if it is text with two values."""
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    if not (column.notna() & numbers.isna()).any():
-        return numbers.where(np.isfinite(numbers)), "", ""
-    kinds = sorted(column.dropna().astype(str).unique())
-    if len(kinds) == 1:
-        return numbers, "it does not vary", ""
-    if len(kinds) != 2:
-        return numbers, "it is text with more than two values, which have no order", ""
-    values = column.astype("string").map({kinds[0]: 0.0, kinds[1]: 1.0}).astype(float)
-    return values, "", f"0 = {kinds[0]}, 1 = {kinds[1]}"
-
-
-def kind_of(values: ArrayLike) -> str:
-    """Return ``binary``, ``ordinal`` (integers, at most ten distinct) or ``continuous``."""
-    distinct = np.unique(np.asarray(values, dtype=np.float64))
-    if len(distinct) == 2:
-        return "binary"
-    return "ordinal" if len(distinct) <= _MOST_LEVELS and bool((distinct % 1 == 0).all()) else "continuous"
 
 
 def adjusted(p: pd.Series) -> pd.Series:
@@ -179,71 +157,92 @@ def _columns(suffix: str, estimate: Estimate, p: float | None) -> dict[str, obje
 class _Participants:
     """Gaps and covariates as arrays: a table of thousands of columns takes long to filter once per variable."""
 
-    def __init__(self, rows: pd.DataFrame, fit: Correction | None = None) -> None:
-        self._fit = fit
-        self._age, self.gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
+    def __init__(self, rows: pd.DataFrame, covariates: Covariates, fit: Correction | None) -> None:
+        self._age, self._gap = rows["age"].to_numpy(float), rows["bag"].to_numpy(float)
         self._corrected = rows["bag_corrected"].to_numpy(float) if "bag_corrected" in rows else None
-        self._numbers = {name: coded(rows[name])[0].to_numpy(float) for name in ("sex", "head_motion") if name in rows}
-        self._site: NDArray[np.intp] | None = None
-        if "site" in rows:
-            sites = rows["site"].astype("string").fillna("")
-            self._site = np.unique(sites.to_numpy(str), return_inverse=True)[1]
-        self.measured = ~(np.isnan(self._age) | np.isnan(self.gap))
+        self._covariates, self._fit = covariates, fit
+        self._measured = ~(np.isnan(self._age) | np.isnan(self._gap))
+        self._found: dict[str, dict[str, object]] = {}
+        self.left_out: dict[str, str] = {}
+        self.flagged: dict[str, str] = {}
+        self.coding: dict[str, str] = {}
+        self.n_saturated = 0
 
-    def row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> tuple[dict[str, object], int]:
-        """Return the correlations of a variable's known values with the gaps, and the number of covariates."""
-        columns, names = self.covariates(known, without=name)
-        gap = self.gap[known]
-        r, n = pearson(gap, variable), len(variable)
-        row = {"covariates": " ".join(names), **_columns("", correlation_estimate(r, n), correlation_p(r, n))}
-        corrected = None if self._corrected is None else self._corrected[known]
-        if corrected is not None and not np.isnan(corrected).any():
-            row |= _columns("_corrected", *corrected_correlation(corrected, variable, self._age[known], self._fit))
-        basis = covariate_basis(columns)
-        return row | _columns("_partial", *partial_correlation(gap, variable, basis)), basis.shape[1] - 1
+    def add(self, name: str, column: pd.Series) -> None:
+        """Correlate a variable, or find why it cannot be."""
+        text = categories_of(name, column)
+        numbers, reason, meaning = coded(column) if text is None else (_codes(text, self._measured), "", "")
+        known = self._measured & numbers.notna().to_numpy()
+        values = numbers.to_numpy(float)[known]
+        if reason := reason or _unusable(values):
+            self.left_out[name] = reason
+            return
+        kind = kind_of(values) if text is None else "category"
+        if meaning:
+            self.coding[name] = meaning
+        if kind not in ("continuous", "category") and has_rare_level(values):
+            self.flagged[name] = f"fewer than {MIN_SHOWN} cases in a category"
+        row = self._row(values if text is None else _indicators(values), known, name)
+        self._found[name] = {"variable": name, "kind": kind, "n": len(values), **row}
 
-    def covariates(self, known: NDArray[np.bool_], *, without: str) -> tuple[_Array, list[str]]:
-        """See `covariates`."""
-        age = self._age[known]
-        centred = age - age.mean()
-        columns, names = [centred, centred**2], ["age", "age^2"]
-        for name, every in self._numbers.items():
-            values = every[known]
-            missing = np.isnan(values)
-            present = values[~missing]
-            if name != without and present.size and np.ptp(present) > 0:
-                columns.append(np.where(missing, present.mean(), values))
-                if missing.any():
-                    columns.append(missing.astype(float))
-                names.append(name)
-        if self._site is not None and without != "site":
-            site = self._site[known]
-            if len(present_sites := np.unique(site)) > 1:
-                columns += [(site == one).astype(float) for one in present_sites[1:]]
-                names.append("site")
-        return np.stack(columns, axis=1), names
+    def table(self, names: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of these variables."""
+        table = pd.DataFrame([self._found[name] for name in names if name in self._found], columns=list(COLUMNS))
+        columns = [name for name in COLUMNS if name.startswith(("r", "p", "q"))]
+        table[columns] = table[columns].astype(float)  # a column of missing values too
+        return table
+
+    def _row(self, variable: _Array, known: NDArray[np.bool_], name: str) -> dict[str, object]:
+        """Return the correlations of a variable's known values with the gaps."""
+        adjustment, gap = self._covariates.of(known, without=name), self._gap[known]
+        basis = covariate_basis(adjustment.columns)
+        self.n_saturated += len(gap) - (basis.shape[1] - 1) < MIN_FREEDOM
+        row = {"covariates": " ".join(adjustment.names), **_columns("_partial", *_partial(gap, variable, basis))}
+        if variable.ndim > 1:
+            row |= _columns("", *multiple_correlation(gap, variable, covariate_basis(np.empty((len(gap), 0)))))
+        else:
+            r = pearson(gap, variable)
+            row |= _columns("", correlation_estimate(r, len(gap)), correlation_p(r, len(gap)))
+            corrected = None if self._corrected is None else self._corrected[known]
+            if corrected is not None and not np.isnan(corrected).any():
+                row |= _columns("_corrected", *corrected_correlation(corrected, variable, self._age[known], self._fit))
+        return row | self._complete(variable, known, name, adjustment)
+
+    def _complete(
+        self, variable: _Array, known: NDArray[np.bool_], name: str, adjustment: Adjustment
+    ) -> dict[str, object]:
+        """Return the partial correlation in participants whose covariates are all known, if they may be described."""
+        has_all = ~adjustment.missing
+        n, n_complete = len(has_all), int(has_all.sum())
+        row: dict[str, object] = {"n_imputed": n - n_complete, "n_complete": n_complete}
+        if n_complete < MIN_ROWS or not may_describe(n_complete, n):
+            return row
+        complete = known.copy()
+        complete[known] = has_all
+        basis = covariate_basis(self._covariates.of(complete, without=name).columns)
+        return row | _columns("_complete", *_partial(self._gap[complete], variable[has_all], basis))
 
 
-def covariates(participants: pd.DataFrame, *, without: str) -> tuple[_Array, list[str]]:
-    """Return the covariates: age, age squared, and sex, head motion and site where they exist and vary.
-
-    Parameters
-    ----------
-    participants : DataFrame
-        One row per participant. No participant is lost to a missing covariate: the mean is imputed and an indicator
-        column added; a missing site is a site of its own.
-    without : str
-        The variable itself, which is not adjusted for.
-
-    Returns
-    -------
-    array of shape (n_participants, n_columns), list of str
-        Columns without an intercept, and the names of the covariates.
-    """
-    return _Participants(participants).covariates(np.ones(len(participants), dtype=bool), without=without)
+def _partial(gap: _Array, variable: _Array, basis: _Array) -> tuple[Estimate, float | None]:
+    return (partial_correlation if variable.ndim == 1 else multiple_correlation)(gap, variable, basis)
 
 
-def adjusted_for_covariates(rows: pd.DataFrame, name: str, values: pd.Series) -> tuple[_Array, _Array] | None:
+def _codes(text: pd.Series, measured: NDArray[np.bool_]) -> pd.Series:
+    """Return categories as numbers in the order of their names, rare ones together."""
+    counts = text[measured].value_counts()
+    shown = counts.index[counts >= MIN_SHOWN]
+    names = text.where(text.isna() | text.isin(shown), "other")
+    return pd.Series(pd.factorize(names, sort=True)[0], text.index, dtype=float).where(names.notna())
+
+
+def _indicators(codes: _Array) -> _Array:
+    """Return one column per category but the first, of shape (n_participants, n_categories - 1)."""
+    return np.asarray(codes[:, None] == np.unique(codes)[1:], dtype=np.float64)
+
+
+def adjusted_for_covariates(
+    rows: pd.DataFrame, name: str, values: pd.Series, covariates: Covariates
+) -> tuple[_Array, _Array] | None:
     """Return the known values of a variable and the gap, both adjusted for the covariates of its partial correlation.
 
     Parameters
@@ -252,17 +251,19 @@ def adjusted_for_covariates(rows: pd.DataFrame, name: str, values: pd.Series) ->
         See `associate`.
     name, values : str, Series
         The variable, and its values as numbers.
+    covariates : Covariates
+        Of these rows.
 
     Returns
     -------
     (array, array) of shape (n_known,), or None
         Their correlation is the partial correlation, where that is defined. The variable keeps its mean.
     """
-    participants, numbers = _Participants(rows), values.to_numpy(float)
-    known = participants.measured & ~np.isnan(numbers)
-    basis = covariate_basis(participants.covariates(known, without=name)[0])
-    left, gap = residuals(np.stack([numbers[known], participants.gap[known]]), basis)
-    return (left + numbers[known].mean(), gap) if left.any() and gap.any() else None
+    numbers, gap = values.to_numpy(float), rows["bag"].to_numpy(float)
+    known = ~(np.isnan(numbers) | np.isnan(gap) | rows["age"].isna().to_numpy())
+    basis = covariate_basis(covariates.of(known, without=name).columns)
+    left, of_gap = residuals(np.stack([numbers[known], gap[known]]), basis)
+    return (left + numbers[known].mean(), of_gap) if left.any() and of_gap.any() else None
 
 
 def pearson(a: _Array, b: _Array) -> float:

@@ -18,6 +18,7 @@ from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, other_groups, saturated
 from brainage.evaluation.conformal import BOUNDS, Conformal, Intervals, intervals_in
 from brainage.evaluation.corrected import corrected_correlation, known_fit
+from brainage.evaluation.covariates import Covariates
 from brainage.evaluation.coverage import Coverage, measure_coverage
 from brainage.evaluation.disclosure import MIN_SHOWN, keyed_hash, may_describe
 from brainage.evaluation.gap import Correction, corrected_gaps, held_out, rows_of
@@ -49,6 +50,12 @@ class AnalysisSettings:
         See `brainage.evaluation.gap.Correction`.
     variables : sequence of str or None
         Variables that the gap is correlated with; None is every phenotype.
+    covariates : sequence of str or None
+        Covariates besides age and age squared; None is sex, head motion and site, where they are known.
+    confounds : sequence of str
+        Further covariates, which are no variables.
+    planned : sequence of str or None
+        Variables that are a family of their own in the correction for multiple tests.
     interval_level, interval_kind
         See `brainage.evaluation.conformal.fit_conformal`.
     n_resamples, seed : int
@@ -66,6 +73,9 @@ class AnalysisSettings:
     rows: str = "test"
     gap_correction: str = "linear"
     variables: Sequence[str] | None = None
+    covariates: Sequence[str] | None = None
+    confounds: Sequence[str] = ()
+    planned: Sequence[str] | None = None
     interval_level: float = 0.9
     interval_kind: str = "auto"
     n_resamples: int = 2000
@@ -264,8 +274,8 @@ def analyse(
     motion = measure_motion(rows, known_training)
     resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
     sites = measure_sites(rows, known_training, unseen=settings.unseen_sites, **resampling)
-    fit = known_fit(fits, rows)
-    associations = associate(rows, variables, progress, fit)
+    fit, covariates = known_fit(fits, rows), Covariates(rows, settings.covariates, settings.confounds)
+    associations = associate(rows, variables, progress, fit, covariates, settings.planned or ())
     return Findings(
         settings=settings,
         predictions=table,
@@ -297,6 +307,7 @@ def analyse(
             *other_groups(table, rows, reference),
             *([] if unreadable else missing(rows, variables, known, motion)),
             *saturated(associations, rows),
+            *(f"Not adjusted for {name}: {reason}." for name, reason in covariates.unusable.items()),
         ),
     )
 
@@ -388,10 +399,14 @@ def _gaps_of_all(table: pd.DataFrame, settings: AnalysisSettings, reference: _Ma
 
 
 def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
+    columns = list(map(str, known.columns))
+    check_variables([name for name in settings.covariates or () if name != "age"], columns, "associations.covariates")
     if settings.variables is None:
-        return variables_of(known)
-    variables = list(dict.fromkeys(map(str, settings.variables)))
-    check_variables(variables, map(str, known.columns))
+        variables = [name for name in variables_of(known) if name not in settings.confounds]
+    else:
+        variables = list(dict.fromkeys(map(str, settings.variables)))
+        check_variables(variables, columns)
+    check_variables(settings.planned or (), variables, "associations.planned")
     return variables
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from brainage.evaluation.associations import coded, covariates
+from brainage.evaluation.coding import coded
+from brainage.evaluation.covariates import Covariates
 from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.regression import Slope, covariate_basis, hc3_slope, permutation_p
 from brainage.evaluation.variables import as_text, is_group
@@ -112,8 +113,8 @@ def _compared(
     n, n_reference = int(is_case.sum()), int((1 - is_case).sum())
     if min(n, n_reference) < MIN_SHOWN:
         return [], f"sex or head motion is unknown for all but a few of its participants, or of {settings.reference}"
-    columns, names = covariates(members, without=settings.column)
-    basis, found = covariate_basis(columns), []
+    adjustment = Covariates(members, flexible=False).of(np.ones(len(members), dtype=bool), without=settings.column)
+    basis, names, found = covariate_basis(adjustment.columns), adjustment.names, []
     for gap in ("bag", "bag_corrected"):
         if gap not in members or members[gap].isna().any():
             continue

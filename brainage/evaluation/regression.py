@@ -126,6 +126,40 @@ def partial_correlation(a: _Array, b: _Array, basis: _Array) -> tuple[Estimate, 
     return (Estimate(r) if slope.p is None else fisher_interval(r, slope.se, slope.freedom)), slope.p
 
 
+def multiple_correlation(outcome: _Array, variables: _Array, basis: _Array) -> tuple[Estimate, float | None]:
+    """Correlate what covariates leave of an outcome with several variables together, such as the levels of a category.
+
+    Parameters
+    ----------
+    outcome : array of shape (n_participants,)
+        Without missing values.
+    variables : array of shape (n_participants, n_variables)
+        Without missing values.
+    basis : array of shape (n_participants, rank)
+        Of the covariates, see `covariate_basis`.
+
+    Returns
+    -------
+    Estimate, float or None
+        The multiple correlation, 0 or more, without an interval, and p of the F test with the covariances HC3.
+    """
+    y, rest = residuals(outcome, basis), residuals(variables.T, basis).T
+    if not (y.any() and rest.any()):
+        return Estimate(None), None
+    axes, strengths, _ = np.linalg.svd(rest, full_matrices=False)
+    x = axes[:, strengths > 1e-8 * strengths[0]]
+    slopes, k = x.T @ y, x.shape[1]
+    r, freedom = min(float(np.linalg.norm(slopes) / np.linalg.norm(y)), 1.0), len(y) - basis.shape[1] - k
+    free = 1 - (basis**2).sum(axis=1) - (x**2).sum(axis=1)
+    full = free <= 1 - _FULL_LEVERAGE
+    if freedom < 1 or np.abs(x[full]).max(initial=0) > 1e-8:
+        return Estimate(r), None
+    errors = x * np.divide(y - x @ slopes, free, out=np.zeros_like(y), where=~full)[:, None]
+    if np.linalg.matrix_rank(spread := errors.T @ errors) < k:
+        return Estimate(r), None
+    return Estimate(r), float(stats.f.sf(slopes @ np.linalg.solve(spread, slopes) / k, k, freedom))
+
+
 def fisher_interval(r: float, se: float, freedom: int) -> Estimate:
     """Return a correlation with its 95 % interval, by the t distribution on the scale of Fisher's z."""
     if abs(r) >= 1:

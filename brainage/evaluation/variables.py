@@ -13,17 +13,25 @@ from brainage.evaluation.disclosure import may_describe
 _NO_VARIABLES = ("participant_id", "family_id", "age", "table_row", "true_gap")
 
 
-def columns_to_read(variables: Sequence[str] | None, columns: Sequence[str], *, groups: str | None = None) -> list[str]:
+def columns_to_read(
+    variables: Sequence[str] | None,
+    columns: Sequence[str],
+    *,
+    groups: str | None = None,
+    covariates: Sequence[str] | None = None,
+) -> list[str]:
     """Return the columns that an analysis of `variables`, all if None, and of a column of `groups` needs.
 
     See `check_variables`.
     """
     of_groups = [] if groups is None else [groups]
     check_variables(of_groups, columns, "groups.column")
+    others = [name for name in covariates or () if name != "age"]
+    check_variables(others, columns, "associations.covariates")
     if variables is None:
         return list(columns)
     check_variables(variables, columns)
-    return [*dict.fromkeys([*variables, *of_groups]), *(name for name in columns if name == "true_gap")]
+    return [*dict.fromkeys([*variables, *of_groups, *others]), *(name for name in columns if name == "true_gap")]
 
 
 def check_variables(variables: Sequence[str], columns: Iterable[str], key: str = "associations.variables") -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from brainage.evaluation.associations import adjusted_for_covariates
 from brainage.evaluation.disclosure import MIN_RANKED, MIN_SHOWN
 from brainage.reporting.densities import CLOUDS, GAPS, Array, boxes, cloud, correlation, drawable, line
 from brainage.reporting.figure import BLUE, GREY, ORANGE, Figure, draw
@@ -48,14 +47,21 @@ def forest(table: pd.DataFrame) -> Figure | None:
 
 
 def phenotype(
-    rows: pd.DataFrame, name: str, values: pd.Series, kind: str, *, points: str, coding: str = ""
+    rows: pd.DataFrame,
+    name: str,
+    values: pd.Series,
+    kind: str,
+    adjusted: tuple[Array, Array] | None,
+    *,
+    points: str,
+    coding: str = "",
 ) -> Figure | None:
-    """Draw the gap, adjusted for the covariates, and the corrected gap against one variable."""
+    """Draw the gap and the corrected gap against one variable; `adjusted` are it and the gap without the covariates."""
     known = values.notna().to_numpy()
     x = values[known].to_numpy(float)
     categories = [float(value) for value in np.unique(x) if (x == value).sum() >= MIN_SHOWN]
     continuous = kind == "continuous"
-    panels = _panels(rows, name, values)
+    panels = _panels(rows, values, adjusted)
     if not panels or not (drawable(len(x), points) if continuous else len(categories) > 1):
         return None
 
@@ -68,8 +74,8 @@ def phenotype(
             else:
                 boxes(axes, {value: panel.gap[x == value] for value in categories}, panel.colour)
             axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
-            adjusted = ", adjusted" if continuous and panel.is_partial else ""
-            axes.set_xlabel(f"{name}{f' ({coding})' if coding else ''}{adjusted}", parse_math=False)
+            suffix = ", adjusted" if continuous and panel.is_partial else ""
+            axes.set_xlabel(f"{name}{f' ({coding})' if coding else ''}{suffix}", parse_math=False)
             r = "partial r" if panel.is_partial else "r"
             axes.set_title(f"{panel.label}, {r} = {correlation(panel.x, panel.gap)}", fontsize=10)
         drawn[0].set_ylabel("gap (years)")
@@ -91,7 +97,7 @@ class _Panel:
     is_partial: bool = False
 
 
-def _panels(rows: pd.DataFrame, name: str, values: pd.Series) -> list[_Panel]:
+def _panels(rows: pd.DataFrame, values: pd.Series, adjusted: tuple[Array, Array] | None) -> list[_Panel]:
     """Return the panels of a variable; the raw gap is shown where it cannot be adjusted for the covariates."""
     known = values.notna().to_numpy()
     panels = {
@@ -99,6 +105,6 @@ def _panels(rows: pd.DataFrame, name: str, values: pd.Series) -> list[_Panel]:
         for gap, (label, colour) in GAPS.items()
         if gap in rows and rows[gap].notna().all()
     }
-    if (adjusted := adjusted_for_covariates(rows, name, values)) is not None:
+    if adjusted is not None:
         panels["bag"] = _Panel("gap, adjusted", GAPS["bag"][1], *adjusted, is_partial=True)
     return list(panels.values())

@@ -227,7 +227,14 @@ def _associations(findings: Findings) -> list[str]:
     if table.empty:
         return []
     names = list(dict.fromkeys(name for row in table["covariates"] for name in row.split()))
-    known = {"age^2": "age squared", "head_motion": "head motion"}
+    known = {
+        "age^2": "age squared",
+        "sex:age": "sex by age",
+        "head_motion": "head motion",
+        "log(head_motion)": "the logarithm of head motion",
+        "spline(head_motion)": "a restricted cubic spline of head motion",
+        "spline(log(head_motion))": "a restricted cubic spline of the logarithm of head motion",
+    }
     shown = [known.get(name, name) for name in names]
     covariates = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
     return [

@@ -42,6 +42,8 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
         rows=config.associations.rows,
         gap_correction=config.gap_correction,
         variables=config.associations.variables,
+        covariates=config.associations.covariates,
+        planned=config.associations.planned,
         interval_level=config.intervals.level,
         interval_kind=config.intervals.kind,
         n_resamples=config.report.n_resamples,
@@ -104,7 +106,11 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     if predictions is None:
         predictions = findings.predictions[[name for name in _COLUMNS if name in findings.predictions]]
     write_csv(folder / "predictions.csv", predictions)
-    write_csv(folder / "associations.csv", findings.associations.table)
+    found = findings.associations
+    write_csv(
+        folder / "associations.csv",
+        pd.concat([found.table, found.nuisance], ignore_index=True) if len(found.nuisance) else found.table,
+    )
     write_csv(folder / "gap.csv", findings.by_age)
     if findings.differences is not None:
         write_csv(folder / "group_differences.csv", findings.differences.table)

@@ -58,16 +58,21 @@ def read_predictions(path: Path, key: str) -> tuple[pd.DataFrame, list[str]]:
     return complete, notes if n_excluded else []
 
 
-def read_phenotypes(path: Path, variables: Sequence[str] | None = None, groups: str | None = None) -> pd.DataFrame:
+def read_phenotypes(
+    path: Path,
+    variables: Sequence[str] | None = None,
+    groups: str | None = None,
+    covariates: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Read the other columns of a table of predictions: sex, site, head motion, and these or all phenotypes.
 
-    `groups` is the column of groups.
+    `groups` is the column of groups, and `covariates` are chosen ones.
     """
     header, label = read_header(path, "predictions"), f"`{path}`"
     id_column = _check_columns(header, label)
     standard = {"participant_id": id_column, **{name: name for name in STANDARD_COLUMNS[2:] if name in header}}
     others = unique_names(header, {*standard.values(), *STANDARD_COLUMNS, *_PREDICTED}, label)
-    asked = set(columns_to_read(variables, [*standard, *others], groups=groups))
+    asked = set(columns_to_read(variables, [*standard, *others], groups=groups, covariates=covariates))
     others = [name for name in others if name in asked]
     text = read_columns(path, [*standard.values(), *others], "predictions")
     table = standard_table({name: text[source] for name, source in standard.items()}, label)

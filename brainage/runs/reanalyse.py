@@ -33,6 +33,7 @@ from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, group_settings, progress, settings_of, write_findings
 from brainage.runs.channels import read_channel_names
+from brainage.runs.confounds import with_confounds
 from brainage.runs.facts import key_facts
 from brainage.runs.folds import why_not_pooled
 from brainage.runs.multirun_table import collect
@@ -77,7 +78,7 @@ def _check_folds(source: Path) -> None:
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
     run = _without_withdrawn(read_run(source, "run", config.again), config)
     phenotypes, baselines, notes = _cohort_data(run, config)
-    settings = _settings(config, run.config, phenotypes)
+    phenotypes, settings = _adjusted(config, run.config, phenotypes)
     notes = [*advice(run.summary, yaml_values(run.config_text)), *notes]
     findings = analyse(run.predictions, phenotypes, settings, baselines, notes=notes, progress=progress)
     return findings, about_run(source, run.summary, run.config_text, config.report.points)
@@ -90,7 +91,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     pooled = _pooled(runs, source)
     phenotypes, _, notes = _cohort_data(runs[0], config, with_baselines=False)
     unseen = _label(runs[0]) == "site"
-    settings = replace(_settings(config, runs[0].config, phenotypes), rows="all", unseen_sites=unseen)
+    phenotypes, settings = _adjusted(config, runs[0].config, phenotypes)
+    settings = replace(settings, rows="all", unseen_sites=unseen)
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
@@ -192,15 +194,25 @@ def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]
     facts = [("table", path.name), ("rows", f"{len(predictions):,}"), ("gap correction", settings.gap_correction)]
     facts += made_with()[1:]
     about = About(f"Predictions in {path.name}", facts, exclusions=None, points=config.report.points)
-    phenotypes = read_phenotypes(path, settings.variables, settings.group_column)
+    phenotypes, settings = with_confounds(
+        read_phenotypes(path, settings.variables, settings.group_column, settings.covariates),
+        settings,
+        config.confounds,
+    )
     return analyse(predictions, phenotypes, settings, notes=notes, progress=progress), about
 
 
-def _settings(config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame | None) -> AnalysisSettings:
-    """Return the run's own settings, overridden by the command line; no variables where there are no phenotypes."""
+def _adjusted(
+    config: ReportCommandConfig, own: Config, phenotypes: pd.DataFrame | None
+) -> tuple[pd.DataFrame | None, AnalysisSettings]:
+    """Return phenotypes with confounds, and the run's own settings, overridden by the command line.
+
+    Where there are no phenotypes, no variables and covariates are named.
+    """
     settings = _own_settings(config, own)
-    known = phenotypes is not None and len(phenotypes.columns) > 1
-    return settings if known else replace(settings, variables=None)
+    if phenotypes is None or len(phenotypes.columns) < 2:
+        settings = replace(settings, variables=None, covariates=None, planned=None)
+    return with_confounds(phenotypes, settings, config.confounds or own.confounds)
 
 
 def _own_settings(config: ReportCommandConfig, own: Config) -> AnalysisSettings:
@@ -218,6 +230,8 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
     given = {
         "rows": config.associations.rows,
         "variables": config.associations.variables,
+        "covariates": config.associations.covariates,
+        "planned": config.associations.planned,
         "gap_correction": config.gap_correction,
         "interval_level": config.intervals.level,
         "interval_kind": config.intervals.kind,
@@ -248,7 +262,9 @@ def _cohort_data(
     """
     config = run.config
     settings = _own_settings(given, config)
-    phenotypes = partial(columns_to_read, settings.variables, groups=settings.group_column)
+    phenotypes = partial(
+        columns_to_read, settings.variables, groups=settings.group_column, covariates=settings.covariates
+    )
     try:
         selection = select_from(
             config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=False

@@ -21,6 +21,7 @@ from brainage.reporting.run_summary import show_summary
 from brainage.reporting.terminal import show_findings
 from brainage.runs.advice import advice
 from brainage.runs.analyse import about_run, progress, settings_of, write_findings
+from brainage.runs.confounds import with_confounds
 from brainage.runs.folder import RunFolder
 from brainage.runs.record import Job, Results
 from brainage.system.failures import noted
@@ -40,7 +41,7 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             _write_statistics(job.folder, prepared.participants)
         with noted(notes, "The report was not written"):
             baselines, other_notes = baselines_of(job.config.model_value("name"), prepared.participants, notes)
-            settings = settings_of(job.config)
+            phenotypes, settings = with_confounds(phenotypes, settings_of(job.config), job.config.confounds)
             found = [*advice(summary, yaml_values(job.config_text)), *other_notes]
             findings = analyse(predictions, phenotypes, settings, baselines, notes=found, progress=progress)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)

@@ -11,6 +11,7 @@ from brainage.data.cohorts.select import Choice, select_from
 from brainage.data.splits.choose import choose_split
 from brainage.data.t_r import check_for_training
 from brainage.evaluation.variables import columns_to_read
+from brainage.runs.confounds import check_confounds
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.runs.trained_on import trained_split
@@ -26,6 +27,7 @@ def train(job: Job, results: Results) -> None:
     config, folder = job.config, job.folder
     if not folder.resumed:  # a resumed run begins with its first new epoch
         folder.begin(job.config_text)
+    check_confounds(config.confounds)
     phenotypes = _phenotypes(config)
     selection = select_from(
         config.cohort, config.modality, stores=[config.store.root], phenotypes=phenotypes, is_new=not folder.resumed
@@ -69,8 +71,9 @@ def _phenotypes(config: Config) -> Choice | None:
     """Return what chooses the columns to read besides the standard ones; None for none."""
     if not config.evaluate and config.groups.column is None:
         return None
-    variables = config.associations.variables if config.evaluate else []
-    return partial(columns_to_read, variables, groups=config.groups.column)
+    chosen = config.associations
+    variables, covariates = (chosen.variables, chosen.covariates) if config.evaluate else ([], None)
+    return partial(columns_to_read, variables, groups=config.groups.column, covariates=covariates)
 
 
 def _check_atlas(modality: ModalityConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import patsy
 import pytest
 import statsmodels.api as sm
 from scipy import stats
@@ -12,8 +13,10 @@ from statsmodels.stats.multitest import multipletests
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
-from brainage.evaluation.associations import associate, covariates, kind_of
+from brainage.evaluation.associations import associate
 from brainage.evaluation.by_age import gap_by_age
+from brainage.evaluation.coding import kind_of
+from brainage.evaluation.covariates import Covariates
 from brainage.evaluation.findings import AnalysisSettings, analyse
 from brainage.evaluation.gap import corrected_gaps, fit_correction
 from brainage.evaluation.intervals import correlation_estimate
@@ -46,8 +49,12 @@ def participants() -> pd.DataFrame:
 
 
 def design(participants: pd.DataFrame, without: str) -> np.ndarray:
-    columns = [participants["age"], participants["age"] ** 2]
-    columns += [participants[name] for name in ("sex", "head_motion") if name != without]
+    age, sex, motion = participants["age"], participants["sex"], np.log(participants["head_motion"])
+    columns = [age, age**2]
+    columns += [sex, sex * age] if without != "sex" else []
+    low, *knots, high = np.percentile(motion, [5, 35, 65, 95])
+    # A basis of natural cubic splines without the constant.
+    columns += [*np.asarray(patsy.dmatrix("cr(motion, knots=knots, lower_bound=low, upper_bound=high) - 1")).T[1:]]
     columns += [participants["site"] == "b", participants["site"] == "c"]
     return sm.add_constant(np.column_stack(columns).astype(float))
 
@@ -76,7 +83,7 @@ def test_partial_correlations_are_those_of_the_residuals_and_p_that_of_the_regre
 
 
 def test_identical_covariates_count_once(participants: pd.DataFrame) -> None:
-    held, _ = covariates(participants, without="speed")
+    held = Covariates(participants).of(np.ones(N, dtype=bool)).columns
     gap, speed = participants["bag"].to_numpy(), participants["speed"].to_numpy()
     (once, p), (twice, same) = (
         partial_correlation(gap, speed, covariate_basis(columns)) for columns in (held, np.hstack([held, held]))
@@ -120,11 +127,10 @@ def test_what_cannot_be_used_is_named_and_what_is_rare_flagged(participants: pd.
     assert found.left_out == {
         "few": "fewer than 20 participants have a value",
         "same": "it does not vary",
-        "colour": "it is text with more than two values, which have no order",
         "rare": "fewer than 10 participants have another value than the most common one",
     }
     assert found.flagged == {"level": "fewer than 10 cases in a category"}
-    assert list(found.table["kind"]) == ["binary", "ordinal"]
+    assert list(found.table["kind"]) == ["category", "binary", "ordinal"]
 
 
 @pytest.mark.parametrize(

@@ -272,8 +272,8 @@ def test_variables_that_are_named_are_associated_in_their_order() -> None:
     table = found.associations.table
     assert table["variable"].tolist() == ["smoking", "head_motion", "site"]
     assert table["covariates"].tolist() == [
-        "age age^2 sex head_motion site",
-        "age age^2 sex site",
+        "age age^2 sex sex:age log(head_motion) site",
+        "age age^2 sex sex:age site",
         "age age^2 sex head_motion",
     ]
 

@@ -11,7 +11,8 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from brainage.evaluation.accuracy import measure_accuracy
-from brainage.evaluation.associations import associate
+from brainage.evaluation.associations import adjusted_for_covariates, associate
+from brainage.evaluation.covariates import Covariates
 from brainage.evaluation.findings import Findings
 from brainage.reporting import association_figures, run_figures
 from brainage.reporting.association_figures import phenotype
@@ -47,7 +48,7 @@ def draw_all(rows: pd.DataFrame, points: str) -> None:
     run_figures.ages(rows, points=points)
     run_figures.predicted(rows, accuracy, points=points)
     run_figures.gap_against_age(rows, points=points)
-    phenotype(rows, "speed", rows["age"] + 0.5, "continuous", points=points)
+    phenotype(rows, "speed", rows["age"] + 0.5, "continuous", None, points=points)
     run_figures.agreement(rows["bag"].to_numpy(), rows["bag"].to_numpy() * 2, ("a", "b"), points=points)
 
 
@@ -73,7 +74,7 @@ def test_whiskers_are_percentiles_of_fifty_participants_or_more(drawn: Drawn) ->
     values = pd.Series([0.0] * 49 + [1.0] * 50)
     gaps = np.concatenate([np.linspace(-5, 5, 49), np.linspace(-5, 5, 50)])
     rows = pd.DataFrame({"age": np.arange(99) % 7, "bag": gaps, "bag_corrected": gaps})
-    phenotype(rows, "smoker", values, "binary", points="none")
+    phenotype(rows, "smoker", values, "binary", None, points="none")
     axes = drawn["phenotype-smoker"].axes[1]
     low, high = axes.get_ylim()
     assert np.percentile(gaps[49:], 5) - 1 < low < high < np.percentile(gaps[49:], 95) + 1
@@ -85,18 +86,19 @@ def test_whiskers_are_percentiles_of_fifty_participants_or_more(drawn: Drawn) ->
 def test_a_category_of_fewer_than_ten_participants_is_not_drawn(n_second: int, shown: bool) -> None:
     values = pd.Series([0.0] * 30 + [1.0] * n_second)
     rows = outlier(len(values))
-    assert (phenotype(rows, "smoker", values, "binary", points="all") is not None) == shown
+    assert (phenotype(rows, "smoker", values, "binary", None, points="all") is not None) == shown
 
 
 def test_a_variable_of_fewer_than_ten_participants_is_not_drawn() -> None:
     values = pd.Series([1.5, 2.0, 3.0] * 3 + [np.nan] * 3)
-    assert phenotype(outlier(12), "bmi", values, "continuous", points="all") is None
+    assert phenotype(outlier(12), "bmi", values, "continuous", None, points="all") is None
 
 
 def test_the_panel_of_the_gap_has_the_partial_r_of_the_table_and_its_line(drawn: Drawn) -> None:
     rows = outlier().assign(sex=[0.0, 1.0] * 30)
     rows = rows.assign(bag_corrected=rows["bag"], speed=0.3 * rows["age"] + rows["bag"] + rows["sex"])
-    phenotype(rows, "speed", rows["speed"], "continuous", points="none")
+    adjusted_values = adjusted_for_covariates(rows, "speed", rows["speed"], Covariates(rows))
+    phenotype(rows, "speed", rows["speed"], "continuous", adjusted_values, points="none")
     adjusted, corrected = drawn["phenotype-speed"].axes
     row = associate(rows, ["speed"]).table.iloc[0]
     assert adjusted.get_title(loc="center") == f"gap, adjusted, partial r = {row['r_partial']:.2f}"

@@ -126,7 +126,7 @@ def test_a_correction_is_described_by_its_fit(findings: Findings) -> None:
 @undrawn
 def test_associations_have_their_covariates_coding_and_exclusions(findings: Findings) -> None:
     page = findings_page(findings, About("Title", FACTS))
-    assert cells(page, "Associations")["speed"][-1] == "age, age², head_motion"
+    assert cells(page, "Associations")["speed"][-1] == "age, age², log(head_motion)"
     (table,) = [table for part in page.sections if part.title == "Associations" for table in part.tables]
     assert table.header[:2] == ("variable", "partial r")
     strength = findings.associations.table.set_index("variable").loc["speed", "r_partial"]

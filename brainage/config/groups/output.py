@@ -60,10 +60,17 @@ class AssociationsConfig:
         The rows that are analysed.
     variables : list of str or None
         Columns of the cohort's table; None is every phenotype.
+    covariates : list of str or None
+        Columns that partial correlations are adjusted for, besides age and age squared; None is sex, head motion and
+        site, where they are known.
+    planned : list of str or None
+        Variables that were planned before the data were seen: they are corrected for multiple tests by themselves.
     """
 
     rows: Annotated[str, choice(*ROWS)] = "test"
     variables: list[str] | None = None
+    covariates: list[str] | None = None
+    planned: list[str] | None = None
 
 
 @checked("intervals")
