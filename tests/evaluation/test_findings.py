@@ -274,7 +274,7 @@ def test_variables_that_are_named_are_associated_in_their_order() -> None:
     assert table["covariates"].tolist() == [
         "age age^2 sex sex:age log(head_motion) site",
         "age age^2 sex sex:age site",
-        "age age^2 sex head_motion",
+        "age age^2 sex sex:age log(head_motion)",
     ]
 
 

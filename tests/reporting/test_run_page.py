@@ -127,7 +127,8 @@ def test_a_correction_is_described_by_its_fit(findings: Findings) -> None:
 def test_associations_have_their_covariates_coding_and_exclusions(findings: Findings) -> None:
     page = findings_page(findings, About("Title", FACTS))
     assert cells(page, "Associations")["speed"][-1] == "age, age², log(head_motion)"
-    (table,) = [table for part in page.sections if part.title == "Associations" for table in part.tables]
+    table, motion = [table for part in page.sections if part.title == "Associations" for table in part.tables]
+    assert motion.rows[0][0] == "head_motion" and motion.rows[0][2] == "-"
     assert table.header[:2] == ("variable", "partial r")
     strength = findings.associations.table.set_index("variable").loc["speed", "r_partial"]
     assert cells(page, "Associations")["speed"][0].startswith(f"{strength:.2f} (")
