@@ -27,6 +27,7 @@ from brainage.reporting.about import About
 from brainage.reporting.page import Section, made_with, write_report
 from brainage.reporting.prediction_page import predicted_rows, prediction_page
 from brainage.reporting.terminal import show_findings
+from brainage.reporting.text import SD_NOTE
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.confounds import check_confounds, with_confounds
 from brainage.runs.read import excluded_jobs, run_folders
@@ -112,7 +113,11 @@ def _predictions(config: PredictCommandConfig, ensemble: Ensemble, device: str) 
     table["bag"] = table["predicted_age"] - table["age"]
     if values.shape[1] > 1:
         table["predicted_age_sd"] = sd
-    notes = [*ensemble.caveats(participants), *_known_participants(table, ensemble)]
+    notes = [
+        *([SD_NOTE] if values.shape[1] > 1 else []),
+        *ensemble.caveats(participants),
+        *_known_participants(table, ensemble),
+    ]
     if config.runs is not None:
         notes += [f"Excluded: {job}." for job in excluded_jobs(config.runs)]
     corrected = None

@@ -13,6 +13,9 @@ from brainage.evaluation.shown_values import middle_range
 
 _Array = NDArray[np.float64]
 
+# Statistics that few large errors skew.
+_SKEWED = ("rmse", "mse", "r2", "pearson_r")
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -75,7 +78,7 @@ def measure_accuracy(
     """
     truth, predicted = np.asarray(age, dtype=np.float64), np.asarray(predicted_age, dtype=np.float64)
     weighted = WeightedStatistics(truth, predicted)
-    estimates = bootstrap(weighted.of, len(truth), n_resamples=n_resamples, seed=seed)
+    estimates = bootstrap(weighted.of, len(truth), n_resamples=n_resamples, seed=seed, skewed=_SKEWED)
     mean_mae = float(np.abs(truth - mean_age).mean())
     mae = estimates["mae"].value
     skill = 1 - mae / mean_mae if mae is not None and mean_mae > 0 else None

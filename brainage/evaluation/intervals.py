@@ -1,9 +1,9 @@
-"""95 % intervals: percentile bootstrap over participants, Fisher's z for correlations."""
+"""95 % intervals: bootstrap over participants, by percentiles or BCa, and Fisher's z for correlations."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from scipy import stats
 
 # Fewer participants than this are not resampled.
 MIN_RESAMPLED = 10
+
+# Groups of participants at most that the acceleration of BCa leaves out, one after the other.
+_MOST_GROUPS = 500
 
 # Resamples held in memory at once.
 _CHUNK = 50
@@ -62,9 +65,14 @@ def resampled_counts(n: int, n_resamples: int, seed: int) -> Iterator[NDArray[np
 
 
 def bootstrap(
-    statistics: Callable[[_Array], dict[str, _Array]], n: int, *, n_resamples: int, seed: int
+    statistics: Callable[[_Array], dict[str, _Array]],
+    n: int,
+    *,
+    n_resamples: int,
+    seed: int,
+    skewed: Collection[str] = (),
 ) -> dict[str, Estimate]:
-    """Estimate statistics of participants, with percentile intervals.
+    """Estimate statistics of participants, with percentile intervals, or BCa for those that are `skewed`.
 
     Parameters
     ----------
@@ -74,6 +82,8 @@ def bootstrap(
         Participants; below `MIN_RESAMPLED` there are no intervals.
     n_resamples, seed : int
         See `resampled_counts`.
+    skewed : collection of str
+        Names of statistics that get `bca_interval`.
 
     References
     ----------
@@ -85,7 +95,55 @@ def bootstrap(
         return {name: Estimate(_finite(value)) for name, value in values.items()}
     parts = [statistics(counts) for counts in resampled_counts(n, n_resamples, seed)]
     drawn = {name: np.concatenate([part[name] for part in parts]) for name in values}
-    return {name: Estimate(_finite(values[name]), *percentile_interval(drawn[name])) for name in values}
+    left_out = _left_out(statistics, n) if skewed else {}
+    ends = {
+        name: bca_interval(drawn[name], values[name], left_out[name])
+        if name in skewed
+        else percentile_interval(drawn[name])
+        for name in values
+    }
+    return {name: Estimate(_finite(values[name]), *ends[name]) for name in values}
+
+
+def _left_out(statistics: Callable[[_Array], dict[str, _Array]], n: int) -> dict[str, _Array]:
+    """Return statistics without each participant, or without each of 500 groups."""
+    n_groups = min(n, _MOST_GROUPS)
+    group = np.arange(n) % n_groups
+    parts = [
+        statistics((group != np.arange(begin, min(begin + _CHUNK, n_groups))[:, None]).astype(np.float64))
+        for begin in range(0, n_groups, _CHUNK)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def bca_interval(drawn: _Array, value: float, left_out: _Array) -> tuple[float | None, float | None]:
+    """Return the bias-corrected and accelerated interval of a statistic; None where too few values are defined.
+
+    Parameters
+    ----------
+    drawn : array of shape (n_resamples,)
+        The statistic of resamples.
+    value : float
+        That of all participants.
+    left_out : array of shape (n_groups,)
+        That without each participant, or each group of equally many.
+
+    References
+    ----------
+    Efron (1987), doi 10.1080/01621459.1987.10478410.
+    """
+    known = drawn[np.isfinite(drawn)]
+    if known.size < _DEFINED * drawn.size or not np.isfinite(left_out).all():
+        return percentile_interval(drawn)
+    share = ((known < value).mean() + (known <= value).mean()) / 2
+    influence = left_out.mean() - left_out
+    spread = float((influence**2).sum()) ** 1.5
+    if not (0 < share < 1 and spread > 0):
+        return percentile_interval(drawn)
+    bias, acceleration = stats.norm.ppf(share), float((influence**3).sum()) / (6 * spread)
+    z = bias + stats.norm.ppf([0.025, 0.975])
+    low, high = np.quantile(known, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+    return float(low), float(high)
 
 
 def percentile_interval(drawn: _Array) -> tuple[float | None, float | None]:

@@ -12,6 +12,7 @@ from brainage.reporting import run_figures as figures
 from brainage.reporting.page import Page, Section, Table, made_with
 from brainage.reporting.text import (
     METRICS,
+    SD_NOTE,
     estimate_in,
     integer,
     interval,
@@ -202,7 +203,7 @@ def _lead(found: Comparison) -> list[str]:
         name, what = (MEAN, "mean of all runs") if found.stack is None else (STACK, "stack of all runs")
         lead.append(
             f"Ensemble ({what}): MAE {with_interval(found.accuracy[name].estimates['mae'])} years; "
-            f"mean SD between its members {years(tested['predicted_age_sd'].mean())}."
+            f"mean SD between its members {years(tested['predicted_age_sd'].mean())}. {SD_NOTE}"
         )
     if found.stack is not None:
         lead += [f"{_against(found, name, what)}." for name, what in _rivals(found.stack)]

@@ -48,8 +48,9 @@ def accuracy_section(findings: Findings, about: About) -> Section:
         "Metrics of raw predictions. Those of corrected predictions are not reported: age-bias correction adds age to "
         "the prediction, which inflates accuracy by construction (Butler et al. 2021, doi 10.1002/hbm.25533). Accuracy "
         "depends on the age range: compare it with other studies only together with N and ages (de Lange et al. 2022, "
-        f"doi 10.1002/hbm.25837). Intervals are percentiles of {findings.settings.n_resamples:,} bootstrap resamples "
-        "of participants."
+        f"doi 10.1002/hbm.25837). Intervals are from {findings.settings.n_resamples:,} bootstrap resamples of "
+        "participants: percentiles, and bias-corrected and accelerated (BCa) for RMSE, R² and r, which few large "
+        "errors skew (Efron 1987, doi 10.1080/01621459.1987.10478410)."
     ]
     accuracy = findings.accuracy
     tables = [_metrics_table(accuracy)] if may_describe(accuracy.n) else []

@@ -19,6 +19,13 @@ METRICS = {
     "spearman_rho": ("Spearman ρ", ""),
 }
 
+# Of ``predicted_age_sd``.
+SD_NOTE = (
+    "The SD between networks is no prediction interval: networks that agree are wrong together, so that 1.96 SD on "
+    "both sides of a prediction contain far fewer than 95 % of true ages. Intervals are predicted_age_low and "
+    "predicted_age_high, where there are any."
+)
+
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 

@@ -11,6 +11,7 @@ from scipy import stats
 from brainage.evaluation import intervals
 from brainage.evaluation.intervals import (
     Estimate,
+    bca_interval,
     bootstrap,
     correlation_estimate,
     correlation_p,
@@ -170,3 +171,33 @@ def test_an_interval_excludes_zero_about_where_p_is_small(r: float, n: int) -> N
         assert found.low > 0
     if p > 0.1:
         assert found.low < 0
+
+
+@pytest.mark.more
+def test_bca_contains_the_rmse_of_skewed_errors_more_often_than_percentiles() -> None:
+    rng, n, covered = np.random.default_rng(0), 60, np.zeros(2)
+    for number in range(200):
+        squares = rng.lognormal(sigma=1.2, size=n)  # squared errors with a mean of exp(0.72)
+
+        def rmse(counts: NDArray[np.float64], squares: NDArray[np.float64] = squares) -> dict[str, NDArray[np.float64]]:
+            return {"rmse": np.sqrt(counts @ squares / counts.sum(axis=1))}
+
+        for place, skewed in enumerate([(), ("rmse",)]):
+            found = bootstrap(rmse, n, n_resamples=500, seed=number, skewed=skewed)["rmse"]
+            assert found.low is not None and found.high is not None
+            covered[place] += found.low <= math.sqrt(math.exp(0.72)) <= found.high
+    assert covered[1] >= covered[0] + 6
+
+
+def test_bca_of_thousands_of_participants_leaves_out_groups() -> None:
+    squares = np.random.default_rng(0).lognormal(size=2000)
+
+    def mean(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {"mean": counts @ squares / counts.sum(axis=1)}
+
+    found = bootstrap(mean, 2000, n_resamples=400, seed=1, skewed=["mean"])["mean"]
+    drawn = np.concatenate([mean(counts)["mean"] for counts in resampled_counts(2000, 400, 1)])
+    each = (squares.sum() - squares) / 1999
+    assert found.low is not None and found.high is not None
+    assert (found.low, found.high) == pytest.approx(bca_interval(drawn, squares.mean(), each), abs=0.01)
+    assert found.low > np.percentile(drawn, 2.5) + 0.001
