@@ -81,7 +81,7 @@ class ReportCommandConfig:
         ``cohort.allow_unmatched_ids``.
     seed : int or None
         Governs the bootstrap resamples.
-    confounds, gap_correction, associations, intervals, groups, report, outputs, code
+    confounds, permutations, gap_correction, associations, intervals, groups, report, outputs, code
         See `Config`.
     """
 
@@ -90,6 +90,7 @@ class ReportCommandConfig:
     cohort: Any = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     confounds: PathText | None = None
+    permutations: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     intervals: ReportIntervalsConfig = field(default_factory=ReportIntervalsConfig)
     groups: ReportGroupsConfig = field(default_factory=ReportGroupsConfig)

@@ -25,6 +25,7 @@ def expanded(path: str) -> str:
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+Permutations = Annotated[int, Field(ge=0, le=1_000_000)]
 # A share that leaves something on both sides.
 Share = Annotated[float, Field(gt=0, lt=1)]
 # A file or folder; ~ is the home folder.

@@ -43,6 +43,7 @@ from brainage.config.rules import (
     BatchSize,
     Count,
     PathText,
+    Permutations,
     checked,
     choice,
     require,
@@ -100,6 +101,8 @@ class Config:
         How the brain-age gap is corrected for age: with a line fitted to the gap of validation participants, with
         Cole's line fitted to their predictions, with lines fitted to the gap of other held-out participants, with a
         line fitted to the analysed rows themselves, or not.
+    permutations : int
+        Of the test of predictions against chance; 0 is none.
     resume : str or None
         The folder of a run to resume.
     code : str, list of str, or None
@@ -129,6 +132,7 @@ class Config:
     intervals: IntervalsConfig = field(default_factory=IntervalsConfig)
     groups: GroupsConfig = field(default_factory=GroupsConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    permutations: Permutations = 0
     resume: str | None = None
     code: Any = None
 

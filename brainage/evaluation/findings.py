@@ -16,6 +16,7 @@ from brainage.evaluation.against import RIDGE, Against, BaselinePredictions, mea
 from brainage.evaluation.associations import Associations, associate, variables_of
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.caveats import caveats, missing, other_groups, saturated
+from brainage.evaluation.chance import Chance, measure_chance
 from brainage.evaluation.conformal import BOUNDS, Conformal, Intervals, intervals_in
 from brainage.evaluation.corrected import corrected_correlation, known_fit
 from brainage.evaluation.covariates import Covariates
@@ -68,6 +69,8 @@ class AnalysisSettings:
         Which groups are compared.
     harmonize : {"none", "center", "combat"}
         How the features of the baseline were harmonised between sites.
+    permutations : int
+        Of the test against chance; 0 is none.
     """
 
     rows: str = "test"
@@ -84,6 +87,7 @@ class AnalysisSettings:
     unseen_sites: bool = False
     groups: GroupSettings | None = None
     harmonize: str = "none"
+    permutations: int = 0
 
     @property
     def group_column(self) -> str | None:
@@ -140,8 +144,12 @@ class Findings:
         Baselines on the same test participants, the best one first.
     truth : Truth or None
         None where true gaps are unknown.
+    chance : Chance or None
+        The test of these predictions against chance; None unless permutations were asked for.
     notes : tuple of str
         Caveats, and what could not be computed and why.
+    refitted : Chance or None
+        The same with a ridge that is fitted to permuted ages; None for other models.
     """
 
     settings: AnalysisSettings
@@ -165,7 +173,9 @@ class Findings:
     motion: Motion | None
     baselines: list[Against]
     truth: Truth | None
+    chance: Chance | None
     notes: tuple[str, ...]
+    refitted: Chance | None = None
 
     @property
     def ridge(self) -> Against | None:
@@ -204,6 +214,8 @@ class Findings:
             "motion": asdict(self.motion) if self.motion else None,
             "against_ridge": asdict(self.ridge.difference) if self.ridge else None,
             "baselines": [asdict(one) for one in self.baselines],
+            "chance": asdict(self.chance) if self.chance else None,
+            "chance_refitted": asdict(self.refitted) if self.refitted else None,
             "true_gap": asdict(self.truth) if self.truth else None,
             "left_out": self.associations.left_out,
             "flagged": self.associations.flagged,
@@ -297,6 +309,7 @@ def analyse(
         associations=associations,
         motion=motion,
         baselines=measure_against(rows, baselines, **resampling),
+        chance=measure_chance(rows, n_permutations=settings.permutations, seed=settings.seed),
         truth=measure_truth(rows, training, known),
         notes=(
             *notes,

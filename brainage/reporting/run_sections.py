@@ -19,6 +19,7 @@ from brainage.reporting.text import (
     mean_sd,
     middle,
     number,
+    p_phrase,
     p_text,
     percent,
     signed_interval,
@@ -67,12 +68,27 @@ def accuracy_section(findings: Findings, about: About) -> Section:
         tables.append(Table(header, rows, note=note))
     if findings.baselines:
         tables.append(_baselines_table(findings))
+    texts += chance_texts(findings)
     if may_describe(accuracy.n) and not drawable(accuracy.n, about.points):
         texts.append(
             f"Densities need {MIN_RANKED} participants; report.points=all draws single ones (do not share it)."
         )
     drawn = [figures.predicted(findings.rows, accuracy, points=about.points)]
     return Section("Accuracy", texts, tables, some(drawn))
+
+
+def chance_texts(findings: Findings) -> list[str]:
+    """Return the tests against chance in words, if there are any."""
+    what = {"": "of these participants", "refits": "of training participants, and the ridge fitted again each time"}
+    texts = []
+    for kind, found in (("", findings.chance), ("refits", findings.refitted)):
+        if found is not None:
+            where = f" within {found.n_sites} sites" if found.n_sites > 1 else ""
+            texts.append(
+                f"Against chance: MAE is {with_interval(found.permuted)} years with {found.n_permutations:,} "
+                f"permutations{where} of the ages {what[kind]}, and {number(found.mae)} without ({p_phrase(found.p)})."
+            )
+    return texts
 
 
 def _metrics_table(accuracy: Accuracy) -> Table:

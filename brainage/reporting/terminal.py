@@ -16,7 +16,7 @@ from brainage.reporting.comparison_page import (
     weight_rows,
 )
 from brainage.reporting.difference_section import HEADER, group_rows
-from brainage.reporting.run_sections import baseline_rows, metric_rows, rows_name
+from brainage.reporting.run_sections import baseline_rows, chance_texts, metric_rows, rows_name
 from brainage.reporting.text import correlation_in, interval, number, p_text, percent, years
 from brainage.system.console import show, show_note, show_table
 
@@ -29,6 +29,8 @@ def show_findings(findings: Findings) -> None:
     if may_describe(findings.accuracy.n):  # otherwise a note says why there is none
         title = f"Accuracy of raw predictions, {rows_name(findings)}"
         show_table(title, ("", "", "95 % interval"), _accuracy_rows(findings))
+    for text in chance_texts(findings):
+        show(text)
     if findings.baselines:
         header = ("", "MAE (years)", "model minus this (95 %)", "p")
         show_table("Baselines on the same test participants", header, baseline_rows(findings))

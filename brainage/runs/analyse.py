@@ -51,6 +51,7 @@ def settings_of(config: Config, *, strict: bool = False) -> AnalysisSettings:
         strict=strict,
         groups=group_settings(config.groups),
         harmonize=config.harmonize,
+        permutations=config.permutations,
     )
 
 

@@ -235,6 +235,7 @@ def _given(config: ReportCommandConfig) -> dict[str, Any]:
         "gap_correction": config.gap_correction,
         "interval_level": config.intervals.level,
         "interval_kind": config.intervals.kind,
+        "permutations": config.permutations,
         "n_resamples": config.report.n_resamples,
         "seed": config.seed,
     }

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from brainage.data.traits import traits_of
 from brainage.evaluation.against import BaselinePredictions
 from brainage.evaluation.findings import Findings, analyse
 from brainage.evaluation.training_stats import Aggregates, spread_of
+from brainage.models import build_baseline, is_baseline
 from brainage.reporting.page import Page
 from brainage.reporting.run_figures import shareable
 from brainage.reporting.run_summary import show_summary
@@ -27,7 +29,7 @@ from brainage.runs.record import Job, Results
 from brainage.system.failures import noted
 from brainage.system.output import lost_output
 from brainage.system.reading import yaml_values
-from brainage.training.baseline import compared_baselines
+from brainage.training.baseline import compared_baselines, refitted_chance
 
 
 def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[str]) -> None:
@@ -44,6 +46,7 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             phenotypes, settings = with_confounds(phenotypes, settings_of(job.config), job.config.confounds)
             found = [*advice(summary, yaml_values(job.config_text)), *other_notes]
             findings = analyse(predictions, phenotypes, settings, baselines, notes=found, progress=progress)
+            findings = _with_refits(findings, job, prepared.participants)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
             page = write_findings(job.folder.path, findings, about)
             if results.loggers is not None:
@@ -52,6 +55,16 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
         _show(findings, summary, job.folder)
     if (reason := lost_output()) is not None:
         notes.append(f"What was printed did not reach its reader: {reason}.")
+
+
+def _with_refits(findings: Findings, job: Job, participants: Participants) -> Findings:
+    """Return the findings with the test of a ridge by refits to permuted ages."""
+    config, name = job.config, job.config.model_value("name")
+    if not is_baseline(name):
+        return findings
+    estimator = build_baseline(name, config.network_arguments, config.harmonize)
+    found = refitted_chance(estimator, participants, n_permutations=config.permutations, seed=config.seed)
+    return replace(findings, refitted=found)
 
 
 def _shown(page: Page, findings: Findings, points: str) -> dict[str, bytes]:

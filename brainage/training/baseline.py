@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from brainage import models
 from brainage.data.participants import Participants
 from brainage.errors import CohortError
 from brainage.evaluation.against import RIDGE, BaselinePredictions
+from brainage.evaluation.chance import Chance, against_chance, orders_within, site_codes
+from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.intervals import MIN_RESAMPLED
 from brainage.evaluation.metrics import accuracy
+from brainage.models.baselines.ridge import Ridge
 from brainage.models.features import in_words
 from brainage.system.files import write_whole
 from brainage.training.callbacks import write_epochs
@@ -28,6 +32,9 @@ MAX_VALUES = 2**27
 
 # Participants times cubed components up to which tangent spaces are computed for it, in about a minute.
 MAX_DECOMPOSED = 10**10
+
+# Ridges that are fitted to permuted ages at once.
+_FITS_TOGETHER = 250
 
 # Baselines on a column of the table: in words, and the column.
 _FROM_COLUMNS = {
@@ -58,6 +65,28 @@ def fit_baseline(
     training = (participants.table["split"] == "train").to_numpy()
     estimator.fit(features[training], participants.ages[training])
     return BaselineFit(estimator.predict(features), dict(estimator.arrays()))
+
+
+def refitted_chance(estimator: object, participants: Participants, *, n_permutations: int, seed: int) -> Chance | None:
+    """Test a ridge against the same ridge fitted to ages of training participants that are permuted within sites.
+
+    None for other models, for fewer than ten test participants, or without permutations.
+    """
+    table, tested = participants.table, participants.part("test")
+    if not isinstance(estimator, Ridge) or n_permutations == 0 or not may_describe(len(tested)):
+        return None
+    features = estimator.features(participants)
+    train, test = ((table["split"] == part).to_numpy() for part in ("train", "test"))
+    sites = site_codes(table[train])
+    orders = orders_within(sites, n_permutations, np.random.default_rng(seed))
+    drawn: list[NDArray[np.float64]] = []
+    while chosen := list(itertools.islice(orders, _FITS_TOGETHER)):
+        ages = np.stack([participants.ages[train][order] for order in chosen], axis=1)
+        predicted = estimator.predict_refitted(features[train], ages, features[test])
+        drawn.append(np.abs(predicted - participants.ages[test][:, None]).mean(axis=0))
+    estimator.fit(features[train], participants.ages[train])
+    mae = float(np.abs(estimator.predict(features[test]) - participants.ages[test]).mean())
+    return against_chance(mae, np.concatenate(drawn), n=len(tested), n_sites=int(sites.max()) + 1)
 
 
 def compared_baselines(model: str, participants: Participants) -> tuple[list[BaselinePredictions], list[str]]:

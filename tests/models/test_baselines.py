@@ -17,10 +17,10 @@ from brainage.config.code import load_code
 from brainage.data.participants import Participants
 from brainage.errors import CohortError, ConfigError
 from brainage.evaluation.against import RIDGE
-from brainage.models.baselines.ridge import ALPHAS, Ridge, fit_ridge
+from brainage.models.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridges
 from brainage.models.features.motion import Motion
 from brainage.training import baseline
-from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline
+from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline, refitted_chance
 from tests.models.people import participants, people_of
 
 BASELINES = [
@@ -111,6 +111,11 @@ def test_weights_and_penalty_are_those_of_scikit_learn(shape: tuple[int, int], n
     assert alpha == expected.alpha_
     np.testing.assert_allclose(weights, expected.coef_, atol=1e-9)
     assert intercept == pytest.approx(expected.intercept_, abs=1e-9)
+    # Several ages at once are fitted as one by one.
+    both, intercepts = fit_ridges(features, np.stack([age, age[::-1]], axis=1))
+    np.testing.assert_allclose(both[:, 0], weights, atol=1e-8)
+    assert intercepts[0] == pytest.approx(intercept, abs=1e-7)
+    np.testing.assert_allclose(both[:, 1], fit_ridge(features, age[::-1])[0], atol=1e-8)
 
 
 def test_a_feature_that_does_not_vary_is_harmless() -> None:
@@ -254,3 +259,27 @@ def test_a_ridge_on_connectivity_needs_two_components() -> None:
     people = replace(participants(split=["train"], age=[60.0]), channels=(3,))
     with pytest.raises(ConfigError, match=r"`correlation` need two or more components.* has 1"):
         models.build_baseline("ridge_connectivity", {}).features(people)
+
+
+def test_a_ridge_is_tested_by_refits_to_ages_that_are_permuted_within_sites() -> None:
+    motion = np.linspace(0, 1, 80)
+    given = participants(
+        split=["train"] * 60 + ["test"] * 20,
+        head_motion=np.random.default_rng(0).permutation(motion),
+        age=np.full(80, 60.0),
+        site=["a", "b"] * 40,
+    )
+    table = given.table.assign(age=50 + 20 * given.table["head_motion"])
+    of_motion = replace(given, table=table)
+    found = refitted_chance(models.build_baseline("ridge_motion", {}), of_motion, n_permutations=99, seed=1)
+    assert found is not None and (found.n, found.n_permutations, found.n_sites) == (20, 99, 2)
+    assert found.p == pytest.approx(0.01) and found.permuted.value is not None and found.permuted.value > found.mae + 2
+    table = given.table.assign(
+        age=50 + 20.0 * (given.table["site"] == "a"), head_motion=1.0 * (given.table["site"] == "a")
+    )
+    of_site = refitted_chance(
+        models.build_baseline("ridge_motion", {}), replace(given, table=table), n_permutations=99, seed=1
+    )
+    assert of_site is not None and of_site.p == 1  # within sites, nothing is known
+    for name, n in (("ridge_motion", 0), ("mean_age", 99)):
+        assert refitted_chance(models.build_baseline(name, {}), of_motion, n_permutations=n, seed=1) is None

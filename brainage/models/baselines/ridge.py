@@ -12,6 +12,8 @@ from brainage.data.participants import Participants
 from brainage.models.features.base import FeatureSet
 from brainage.models.features.joined import Joined
 
+_Array = NDArray[np.float64]
+
 # Penalties to choose from, for standardised features.
 ALPHAS = np.logspace(-1, 6, 29)
 
@@ -66,6 +68,25 @@ class Ridge:
         """
         return np.asarray(self._joined.transform(features) @ self._weights + self._intercept)
 
+    def predict_refitted(self, features: Any, ages: _Array, others: Any) -> _Array:
+        """Predict ages, in years, of shape (n_others, n_fits), after fits to other ages of the training participants.
+
+        Parameters
+        ----------
+        features, others : array of shape (n_participants, n_raw), (n_others, n_raw)
+            What `features` returns, of training participants and of others.
+        ages : array of shape (n_participants, n_fits)
+            The ages of each fit, in years.
+        """
+        if self._joined.depends_on_age:
+            return np.stack([self._refitted(features, age, others) for age in ages.T], axis=1)
+        weights, intercepts = fit_ridges(self._joined.fit_transform(features, ages[:, 0]), ages)
+        return np.asarray(self._joined.transform(others) @ weights + intercepts)
+
+    def _refitted(self, features: Any, age: _Array, others: Any) -> _Array:
+        self.fit(features, age)
+        return self.predict(others)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what the sets have fitted, standardisation, weights and penalty."""
         return {
@@ -111,3 +132,22 @@ def fit_ridge(features: NDArray[np.float64], age: NDArray[np.float64]) -> tuple[
     else:
         weights = centred.T @ (vectors @ ((vectors.T @ target) * shrunk[:, best]))
     return weights, float(mean - center @ weights), float(ALPHAS[best])
+
+
+def fit_ridges(features: _Array, ages: _Array) -> tuple[_Array, _Array]:
+    """Return weights of shape (n_features, n_fits) and intercepts of `fit_ridge` for each column of ages."""
+    center, means = features.mean(axis=0), ages.mean(axis=0)
+    vectors, values, axes = np.linalg.svd(features - center, full_matrices=False)
+    scores, targets = vectors * values, ages - means
+    projected = scores.T @ targets
+    errors = np.stack([_left_out_errors(scores, projected, targets, 1 / (values**2 + alpha)) for alpha in ALPHAS])
+    shrunk = 1 / (values[:, None] ** 2 + ALPHAS[errors.argmin(axis=0)])
+    weights = axes.T @ (projected * shrunk)
+    return weights, means - center @ weights
+
+
+def _left_out_errors(scores: _Array, projected: _Array, targets: _Array, shrunk: _Array) -> _Array:
+    """Return the mean squared leave-one-out error of each fit with one penalty."""
+    left = 1 - scores**2 @ shrunk - 1 / len(targets)
+    residuals = (targets - scores @ (projected * shrunk[:, None])) / left[:, None]
+    return np.asarray((residuals**2).mean(axis=0))

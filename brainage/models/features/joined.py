@@ -42,6 +42,11 @@ class Joined:
             )
         self._harmonizer = Harmonizer(method)
 
+    @property
+    def depends_on_age(self) -> bool:
+        """Whether the fit takes the ages of the training participants, as harmonisation does."""
+        return self._harmonizer is not None
+
     def raw(self, participants: Participants) -> Any:
         """Return what the sets compute without a fit, of shape (n_participants, n_raw); with sites to harmonise."""
         found = [one.raw(participants) for one in self._sets]
