@@ -262,7 +262,7 @@ def test_a_ridge_on_connectivity_needs_two_components() -> None:
 
 
 def test_a_ridge_is_tested_by_refits_to_ages_that_are_permuted_within_sites() -> None:
-    motion = np.linspace(0, 1, 80)
+    motion, ridge = np.linspace(0, 1, 80), models.build_baseline("ridge_motion", {})
     given = participants(
         split=["train"] * 60 + ["test"] * 20,
         head_motion=np.random.default_rng(0).permutation(motion),
@@ -271,7 +271,7 @@ def test_a_ridge_is_tested_by_refits_to_ages_that_are_permuted_within_sites() ->
     )
     table = given.table.assign(age=50 + 20 * given.table["head_motion"])
     of_motion = replace(given, table=table)
-    found = refitted_chance(models.build_baseline("ridge_motion", {}), of_motion, n_permutations=99, seed=1)
+    found = refitted_chance(ridge, of_motion, n_permutations=99, seed=1)
     assert found is not None and (found.n, found.n_permutations, found.n_sites) == (20, 99, 2)
     assert found.p == pytest.approx(0.01) and found.permuted.value is not None and found.permuted.value > found.mae + 2
     table = given.table.assign(
