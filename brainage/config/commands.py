@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import AfterValidator, BeforeValidator, Field
 
 from brainage.config.again import given_again
 from brainage.config.groups.cohort import CohortConfig, own_cohort
 from brainage.config.groups.groups import check_pair
 from brainage.config.groups.modality import check_atlas_name
 from brainage.config.groups.output import INTERVAL_KINDS, ROWS, OutputsConfig, ReportConfig
-from brainage.config.rules import Count, PathText, Seed, checked, choice, expanded, require
+from brainage.config.rules import Bounds, Checked, Count, PathText, Seed, checked, choice, expanded, require
 from brainage.config.schema import GAP_CORRECTIONS
 from brainage.errors import ConfigError
 
@@ -38,7 +37,7 @@ class ReportAssociationsConfig:
 class ReportIntervalsConfig:
     """As `IntervalsConfig`; None is the value of the run's config."""
 
-    level: Annotated[float | None, Field(ge=0.5, le=0.99)] = None
+    level: Annotated[float | None, Bounds(ge=0.5, le=0.99)] = None
     kind: Annotated[str | None, choice(*INTERVAL_KINDS)] = None
 
 
@@ -49,7 +48,7 @@ class ReportGroupsConfig:
 
     column: str | None = None
     reference: str | None = None
-    n_permutations: Annotated[int | None, Field(ge=99, le=1_000_000)] = None
+    n_permutations: Annotated[int | None, Bounds(ge=99, le=1_000_000)] = None
 
     def __post_init__(self) -> None:
         """Check that both or none are given."""
@@ -62,7 +61,7 @@ class ReportPageConfig:
     """As `ReportConfig`; None is the value of the run's config. Points are drawn only if this command asks for them."""
 
     points: Annotated[str, choice("all", "none")] = "none"
-    n_resamples: Annotated[int | None, Field(ge=100, le=1_000_000)] = None
+    n_resamples: Annotated[int | None, Bounds(ge=100, le=1_000_000)] = None
 
 
 @checked()
@@ -90,13 +89,13 @@ class ReportCommandConfig:
     cohort: Any = None
     gap_correction: Annotated[str | None, choice(*GAP_CORRECTIONS)] = None
     confounds: PathText | None = None
-    permutations: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
+    permutations: Annotated[int | None, Bounds(ge=0, le=1_000_000)] = None
     associations: ReportAssociationsConfig = field(default_factory=ReportAssociationsConfig)
     intervals: ReportIntervalsConfig = field(default_factory=ReportIntervalsConfig)
     groups: ReportGroupsConfig = field(default_factory=ReportGroupsConfig)
     report: ReportPageConfig = field(default_factory=ReportPageConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    seed: Annotated[int | None, Field(ge=0)] = None
+    seed: Annotated[int | None, Bounds(ge=0)] = None
     code: Any = None
 
     def __post_init__(self) -> None:
@@ -146,7 +145,7 @@ class CompareCommandConfig:
     """
 
     runs: Any = MISSING
-    ensemble: Annotated[str, BeforeValidator(_named), choice("none", "mean", "stack")] = "none"
+    ensemble: Annotated[str, Checked(_named, "before"), choice("none", "mean", "stack")] = "none"
     report: ReportConfig = field(default_factory=ReportConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
     seed: Seed = 43
@@ -222,12 +221,12 @@ class PredictCommandConfig:
     bundle: PathText | None = None
     cohort: Any = None
     gap_correction: Annotated[
-        str | None, Field(description="Leave it out to correct as fitted in the run."), choice("in_sample", "none")
+        str | None, Bounds(description="Leave it out to correct as fitted in the run."), choice("in_sample", "none")
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
     confounds: PathText | None = None
     resample: bool = False
-    n_times: Annotated[int | None, Field(ge=2, le=1_000_000)] = None
+    n_times: Annotated[int | None, Bounds(ge=2, le=1_000_000)] = None
     match_ids: bool = True
     device: str = "auto"
     batch_size: Count = 250
@@ -272,7 +271,7 @@ class AdaptConfig:
         changes the last layer's weights, drawn toward the old ones by a ridge.
     """
 
-    participants: Annotated[int | float | str, AfterValidator(_some)] = MISSING
+    participants: Annotated[int | float | str, Checked(_some)] = MISSING
     method: Annotated[str, choice("offset", "line", "last_layer")] = "offset"
 
 
@@ -307,7 +306,7 @@ class AdaptCommandConfig:
     cohort: Any = None
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     gap_correction: Annotated[
-        str | None, Field(description="Leave it out to correct as fitted in the parent."), choice("in_sample", "none")
+        str | None, Bounds(description="Leave it out to correct as fitted in the parent."), choice("in_sample", "none")
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
     resample: bool = False
@@ -365,7 +364,7 @@ class ExplainCommandConfig:
     rows: Annotated[str | None, choice(*ROWS)] = None
     resample: bool = False
     n_windows: Count = 10
-    n_steps: Annotated[int, Field(ge=2)] = 64
+    n_steps: Annotated[int, Bounds(ge=2)] = 64
     atlas: PathText | None = None
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)

@@ -6,12 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
-
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ArgsKwargs
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from brainage.errors import ConfigError, nearest
 
@@ -23,14 +18,48 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 (Path changes a text like sqlite:///FILE)
 
 
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
-Permutations = Annotated[int, Field(ge=0, le=1_000_000)]
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """The rule that a number lies within bounds; None is left to the type. `description` is the next step in messages.
+
+    pydantic, which checks it, takes a seventh of the time in which a config is composed, so it is imported when the
+    first value is checked; its ``Field`` would import it here.
+    """
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    strict: bool | None = None
+    allow_inf_nan: bool | None = None
+    description: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return the schema of pydantic's ``Field`` of these arguments."""
+        return _validation().schema_of_field(source, handler, vars(self))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The rule of a function, which returns the value or raises; called before or after the type is checked."""
+
+    function: Callable[[Any], Any]
+    when: Literal["before", "after"] = "after"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return the schema of pydantic's ``BeforeValidator`` or ``AfterValidator``."""
+        function = {"type": "no-info", "function": self.function}
+        return {"type": f"function-{self.when}", "function": function, "schema": handler(source)}
+
+
+Count = Annotated[int, Bounds(ge=1)]
+Seed = Annotated[int, Bounds(ge=0)]
+Permutations = Annotated[int, Bounds(ge=0, le=1_000_000)]
 # A share that leaves something on both sides.
-Share = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Bounds(gt=0, lt=1)]
 # A file or folder; ~ is the home folder.
-PathText = Annotated[str, AfterValidator(expanded)]
-Dropout = Annotated[float, Field(ge=0, lt=1, description="0 switches it off.")]
+PathText = Annotated[str, Checked(expanded)]
+Dropout = Annotated[float, Bounds(ge=0, lt=1, description="0 switches it off.")]
 
 
 class _NotAChoice(ValueError):
@@ -50,9 +79,9 @@ class OneOf:
         return value
 
 
-def choice(*choices: str) -> AfterValidator:
+def choice(*choices: str) -> Checked:
     """Return the rule `OneOf` for an annotation."""
-    return AfterValidator(OneOf(choices))
+    return Checked(OneOf(choices))
 
 
 def checked(group: str = "") -> Callable[[type[T]], type[T]]:
@@ -65,15 +94,14 @@ def checked(group: str = "") -> Callable[[type[T]], type[T]]:
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        cls.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
-        # Built at the first use: composing a config needs no rules.
-        validator = cache(lambda: TypeAdapter(cls).validator)
+        cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+        of_defaults = cls.__init__
 
         def init(self: Any, *arguments: Any, **values: Any) -> None:
-            try:
-                validator().validate_python(ArgsKwargs(arguments, values), self_instance=self)
-            except ValidationError as error:
-                raise _config_error(error, cls, group) from None
+            if not arguments and not values:
+                of_defaults(self)
+            elif found := _validation().first_error(cls, self, arguments, values):
+                raise _config_error(found, cls, group)
 
         cls.__init__ = init  # type: ignore[method-assign]
         return cls
@@ -81,9 +109,14 @@ def checked(group: str = "") -> Callable[[type[T]], type[T]]:
     return decorate
 
 
-def _config_error(error: ValidationError, cls: type, group: str) -> ConfigError:
-    """Return the first broken rule as a message; pydantic's own text would repeat values that may be ids."""
-    found = error.errors(include_url=False)[0]
+def _validation() -> Any:
+    from brainage.config import validation  # pydantic: composing a config needs no rules
+
+    return validation
+
+
+def _config_error(found: Mapping[str, Any], cls: type, group: str) -> ConfigError:
+    """Return pydantic's error as a message of this project; its own text would repeat values that may be ids."""
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):  # of __post_init__
         return cause
@@ -101,10 +134,10 @@ def _config_error(error: ValidationError, cls: type, group: str) -> ConfigError:
 
 def bounds_of(hint: Any) -> tuple[str, str]:
     """Return the rule of an annotation's bounds in words, and the next step that its description gives."""
-    fields = [item for item in getattr(hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
-    limits = {name: getattr(limit, name) for field in fields for limit in field.metadata
-              for name in ("ge", "gt", "le", "lt") if hasattr(limit, name)}  # fmt: skip
-    step = next((field.description for field in fields if field.description), "")
+    bounds = [item for item in getattr(hint, "__metadata__", ()) if isinstance(item, Bounds)]
+    limits = {name: limit for one in bounds for name in ("ge", "gt", "le", "lt")
+              if (limit := getattr(one, name)) is not None}  # fmt: skip
+    step = next((one.description for one in bounds if one.description), "")
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     if "ge" in limits and "le" in limits:
         return f"from {low} to {high}", step
@@ -153,4 +186,4 @@ def _batch_size(value: int | str) -> int | str:
 
 AUTO = "auto"
 # Participants a batch, or `AUTO`.
-BatchSize = Annotated[int | str, AfterValidator(_batch_size)]
+BatchSize = Annotated[int | str, Checked(_batch_size)]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import Field
 
 from brainage.config.groups.cohort import (
     AbideCohortConfig,
@@ -39,15 +38,7 @@ from brainage.config.groups.split import (
     SplitConfig,
 )
 from brainage.config.groups.trainer import OptimizerRules, RecipeConfig, SchedulerRules, TrainerConfig, TrainerRules
-from brainage.config.rules import (
-    BatchSize,
-    Count,
-    PathText,
-    Permutations,
-    checked,
-    choice,
-    require,
-)
+from brainage.config.rules import BatchSize, Bounds, Count, PathText, Permutations, checked, choice, require
 
 OBJECTIVES = ("val/mse", "val/mae", "val/rmse", "val/r2", "val/pearson_r")
 HARMONIZE = ("none", "center", "combat")
@@ -120,7 +111,7 @@ class Config:
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 43
+    seed: Annotated[int, Bounds(ge=0, le=2**63 - 1)] = 43
     batch_size: BatchSize = 128
     patience: Count = 15
     objective: Annotated[str, choice(*OBJECTIVES)] = OBJECTIVES[0]

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import pytest
-from pydantic import Field
 
-from brainage.config.rules import Count, Share, checked, choice, require
+from brainage.config.rules import Bounds, Count, Share, checked, choice, require
 from brainage.errors import ConfigError
 
 
@@ -24,7 +23,7 @@ class Window:
 @dataclass
 class Tapered(Window):
     edges: list[int] = field(default_factory=lambda: [1, 1])
-    ripple: Annotated[float | None, Field(ge=0, le=9)] = None
+    ripple: Annotated[float | None, Bounds(ge=0, le=9)] = None
 
     def __post_init__(self) -> None:
         require(len(self.edges) == 2, "window.edges", "two lengths", self.edges)

@@ -8,17 +8,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from omegaconf import MISSING, OmegaConf
-from pydantic import Field
 
-from brainage.config.rules import (
-    PathText,
-    Seed,
-    checked,
-    choice,
-    paths,
-    require,
-    texts,
-)
+from brainage.config.rules import Bounds, PathText, Seed, checked, choice, paths, require, texts
 from brainage.errors import NamedParticipantError
 
 
@@ -45,7 +36,7 @@ class CohortConfig:
     include: str | None = None
     exclude_ids: PathText | None = None
     allow_unmatched_ids: bool = False
-    max_excluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_excluded_fraction: Annotated[float, Bounds(ge=0, le=1)] = 0.05
 
     def __post_init__(self) -> None:
         """Check the query."""
@@ -53,7 +44,7 @@ class CohortConfig:
             refuse_ids(self.include)
 
 
-_Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Strength = Annotated[float, Bounds(ge=0, allow_inf_nan=False)]
 
 
 @checked("cohort.parts")
@@ -103,10 +94,10 @@ class SimulatedCohortConfig(CohortConfig):
         Version 2 only.
     """
 
-    n_participants: Annotated[int, Field(ge=1, le=999_999)] = 1500
+    n_participants: Annotated[int, Bounds(ge=1, le=999_999)] = 1500
     seed: Seed = 0
-    signal: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 is a null cohort, 1 the default.")] = 1.0
-    version: Annotated[int, Field(ge=1, le=2, description="Use the release that had another version.")] = 1
+    signal: Annotated[float, Bounds(ge=0, allow_inf_nan=False, description="0 is a null cohort, 1 the default.")] = 1.0
+    version: Annotated[int, Bounds(ge=1, le=2, description="Use the release that had another version.")] = 1
     parts: SimulatedParts = field(default_factory=SimulatedParts)
     sites: Annotated[str, choice("alike", "different")] = "alike"
     visit: Annotated[str, choice("first", "second", "both")] = "first"
@@ -149,7 +140,7 @@ class FilesCohortConfig(CohortConfig):
 
     root: PathText = MISSING
     phenotypes: Any = None  # OmegaConf has no unions of text and lists
-    t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    t_r: Annotated[float | None, Bounds(gt=0, allow_inf_nan=False)] = None
     columns: Any = field(default_factory=_open_dict)
     sex_codes: Any = field(default_factory=_open_dict)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
-
-from brainage.config.rules import checked, require
+from brainage.config.rules import Bounds, checked, require
 
 
 @checked("groups")
@@ -28,7 +26,7 @@ class GroupsConfig:
 
     column: str | None = None
     reference: str | None = None
-    n_permutations: Annotated[int, Field(ge=99, le=1_000_000)] = 5000
+    n_permutations: Annotated[int, Bounds(ge=99, le=1_000_000)] = 5000
 
     def __post_init__(self) -> None:
         """Check that both or none are given."""

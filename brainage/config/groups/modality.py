@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import Field
 
-from brainage.config.rules import (
-    PathText,
-    checked,
-    choice,
-    require,
-)
+from brainage.config.rules import Bounds, PathText, checked, choice, require
 from brainage.errors import ConfigError, nearest
 from brainage.system.console import printable
 
@@ -94,21 +88,21 @@ class ModalityConfig:
     """
 
     name: str = MISSING
-    dimension: Annotated[int, Field(ge=1, le=100_000)] = MISSING
+    dimension: Annotated[int, Bounds(ge=1, le=100_000)] = MISSING
     components: Annotated[str, choice("good", "all")] = "good"
     good_components: list[int] | None = MISSING
     channels: Any = None  # OmegaConf has no unions of text and lists
     n_channels: int = MISSING
-    n_times: Annotated[int, Field(ge=2, le=1_000_000)] = 490
+    n_times: Annotated[int, Bounds(ge=2, le=1_000_000)] = 490
     windows: Annotated[str | None, choice("first", "all")] = None
-    t_r: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = 0.735
+    t_r: Annotated[float | None, Bounds(gt=0, allow_inf_nan=False)] = 0.735
     resample: bool = False
     scale: Annotated[str, choice("zscore", "percent", "none")] = "zscore"
     missing: Annotated[str, choice("exclude", "zero")] = "exclude"
-    max_missing_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    max_interpolated_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    max_missing_fraction: Annotated[float, Bounds(ge=0, lt=1)] = 0.1
+    max_interpolated_fraction: Annotated[float, Bounds(ge=0, lt=1)] = 0.0
     orientation: Annotated[str, choice("rows_are_times", "rows_are_channels")] = "rows_are_times"
-    ukb_field: Annotated[int | None, Field(ge=1)] = None
+    ukb_field: Annotated[int | None, Bounds(ge=1)] = None
     ukb_member: str | None = None
     atlas: PathText | None = None
 

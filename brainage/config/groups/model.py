@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import Field
 
-from brainage.config.rules import (
-    Count,
-    Dropout,
-    checked,
-    choice,
-)
+from brainage.config.rules import Bounds, Count, Dropout, checked, choice
 
-ParameterLimit = Annotated[int, Field(ge=1, le=1_000_000_000)]
+ParameterLimit = Annotated[int, Bounds(ge=1, le=1_000_000_000)]
 
 
 @checked("model")

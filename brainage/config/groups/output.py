@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
-
-from brainage.config.rules import (
-    PathText,
-    checked,
-    choice,
-)
+from brainage.config.rules import Bounds, PathText, checked, choice
 
 ROWS = ("test", "val+test", "all")
 INTERVAL_KINDS = ("auto", "adaptive", "symmetric")
@@ -87,7 +81,7 @@ class IntervalsConfig:
         participants.
     """
 
-    level: Annotated[float, Field(ge=0.5, le=0.99)] = 0.9
+    level: Annotated[float, Bounds(ge=0.5, le=0.99)] = 0.9
     kind: Annotated[str, choice(*INTERVAL_KINDS)] = INTERVAL_KINDS[0]
 
 
@@ -105,4 +99,4 @@ class ReportConfig:
     """
 
     points: Annotated[str, choice("all", "none")] = "none"
-    n_resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    n_resamples: Annotated[int, Bounds(ge=100, le=1_000_000)] = 2000

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from omegaconf import MISSING
-from pydantic import AfterValidator, Field
 
-from brainage.config.rules import (
-    Count,
-    PathText,
-    Seed,
-    Share,
-    checked,
-    choice,
-    require,
-)
+from brainage.config.rules import Bounds, Checked, Count, PathText, Seed, Share, checked, choice, require
 
 
 @checked("split")
@@ -65,8 +56,8 @@ class DrawnSplitConfig(SplitConfig):
 
     seed: Seed = 43
     val_fraction: Share = 0.1
-    stratify: Annotated[str | None, Field(description="Or leave it at null."), choice("age")] = None
-    n_train: Annotated[int | str | None, AfterValidator(_n_train)] = None
+    stratify: Annotated[str | None, Bounds(description="Or leave it at null."), choice("age")] = None
+    n_train: Annotated[int | str | None, Checked(_n_train)] = None
 
 
 @checked("split")
@@ -102,7 +93,7 @@ class KFoldSplitConfig(DrawnSplitConfig):
     """
 
     fold: int = MISSING
-    n_folds: Annotated[int, Field(ge=2)] = 5
+    n_folds: Annotated[int, Bounds(ge=2)] = 5
 
     def __post_init__(self) -> None:
         """Check the fold, and that training participants are left."""

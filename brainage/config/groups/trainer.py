@@ -6,14 +6,8 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, Any
 
 from omegaconf import MISSING
-from pydantic import Field
 
-from brainage.config.rules import (
-    Count,
-    checked,
-    is_number,
-    require,
-)
+from brainage.config.rules import Bounds, Count, checked, is_number, require
 
 
 @dataclass
@@ -37,7 +31,7 @@ class TrainerRules:
     callbacks: list[Any] = field(default_factory=list)
     max_epochs: int | None = 175
     accumulate_grad_batches: Count = 1
-    check_val_every_n_epoch: Annotated[int | None, Field(ge=1)] = 1
+    check_val_every_n_epoch: Annotated[int | None, Bounds(ge=1)] = 1
 
     def __post_init__(self) -> None:
         """Refuse what would contradict what a run promises, rather than ignore it."""
@@ -113,8 +107,8 @@ class OptimizerRules:
         penalty with ``adam``.
     """
 
-    lr: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = MISSING
-    weight_decay: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] = 0.0
+    lr: Annotated[float, Bounds(gt=0, strict=True, allow_inf_nan=False)] = MISSING
+    weight_decay: Annotated[float, Bounds(ge=0, strict=True, allow_inf_nan=False)] = 0.0
 
 
 _LAST_EPOCH = "trainer.max_epochs is its default, if that is a number. Without a last epoch, use scheduler=none."
@@ -131,7 +125,7 @@ class SchedulerRules:
         The epoch at which the learning rate is lowest.
     """
 
-    T_max: Annotated[float, Field(ge=1, strict=True, allow_inf_nan=False, description=_LAST_EPOCH)] = 1
+    T_max: Annotated[float, Bounds(ge=1, strict=True, allow_inf_nan=False, description=_LAST_EPOCH)] = 1
 
 
 @checked("recipe")
@@ -156,6 +150,6 @@ class RecipeConfig:
 
     name: str = "none"
     circular_shift: bool = False
-    cutmix: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0 mixes nothing.")] = 0.0
-    weight_averaging: Annotated[float, Field(ge=0, lt=1, description="0 averages nothing.")] = 0.0
+    cutmix: Annotated[float, Bounds(ge=0, allow_inf_nan=False, description="0 mixes nothing.")] = 0.0
+    weight_averaging: Annotated[float, Bounds(ge=0, lt=1, description="0 averages nothing.")] = 0.0
     shuffle_time: bool = False
