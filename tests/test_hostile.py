@@ -79,63 +79,77 @@ WANDB = {
 
 @pytest.mark.parametrize(
     ("key", "value", "facts"),
-    [
-        (
-            "trainer.callbacks",
-            [{"_target_": f"{LIGHTNING}.callbacks.ModelCheckpoint", "dirpath": "/elsewhere", "save_top_k": 0}],
-            ("`trainer.callbacks`", "ModelCheckpoint", "trainer.callbacks=[] to go on"),
-        ),
-        ("trainer.plugins", {"_target_": f"{LIGHTNING}.plugins.MixedPrecision"}, ("`trainer.plugins`", "=null")),
-        (
-            "trainer.profiler",
-            {"_target_": f"{LIGHTNING}.profilers.SimpleProfiler", "dirpath": "elsewhere", "filename": "x"},
-            ("`trainer.profiler`", "SimpleProfiler", "trainer.profiler=null"),
-        ),
-        ("trainer.profiler", "pytorch", ("`trainer.profiler`", "'pytorch'")),
-        ("trainer.strategy", {"_target_": f"{LIGHTNING}.strategies.DDPStrategy"}, ("`trainer.strategy`", "=auto")),
-        ("trainer.model_registry", "me/model", ("`trainer.model_registry`", "'me/model'")),
-        ("trainer.precision", {"_target_": "torch.optim.SGD"}, ("`trainer.precision`", "torch.optim.SGD")),
-        ("store.root", "elsewhere", ("`store.root`", "'elsewhere'", "store.root=... if it is yours", "outputs/store")),
-        (
-            "logger",
-            {"own": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"}},
-            ("`logger.own`", "CSVLogger", "logger=none", "--config-dir"),
-        ),
-        ("logger.tensorboard._target_", f"{LIGHTNING}.loggers.CSVLogger", ("`logger.tensorboard._target_`",)),
-        ("logger.tensorboard.sub_dir", "../elsewhere", ("`logger.tensorboard.sub_dir`", "../elsewhere")),
-        ("logger.tensorboard.name", "../elsewhere", ("`logger.tensorboard.name`", "../elsewhere")),
-        ("logger.tensorboard.version", "/elsewhere", ("`logger.tensorboard.version`", "/elsewhere")),
-        ("logger", {"../x": {}}, ("`logger.../x`",)),
-        (
-            "logger",
-            {"wandb": {**WANDB, "settings": {**WANDB["settings"], "base_url": "http://localhost:1"}}},  # type: ignore[dict-item]
-            ("`logger.wandb.settings.base_url`", "http://localhost:1", "logger=wandb logger.wandb.settings.base_url="),
-        ),
-        ("logger", {"wandb": {**WANDB, "entity": "theirs"}}, ("`logger.wandb.entity`", "'theirs'")),
-        ("logger", {"wandb": {**WANDB, "mode": "online"}}, ("`logger.wandb.mode`", "logger.wandb.mode=online")),
-        (
-            "logger",
-            {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tracking_uri": "http://localhost:1"}},
-            ("`logger.mlflow.tracking_uri`", "http://localhost:1"),
-        ),
-        (
-            "logger",
-            {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tags": {"run": "../x"}}},
-            ("`logger.mlflow.tags.run`", "../x"),
-        ),
-        ("optimizer", {"_target_": "torch.load", "lr": 0.1, "f": "x"}, ("`optimizer`", "'torch.load'", "code=FILE")),
-        (
-            "optimizer",
-            {"_target_": f"{LIGHTNING}.Trainer", "lr": 0.1},
-            ("`optimizer`", f"'{LIGHTNING}.Trainer'"),
-        ),
-        (
-            "scheduler.T_max",
-            {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"},
-            ("scheduler.T_max",),
-        ),
-        ("cohort.include", "${oc.env:HOME}", ("refers to something else",)),
-    ],
+    every_third(
+        [
+            (
+                "trainer.callbacks",
+                [{"_target_": f"{LIGHTNING}.callbacks.ModelCheckpoint", "dirpath": "/elsewhere", "save_top_k": 0}],
+                ("`trainer.callbacks`", "ModelCheckpoint", "trainer.callbacks=[] to go on"),
+            ),
+            ("trainer.plugins", {"_target_": f"{LIGHTNING}.plugins.MixedPrecision"}, ("`trainer.plugins`", "=null")),
+            (
+                "trainer.profiler",
+                {"_target_": f"{LIGHTNING}.profilers.SimpleProfiler", "dirpath": "elsewhere", "filename": "x"},
+                ("`trainer.profiler`", "SimpleProfiler", "trainer.profiler=null"),
+            ),
+            ("trainer.profiler", "pytorch", ("`trainer.profiler`", "'pytorch'")),
+            ("trainer.strategy", {"_target_": f"{LIGHTNING}.strategies.DDPStrategy"}, ("`trainer.strategy`", "=auto")),
+            ("trainer.model_registry", "me/model", ("`trainer.model_registry`", "'me/model'")),
+            ("trainer.precision", {"_target_": "torch.optim.SGD"}, ("`trainer.precision`", "torch.optim.SGD")),
+            (
+                "store.root",
+                "elsewhere",
+                ("`store.root`", "'elsewhere'", "store.root=... if it is yours", "outputs/store"),
+            ),
+            (
+                "logger",
+                {"own": {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"}},
+                ("`logger.own`", "CSVLogger", "logger=none", "--config-dir"),
+            ),
+            ("logger.tensorboard._target_", f"{LIGHTNING}.loggers.CSVLogger", ("`logger.tensorboard._target_`",)),
+            ("logger.tensorboard.sub_dir", "../elsewhere", ("`logger.tensorboard.sub_dir`", "../elsewhere")),
+            ("logger.tensorboard.name", "../elsewhere", ("`logger.tensorboard.name`", "../elsewhere")),
+            ("logger.tensorboard.version", "/elsewhere", ("`logger.tensorboard.version`", "/elsewhere")),
+            ("logger", {"../x": {}}, ("`logger.../x`",)),
+            (
+                "logger",
+                {"wandb": {**WANDB, "settings": {**WANDB["settings"], "base_url": "http://localhost:1"}}},  # type: ignore[dict-item]
+                (
+                    "`logger.wandb.settings.base_url`",
+                    "http://localhost:1",
+                    "logger=wandb logger.wandb.settings.base_url=",
+                ),
+            ),
+            ("logger", {"wandb": {**WANDB, "entity": "theirs"}}, ("`logger.wandb.entity`", "'theirs'")),
+            ("logger", {"wandb": {**WANDB, "mode": "online"}}, ("`logger.wandb.mode`", "logger.wandb.mode=online")),
+            (
+                "logger",
+                {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tracking_uri": "http://localhost:1"}},
+                ("`logger.mlflow.tracking_uri`", "http://localhost:1"),
+            ),
+            (
+                "logger",
+                {"mlflow": {"_target_": f"{LIGHTNING}.loggers.MLFlowLogger", "tags": {"run": "../x"}}},
+                ("`logger.mlflow.tags.run`", "../x"),
+            ),
+            (
+                "optimizer",
+                {"_target_": "torch.load", "lr": 0.1, "f": "x"},
+                ("`optimizer`", "'torch.load'", "code=FILE"),
+            ),
+            (
+                "optimizer",
+                {"_target_": f"{LIGHTNING}.Trainer", "lr": 0.1},
+                ("`optimizer`", f"'{LIGHTNING}.Trainer'"),
+            ),
+            (
+                "scheduler.T_max",
+                {"_target_": f"{LIGHTNING}.loggers.CSVLogger", "save_dir": "elsewhere"},
+                ("scheduler.T_max",),
+            ),
+            ("cohort.include", "${oc.env:HOME}", ("refers to something else",)),
+        ]
+    ),
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_a_folder_may_not_decide_is_refused_by_name(
@@ -286,7 +300,7 @@ def test_a_run_writes_nothing_through_a_link(name: str, run: Path, tmp_path: Pat
             assert "link" in ended.err and Path(name).name in ended.err and "Traceback" not in ended.text
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", every_third(HARMLESS))
 def test_files_of_known_names_are_replaced_and_not_followed(
     name: str, tmp_path: Path, profile: Path, run: Path
 ) -> None:
@@ -339,17 +353,19 @@ def numbers_without_bytes(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "harm", "fact"),
-    [
-        ("config.yaml", lambda path: path.write_text(f"l0: &l0 [1]\n{LAUGHS}"), "20,000 values"),
-        ("config.yaml", lambda path: path.write_text("[" * 10**5), "more than 50 levels"),
-        ("config.yaml", lambda path: os.truncate(path, 3 * 2**30), "3,221,225,472 bytes"),
-        ("config.yaml", pipe, "no regular file"),
-        ("checkpoints/last.ckpt", numbers_without_bytes, "more numbers than the file"),
-        ("checkpoints/last.ckpt", lambda path: os.truncate(path, 3 * 2**30), "BadZipFile"),
-        ("checkpoints/last.ckpt", pipe, "no regular file"),
-        ("metrics.csv", pipe, "metrics.csv"),
-        ("metrics.csv", lambda path: os.truncate(path, 3 * 2**30), "metrics.csv"),
-    ],
+    every_third(
+        [
+            ("config.yaml", lambda path: path.write_text(f"l0: &l0 [1]\n{LAUGHS}"), "20,000 values"),
+            ("config.yaml", lambda path: path.write_text("[" * 10**5), "more than 50 levels"),
+            ("config.yaml", lambda path: os.truncate(path, 3 * 2**30), "3,221,225,472 bytes"),
+            ("config.yaml", pipe, "no regular file"),
+            ("checkpoints/last.ckpt", numbers_without_bytes, "more numbers than the file"),
+            ("checkpoints/last.ckpt", lambda path: os.truncate(path, 3 * 2**30), "BadZipFile"),
+            ("checkpoints/last.ckpt", pipe, "no regular file"),
+            ("metrics.csv", pipe, "metrics.csv"),
+            ("metrics.csv", lambda path: os.truncate(path, 3 * 2**30), "metrics.csv"),
+        ]
+    ),
     ids=["aliases", "deep", "sparse", "pipe", "numbers", "sparse weights", "pipe of weights", "pipe of rows", "rows"],
 )
 def test_a_resumed_run_reads_no_more_than_a_run_has(

@@ -94,6 +94,7 @@ def test_the_wheel_has_every_config_as_a_real_file_and_no_local_one(installed: I
     assert {name.removeprefix("brainage/configs/") for name in names} == ALL_CONFIGS
 
 
+@pytest.mark.more
 def test_the_installed_command_composes_from_an_empty_folder(installed: Installed, tmp_path: Path) -> None:
     for program, first in (("brainage", ()), ("python", ("-m", "brainage"))):
         ended = installed.run(tmp_path / program, program, *first, "train", "experiment=demo", "--cfg", "job")

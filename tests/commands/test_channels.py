@@ -70,6 +70,7 @@ def ages(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: 
     return run
 
 
+@pytest.mark.more
 def test_a_runs_files_have_the_names_and_need_no_list_any_more(place: Path) -> None:
     channels = pd.read_csv(place / "run" / "channels.csv")
     assert channels.to_dict("list") == {"number": [5, 2, 3], "name": CHOSEN}

@@ -334,6 +334,7 @@ def test_a_mistake_is_one_message(words: Sequence[str], message: str, check: Che
     assert message in ended.text
 
 
+@pytest.mark.more
 def test_of_zips_with_parcels_only_those_that_are_in_them_are_proposed(tmp_path: Path, check: Check) -> None:
     (tmp_path / "bulk").mkdir()
     everyone = ids(12, 9000100)

@@ -160,6 +160,7 @@ def test_a_bundle_and_its_run_have_the_same_explanation(trained: Trained, invoke
     assert tables[0] == tables[1]
 
 
+@pytest.mark.more
 def test_a_note_counts_predictions_that_differ_from_those_of_the_run(
     trained: Trained, invoke: Invoke, tmp_path: Path
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_missing_store_is_written_into_the_folder_of_the_command_not_of_the_ru
     assert not (tmp_path / "lost").exists()
 
 
+@pytest.mark.more
 def test_points_none_draws_no_figures_of_single_participants(trained: Trained, invoke: Invoke) -> None:
     code, folder = invoke(f"run={trained.network}", "participants=2", "report.points=none", *SMALL)
     assert code == 0
@@ -280,6 +282,7 @@ def test_effects_are_painted_into_the_atlas(given: bool, atlas_run: Path, invoke
     ),
     ids=["gone", "a link", "of other channels"],
 )
+@pytest.mark.more
 def test_the_atlas_of_a_run_that_cannot_be_used_is_a_note(
     change: Callable[[Path], object], fact: str, atlas_run: Path, invoke: Invoke, tmp_path: Path
 ) -> None:

@@ -196,6 +196,7 @@ def test_participants_without_a_phenotype_table_are_predicted(layout: str, place
     pd.testing.assert_frame_equal(found[columns], known[columns])
 
 
+@pytest.mark.more
 def test_notes_report_ages_and_series_outside_the_training_range(
     place: Place, predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

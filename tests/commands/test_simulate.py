@@ -57,6 +57,7 @@ def test_the_command_writes_uk_biobank_files_that_agree_with_memory(tmp_path: Pa
             np.testing.assert_allclose(series[:N_TIMES], expected, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.more
 def test_the_command_writes_bids_files_that_agree_with_memory(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     done = run("--layout", "bids", "--out", folder, "--participants", 2)

@@ -101,6 +101,7 @@ def test_series_are_resampled_to_that_of_the_modality(place: Path, tmp_path: Pat
 PREDICT = ("device=cpu", "report.n_resamples=100")
 
 
+@pytest.mark.more
 def test_new_participants_of_another_repetition_time_are_refused_or_resampled(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +133,7 @@ def test_an_unknown_repetition_time_is_a_note_unless_it_is_given(place: Path, tm
     assert run_here(predict, "predict", tmp_path / "out2", *words, "cohort.t_r=2") == 2
 
 
+@pytest.mark.more
 def test_a_network_of_several_repetition_times_is_explained_in_time_points(place: Path, tmp_path: Path) -> None:
     words = [f"run={place / 'two'}", "participants=3", "n_windows=2", "n_steps=4", "report.n_resamples=100"]
     assert run_here(explain, "explain", tmp_path, *words) == 0

@@ -52,7 +52,7 @@ def test_there_are_configs_of_every_group() -> None:
     }
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda value: value)
+@pytest.mark.parametrize(("group", "choice"), every_third(CHOICES), ids=lambda value: value)
 def test_every_config_composes_and_passes_its_schema(group: str, choice: str, composed: Compose) -> None:
     parsed = parse(composed(f"{group}={choice}", *NEEDS.get(choice, [])))
     if group not in ("experiment", "logger", "scheduler", "optimizer", "sweep"):

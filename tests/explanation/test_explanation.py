@@ -205,6 +205,7 @@ def test_a_summary_is_mean_size_and_spread_over_participants_with_intervals() ->
             assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.more
 def test_one_participant_has_effects_but_no_spread_and_no_intervals(
     series: NDArray[np.float32], tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
     assert "mean ± SD of 2 folds</span><strong>3.25 ± 0.00</strong>" in page and "<dd>21 of 25</dd>" in page
 
 
+@pytest.mark.more
 def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correction_is_requested(
     fold: Fold, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_fold_with_too_few_validation_participants_is_a_note_unless_a_correcti
         findings(tmp_path / "out", run=folds, gap_correction="linear")
 
 
+@pytest.mark.more
 def test_crossfit_corrects_each_fold_by_the_participants_of_the_others(fold: Fold, tmp_path: Path) -> None:
     fold(0, range(120))
     folds = str(fold(1, range(120, N), n_val=2))

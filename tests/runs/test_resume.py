@@ -287,6 +287,7 @@ def test_without_hard_links_the_best_is_a_copy(
     assert same_bits(plain, train_in(tmp_path / "copied", *WORDS, "trainer.max_epochs=2"))
 
 
+@pytest.mark.more
 def test_a_run_that_died_before_its_first_epoch_starts_from_the_beginning(train_in: TrainIn, tmp_path: Path) -> None:
     plain = train_in(tmp_path / "plain", *WORDS, "trainer.max_epochs=2")
     run = train_in(tmp_path / "run", *WORDS, "trainer.max_epochs=2", die_after=0)

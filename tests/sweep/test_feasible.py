@@ -61,6 +61,7 @@ def test_only_feasible_points_are_drawn(others: dict[str, int]) -> None:
     assert all(is_feasible(feasible.draw(rng), **others) for _ in range(300))
 
 
+@pytest.mark.more
 def test_draws_are_distributed_as_the_published_space_restricted_to_feasible_points() -> None:
     """Against rejection sampling by another generator and another rule, value by value."""
     feasible, rng = FeasibleSpace(published(), checked()), np.random.default_rng(1)

@@ -24,7 +24,7 @@ from brainage.system.files import ensure_writable, write_csv, write_text
 from brainage.system.log_file import LogFile
 from brainage.system.session import exit_code_of
 from brainage.training.checkpoint import AtomicCheckpointIO
-from tests.conftest import FAST, files_of_at_most, run_command, run_here, train_here
+from tests.conftest import FAST, every_third, files_of_at_most, run_command, run_here, train_here
 
 
 def test_a_file_that_cannot_be_written_whole_is_not_there_and_is_one_message(tmp_path: Path) -> None:
@@ -74,6 +74,7 @@ def test_simulate_on_a_full_disk_is_one_message(tmp_path: Path, capsys: pytest.C
     assert "cannot be written: File too large" in capsys.readouterr().err
 
 
+@pytest.mark.more
 def test_reports_predictions_and_exports_on_a_full_disk_are_one_message_and_can_be_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,7 +106,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("name", ["tables", "page"])
-@pytest.mark.parametrize("verb", ["report", "compare", "predict", "explain"])
+@pytest.mark.parametrize("verb", every_third(["report", "compare", "predict", "explain"]))
 def test_a_command_on_a_full_disk_is_one_message(
     verb: str, name: str, runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

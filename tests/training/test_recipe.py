@@ -25,6 +25,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("part", ["recipe.circular_shift=true", "recipe.cutmix=1"])
+@pytest.mark.more
 def test_augmented_batches_are_what_is_trained_on(part: str, plain: pd.DataFrame, tmp_path: Path) -> None:
     changed, again = (epochs(tmp_path / name, "recipe=none", part) for name in ("run", "again"))
     losses = ["train/loss", "val/loss"]

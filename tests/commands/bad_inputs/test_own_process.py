@@ -33,6 +33,7 @@ def test_a_command_in_its_own_process_gives_the_same_message(name: str, interrup
 
 
 @pytest.mark.parametrize("words", [BIDS, UKB], ids=["tree", "UK Biobank"])
+@pytest.mark.more
 def test_the_same_command_ends_well_where_everything_is_right(
     words: tuple[str, ...], cohorts: Path, run_in: Run
 ) -> None:
