@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from brainage.evaluation.disclosure import MIN_SHOWN
+from brainage.evaluation.intervals import Estimate
+from brainage.evaluation.resampled import corrected_resampled_t_test
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +68,35 @@ class FoldResults:
         values = [fold.metrics.get(metric) for fold in self.folds]
         known = [value for value in values if value is not None]
         return (statistics.fmean(known), statistics.stdev(known)) if len(known) == len(values) > 1 else None
+
+    def within(self) -> dict[str, Estimate]:
+        """Return MAE, R² and r within folds, with 95 % intervals of MAE and r; nothing where a fold's are not shown.
+
+        The MAE is the mean of folds, with a standard error for cross-validation: the training sets overlap, so that
+        pooled participants are not independent. R² is of each fold's ages around their own mean, and r is averaged as
+        Fisher's z.
+
+        References
+        ----------
+        Nadeau & Bengio (2003), doi 10.1023/A:1024068626366; Bates, Hastie & Tibshirani (2024), doi
+        10.1080/01621459.2023.2197686.
+        """
+        if any(self.mean_sd(name) is None for name in ("mae", "mse", "r2", "pearson_r")):
+            return {}
+        mae, mse, r2, r = (
+            np.array([fold.metrics[name] for fold in self.folds], dtype=float)
+            for name in ("mae", "mse", "r2", "pearson_r")
+        )
+        n = np.array([fold.n for fold in self.folds], dtype=float)
+        tested = corrected_resampled_t_test(mae.tolist(), n_train=n.sum() - n.mean(), n_test=n.mean())
+        if (r2 >= 1).any() or (np.abs(r) >= 1).any():
+            return {"mae": tested.mean}
+        z, half = float(np.average(np.arctanh(r), weights=n - 3)), 1.959963984540054 / math.sqrt((n - 3).sum())
+        return {
+            "mae": tested.mean,
+            "r2": Estimate(float(1 - (n * mse).sum() / (n * mse / (1 - r2)).sum())),
+            "pearson_r": Estimate(math.tanh(z), math.tanh(z - half), math.tanh(z + half)),
+        }
 
 
 def fold_of(name: str, tested: pd.DataFrame, metrics: Mapping[str, float | None]) -> Fold:

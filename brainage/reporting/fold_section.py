@@ -40,6 +40,10 @@ def fold_section(found: FoldResults, place: int = 0) -> Section:
     spreads = [found.mean_sd(key) for key in _METRICS]
     if any(spreads):
         rows.append(["mean ± SD", "", *("-" if spread is None else mean_sd(*spread) for spread in spreads), ""])
+    if within := found.within():
+        rows.append(
+            ["within folds", "", *(with_interval(within[key]) if key in within else "" for key in _METRICS), ""]
+        )
     table = Table((found.label, "test participants", *_METRICS.values(), "mean gap (years)"), rows)
     drawn = []
     if found.accuracy is not None and found.predictions is not None:
@@ -52,9 +56,12 @@ def fold_section(found: FoldResults, place: int = 0) -> Section:
 
 
 _NOTE = (
-    "Mean and SD are over folds; the last row is of all test participants together, with its 95 % bootstrap interval, "
-    "which does not include the variation between trainings. R² and r of pooled predictions and their means over folds "
-    "differ, because folds differ in their ages."
+    "Mean and SD are over folds. Within folds, the MAE has a standard error for cross-validation: training sets "
+    "overlap, so its variance over folds is multiplied by 1 / folds + 1 / (folds - 1) (Nadeau and Bengio 2003, doi "
+    "10.1023/A:1024068626366); R² is around the mean age of each fold, and r is averaged as Fisher's z. The last row "
+    "is of all test participants together, with a bootstrap interval that takes them to be independent, which they are "
+    "not: networks share training participants, so it is too narrow (Bates et al. 2024, doi "
+    "10.1080/01621459.2023.2197686)."
 )
 
 

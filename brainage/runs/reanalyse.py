@@ -89,10 +89,13 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     folders = [path.parent for path in sorted(source.glob("*/predictions.csv"))]
     runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
     pooled = _pooled(runs, source)
-    phenotypes, _, notes = _cohort_data(runs[0], config, with_baselines=False)
+    (phenotypes, *_), *_ = data = [_cohort_data(run, config) for run in runs]
+    notes = list(dict.fromkeys(note for _, _, some in data for note in some))
     unseen = _label(runs[0]) == "site"
     phenotypes, settings = _adjusted(config, runs[0].config, phenotypes)
     settings = replace(settings, rows="all", unseen_sites=unseen)
+    if phenotypes is not None and not unseen:
+        phenotypes, settings = _with_fold(runs, pooled, phenotypes, settings)
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
@@ -104,7 +107,7 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
             notes = [*notes, f"No corrected gap: {error}"]
             settings = replace(settings, gap_correction="none")
     advised = dict.fromkeys(note for run in runs for note in advice(run.summary, yaml_values(run.config_text)))
-    notes = [*advised, *notes, "No comparison with baselines: each fold's own report has it."]
+    notes = [*advised, *notes]
     about = About(
         f"{runs[0].label}, {len(runs)} folds pooled",
         [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
@@ -117,7 +120,38 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         folds=_fold_results(runs),
     )
     intervals = _intervals_by_fold(runs, settings)
-    return analyse(pooled, phenotypes, settings, (), corrected, intervals, notes, progress), about
+    baselines = _pooled_baselines(runs, [found for _, found, _ in data])
+    return analyse(pooled, phenotypes, settings, baselines, corrected, intervals, notes, progress), about
+
+
+def _pooled_baselines(runs: Sequence[Run], found: Sequence[Sequence[BaselinePredictions]]) -> list[BaselinePredictions]:
+    """Return what baselines, fitted in each fold, predict of its test participants, if all folds have them."""
+    each = [{one.name: one for one in baselines} for baselines in found]
+    pooled = []
+    for name, first in each[0].items():
+        if all(name in others for others in each):
+            tables = [
+                others[name].table[others[name].table["participant_id"].isin(_tested(run))]
+                for run, others in zip(runs, each, strict=True)
+            ]
+            pooled.append(replace(first, table=pd.concat(tables, ignore_index=True)))
+    return pooled
+
+
+def _tested(run: Run) -> pd.Series:
+    return run.predictions.loc[run.predictions["split"] == "test", "participant_id"]
+
+
+def _with_fold(
+    runs: Sequence[Run], pooled: pd.DataFrame, phenotypes: pd.DataFrame, settings: AnalysisSettings
+) -> tuple[pd.DataFrame, AnalysisSettings]:
+    """Return phenotypes with each participant's fold, as one more covariate: each fold's network has its own offset."""
+    name = next(name for name in ("fold", "split.fold") if name not in phenotypes)
+    fold = pd.DataFrame(
+        {"participant_id": pooled["participant_id"], name: [_fold(run) for run in runs for _ in _tested(run)]}
+    )
+    known = phenotypes.merge(fold, on="participant_id", how="left")
+    return known, replace(settings, confounds=(*settings.confounds, name))
 
 
 def _fold_results(runs: Sequence[Run]) -> FoldResults:
@@ -255,7 +289,7 @@ def _without_withdrawn(run: Run, config: ReportCommandConfig) -> Run:
 
 
 def _cohort_data(
-    run: Run, given: ReportCommandConfig, *, with_baselines: bool = True
+    run: Run, given: ReportCommandConfig
 ) -> tuple[pd.DataFrame | None, list[BaselinePredictions], list[str]]:
     """Return the run's phenotypes, predictions of baselines, and notes on what is no longer available.
 
@@ -283,8 +317,6 @@ def _cohort_data(
         return None, [], [note]
     if given.again:
         check_same(run, selection.table, None)
-    if not with_baselines:
-        return selection.phenotypes, [], []
     split = run.predictions.set_index("participant_id")["split"]
     try:
         participants = stored_participants(selection, config.modality, config.store.root, split, write=False)

@@ -68,6 +68,9 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
     found = findings(tmp_path / "out", run=str(fold(1, range(120, N))))
     assert [fit["fitted_on"] for fit in found["gap_correction"]] == ["validation of fold 0", "validation of fold 1"]
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == N
+    associations = pd.read_csv(tmp_path / "out" / "associations.csv")
+    assert all("fold" in row.split() for row in associations["covariates"])
+    assert "fold" not in set(associations["variable"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mean ± SD of 2 folds</span><strong>3.25 ± 0.00</strong>" in page and "<dd>21 of 25</dd>" in page
 
