@@ -1,7 +1,7 @@
 """Recipes and readouts, by ``experiments/recipes/PLAN.md``: ``python -m benchmarks.recipe``, hours on two cores.
 
-2,000 simulated participants a cohort seed, which also sets the split, the initial weights and the batch order. Finished
-runs are not repeated.
+2,000 simulated participants a cohort seed, which also sets the split, the initial weights and the batch order. Runs
+that are in the tables are not repeated, so some arms can be trained on another machine.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from scipy import stats
 
 from benchmarks.measure import ROOT
@@ -27,6 +29,7 @@ from brainage.evaluation.intervals import percentile_interval
 from brainage.evaluation.known_truth import measure_truth
 from brainage.runs.folder import read_summary
 from brainage.system.console import show_table
+from brainage.system.provenance import commit
 
 N_PARTICIPANTS = 2000
 _COMMON = ("cohort=simulated", "cohort.version=1", f"cohort.n_participants={N_PARTICIPANTS}")
@@ -48,49 +51,80 @@ PLANNED: dict[str, tuple[Sequence[int], Sequence[tuple[str, str]]]] = {
     "ica100": (range(100, 104), [("final", "modern")]),
 }
 _RESAMPLES = 2000
+_ADDING = Lock()
 
 
 @dataclass(frozen=True)
 class Tested:
     """Test participants of one run: absolute errors, in years, and the gap's correlation with the true gap."""
 
-    errors: pd.Series
+    errors: NDArray[np.float64]
     r_true_gap: float
     ceiling: float
 
 
 def main() -> None:
-    """Train the missing runs; write the errors of each seed and the differences between arms."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
-    parser.add_argument("--modality", choices=PLANNED, default="ica25")
-    parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
-    parser.add_argument("--trainer", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--train", nargs="+", metavar="ARM", help="train these arms only, and write no table")
-    parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
-    options = parser.parse_args()
+    """Train the runs that are in no table; write the errors of each seed and the differences between arms."""
+    options = _options()
     seeds, planned = PLANNED[options.modality]
     words = {f"{network}, {recipe}": (*NETWORKS[network], *RECIPES[recipe]) for network, recipe in planned}
     words[RIDGE] = ("modality=MODALITY", "model=ridge_features")
-    place: Path = options.runs / options.modality
-    asked = [
-        (place / arm.replace(", ", "_").replace(" ", "_") / str(seed), arm, seed)
-        for arm in options.train or words
-        for seed in seeds
-    ]
+    known = _table(options.modality)
+    missing = [(arm, seed) for arm in options.arms or words for seed in seeds if (arm, seed) not in known]
     common = (*_COMMON, f"trainer={options.trainer}")
+
+    def add(one: tuple[str, int]) -> None:
+        arm, seed = one
+        run = options.runs / options.modality / arm.replace(", ", "_").replace(" ", "_") / str(seed)
+        _train(run, [word.replace("MODALITY", options.modality) for word in (*words[arm], *common)], seed)
+        _add(options.modality, run, arm, seed)
+
     with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda one: _train(one[0], options.modality, (*words[one[1]], *common), one[2]), asked))
-    if options.train:
-        return
-    tested = {(arm, seed): _tested(run, seed) for run, arm, seed in asked}
-    target = ROOT / "experiments" / "recipes"
-    rows = pd.DataFrame([_row(run, arm, seed, tested[arm, seed]) for run, arm, seed in asked])
-    rows.to_csv(target / f"confirmation_{options.modality}.csv", index=False, float_format="%.4f")
-    found = [_difference(arm, other, seeds, tested) for arm in words for other in words if _is_compared(arm, other)]
-    differences = target / f"confirmation_{options.modality}_differences.csv"
-    pd.DataFrame(found).to_csv(differences, index=False, float_format="%.4f")
+        list(pool.map(add, missing))
+    known = _table(options.modality)
+    arms = [arm for arm in words if all((arm, seed) in known for seed in seeds)]
+    found = [_difference(arm, other, seeds, known) for arm in arms for other in arms if _is_compared(arm, other)]
+    pd.DataFrame(found).to_csv(_file(options.modality, "_differences"), index=False, float_format="%.4f")
     header = ("arm", "minus", "years", "95 % interval", "p")
     show_table("Test MAE", header, [_cells(row) for row in found])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
+    parser.add_argument("--modality", choices=PLANNED, default="ica25")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help="train these only (default: all)")
+    parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
+    parser.add_argument("--trainer", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
+    return parser.parse_args()
+
+
+def _file(modality: str, part: str = "") -> Path:
+    return ROOT / "experiments" / "recipes" / f"confirmation_{modality}{part}.csv"
+
+
+def _table(modality: str) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """Return absolute errors of test participants, in years and the order of the split, by arm and cohort seed."""
+    if not _file(modality, "_errors").is_file():
+        return {}
+    table = pd.read_csv(_file(modality, "_errors"))
+    return {(str(row.iloc[0]), int(row.iloc[1])): row.iloc[2:].to_numpy(np.float64) for _, row in table.iterrows()}
+
+
+def _add(modality: str, run: Path, arm: str, seed: int) -> None:
+    """Add a finished run to the tables, to which other threads add too."""
+    tested = _tested(run, seed)
+    errors = {str(number): error for number, error in enumerate(tested.errors.round(3))}
+    with _ADDING:
+        _append(_file(modality), _row(run, arm, seed, tested))
+        _append(_file(modality, "_errors"), {"arm": arm, "cohort_seed": seed, **errors})
+
+
+def _append(path: Path, row: dict[str, object]) -> None:
+    known = [pd.read_csv(path)] if path.is_file() else []
+    pd.concat([*known, pd.DataFrame([row])]).sort_values(["arm", "cohort_seed"]).to_csv(
+        path, index=False, float_format="%.4g"
+    )
 
 
 def _is_compared(arm: str, other: str) -> bool:
@@ -100,15 +134,14 @@ def _is_compared(arm: str, other: str) -> bool:
     return arm != RIDGE and (other == RIDGE or (same and recipe == "modern"))
 
 
-def _train(run: Path, modality: str, words: Sequence[str], seed: int) -> None:
+def _train(run: Path, words: Sequence[str], seed: int) -> None:
     """Train or resume a run in its folder, unless it is finished."""
     if (read_summary(run) or {}).get("status") == "finished":
         return
     if (run / "checkpoints" / "last.ckpt").is_file():
         given = [f"resume={run}"]
     else:
-        of_seed = (f"cohort.seed={seed}", f"split.seed={seed}", f"seed={seed}", f"hydra.run.dir={run}")
-        given = [*(word.replace("MODALITY", modality) for word in words), *of_seed]
+        given = [*words, f"cohort.seed={seed}", f"split.seed={seed}", f"seed={seed}", f"hydra.run.dir={run}"]
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, str(ROOT / "train.py"), *given]
     subprocess.run(command, cwd=ROOT, env=alone, check=True, stdout=subprocess.DEVNULL)
@@ -123,7 +156,7 @@ def _tested(run: Path, seed: int) -> Tested:
     truth = measure_truth(test, table[table["split"] == "train"], known)
     if truth is None or truth.r is None:
         raise SystemExit(f"{run}: gaps cannot be compared with the true ones")
-    return Tested(test.set_index("participant_id")["bag"].abs(), truth.r, truth.best_mae)
+    return Tested(test["bag"].abs().to_numpy(), truth.r, truth.best_mae)
 
 
 def _row(run: Path, arm: str, seed: int, tested: Tested) -> dict[str, object]:
@@ -137,16 +170,17 @@ def _row(run: Path, arm: str, seed: int, tested: Tested) -> dict[str, object]:
         "val_mae": summary["metrics"]["val"]["mae"],
         "parameters": summary["model"]["parameters"],
         "epochs": summary["epochs"],
-        "commit": str(summary["commit"])[:7],
-        "date": datetime.datetime.fromtimestamp((run / "summary.json").stat().st_mtime, tz=datetime.UTC)
-        .date()
-        .isoformat(),
+        "accelerator": OmegaConf.load(run / "config.yaml").trainer.accelerator,
+        "commit": str(commit())[:7],
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     }
 
 
-def _difference(arm: str, other: str, seeds: Sequence[int], tested: dict[tuple[str, int], Tested]) -> dict[str, object]:
+def _difference(
+    arm: str, other: str, seeds: Sequence[int], errors: dict[tuple[str, int], NDArray[np.float64]]
+) -> dict[str, object]:
     """Compare two arms: paired t-test over cohorts, and an interval by resampling cohorts, then people within them."""
-    pairs = [(tested[arm, seed].errors - tested[other, seed].errors).to_numpy() for seed in seeds]
+    pairs = [errors[arm, seed] - errors[other, seed] for seed in seeds]
     means = [float(pair.mean()) for pair in pairs]
     low, high = percentile_interval(_resampled(pairs))
     p = float(stats.ttest_1samp(means, 0.0).pvalue)
