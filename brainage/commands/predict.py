@@ -31,6 +31,7 @@ from brainage.reporting.text import SD_NOTE
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.confounds import check_confounds, with_confounds
 from brainage.runs.read import excluded_jobs, run_folders
+from brainage.runs.rescans import rescans_of
 from brainage.system.console import show_note, show_table
 from brainage.system.files import write_csv, write_text
 from brainage.system.session import carry_out
@@ -215,6 +216,7 @@ def _write(
             exclusions=dict(kinds.most_common()),
             points=config.report.points,
             first=first,
+            rescans=None if predictions.scans is None else rescans_of(predictions.scans, found),
         )
         write_findings(folder, found, about, table)
     if predictions.scans is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from brainage.evaluation.folds import FoldResults
+from brainage.evaluation.rescans import Rescans
 from brainage.reporting.page import Section
 
 
@@ -20,7 +21,7 @@ class About:
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
     ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
     `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it. `time_order` is
-    the table ``time_order.csv``. `first` precedes all other sections.
+    the table ``time_order.csv``. `first` precedes all other sections. `rescans` are second scans.
     """
 
     title: str
@@ -37,3 +38,4 @@ class About:
     folds: FoldResults | None = None
     time_order: pd.DataFrame | None = None
     first: Section | None = None
+    rescans: Rescans | None = None

@@ -16,6 +16,7 @@ from brainage.reporting.interval_section import interval_section
 from brainage.reporting.methods import methods_section
 from brainage.reporting.page import Card, Page, Section, Table
 from brainage.reporting.quality_sections import calibration_section, groups_section
+from brainage.reporting.rescans_section import rescans_section
 from brainage.reporting.run_sections import (
     accuracy_section,
     exclusions_section,
@@ -41,6 +42,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         groups_section(findings),
         sites_section(findings),
         interval_section(findings),
+        rescans_section(about),
         time_order_section(findings, about),
         sample_section(findings, about),
         gap_section(findings, about),

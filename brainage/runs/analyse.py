@@ -33,6 +33,9 @@ from brainage.system.reading import read_csv, yaml_values
 # Do not share it: with it, the hashes of participants in ``findings.json`` can be compared with guesses.
 PEOPLE_KEY = ".people.key"
 
+# Agreement of two scans, see `brainage.evaluation.rescans.Rescans.table`.
+RELIABILITY = "reliability.csv"
+
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", *BOUNDS)
 
 
@@ -115,6 +118,8 @@ def write_findings(folder: Path, findings: Findings, about: About, predictions: 
     write_csv(folder / "gap.csv", findings.by_age)
     if findings.differences is not None:
         write_csv(folder / "group_differences.csv", findings.differences.table)
+    if about.rescans is not None:
+        write_csv(folder / RELIABILITY, about.rescans.table())
     saved = findings.as_json(_people_key(folder) if findings.corrections else b"")
     write_text(folder / "findings.json", json.dumps(finite(saved), indent=2) + "\n")
     write_report(folder, page)

@@ -6,17 +6,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainage import models
 from brainage.config.instantiate import instance
 from brainage.config.schema import Config
 from brainage.data.datasets import series_batches
-from brainage.data.participants import means_over_scans
+from brainage.data.participants import Participants, means_over_scans
+from brainage.data.pieces import rows_by_scan
 from brainage.data.time_order import reordered
+from brainage.models import geometry
 from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
@@ -98,6 +103,23 @@ class Network:
             trained.stopped_by,
         )
 
+    def n_times_of(self, length: int) -> int | None:
+        """Return the time points of a half that the network gets at once, of so many; None if it takes none of them."""
+        n_times, model = self._prepared.participants.n_times, self._model
+        if length < n_times and not geometry.takes_other_lengths(model):
+            return None
+        geometry.check_arguments({**model, "n_times": min(length, n_times)})
+        return min(length, n_times)
+
+    def predict_rows(self, participants: Participants) -> NDArray[np.float64]:
+        """Predict the age of each row, in years."""
+        return predict(self._network, series_batches(participants, self._prepared.data.batch_size))
+
+    @property
+    def _model(self) -> dict[str, Any]:
+        config = self._job.config
+        return {"name": config.model_value("name"), **config.network_arguments}
+
     def predict(self, parts: Sequence[str], order: str | None = None) -> Predictions:
         """Predict the participants of these parts, and each of their scans where they have several.
 
@@ -127,15 +149,30 @@ class Baseline:
         log.info("%s is fitted at once: optimizer, scheduler, trainer, recipe and patience are not used.", name)
         started = time.perf_counter()
         fitted = fit_baseline(name, config.network_arguments, self._participants, config.harmonize)
+        self._name, self._arrays = name, fitted.arrays
         self._table = self._participants.table.assign(predicted_age=fitted.predicted)
         seconds = time.perf_counter() - started
         self._job.folder.begin(self._job.config_text)
         write_baseline(self._job.folder.path, fitted, self._table, seconds)
         return Fitted(fitted.n_parameters, None, 1, 0, seconds)
 
+    def n_times_of(self, length: int) -> int | None:
+        """Return the length of a half; None if the baseline does not depend on series, or is the user's own."""
+        return length if models.is_shared(self._name) else None
+
+    def predict_rows(self, participants: Participants) -> NDArray[np.float64]:
+        """Predict the age of each row, in years."""
+        estimator = models.restored(self._name, self._job.config.network_arguments, self._arrays)
+        return estimator.predict(estimator.features(participants))
+
     def predict(self, parts: Sequence[str]) -> Predictions:
-        """Return the predictions of these parts; several scans of a participant have one."""
-        return Predictions(_predictions([self._table[self._table["split"] == part] for part in parts]))
+        """Return the predictions of these parts, from all scans of a participant together, and those of each scan."""
+        table = _predictions([self._table[self._table["split"] == part] for part in parts])
+        if not self._participants.store.scans or self.n_times_of(1) is None:
+            return Predictions(table)
+        rows = rows_by_scan(self._participants.part(*parts))
+        scans = pd.concat([one.table.assign(predicted_age=self.predict_rows(one)) for one in rows], ignore_index=True)
+        return Predictions(table, predictions_of_scans(scans, parts).scans)
 
 
 def _in_order(batch: tuple[Tensor, ...], order: str | None, seed: int) -> tuple[Tensor, ...]:

@@ -20,7 +20,7 @@ from brainage.runs.trained_on import FINGERPRINTS
 from brainage.system.files import open_file, write_whole
 
 # The files of a run, or of a multirun, that contain participant ids.
-TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv", "scans.csv")
+TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv", "scans.csv", "halves.csv")
 
 # Names of tables that are being written, or were when the process was killed.
 _UNFINISHED = re.compile(rf"\.({'|'.join(map(re.escape, TABLES))})\.(.*\.)?partial")

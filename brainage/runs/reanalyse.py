@@ -40,6 +40,7 @@ from brainage.runs.multirun_table import collect
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, read_run
 from brainage.runs.report import baselines_of
+from brainage.runs.rescans import read_rescans, read_rescans_of_folds
 from brainage.runs.trained_on import check_same
 from brainage.system.console import log
 from brainage.system.reading import yaml_values
@@ -81,7 +82,8 @@ def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]
     phenotypes, settings = _adjusted(config, run.config, phenotypes)
     notes = [*advice(run.summary, yaml_values(run.config_text)), *notes]
     findings = analyse(run.predictions, phenotypes, settings, baselines, notes=notes, progress=progress)
-    return findings, about_run(source, run.summary, run.config_text, config.report.points)
+    about = about_run(source, run.summary, run.config_text, config.report.points)
+    return findings, replace(about, rescans=read_rescans(source, findings))
 
 
 def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
@@ -121,7 +123,8 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     )
     intervals = _intervals_by_fold(runs, settings)
     baselines = _pooled_baselines(runs, [found for _, found, _ in data])
-    return analyse(pooled, phenotypes, settings, baselines, corrected, intervals, notes, progress), about
+    findings = analyse(pooled, phenotypes, settings, baselines, corrected, intervals, notes, progress)
+    return findings, replace(about, rescans=read_rescans_of_folds([run.folder for run in runs], findings))
 
 
 def _pooled_baselines(runs: Sequence[Run], found: Sequence[Sequence[BaselinePredictions]]) -> list[BaselinePredictions]:

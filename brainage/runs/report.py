@@ -26,6 +26,7 @@ from brainage.runs.analyse import about_run, progress, settings_of, write_findin
 from brainage.runs.confounds import with_confounds
 from brainage.runs.folder import RunFolder
 from brainage.runs.record import Job, Results
+from brainage.runs.rescans import read_rescans
 from brainage.system.failures import noted
 from brainage.system.output import lost_output
 from brainage.system.reading import yaml_values
@@ -48,6 +49,7 @@ def report(job: Job, summary: Mapping[str, Any], results: Results, notes: list[s
             findings = analyse(predictions, phenotypes, settings, baselines, notes=found, progress=progress)
             findings = _with_refits(findings, job, prepared.participants)
             about = about_run(job.folder.path, summary, job.config_text, job.config.report.points)
+            about = replace(about, rescans=read_rescans(job.folder.path, findings))
             page = write_findings(job.folder.path, findings, about)
             if results.loggers is not None:
                 results.loggers.log_figures(_shown(page, findings, about.points), summary["epochs"])

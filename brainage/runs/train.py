@@ -44,6 +44,7 @@ def train(job: Job, results: Results) -> None:
     from brainage.runs.fit import Network, build, check_settings
     from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
+    from brainage.runs.rescans import SCANS, write_halves
     from brainage.runs.time_order import write_time_order
 
     check_settings(config)
@@ -60,7 +61,9 @@ def train(job: Job, results: Results) -> None:
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions.table)
         if predictions.scans is not None:
-            folder.write_csv("scans.csv", predictions.scans)
+            folder.write_csv(SCANS, predictions.scans)
+        with noted(results.notes, "No split halves"):
+            write_halves(job, model, prepared.participants)
         results.predictions, results.phenotypes = predictions.table, selection.phenotypes
         if isinstance(model, Network):
             with noted(results.notes, "No test of the order of time"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from brainage.config.groups.cohort import CohortConfig
 from brainage.data.cohorts.select import Choice, Selection, select_from
 from brainage.data.participants import Participants, means_over_scans, reading_of, stored_participants
+from brainage.data.pieces import rows_by_scan
 from brainage.data.store.reading import Reading
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
@@ -110,12 +112,9 @@ class Ensemble:
         weights = [1.0] * len(self.networks) if self.stack is None else self.stack.weights
         for trained, weight in zip(self.networks, weights, strict=True):
             participants = self._participants_for(trained, table)
-            by_scan = participants.store.scans and not trained.architecture.is_baseline  # which predicts participants
-            of_scans = participants.by_scan() if by_scan else participants
-            predicted = trained.predict(of_scans, device=device, batch_size=batch_size)
-            found = of_scans.table.assign(predicted_age=predicted)
-            columns.append(means_over_scans(found)["predicted_age"].to_numpy())
-            if "scan" in found:
+            ages, found = _predicted(trained, participants, device, batch_size)
+            columns.append(ages)
+            if found is not None:
                 scans.append(found[["participant_id", "scan", "age", "predicted_age"]].assign(weight=weight))
         values = np.stack(columns, axis=1)
         return values, _over_networks(pd.concat(scans)) if scans else None
@@ -169,6 +168,23 @@ class Ensemble:
                     ids = set(own.loc[own["split"] == part, "participant_id"])
                     parts[table["participant_id"].isin(ids)] = part
         return parts
+
+
+def _predicted(
+    trained: Trained, participants: Participants, device: str, batch_size: int
+) -> tuple[NDArray[np.float64], pd.DataFrame | None]:
+    """Return predicted ages and, where participants have several scans, those of each scan.
+
+    A baseline reads all scans of a participant together; of a network, the age is the mean over scans.
+    """
+    predict = partial(trained.predict, device=device, batch_size=batch_size)
+    if not participants.store.scans:
+        return predict(participants), None
+    is_baseline = trained.architecture.is_baseline
+    parts = rows_by_scan(participants) if is_baseline else [participants.by_scan()]
+    scans = pd.concat([part.table.assign(predicted_age=predict(part)) for part in parts], ignore_index=True)
+    ages = predict(participants) if is_baseline else means_over_scans(scans)["predicted_age"].to_numpy()
+    return ages, scans
 
 
 def _over_networks(scans: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from brainage.commands.simulate import main
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
-from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
+from brainage.data.cohorts.simulated2 import SimulatedCohort2, both_visits
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.store.parse import recording_of
 from brainage.data.store.series import FileScan, Scan, ZipScan
@@ -127,7 +127,7 @@ def test_the_simulation_does_not_import_torch() -> None:
 def test_version_2_is_written_with_the_second_visits_and_sites_of_memory(tmp_path: Path) -> None:
     words = ["--layout", "bids", "--participants", "8", "--version", "2", "--sites", "different", "--t-r", "0.72"]
     assert main([*words, "--out", str(tmp_path)]) == 0
-    memory = BothVisits(SimulatedCohort2(n_participants=8, sites="different", t_r=0.72, good_components=GOOD))
+    memory = both_visits(SimulatedCohort2(n_participants=8, sites="different", t_r=0.72, good_components=GOOD))
     scans = memory.find_scans(memory.read_table()["participant_id"], 25)
     pattern = "sub-{participant_id}/**/*_ts-ica-{dimension}.txt"
     written = BidsCohort(root=tmp_path, pattern=pattern, scans="all").find_scans(scans, 25)

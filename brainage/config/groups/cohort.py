@@ -180,22 +180,32 @@ class UkbCohortConfig(FilesCohortConfig):
     phenotypes : str, list of str, or None
         The table, of any format, in any of UK Biobank's column styles, or several that are joined by
         id; None is for prediction only, where ages may be unknown.
-    instance : int
-        The imaging visit: 2 is the first, 3 the repeat.
+    instance : int or list of int
+        The imaging visit: 2 is the first, 3 the repeat. With ``[2,3]``, all scans of a participant are in one part of
+        the split, and the prediction is the mean over them, at the mean age.
     member : str
         The series' path inside a zip or an extracted folder, with ``{dimension}`` in it.
     """
 
     phenotypes: Any = MISSING
-    instance: int = 2
+    instance: Any = 2  # OmegaConf has no unions of numbers and lists
     member: str = "fMRI/rfMRI_{dimension}.dr/dr_stage1.txt"
 
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        visits = "2 (first imaging visit) or 3 (repeat visit)"
-        require(self.instance in (2, 3), "cohort.instance", visits, self.instance)
+        visits = "2 (first imaging visit), 3 (repeat visit) or [2,3]"
+        require(self.instances in ([2], [3], [2, 3]), "cohort.instance", visits, self.instance)
+        if len(self.instances) > 1:
+            step = "Leave it out: the ages at both visits are field 21003, at instances 2 and 3."
+            own = self.own_names.get("age")
+            require(own is None, "cohort.columns.age", "left out with cohort.instance=[2,3]", own, step)
         require("{dimension}" in self.member, "cohort.member", "a path that contains `{dimension}`", self.member)
+
+    @property
+    def instances(self) -> list[Any]:
+        """The imaging visits."""
+        return self.instance if isinstance(self.instance, list) else [self.instance]
 
 
 @checked("cohort")

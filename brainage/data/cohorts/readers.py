@@ -22,8 +22,8 @@ from brainage.data.cohorts.abide import ROIS, AbideCohort, Derivative
 from brainage.data.cohorts.bids import BidsCohort
 from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.simulated import SimulatedCohort
-from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
-from brainage.data.cohorts.ukb import UkbCohort
+from brainage.data.cohorts.simulated2 import SimulatedCohort2, both_visits
+from brainage.data.cohorts.ukb import UkbCohort, UkbVisits
 from brainage.data.cohorts.ukb_files import ICA_FIELD
 from brainage.data.store.series import Scan
 from brainage.errors import ConfigError, nearest
@@ -122,15 +122,19 @@ def reader_of(cohort: CohortConfig, modality: ModalityConfig, *, need_ages: bool
                 "`cohort.phenotypes` must name UK Biobank's table, which has the ages, but got None. Use "
                 "cohort.phenotypes=FILE; without ages, participants can only be predicted (predict.py)."
             )
-        return UkbCohort(
-            root=root,
-            phenotypes=phenotypes,
-            instance=cohort.instance,
-            field=modality.ukb_field or ICA_FIELD,
-            member=_member(cohort, modality),
-            own=own,
-            need_ages=need_ages,
-        )
+        visits = {
+            f"instance-{instance}": UkbCohort(
+                root=root,
+                phenotypes=phenotypes,
+                instance=instance,
+                field=modality.ukb_field or ICA_FIELD,
+                member=_member(cohort, modality),
+                own=own,
+                need_ages=need_ages,
+            )
+            for instance in cohort.instances
+        }
+        return UkbVisits(visits, need_ages) if len(visits) > 1 else next(iter(visits.values()))
     if isinstance(cohort, AbideCohortConfig):
         return _abide(cohort, modality)
     if isinstance(cohort, OwnCohortConfig):
@@ -195,5 +199,5 @@ def _simulated(cohort: SimulatedCohortConfig, modality: ModalityConfig) -> Cohor
         return SimulatedCohort(**shared)
     own: dict[str, Any] = {"parts": cohort.parts, "sites": cohort.sites}
     if cohort.visit == "both":
-        return BothVisits(SimulatedCohort2(**shared, **own))
+        return both_visits(SimulatedCohort2(**shared, **own))
     return SimulatedCohort2(**shared, **own, visit=cohort.visit)

@@ -13,8 +13,7 @@ from brainage.config.groups.cohort import SimulatedParts
 from brainage.data.cohorts.simulated2_brain import Person, Strengths
 from brainage.data.cohorts.simulated2_people import MEAN_AGE, PHENOTYPE_CAUSES_2, SITES, at_second_visit, draw_people
 from brainage.data.cohorts.simulated2_scan import SimulatedScan2
-from brainage.data.store.series import Scan
-from brainage.data.store.several import LabelledScan, SeveralScans
+from brainage.data.cohorts.visits import SeveralVisits
 
 VISITS = ("first", "second")
 
@@ -104,35 +103,6 @@ class SimulatedCohort2:
         return t_r, math.ceil(longer * self.n_times * max(1.0, self.t_r / t_r)) + 1
 
 
-@dataclass(frozen=True)
-class BothVisits:
-    """The participants of `first` with the scans of both visits, each at its own age; see CohortReader."""
-
-    first: SimulatedCohort2
-
-    @property
-    def label(self) -> str:
-        """The table's name in messages."""
-        return self.first.label
-
-    def read_table(self, columns: Collection[str] = ()) -> pd.DataFrame:
-        """Return the table of the first visit; see CohortReader."""
-        return self.first.read_table(columns)
-
-    def phenotype_names(self) -> list[str]:
-        """Return the columns that are phenotypes; see CohortReader."""
-        return self.first.phenotype_names()
-
-    def find_scans(self, participant_ids: Iterable[str], dimension: int) -> dict[str, Scan]:
-        """Return scans in the order of the ids; see CohortReader."""
-        found: dict[str, list[LabelledScan]] = {one: [] for one in participant_ids}
-        for visit in VISITS:
-            cohort = replace(self.first, visit=visit)
-            ages = cohort.read_table().set_index("participant_id")["age"]
-            for one, scan in cohort.find_scans(found, dimension).items():
-                found[one].append(LabelledScan(f"visit-{visit}", scan, ages[one]))
-        return {
-            one: SeveralScans(tuple(scans)) if len(scans) > 1 else scans[0].scan
-            for one, scans in found.items()
-            if scans
-        }
+def both_visits(first: SimulatedCohort2) -> SeveralVisits:
+    """Return the participants of the first visit with the scans of both, each at its own age."""
+    return SeveralVisits({f"visit-{visit}": replace(first, visit=visit) for visit in VISITS})

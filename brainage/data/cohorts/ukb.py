@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from brainage.data.cohorts.own_columns import OwnColumns
 from brainage.data.cohorts.tables import check_columns
 from brainage.data.cohorts.ukb_columns import UkbHeader
 from brainage.data.cohorts.ukb_files import ICA_FIELD, UkbFiles
+from brainage.data.cohorts.visits import SeveralVisits
 from brainage.data.store.series import Scan
 
 _UNKNOWN = (-1, -3)
@@ -108,6 +109,21 @@ class UkbCohort:
     def _files(self, dimension: int | None = None) -> UkbFiles:
         member = self.member if dimension is None else self.member.replace("{dimension}", str(dimension))
         return UkbFiles(self.root, self.field, self.instance, member, lambda: self._ids_of_table)
+
+
+@dataclass(frozen=True)
+class UkbVisits(SeveralVisits):
+    """Several imaging visits; see `SeveralVisits`."""
+
+    readers: Mapping[str, UkbCohort]
+
+    def ids_of_files(self) -> set[str]:
+        """Return the ids of all zips and folders of these visits."""
+        return set().union(*(reader.ids_of_files() for reader in self.readers.values()))
+
+    def describe_search(self, participant_ids: Sequence[str], dimension: int) -> str:
+        """Return where files of the first visit were looked for, and what is there instead."""
+        return next(iter(self.readers.values())).describe_search(participant_ids, dimension)
 
 
 def _without_unknown(column: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brainage.data.cohorts.simulated import GOOD_COMPONENTS
-from brainage.data.cohorts.simulated2 import BothVisits, SimulatedCohort2
+from brainage.data.cohorts.simulated2 import SimulatedCohort2, both_visits
 from brainage.data.cohorts.simulated2_people import GAP_CORRELATIONS, PHENOTYPE_CAUSES_2, SITES
 from brainage.data.store.several import LabelledScan, SeveralScans
 
@@ -127,7 +127,7 @@ def test_both_visits_are_scans_of_a_participant_with_their_ages() -> None:
     first = SimulatedCohort2(n_participants=20)
     second = replace(first, visit="second")
     ids = [*first.read_table()["participant_id"], "sim999999"]
-    found, later = BothVisits(first).find_scans(ids, 25), second.find_scans(ids, 25)
+    found, later = both_visits(first).find_scans(ids, 25), second.find_scans(ids, 25)
     assert [*found] == ids[:-1]
     several = {one: scan for one, scan in found.items() if isinstance(scan, SeveralScans)}
     assert several.keys() == later.keys() and len(later) > 2

@@ -1,0 +1,83 @@
+"""Second visits and split halves from the command line: the files, the report, and predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brainage.commands.predict import predict
+from brainage.commands.report import report
+from brainage.commands.simulate import main
+from brainage.runs.purge_tables import purge_table, run_tables
+from tests.conftest import run_here, train_here
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+SMALL = ("report.n_resamples=100", "gap_correction=crossfit")
+
+
+def reliability(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "reliability.csv").set_index(["of", "measure"])
+
+
+@pytest.mark.more
+def test_visits_of_uk_biobank_are_predicted_each_and_compared(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert main(["--layout", "ukb", "--version", "2", "--participants", "90", "--out", str(data)]) == 0
+    cohort = ("cohort=ukb", f"cohort.root={data / 'bulk'}", f"cohort.phenotypes={data / 'phenotypes.csv'}")
+    words = (*SMALL, *cohort, "cohort.instance=[2,3]", "model=ridge_connectivity")
+    run = train_here(tmp_path / "run", *words, "split.val_fraction=0.1", "split.train_fraction=0.3")
+    scans = pd.read_csv(run / "scans.csv", dtype={"participant_id": str})
+    counts = scans["participant_id"].value_counts()
+    assert set(counts) == {1, 2} and (scans.groupby("participant_id")["split"].nunique() == 1).all()
+    tested = scans[scans["split"] == "test"]
+    n = int((tested["participant_id"].value_counts() == 2).sum())
+    found = reliability(run)
+    assert n >= 10 and found.loc[("bag", "icc_agreement"), "n"] == n
+    wide = tested[tested["participant_id"].isin(counts.index[counts == 2])].pivot(
+        index="participant_id", columns="scan", values="predicted_age"
+    )
+    older = (wide["instance-3"] > wide["instance-2"]).mean()
+    assert found.loc[("predicted_age", "later_is_older"), "value"] == pytest.approx(older)
+    page = (run / "report.html").read_text()
+    assert f"Two visits of {n} of the analysed participants" in page and "counts this real ageing" in page
+
+    assert run_here(report, "report", tmp_path / "report", f"run={run}", "report.n_resamples=100") == 0
+    pd.testing.assert_frame_equal(reliability(tmp_path / "report"), found)
+    new = (f"run={run}", *cohort, "cohort.instance=[2,3]", "match_ids=false", "report.n_resamples=100", "device=cpu")
+    assert run_here(predict, "predict", tmp_path / "new", *new) == 0
+    both = pd.read_csv(tmp_path / "new" / "scans.csv", dtype={"participant_id": str})
+    merged = both.merge(scans, on=["participant_id", "scan"], suffixes=("", "_of_run"))
+    assert len(merged) == len(scans) == len(both)
+    assert merged["predicted_age"].to_numpy() == pytest.approx(merged["predicted_age_of_run"].to_numpy(), abs=1e-4)
+    assert reliability(tmp_path / "new").loc[("bag", "error"), "n"] == (counts == 2).sum()
+
+
+@pytest.mark.more
+@pytest.mark.parametrize(
+    "model",
+    [
+        ("model=ridge_features",),
+        ("model=variable1dcnn", "model.readout=global_average", "trainer.max_epochs=1", "batch_size=8", "trainer=cpu"),
+    ],
+    ids=["ridge", "network"],
+)
+def test_halves_of_one_scan_are_compared(model: tuple[str, ...], tmp_path: Path) -> None:
+    split = ("split.train_fraction=0.5", "split.val_fraction=0.25")
+    run = train_here(tmp_path / "outputs" / "run", *SMALL, *model, "cohort.n_participants=60", *split)
+    halves = pd.read_csv(run / "halves.csv")
+    assert list(halves["scan"][:2]) == ["half-1", "half-2"] and set(halves["split"]) == {"test"}
+    found = reliability(run)
+    assert set(found["scans"]) == {"halves"} and found.loc[("predicted_age", "error"), "n"] == len(halves) / 2
+    assert ("bag", "change_per_year") not in found.index
+    assert "The first and the second half of one scan of 15" in (run / "report.html").read_text()
+    summary = json.loads((run / "summary.json").read_text())
+    assert not [note for note in summary["notes"] if "halves" in note]
+    # Participants who withdraw leave this table, too.
+    table = next(path for path in run_tables(tmp_path / "outputs").tables if path.name == "halves.csv")
+    one = halves["participant_id"][0]
+    assert purge_table(table, [one]) == [one, one]
+    assert one not in set(pd.read_csv(table)["participant_id"])
