@@ -91,8 +91,12 @@ def test_predict_writes_the_predictions_and_findings_of_new_participants(place: 
     expected = {"predictions.csv", "exclusions.csv", "associations.csv", "gap.csv", "findings.json", "report.html"}
     assert expected <= left
     people = table(folder)
-    assert list(people) == ["participant_id", "split", "age", "predicted_age", "bag", "bag_corrected"]
+    assert list(people) == [
+        "participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_low",
+        "predicted_age_high",
+    ]  # fmt: skip
     assert len(people) == NEW
+    assert (people["predicted_age_low"] < people["predicted_age"]).all()
     assert people["split"].isna().all()
     assert np.allclose(people["bag"], people["predicted_age"] - people["age"])
 
