@@ -289,7 +289,7 @@ class AdaptCommandConfig:
     adapt : AdaptConfig
         The participants that the bundle is adapted with, and the method.
     gap_correction : {"in_sample", "none"} or None
-        Of the others; None corrects as fitted in the parent, after an offset.
+        Of the others; None corrects as the parent does, for what was changed.
     resample : bool
         Whether series of another repetition time are resampled to that of the network.
     device : str
@@ -306,7 +306,7 @@ class AdaptCommandConfig:
     cohort: Any = None
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     gap_correction: Annotated[
-        str | None, Bounds(description="Leave it out to correct as fitted in the parent."), choice("in_sample", "none")
+        str | None, Bounds(description="Leave it out to correct as the parent does."), choice("in_sample", "none")
     ] = None
     associations: PredictAssociationsConfig = field(default_factory=PredictAssociationsConfig)
     resample: bool = False

@@ -19,7 +19,8 @@ def adaptation_section(found: Adapted, others: Others | None) -> Section:
         "by a fit to the others. Choose a method by these errors, not by those of the other participants."
     )
     note = "In years. An offset has one number, a line two; the last layer needs more controls."
-    tables = [Table(("controls, cross-validation", *HEADER[1:]), method_rows(found), note=note)]
+    title = f"Cross-validation on {found.n:,} controls"
+    tables = [Table(HEADER, method_rows(found), title, note)]
     if others is not None:
         n, difference = others.difference.n, others.difference
         note = (
@@ -27,7 +28,7 @@ def adaptation_section(found: Adapted, others: Others | None) -> Section:
             f"{p_phrase(difference.p)}; below 0, the adapted network is better."
         )
         rows = [_row("as it was", others.before), _row("adapted", others.after)]
-        tables.append(Table((f"other participants, N = {n:,}", *HEADER[1:]), rows, note=note))
+        tables.append(Table(HEADER, rows, f"{n:,} other participants of known age", note))
     return Section("Adaptation", [text], tables)
 
 

@@ -81,7 +81,7 @@ def adapt(
     found = Adapted(method, len(known.age), errors, str(change))
     return replace(
         new,
-        **_correction(parent, method),
+        **_correction(parent, change, known),
         intervals=_intervals(parent, known.age, predicted[method]),
         facts=_facts(parent, found),
     ), found
@@ -102,12 +102,19 @@ def _facts(parent: Trained, found: Adapted) -> dict[str, Any]:
     return {**kept, "versions": versions(), "commit": commit(), "adapted": {**asdict(found), "parent": own}}
 
 
-def _correction(parent: Trained, method: str) -> dict[str, Any]:
-    """Return the correction of the gap: the parent's after an offset, as the site is then like the parent's."""
-    if method == "offset":
-        return {}
-    reason = "The network was adapted to another site, and the fit of its parent does not apply to it."
-    return {"correction": None, "uncorrected": reason}
+def _correction(parent: Trained, change: Change, known: Controls) -> dict[str, Any]:
+    """Return the correction of the gap: the parent's, changed as the predictions; its mean on the controls is 0."""
+    fit = parent.correction
+    if fit is None or change.weights is not None or change.slope <= 0:
+        reason = "Its last layer was adapted to another site, and the fit of its parent does not apply to it."
+        return {"correction": None, "uncorrected": parent.uncorrected if fit is None else reason}
+    # Of predicted age on age; of the gap it is 1 less.
+    is_cole = fit.method == "cole"
+    slope = change.slope * (fit.slope if is_cole else 1 + fit.slope) - (0 if is_cole else 1)
+    target = change.apply(known.predicted) - (0 if is_cole else known.age)
+    slope_se = None if fit.slope_se is None else change.slope * fit.slope_se
+    intercept = float(target.mean() - slope * known.age.mean())
+    return {"correction": replace(fit, intercept=intercept, slope=slope, slope_se=slope_se)}
 
 
 def _intervals(parent: Trained, age: NDArray[np.float64], predicted: NDArray[np.float64]) -> Conformal | str:

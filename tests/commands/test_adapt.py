@@ -84,7 +84,7 @@ def test_the_others_are_predicted_and_the_new_bundle_predicts_them_alike(
     assert (saved["n"], saved["n_others"], saved["method"]) == (N_CONTROLS, N - N_CONTROLS, "offset")
     assert saved["others"]["after"]["mae"]["value"] == pytest.approx(found["bag"].abs().mean())
     page = (folder / "report.html").read_text()
-    assert re.search(r"<td[^>]*>offset \(chosen\)</td>", page) and "other participants, N = 22" in page
+    assert re.search(r"<td[^>]*>offset \(chosen\)</td>", page) and "22 other participants of known age" in page
 
 
 @pytest.mark.parametrize("method", ["offset", pytest.param("last_layer", marks=pytest.mark.more)])

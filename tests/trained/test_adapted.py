@@ -74,10 +74,26 @@ def test_the_new_bundle_knows_its_parent_and_its_errors(parent: Trained, tmp_pat
     assert f"| line | {found.errors['line'].mae.value:.2f} |" in card
 
 
-def test_the_correction_is_the_parents_after_an_offset_only(parent: Trained) -> None:
-    fits = {method: adapt(parent, people(20), method, seed=1, n_resamples=100)[0] for method in ("offset", "line")}
-    assert fits["offset"].correction == LINEAR and fits["line"].correction is None
-    assert "adapted to another site" in fits["line"].uncorrected
+@pytest.mark.parametrize("method", ["linear", "cole"])
+def test_the_correction_is_changed_as_the_predictions_and_leaves_no_mean_gap_on_the_controls(
+    method: str, parent: Trained
+) -> None:
+    """Predictions that lie on the parent's line have no corrected gap but a shift, before and after a line."""
+    fit = Correction(method, 6.0, 0.9 if method == "cole" else -0.1, n=100, fitted_on="validation", people="")
+    controls, own = people(20), replace(parent, correction=fit)
+    old = controls_of(own, controls, device="cpu", batch_size=7)
+    for name in ("offset", "line"):
+        new, _ = adapt(own, controls, name, seed=1, n_resamples=100)
+        change = fit_change(name, old)
+        assert (new.correction is None) == (change.slope <= 0)
+        if new.correction is not None:
+            gap = new.correction.gap(old.age, change.apply(old.predicted))
+            assert gap.mean() == pytest.approx(0, abs=1e-9)
+            on_line = np.array([50.0, 70.0]) * 0.9 + 6  # of predicted age on age, of both methods
+            left = new.correction.gap(np.array([50.0, 70.0]), change.apply(on_line))
+            assert left[0] == pytest.approx(left[1])
+    last, _ = adapt(own, controls, "last_layer", seed=1, n_resamples=100)
+    assert last.correction is None and "adapted to another site" in last.uncorrected
 
 
 @pytest.mark.parametrize(("n", "has"), [(49, False), (50, True)])
