@@ -34,21 +34,37 @@ from brainage.system.provenance import commit
 N_PARTICIPANTS = 2000
 _COMMON = ("cohort=simulated", "cohort.version=1", f"cohort.n_participants={N_PARTICIPANTS}")
 
-NETWORKS = {
+_NETWORKS = {
     "final": ("experiment=final_models/MODALITY", "optimizer.lr=1e-3"),
     "default": ("modality=MODALITY", "model=variable1dcnn"),
 }
-RECIPES = {
+_RECIPES = {
     "published, rate 1e-3": ("recipe=published",),
     "modern": ("recipe=modern",),
     "pooled, plain": ("recipe=none", "model.readout=global_average"),
 }
 RIDGE = "ridge"
+# What development kept, and its stack with the ridge.
+DEVELOPED = "pooled, developed"
+STACK = "stack of the developed and the ridge"
 
-# Cohort seeds, and arms as network and recipe, by modality.
-PLANNED: dict[str, tuple[Sequence[int], Sequence[tuple[str, str]]]] = {
-    "ica25": (range(100, 110), [(network, recipe) for network in NETWORKS for recipe in RECIPES]),
-    "ica100": (range(100, 104), [("final", "modern")]),
+ARMS: dict[str, tuple[str, ...]] = {
+    **{f"{name}, {recipe}": (*of, *words) for name, of in _NETWORKS.items() for recipe, words in _RECIPES.items()},
+    DEVELOPED: (
+        *("modality=MODALITY", "model=variable1dcnn", "model.kernel_size=4", "model.depth=1", "model.start_out=64"),
+        *("model.stride=4", "model.double_conv=true", "model.batch_norm=true", "model.readout=global_average"),
+        *("model.final_dropout=0.5", "recipe=none", "recipe.circular_shift=true", "recipe.cutmix=1"),
+        *("optimizer=adamw", "optimizer.lr=2e-3", "optimizer.weight_decay=0.1", "scheduler=cosine", "batch_size=64"),
+        *("trainer.max_epochs=20", "patience=20"),
+    ),
+    RIDGE: ("modality=MODALITY", "model=ridge_features"),
+    STACK: ("ensemble=stack",),
+}
+
+# Cohort seeds and arms, by modality.
+PLANNED: dict[str, tuple[Sequence[int], Sequence[str]]] = {
+    "ica25": (range(100, 110), tuple(ARMS)),
+    "ica100": (range(100, 104), ("final, modern", DEVELOPED, RIDGE, STACK)),
 }
 _RESAMPLES = 2000
 _ADDING = Lock()
@@ -67,22 +83,13 @@ def main() -> None:
     """Train the runs that are in no table; write the errors of each seed and the differences between arms."""
     options = _options()
     seeds, planned = PLANNED[options.modality]
-    words = {f"{network}, {recipe}": (*NETWORKS[network], *RECIPES[recipe]) for network, recipe in planned}
-    words[RIDGE] = ("modality=MODALITY", "model=ridge_features")
     known = _table(options.modality)
-    missing = [(arm, seed) for arm in options.arms or words for seed in seeds if (arm, seed) not in known]
-    common = (*_COMMON, f"trainer={options.trainer}")
-
-    def add(one: tuple[str, int]) -> None:
-        arm, seed = one
-        run = options.runs / options.modality / arm.replace(", ", "_").replace(" ", "_") / str(seed)
-        _train(run, [word.replace("MODALITY", options.modality) for word in (*words[arm], *common)], seed)
-        _add(options.modality, run, arm, seed)
-
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(add, missing))
+    missing = [(arm, seed) for arm in options.arms or planned for seed in seeds if (arm, seed) not in known]
+    for stacks in (False, True):  # a stack needs the runs of its members
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(lambda one: _add(options, *one), [one for one in missing if (one[0] == STACK) == stacks]))
     known = _table(options.modality)
-    arms = [arm for arm in words if all((arm, seed) in known for seed in seeds)]
+    arms = [arm for arm in planned if all((arm, seed) in known for seed in seeds)]
     found = [_difference(arm, other, seeds, known) for arm in arms for other in arms if _is_compared(arm, other)]
     pd.DataFrame(found).to_csv(_file(options.modality, "_differences"), index=False, float_format="%.4f")
     header = ("arm", "minus", "years", "95 % interval", "p")
@@ -92,7 +99,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
     parser.add_argument("--modality", choices=PLANNED, default="ica25")
-    parser.add_argument("--arms", nargs="+", metavar="ARM", help="train these only (default: all)")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, metavar="ARM", help="train these only (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each (default: 2)")
     parser.add_argument("--trainer", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "bench" / "recipe", help="folder of the runs")
@@ -111,13 +118,27 @@ def _table(modality: str) -> dict[tuple[str, int], NDArray[np.float64]]:
     return {(str(row.iloc[0]), int(row.iloc[1])): row.iloc[2:].to_numpy(np.float64) for _, row in table.iterrows()}
 
 
-def _add(modality: str, run: Path, arm: str, seed: int) -> None:
-    """Add a finished run to the tables, to which other threads add too."""
-    tested = _tested(run, seed)
+def _add(options: argparse.Namespace, arm: str, seed: int) -> None:
+    """Add a run to the tables, to which other threads add too."""
+    run, train = _trained(options, arm, seed)
+    tested = _tested(run, train, seed)
     errors = {str(number): error for number, error in enumerate(tested.errors.round(3))}
     with _ADDING:
-        _append(_file(modality), _row(run, arm, seed, tested))
-        _append(_file(modality, "_errors"), {"arm": arm, "cohort_seed": seed, **errors})
+        _append(_file(options.modality), _row(run, arm, seed, tested))
+        _append(_file(options.modality, "_errors"), {"arm": arm, "cohort_seed": seed, **errors})
+
+
+def _trained(options: argparse.Namespace, arm: str, seed: int) -> tuple[Path, Path]:
+    """Return the finished run, or comparison, of an arm, and a run that has predictions of training participants."""
+    run: Path = options.runs / options.modality / arm.replace(", ", "_").replace(" ", "_") / str(seed)
+    if arm == STACK:
+        members = [_trained(options, member, seed)[0] for member in (DEVELOPED, RIDGE)]
+        runs = ",".join(map(str, members))
+        _run("compare.py", f"runs=[{runs}]", *ARMS[STACK], "outputs.figures=false", f"hydra.run.dir={run}")
+        return run, members[0]
+    words = [word.replace("MODALITY", options.modality) for word in ARMS[arm]]
+    _train(run, (*words, *_COMMON, f"trainer={options.trainer}"), seed)
+    return run, run
 
 
 def _append(path: Path, row: dict[str, object]) -> None:
@@ -128,10 +149,10 @@ def _append(path: Path, row: dict[str, object]) -> None:
 
 
 def _is_compared(arm: str, other: str) -> bool:
-    """Return whether arms are compared: recipes of one network, and every network with the ridge."""
+    """Return whether arms are compared: with the ridge, and with `modern` of the same network, or of both."""
     network, _, recipe = other.partition(", ")
-    same = arm.startswith(f"{network}, ") and arm != other
-    return arm != RIDGE and (other == RIDGE or (same and recipe == "modern"))
+    is_other_recipe = arm.startswith(f"{network}, ") and arm != other
+    return arm != RIDGE and (other == RIDGE or (recipe == "modern" and (is_other_recipe or arm == DEVELOPED)))
 
 
 def _train(run: Path, words: Sequence[str], seed: int) -> None:
@@ -142,35 +163,43 @@ def _train(run: Path, words: Sequence[str], seed: int) -> None:
         given = [f"resume={run}"]
     else:
         given = [*words, f"cohort.seed={seed}", f"split.seed={seed}", f"seed={seed}", f"hydra.run.dir={run}"]
-    alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "train.py"), *given]
-    subprocess.run(command, cwd=ROOT, env=alone, check=True, stdout=subprocess.DEVNULL)
+    _run("train.py", *given)
     print(f"{run.parent.name}, seed {seed}", flush=True)
 
 
-def _tested(run: Path, seed: int) -> Tested:
-    """Read a run's predictions, and the true gaps."""
+def _run(script: str, *words: str) -> None:
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / script), *words]
+    subprocess.run(command, cwd=ROOT, env=alone, check=True, stdout=subprocess.DEVNULL)
+
+
+def _tested(run: Path, trained: Path, seed: int) -> Tested:
+    """Read predictions, of training participants from another run, and the true gaps."""
     known = SimulatedCohort(n_participants=N_PARTICIPANTS, seed=seed).read_table()
-    table = pd.read_csv(run / "predictions.csv", dtype={"participant_id": str})
-    test = table[table["split"] == "test"]
-    truth = measure_truth(test, table[table["split"] == "train"], known)
+    tables = [pd.read_csv(one / "predictions.csv", dtype={"participant_id": str}) for one in (run, trained)]
+    test, train = (table[table["split"] == part] for table, part in zip(tables, ("test", "train"), strict=True))
+    truth = measure_truth(test, train, known)
     if truth is None or truth.r is None:
         raise SystemExit(f"{run}: gaps cannot be compared with the true ones")
     return Tested(test["bag"].abs().to_numpy(), truth.r, truth.best_mae)
 
 
 def _row(run: Path, arm: str, seed: int, tested: Tested) -> dict[str, object]:
-    summary = read_summary(run) or {}
+    of_run: dict[str, object] = {}
+    if summary := read_summary(run):
+        of_run = {
+            "val_mae": summary["metrics"]["val"]["mae"],
+            "parameters": summary["model"]["parameters"],
+            "epochs": summary["epochs"],
+            "accelerator": OmegaConf.load(run / "config.yaml").trainer.accelerator,
+        }
     return {
         "arm": arm,
         "cohort_seed": seed,
         "test_mae": float(tested.errors.mean()),
         "ceiling": tested.ceiling,
         "r_true_gap": tested.r_true_gap,
-        "val_mae": summary["metrics"]["val"]["mae"],
-        "parameters": summary["model"]["parameters"],
-        "epochs": summary["epochs"],
-        "accelerator": OmegaConf.load(run / "config.yaml").trainer.accelerator,
+        **of_run,
         "commit": str(commit())[:7],
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     }
