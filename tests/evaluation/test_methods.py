@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks import null_comparisons
 from brainage.evaluation.compare_runs import compare_runs
 from brainage.evaluation.methods import Method, holm, method_difference, methods_of, resampled_test
 from brainage.evaluation.paired import paired_difference
@@ -145,3 +146,17 @@ def test_members_of_a_method_keep_their_order() -> None:
     (found,) = methods_of([Member("1", rows, method="x"), Member("2", rows, method="x")], tested)
     assert found.errors.ravel().tolist() == [1.0, 2.0]
     assert found.row() == {"method": "x", "trainings": 2, "mae_mean": 1.5, "mae_sd": pytest.approx(0.5**0.5)}
+
+
+def test_equal_methods_are_said_to_differ_in_few_of_the_committed_comparisons() -> None:
+    table = pd.read_csv(null_comparisons.RESULTS)
+    assert len(table) == null_comparisons.N_COMPARISONS == 200
+    found = {name: int((table[name] < 0.05).sum()) for name in null_comparisons.P_VALUES}
+    assert found["p_four_trainings"] <= 16 < found["p_one_training"]
+    assert found["p_folds_corrected"] < found["p_folds_plain"]
+
+
+@pytest.mark.slow
+def test_the_committed_comparisons_are_measured_again() -> None:
+    again = pd.DataFrame(null_comparisons.comparisons(0, 5))
+    pd.testing.assert_frame_equal(again, pd.read_csv(null_comparisons.RESULTS).head(5), rtol=1e-3, atol=2e-3)
