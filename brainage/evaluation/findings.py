@@ -63,8 +63,8 @@ class AnalysisSettings:
         Of the bootstrap.
     strict : bool
         Whether a correction that cannot be fitted is an error rather than a note.
-    unseen_sites : bool
-        Whether the analysed participants, of several trainings, are of sites that theirs had left out.
+    seen_sites : bool or None
+        Of test participants of several trainings: whether their sites were in the training. None is unknown.
     groups : GroupSettings or None
         Which groups are compared.
     harmonize : {"none", "center", "combat"}
@@ -84,7 +84,7 @@ class AnalysisSettings:
     n_resamples: int = 2000
     seed: int = 43
     strict: bool = False
-    unseen_sites: bool = False
+    seen_sites: bool | None = None
     groups: GroupSettings | None = None
     harmonize: str = "none"
     permutations: int = 0
@@ -285,7 +285,7 @@ def analyse(
     variables = _variables(known, settings)
     motion = measure_motion(rows, known_training)
     resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
-    sites = measure_sites(rows, known_training, unseen=settings.unseen_sites, **resampling)
+    sites = measure_sites(rows, known_training, seen=settings.seen_sites, **resampling)
     fit, covariates = known_fit(fits, rows), Covariates(rows, settings.covariates, settings.confounds)
     associations = associate(rows, variables, progress, fit, covariates, settings.planned or ())
     return Findings(

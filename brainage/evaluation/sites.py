@@ -103,7 +103,7 @@ class Sites:
 
 
 def measure_sites(
-    rows: pd.DataFrame, training: pd.DataFrame, *, unseen: bool, n_resamples: int, seed: int
+    rows: pd.DataFrame, training: pd.DataFrame, *, seen: bool | None, n_resamples: int, seed: int
 ) -> Sites | None:
     """Relate sites to ages and gaps; None where no site is known, or all participants are of one.
 
@@ -112,8 +112,8 @@ def measure_sites(
     rows, training : DataFrame
         ``age``, ``bag`` and ``site`` of the analysed participants; ``age`` and ``site`` of training participants, or no
         rows.
-    unseen : bool
-        Whether no participant's site was in the training, where there are no training rows.
+    seen : bool or None
+        Whether the participants' sites were in the training, where there are no training rows; None if unknown.
     n_resamples, seed : int
         Of the bootstrap; the seed also governs the permutations.
     """
@@ -122,7 +122,7 @@ def measure_sites(
     n, n_sites = int(is_known.sum()), site.nunique()
     if n == 0 or len({*site.dropna(), *trained}) < 2:
         return None
-    n_trained = 0 if unseen else int(site.isin(trained).sum()) if trained else None
+    n_trained = int(site.isin(trained).sum()) if trained else None if seen is None else n * seen
     alone = None
     if may_describe(n, len(rows)):
         age = rows["age"].astype(float)[is_known]

@@ -93,10 +93,10 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     pooled = _pooled(runs, source)
     (phenotypes, *_), *_ = data = [_cohort_data(run, config) for run in runs]
     notes = list(dict.fromkeys(note for _, _, some in data for note in some))
-    unseen = _label(runs[0]) == "site"
+    seen = _label(runs[0]) != "site"
     phenotypes, settings = _adjusted(config, runs[0].config, phenotypes)
-    settings = replace(settings, rows="all", unseen_sites=unseen)
-    if phenotypes is not None and not unseen:
+    settings = replace(settings, rows="all", seen_sites=seen)
+    if phenotypes is not None and seen:
         phenotypes, settings = _with_fold(runs, pooled, phenotypes, settings)
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):

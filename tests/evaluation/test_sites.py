@@ -26,7 +26,7 @@ def people(n: int = 150, seed: int = 0, *, shift: float = 0.0, older: float = 0.
 
 def measured(rows: pd.DataFrame, training: pd.DataFrame | None = None, **options: Any) -> Sites | None:
     training = rows.iloc[:0] if training is None else training
-    return measure_sites(rows, training, **{"unseen": False, "n_resamples": 200, "seed": 1, **options})
+    return measure_sites(rows, training, **{"seen": None, "n_resamples": 200, "seed": 1, **options})
 
 
 def test_site_alone_is_the_baseline_of_that_name() -> None:
@@ -91,20 +91,21 @@ def test_of_gaps_that_no_site_changes_p_is_below_5_percent_in_5_percent() -> Non
 
 
 @pytest.mark.parametrize(
-    ("older", "trained", "unseen", "said"),
+    ("older", "trained", "seen", "said"),
     [
-        (8.0, True, False, "It was trained at the same sites, so its accuracy may be partly"),
-        (8.0, False, False, "If it was trained at these sites, its accuracy"),
-        (8.0, False, True, None),
-        (0.0, True, False, None),
+        (8.0, True, None, "It was trained at the same sites, so its accuracy may be partly"),
+        (8.0, False, True, "It was trained at the same sites, so its accuracy may be partly"),
+        (8.0, False, None, "If it was trained at these sites, its accuracy"),
+        (8.0, False, False, None),
+        (0.0, True, None, None),
     ],
-    ids=["same sites", "unknown sites", "sites left out", "sites of one age"],
+    ids=["same sites", "folds", "unknown sites", "sites left out", "sites of one age"],
 )
 def test_parts_that_share_sites_which_predict_age_are_said_to(
-    older: float, trained: bool, unseen: bool, said: str | None
+    older: float, trained: bool, seen: bool | None, said: str | None
 ) -> None:
     rows = people(150, 5, older=older)
-    found = measured(rows, people(300, 6, older=older) if trained else None, unseen=unseen)
+    found = measured(rows, people(300, 6, older=older) if trained else None, seen=seen)
     notes = site_caveats(found)
     assert found is not None and found.alone is not None and len(notes) == (said is not None)
     if said is not None:

@@ -38,6 +38,6 @@ def test_each_site_is_described_small_ones_together_and_what_site_tells_is_said(
 
 @pytest.mark.usefixtures("undrawn")
 def test_left_out_sites_are_said_to_be_new() -> None:
-    section = sites_section(found(unseen_sites=True))
+    section = sites_section(found(seen_sites=False))
     assert section is not None and len(section.texts) == 1
     assert "Their sites had no training participants" in section.texts[0]
