@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +51,13 @@ def main() -> None:
     """Print a row per site and number of controls."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.new_site", description=__doc__)
     parser.add_argument("multirun", type=Path)
-    jobs = sorted(path.parent for path in parser.parse_args().multirun.glob("*/predictions.csv"))
+    parser.add_argument("--shift", type=float, default=0.0, help="years that are added to all predictions (default: 0)")
+    options = parser.parse_args()
+    jobs = sorted(path.parent for path in options.multirun.glob("*/predictions.csv"))
     rows: dict[int, list[dict[str, float]]] = defaultdict(list)
     for job in jobs:
         site, people = people_of(job)
+        people = replace(people, predicted=people.predicted + options.shift)
         for n in SIZES:
             rows[n].append(errors := mean_errors(people, n))
             gap = float((people.predicted - people.age).mean())
