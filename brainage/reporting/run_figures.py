@@ -174,14 +174,20 @@ def agreement(first: Array, second: Array, names: Sequence[str], *, points: str)
         axes = canvas.subplots()
         cloud(axes, first, second, BLUE, points)
         identity(axes, first, second, points)
-        axes.set_xlabel(f"gap of {names[0]} (years)", parse_math=False)
-        axes.set_ylabel(f"gap of {names[1]} (years)", parse_math=False)
+        axes.set_xlabel(f"gap of {_short(names[0])} (years)", parse_math=False)
+        axes.set_ylabel(f"gap of {_short(names[1])} (years)", parse_math=False)
         axes.set_title(f"r = {correlation(first, second)}   n = {len(first):,}")
         axes.legend()
 
     alt = f"Gaps of {names[0]} and {names[1]} of {len(first)} participants, r {correlation(first, second)}."
     name = f"agreement-{slug(names[0])}-{slug(names[1])}"
     return draw(name, alt, plot, size=(5, 4.6), caption=CLOUDS[points], shows_participants=points == "all")
+
+
+def _short(name: str) -> str:
+    """Return the number of a run in place of its name, which is longer than an axis."""
+    number, _, label = name.partition(": ")
+    return f"run {number}" if label and number.isdecimal() else name
 
 
 def shareable(findings: Findings) -> list[Figure]:

@@ -150,5 +150,8 @@ def _names(entries: Sequence[Entry]) -> list[str]:
 
 
 def _told_apart(entry: Entry) -> str:
-    repeat = getattr(entry.first.config.split, "repeat", None)
-    return f", seed {entry.first.config.seed}" + ("" if repeat is None else f", repeat {repeat}")
+    config = entry.first.config
+    repeat = getattr(config.split, "repeat", None)
+    return f", seed {config.network_arguments.get('seed', config.seed)}" + (
+        "" if repeat is None else f", repeat {repeat}"
+    )

@@ -51,12 +51,12 @@ def test_a_model_of_age_is_better_than_chance_and_one_of_the_site_is_not() -> No
 def test_p_of_predictions_that_know_nothing_is_uniform() -> None:
     rng = np.random.default_rng(0)
     values = []
-    for seed in range(200):
+    for seed in range(80):
         table = people(seed=seed).assign(predicted_age=rng.uniform(45, 80, 60))
-        found = measure_chance(table, n_permutations=99, seed=seed)
+        found = measure_chance(table, n_permutations=59, seed=seed)
         assert found is not None
         values.append(found.p)
-    assert 2 <= sum(p <= 0.05 for p in values) <= 20  # 10 expected
+    assert 1 <= sum(p <= 0.1 for p in values) <= 17  # 8 expected
 
 
 @pytest.mark.parametrize(("n", "n_permutations"), [(9, 100), (20, 0)])

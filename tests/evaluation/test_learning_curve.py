@@ -43,14 +43,14 @@ def test_a_power_law_without_noise_is_found() -> None:
 
 def test_the_larger_half_is_within_the_interval_of_a_fit_on_the_smaller_half() -> None:
     hits, widths = 0, []
-    for seed in range(20):
+    for seed in range(10):
         whole = trainings(SIZES, seed)
         found = fit([each for each in whole if each.n_train <= 400], at=3200)
         measured = np.mean([each.errors.mean() for each in whole if each.n_train == 3200])
         assert found.expected.low is not None and found.expected.high is not None
         hits += found.expected.low <= measured <= found.expected.high
         widths.append(found.expected.high - found.expected.low)
-    assert hits >= 17
+    assert hits >= 8
     assert np.mean(widths) < 2.5  # half the errors of the smallest size would be no forecast
 
 

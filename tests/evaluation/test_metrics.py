@@ -47,12 +47,12 @@ def test_arrays_of_different_lengths_are_refused() -> None:
 def test_standard_errors_are_those_of_many_samples(metric: str) -> None:
     rng = np.random.default_rng(0)
     drawn, errors = [], []
-    for _ in range(800):
+    for _ in range(300):
         age = rng.normal(60, 8, 150)
         predicted = age + rng.normal(0, 4, 150)
         drawn.append(accuracy(age, predicted)[metric])
         errors.append(standard_error(metric, age, predicted))
-    assert np.mean(errors) == pytest.approx(np.std(drawn), rel=0.1)
+    assert np.mean(errors) == pytest.approx(np.std(drawn), rel=0.15)
 
 
 def test_a_standard_error_of_two_participants_is_unknown() -> None:

@@ -73,10 +73,12 @@ class Ridge:
 
         Parameters
         ----------
-        features, others : array of shape (n_participants, n_raw), (n_others, n_raw)
-            What `features` returns, of training participants and of others.
+        features : array of shape (n_participants, n_raw)
+            What `features` returns, of training participants.
         ages : array of shape (n_participants, n_fits)
             The ages of each fit, in years.
+        others : array of shape (n_others, n_raw)
+            What `features` returns, of other participants.
         """
         if self._joined.depends_on_age:
             return np.stack([self._refitted(features, age, others) for age in ages.T], axis=1)
