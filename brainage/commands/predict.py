@@ -22,6 +22,7 @@ from brainage.evaluation.caveats import implausible
 from brainage.evaluation.conformal import BOUNDS, Intervals
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.shift import shift_notes
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.about import About
 from brainage.reporting.page import Section, made_with, write_report
@@ -182,6 +183,8 @@ def _analysed(
     n_ageless = int(table["age"].isna().sum())
     ageless = [f"{n_ageless:,} participants of unknown age are predicted."] if n_ageless else []
     measured_intervals = replace(intervals, bounds=bounds)
+    if given is not None:
+        notes = [*notes, *shift_notes(rows.assign(bag_corrected=given[0]), given[1])]
     findings = analyse(rows, phenotypes, settings, (), given, measured_intervals, [*notes, *ageless], progress)
     if "bag_corrected" in findings.predictions:
         table.loc[measured, "bag_corrected"] = findings.predictions["bag_corrected"].to_numpy()

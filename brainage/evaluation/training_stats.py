@@ -18,6 +18,9 @@ Number = Annotated[float, Strict(), AllowInfNan(False)]
 # Share of values outside the percentiles of their own distribution.
 _EXPECTED = 0.1
 
+# Difference between means, in SDs, that matters.
+_SHIFTED = 0.5
+
 # Distance from the percentiles, as a share of their difference, that none of a thousand normal values reaches.
 _FAR = 0.5
 
@@ -49,6 +52,13 @@ class Spread:
         share_error = (_EXPECTED * (1 - _EXPECTED) / len(values)) ** 0.5
         is_far = bool((distance > _FAR * (self.p95 - self.p5)).any())
         return n_outside if is_far or n_outside > (_EXPECTED + 2 * share_error) * len(values) else 0
+
+    def shift(self, values: _Array) -> float:
+        """Return by how many SDs the mean of values differs; 0 for under half an SD, and where chance explains it."""
+        if not len(values) or self.sd == 0:
+            return 0.0
+        shift = float(values.mean() - self.mean) / self.sd
+        return shift if abs(shift) > max(_SHIFTED, 3 * (1 / len(values) + 1 / self.n) ** 0.5) else 0.0
 
     @classmethod
     def from_json(cls, plain: Any) -> Spread:

@@ -19,7 +19,7 @@ from brainage.data.store.reading import Reading
 from brainage.data.traits import traits_of
 from brainage.errors import DeviceError, EvaluationError
 from brainage.evaluation.conformal import Intervals
-from brainage.evaluation.disclosure import MIN_RANKED
+from brainage.evaluation.disclosure import MIN_RANKED, may_describe
 from brainage.evaluation.gap import Correction
 from brainage.evaluation.stack import joined
 from brainage.trained.intervals import intervals_of
@@ -232,6 +232,12 @@ def _series_caveats(trained: Trained, which: str, participants: Participants) ->
             notes.append(
                 f"{n_outside:,} of {len(values):,} participants' series are outside what {which} was trained on: "
                 f"{name} {known.range_text}, the 5th to 95th percentile there."
+            )
+        elif known is not None and may_describe(len(values)) and (shift := known.shift(values)):
+            notes.append(
+                f"The mean {name} of {len(values):,} participants is {abs(shift):.1f} SD "
+                f"{'above' if shift > 0 else 'below'} that of the series that {which} was trained on, though few are "
+                "outside their range: predictions may be shifted."
             )
     return notes
 
