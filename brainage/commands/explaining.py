@@ -63,6 +63,7 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         shown_rows=rows,
         names=explained.channel_names,
         scale=explained.scale,
+        ages=explained.ages.astype(np.float64),
         n_resamples=config.report.n_resamples,
     )
     brain = None

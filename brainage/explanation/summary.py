@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, bootstrap
+from brainage.evaluation.associations import MIN_ROWS, pearson
+from brainage.evaluation.intervals import MIN_RESAMPLED, Estimate, bootstrap, correlation_estimate
 from brainage.explanation.effects import Maps, Randomisation, rank_correlation, spread
 from brainage.system.console import printable
 
@@ -76,6 +77,8 @@ class Explanation:
         can be repeated.
     unit : {"s", "time points"}
         Of `times`.
+    ages : array of shape (n_participants,), optional
+        True ages, in years; NaN where unknown.
     scale : {"zscore", "percent", "none"}
         That of the series. The reference of effects is their mean over time, which is 0 unless the scale is "none".
     """
@@ -92,6 +95,7 @@ class Explanation:
     shown_rows: NDArray[np.intp] | slice = field(default_factory=lambda: slice(None))
     unit: str = "s"
     scale: str = "zscore"
+    ages: _Array | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -129,16 +133,39 @@ class Explanation:
         agreement = rank_correlation(*(spread(effects.components) for effects in self.maps.methods.values()))
         return None if np.isnan(agreement) else agreement
 
+    @cached_property
+    def with_age(self) -> dict[str, list[Estimate]]:
+        """By method, the correlation of each component's effect with true age; empty where too few ages are known."""
+        known = np.zeros(0, dtype=bool) if self.ages is None else np.isfinite(self.ages)
+        if self.ages is None or known.sum() < MIN_ROWS or np.ptp(self.ages[known]) == 0:
+            return {}
+        age = self.ages[known]
+        return {
+            name: [correlation_estimate(pearson(effect, age), len(age)) for effect in effects.components[known].T]
+            for name, effects in self.maps.methods.items()
+        }
+
     @property
     def order(self) -> list[int]:
-        """Positions of the components by decreasing SD of their occlusion effects."""
-        found = self.by_component["occlusion"]
-        sizes = [known.absolute.value if known.spread.value is None else known.spread.value for known in found]
-        return [int(k) for k in np.argsort([-(size or 0.0) for size in sizes], kind="stable")]
+        """Positions of the components by decreasing absolute correlation of their occlusion effects with age.
+
+        Where ages are unknown it is by decreasing SD.
+        """
+        if self.with_age:
+            sizes = [abs(r.value or 0.0) for r in self.with_age["occlusion"]]
+        else:
+            found = self.by_component["occlusion"]
+            sizes = [(one.absolute if one.spread.value is None else one.spread).value or 0.0 for one in found]
+        return [int(k) for k in np.argsort(-np.array(sizes), kind="stable")]
 
     def component_table(self) -> pd.DataFrame:
         """Return ``components.csv``: one row a component, in the order of their numbers."""
-        return pd.DataFrame({**self._channels(1), **_columns(self.by_component)})
+        correlations = {
+            f"{method}_r_age{suffix}": [getattr(r, end) for r in found]
+            for method, found in self.with_age.items()
+            for end, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
+        }
+        return pd.DataFrame({**self._channels(1), **_columns(self.by_component), **correlations})
 
     def time_table(self) -> pd.DataFrame:
         """Return ``time.csv``: one row a window, of all components together."""

@@ -29,7 +29,7 @@ _Array = NDArray[np.float64]
 
 
 def components(found: Explanation) -> Figure:
-    """Draw the effect of each component with its interval over participants, in descending order."""
+    """Draw the effect of each component with its interval over participants, in the order of the table."""
     order = found.order
     n_lines = math.ceil(len(order) / _A_LINE)
     lines = [part.tolist() for part in np.array_split(order, n_lines)]
@@ -54,7 +54,7 @@ def components(found: Explanation) -> Figure:
     first = ", ".join(found.labels[k] for k in order[:3])
     alt = (
         f"{size_name(found)} of {len(order)} {found.kind}s by occlusion and by integrated gradients, with 95 % "
-        f"intervals; the largest are {found.kind}s {first}."
+        f"intervals; the first are {found.kind}s {first}."
     )
     return draw(
         "components",

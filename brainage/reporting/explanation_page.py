@@ -15,9 +15,12 @@ Rows = tuple[Sequence[str], list[list[str]]]
 
 
 def component_rows(found: Explanation) -> Rows:
-    """Return header and rows of the components, in descending order of effect."""
-    header = (found.kind, *_header(found))
-    rows = [[found.labels[k], *_both(found.by_component, k)] for k in found.order]
+    """Return header and rows of the components, in their order."""
+    header = (found.kind, *(f"r with age, {method}" for method in found.with_age), *_header(found))
+    rows = [
+        [found.labels[k], *(with_interval(r[k]) for r in found.with_age.values()), *_both(found.by_component, k)]
+        for k in found.order
+    ]
     return header, rows
 
 
@@ -59,9 +62,14 @@ def lead(found: Explanation) -> list[str]:
     n, check = len(found.maps.predicted), found.randomisation
     first, kinds = ", ".join(found.labels[k] for k in found.order[:5]), f"{found.kind.capitalize()}s"
     most = found.by_component["occlusion"][found.order[0]]
+    what = (
+        "whose effects by occlusion correlate most with age"
+        if found.with_age
+        else "with the largest effects by occlusion"
+    )
     sentences = [
-        f"Predictions of {n:,} participants. {kinds} with the largest effects by occlusion: {first}; the effect of "
-        f"the first has an SD of {with_interval(most.spread)} years over participants."
+        f"Predictions of {n:,} participants. {kinds} {what}: {first}; the effect of the first has an SD of "
+        f"{with_interval(most.spread)} years over participants."
         if most.spread.value is not None
         else f"Prediction of one participant. {kinds} with the largest effects by occlusion: {first}."
     ]
@@ -86,6 +94,12 @@ _REPLACED = {
 }
 
 
+_RANKED = (
+    "The {kinds} are in the order of the absolute correlation of their effect by occlusion with true age, over "
+    "participants: a {kind} that carries age has an effect that grows with it. Intervals are by Fisher's z."
+)
+
+
 def _components(found: Explanation) -> Section:
     kind = found.kind
     numbered = "" if found.names is not None else " Components are numbered as in the decomposition, from 1."
@@ -94,6 +108,7 @@ def _components(found: Explanation) -> Section:
         f"Occlusion: the prediction minus the prediction with the {kind}'s {replaced}. Integrated gradients: the "
         f"{kind}'s share of the difference between the prediction and the prediction for {silence}, which is "
         f"{found.maps.silent.mean():.1f} years{' on average' if len(found.maps.silent) > 1 else ''}.{numbered}",
+        *([_RANKED.format(kind=kind, kinds=f"{kind}s")] if found.with_age else []),
         f"The SD over participants measures how much a {kind} separates their predictions. The mean effect (above 0: "
         f"the {kind} makes predictions older) is a shift common to all participants: no scan is constant, so it "
         f"says little about age. A {kind} that the network relies on need not change with age: it may represent "

@@ -357,3 +357,23 @@ def test_the_expected_duration_is_that_of_the_measured_batches(
 )
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_components_are_ranked_by_the_correlation_of_their_effect_with_age() -> None:
+    rng = np.random.default_rng(0)
+    many = (rng.normal(size=(40, CHANNELS, TIMES)) * rng.gamma(4, size=(40, CHANNELS, 1))).astype(np.float32)
+    found = explained(Power(), many)
+    effects = found.maps.occlusion.components
+    assert found.order == [1, 2, 3, 0]  # by SD
+    # Age goes with the effect of the third, and falls as it grows; the first has no effect.
+    ages = 60 - 5 * effects[:, 3] / effects[:, 3].std() + rng.normal(0, 0.1, 40)
+    ranked = replace(found, ages=ages)
+    expected = np.abs([0.0, *(np.corrcoef(effect, ages)[0, 1] for effect in effects[:, 1:].T)])
+    table = ranked.component_table()
+    assert table["occlusion_r_age"].fillna(0).abs().tolist() == pytest.approx(expected.tolist(), abs=1e-10)
+    assert ranked.order == np.argsort(-expected).tolist() and ranked.order[0] == 3
+    header, rows = component_rows(ranked)
+    assert header[1] == "r with age, occlusion" and rows[0][1].startswith("-1.00 (")
+    # Nineteen known ages are too few.
+    few = replace(found, ages=np.where(np.arange(40) < 19, ages, np.nan))
+    assert few.order == found.order and "occlusion_r_age" not in few.component_table()
