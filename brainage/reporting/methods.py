@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brainage.config.saved import is_shuffled, with_batch_size
@@ -36,7 +36,8 @@ def methods(findings: Findings, about: About) -> str:
     """Return the methods and results of a run as a paragraph; without the training where only a table is known."""
     config = with_batch_size(yaml_values(about.config) or {}, about.summary)
     training = _training(about, config) if about.summary else []
-    return " ".join([*training, *_accuracy(findings), *_intervals(findings), *_gap(findings), *_associations(findings)])
+    parts = (_accuracy, _intervals, _gap, _differences, _associations)
+    return " ".join([*training, *(sentence for part in parts for sentence in part(findings))])
 
 
 def _training(about: About, config: Mapping[str, Any]) -> list[str]:
@@ -222,11 +223,34 @@ def _gap(findings: Findings) -> list[str]:
     ]
 
 
+def _differences(findings: Findings) -> list[str]:
+    found = findings.differences
+    if found is None or found.table.empty:
+        return []
+    return [
+        f"Gaps of the groups of {found.settings.column} in test participants were compared with those of "
+        f"{found.settings.reference} by regression on group, {_in_words(found.table['covariates'])}, with "
+        "heteroscedasticity-consistent standard errors (HC3; Long and Ervin 2000), by the t distribution and by "
+        f"{integer(found.settings.n_permutations)} permutations of residuals (Freedman and Lane 1983); effect sizes "
+        "are Hedges' g (Hedges 1981)."
+    ]
+
+
 def _associations(findings: Findings) -> list[str]:
     table = findings.associations.table
     if table.empty:
         return []
-    names = list(dict.fromkeys(name for row in table["covariates"] for name in row.split()))
+    return [
+        f"Associations of the gap with {len(table)} variables are partial correlations adjusted for "
+        f"{_in_words(table['covariates'])}, except for the variable itself (Le et al. 2018), with "
+        "heteroscedasticity-consistent standard errors (HC3; Long and Ervin 2000) and the false discovery rate "
+        "controlled over the variables (Benjamini and Hochberg 1995)."
+    ]
+
+
+def _in_words(covariates: Iterable[str]) -> str:
+    """Return the covariates of a table's rows in words."""
+    names = list(dict.fromkeys(name for row in covariates for name in row.split()))
     known = {
         "age^2": "age squared",
         "sex:age": "sex by age",
@@ -236,9 +260,4 @@ def _associations(findings: Findings) -> list[str]:
         "spline(log(head_motion))": "a restricted cubic spline of the logarithm of head motion",
     }
     shown = [known.get(name, name) for name in names]
-    covariates = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
-    return [
-        f"Associations of the gap with {len(table)} variables are partial correlations adjusted for {covariates}, "
-        "except for the variable itself (Le et al. 2018), with heteroscedasticity-consistent standard errors (HC3; "
-        "Long and Ervin 2000) and the false discovery rate controlled over the variables (Benjamini and Hochberg 1995)."
-    ]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)

@@ -38,6 +38,10 @@ WORKS = {
     "10.1016/j.nicl.2020.102229",
     "Le et al. 2018": "Le et al. (2018), A nonlinear simulation framework supports adjusting for age when analyzing "
     "BrainAGE, doi 10.3389/fnagi.2018.00317",
+    "Freedman and Lane 1983": "Freedman & Lane (1983), A nonstochastic interpretation of reported significance levels, "
+    "doi 10.1080/07350015.1983.10509354",
+    "Hedges 1981": "Hedges (1981), Distribution theory for Glass's estimator of effect size and related estimators, "
+    "doi 10.3102/10769986006002107",
     "Long and Ervin 2000": "Long & Ervin (2000), Using heteroscedasticity consistent standard errors in the linear "
     "regression model, doi 10.1080/00031305.2000.10474549",
     "Benjamini and Hochberg 1995": "Benjamini & Hochberg (1995), Controlling the false discovery rate, doi "

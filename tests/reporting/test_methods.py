@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
 from brainage.evaluation.folds import Fold, FoldResults
+from brainage.evaluation.group_difference import GroupDifferences, GroupSettings
 from brainage.reporting.about import About
 from brainage.reporting.field import field_section
 from brainage.reporting.methods import methods, methods_section
@@ -144,3 +146,17 @@ def test_published_errors_have_n_ages_and_a_source_beside_those_of_the_run(findi
     assert len(published) > 4 and all(all(cells) for cells in table.rows)
     assert [cells[4] for cells in published if cells[0].startswith("Riedel")] == ["5.43", "5.09"]
     assert field_section(replace(findings, accuracy=replace(findings.accuracy, n=9).described()), About("", [])) is None
+
+
+def test_groups_and_harmonisation_are_described_with_their_works(findings: Findings) -> None:
+    settings = GroupSettings("diagnosis", "control", 777)
+    table = pd.DataFrame([{"group": "case", "covariates": "age age^2 head_motion"}])
+    config = CONFIG + "harmonize: combat\n"
+    about = About("Title", [], config, summary={**SUMMARY, "model": {"name": "ridge_spectrum"}}, is_baseline=True)
+    section = methods_section(replace(findings, differences=GroupDifferences(settings, table)), about)
+    said = section.texts[0]
+    assert "of diagnosis in test participants were compared with those of control" in said
+    assert "on group, age, age squared and head motion, with" in said and "777 permutations" in said
+    assert "harmonised between sites with ComBat" in said
+    for work in ("Freedman & Lane (1983)", "Hedges (1981)", "Johnson, Li & Rabinovic (2007)", "Fortin et al. (2018)"):
+        assert any(text.startswith(work) for text in section.texts[1:])
