@@ -25,6 +25,8 @@ def analyze(
     rows: str = "all",
     gap_correction: str | None = None,
     variables: Sequence[str] | None = None,
+    covariates: Sequence[str] | None = None,
+    planned: Sequence[str] | None = None,
     n_resamples: int = 2000,
     seed: int = 43,
 ) -> Findings:
@@ -42,6 +44,11 @@ def analyze(
         By default "linear" where `split` has validation rows, otherwise "in_sample".
     variables : sequence of str, optional
         Phenotypes that the gap is correlated with; by default all.
+    covariates : sequence of str, optional
+        Columns that partial correlations are adjusted for, besides age and age squared; by default sex, head motion and
+        site, where they are known.
+    planned : sequence of str, optional
+        Variables that were planned before the data were seen: they are corrected for multiple tests by themselves.
     n_resamples, seed : int
         Of the bootstrap.
 
@@ -76,6 +83,8 @@ def analyze(
         rows=rows,
         gap_correction=gap_correction or ("linear" if has_val else "in_sample"),
         variables=variables,
+        covariates=covariates,
+        planned=planned,
         n_resamples=n_resamples,
         seed=seed,
         strict=gap_correction is not None,
