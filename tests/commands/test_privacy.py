@@ -25,7 +25,7 @@ pytestmark = pytest.mark.more
 
 N_PEOPLE = 40
 # Where ids may be: these files, wherever they are, and the store.
-ALLOWED = ("splits.csv", "exclusions.csv", "predictions.csv", "pooled_predictions.csv")
+ALLOWED = ("splits.csv", "exclusions.csv", "predictions.csv", "pooled_predictions.csv", "scans.csv", "halves.csv")
 LOGGERS = sorted(path.stem for path in (ROOT / "configs" / "logger").glob("*.yaml") if path.stem != "none")
 
 # Runs one command after the other inside one process, which spares the imports; between them stand marks.

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.against import BaselinePredictions
+from brainage.evaluation.conformal import Intervals, fit_conformal
 from brainage.evaluation.findings import AnalysisSettings, analyse
 from brainage.evaluation.group_difference import GroupSettings
+from brainage.evaluation.rescans import VISITS, measure_rescans
 from brainage.evaluation.training_stats import spread_of
 from brainage.reporting.about import About
 from brainage.runs.analyse import write_findings
@@ -25,7 +27,7 @@ from tests.trained.networks import constant
 # The target is alone in an age bin, has the highest age, and is the only one with a rare diagnosis.
 AGE, PREDICTED, DIAGNOSIS = 88.123456, 71.654321, "neurosarcoidosis"
 GAP = PREDICTED - AGE
-SHARED = ("findings.json", "gap.csv", "associations.csv", "bundle.json", "report.html")
+SHARED = ("findings.json", "gap.csv", "associations.csv", "reliability.csv", "bundle.json", "report.html")
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -57,9 +59,16 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     settings = AnalysisSettings(rows="all", gap_correction="in_sample", n_resamples=50, groups=request.param)
     table = predictions[["participant_id"]].assign(predicted_age=60.0)
     baselines = [BaselinePredictions(f"of {n}", "ridge", table.head(n)) for n in (201, 200)]  # without the target
-    findings = analyse(predictions, phenotypes, settings, baselines)
-    write_findings(tmp_path, findings, About("Title", [("seed", "1")]))
-    trained = constant(60.0, ages=spread_of(predictions["age"]), series={"kurtosis": spread_of(predictions["age"])})
+    fit = fit_conformal(predictions["age"], predictions["predicted_age"], level=0.9)
+    intervals = Intervals(fit.bounds(predictions["predicted_age"]), [fit])
+    findings = analyse(predictions, phenotypes, settings, baselines, intervals=intervals)
+    assert findings.coverage
+    later = predictions.assign(age=predictions["age"] + 2, predicted_age=predictions["predicted_age"] + 1)
+    scans = pd.concat([predictions.assign(scan="ses-1"), later.assign(scan="ses-2")])
+    rescans = measure_rescans(scans, findings.corrections, kind=VISITS, n_resamples=50, seed=1)
+    write_findings(tmp_path, findings, About("Title", [("seed", "1")], rescans=rescans))
+    ages = spread_of(predictions["age"])
+    trained = constant(60.0, ages=ages, series={"kurtosis": ages}, intervals=fit)
     write_bundle(tmp_path / "bundle", trained, {"modality": {}, "model": {}})
     (tmp_path / "bundle" / "bundle.json").rename(tmp_path / "bundle.json")
     return tmp_path
@@ -89,7 +98,7 @@ def test_the_targets_values_are_in_no_shared_file(shared: Path) -> None:
     for name in ("findings.json", "bundle.json"):
         values = np.array([*numbers(json.loads((shared / name).read_text()))])
         assert not np.isclose(np.abs(values)[:, None], [AGE, PREDICTED, abs(GAP)], atol=1e-3, rtol=0).any()
-    for name in ("gap.csv", "associations.csv"):
+    for name in ("gap.csv", "associations.csv", "reliability.csv"):
         values = pd.read_csv(shared / name).select_dtypes("number").abs().to_numpy(float)
         assert not np.isclose(values[..., None], [AGE, PREDICTED, abs(GAP)], atol=1e-3, rtol=0).any()
     for name in SHARED:
