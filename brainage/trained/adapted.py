@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from brainage.config.rules import is_number
 from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.errors import EvaluationError
@@ -94,12 +95,20 @@ def config_of(parent: Trained) -> dict[str, Any]:
 
 
 def _facts(parent: Trained, found: Adapted) -> dict[str, Any]:
-    """Return what the new bundle says of itself and its parent."""
+    """Return what the new bundle says of itself and its parent, whose own facts may be of any kind."""
     with open_file(parent.folder / WEIGHTS, "rb") as file:
-        weights = hashlib.sha256(file.read()).hexdigest()
-    kept: dict[str, Any] = {name: parent.facts[name] for name in ("t_r", "imported_from") if name in parent.facts}
-    own = {"weights_sha256": weights, **{name: parent.facts.get(name) for name in ("metrics", "n", "commit")}}
+        own = {"weights_sha256": hashlib.sha256(file.read()).hexdigest(), "test_mae": _test_mae(parent.facts)}
+    t_r, origin = parent.facts.get("t_r"), parent.facts.get("imported_from")
+    kept: dict[str, Any] = {"imported_from": origin} if isinstance(origin, str) else {}
+    if isinstance(t_r, dict):
+        kept["t_r"] = {str(name): n for name, n in t_r.items() if type(n) is int}
     return {**kept, "versions": versions(), "commit": commit(), "adapted": {**asdict(found), "parent": own}}
+
+
+def _test_mae(facts: Any) -> float | None:
+    for key in ("metrics", "test", "mae"):
+        facts = facts.get(key) if isinstance(facts, dict) else None
+    return float(facts) if is_number(facts) else None
 
 
 def _correction(parent: Trained, change: Change, known: Controls) -> dict[str, Any]:

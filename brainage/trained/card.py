@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brainage.config.rules import is_number
 from brainage.config.saved import training_summary, with_batch_size
 from brainage.data.scale import IN_WORDS
 from brainage.data.t_r import text
@@ -154,8 +153,8 @@ def _adaptation(adapted: dict[str, Any]) -> str:
     rows = ["| | MAE, years | mean gap, years |", "|---|---|---|"]
     for name, error in adapted["errors"].items():
         rows.append(f"| {LABELS[name]} | {error['mae']['value']:.2f} | {error['mean_gap']['value']:+.2f} |")
-    test = ((parent.get("metrics") or {}).get("test") or {}).get("mae")
-    known = f", with a test MAE of {test:.2f} years in its own cohort" if is_number(test) else ""
+    test = parent["test_mae"]
+    known = "" if test is None else f", with a test MAE of {test:.2f} years in its own cohort"
     return (
         f"## Adaptation\n\nAdapted to another site ({LABELS[adapted['method']]}: {adapted['change']}) from the bundle "
         f"whose weights have the SHA-256 `{parent['weights_sha256']}`{known}. The data above are those of that "

@@ -74,6 +74,16 @@ def test_the_new_bundle_knows_its_parent_and_its_errors(parent: Trained, tmp_pat
     assert f"| line | {found.errors['line'].mae.value:.2f} |" in card
 
 
+@pytest.mark.parametrize(
+    "metrics", [None, [1], {"test": "high"}, {"test": {"mae": "1e999"}}, {"test": {"mae": np.nan}}]
+)
+def test_facts_of_a_parent_of_any_kind_are_left_out(metrics: Any, parent: Trained) -> None:
+    strange = replace(parent, facts={"metrics": metrics, "t_r": {"0.72": [1], "2": 3}, "imported_from": {}})
+    facts = adapt(strange, people(12), "offset", seed=1, n_resamples=100)[0].facts
+    assert facts["adapted"]["parent"]["test_mae"] is None
+    assert facts["t_r"] == {"2": 3} and "imported_from" not in facts
+
+
 @pytest.mark.parametrize("method", ["linear", "cole"])
 def test_the_correction_is_changed_as_the_predictions_and_leaves_no_mean_gap_on_the_controls(
     method: str, parent: Trained
