@@ -1,4 +1,4 @@
-"""The table and the page of a multirun's jobs."""
+"""The rows of the table of a multirun's jobs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
 from brainage.evaluation.disclosure import shown_summary
 from brainage.runs.folder import read_summary
-from brainage.system.console import cell, show_table, terminal_text
-from brainage.system.files import write_csv
-from brainage.system.invocation import command_text
 from brainage.system.reading import read_yaml
-
-_SHOWN = ("job", "overrides", "status", "val/mse", "val/mae", "test/mae", "parameters", "epochs", "seconds")
-
 
 # What differs between trainings of one cell of a grid, and is not chosen.
 _REPEATED = ("seed=", "model.seed=", "split.")
@@ -27,34 +21,11 @@ _REPEATED = ("seed=", "model.seed=", "split.")
 
 def finish_multirun(folder: Path) -> list[dict[str, Any]]:
     """Write and print the table of all jobs, their folds and the page; return the table's rows."""
-    import pandas as pd
-
-    from brainage.evaluation.repeats import repeats_of
-    from brainage.reporting.multirun_page import Job, write_multirun_report
-    from brainage.runs.folds import finish_folds
-    from brainage.runs.learning_curves import finish_learning_curves
+    # Imports pandas and matplotlib.
+    from brainage.runs.multirun_end import end_multirun
 
     rows = collect(folder)
-    own, shared = varied_overrides(rows)
-    # Integers stay integers in columns with gaps.
-    table = pd.DataFrame([{**row, "overrides": " ".join(row["overrides"])} for row in rows]).convert_dtypes()
-    write_csv(folder / "summary.csv", table)
-    print()
-    printed = chosen_alone(rows)
-    shown = ({**row, "overrides": words} for row, words in zip(printed, own, strict=True))
-    show_table(f"{len(rows)} jobs", _SHOWN, [[cell(row[name]) for name in _SHOWN] for row in shown])
-    for row in rows:
-        if row["reason"]:
-            print(terminal_text(f"job {row['job']}: {row['reason']}"))
-    if printed != rows:
-        print(f"Test errors of the cell with the lowest val/mse only. All: {command_text('compare', f'runs={folder}')}")
-    print(f"Table: {folder / 'summary.csv'}")
-    folds = finish_folds(folder, rows)
-    for repeats in repeats_of(folds):
-        print(terminal_text(f"Repeats{repeats.name and f' {repeats.name}'}: {repeats.sentence}"))
-    curves = finish_learning_curves(folder, rows)
-    jobs = [Job(folder / row["job"], words, row) for row, words in zip(printed, own, strict=True)]
-    print(f"Report: {write_multirun_report(folder, jobs, shared, folds, curves)}")
+    end_multirun(folder, rows, chosen_alone(rows), *varied_overrides(rows))
     return rows
 
 
