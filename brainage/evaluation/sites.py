@@ -144,6 +144,8 @@ def harmonized(method: str, rows: pd.DataFrame, training: pd.DataFrame) -> list[
     counts = site_names(training).value_counts()
     large = counts.index[counts >= MIN_SHOWN]
     n_others = int((~site_names(rows).isin(large)).sum())
+    if not n_others:
+        return [f"{how} of {len(large)} sites, of which all analysed participants are."]
     return [
         f"{how} of {len(large)} sites. {n_others:,} of the {len(rows):,} analysed participants are "
         "of other or unknown sites: their features are left as they are."
