@@ -86,9 +86,10 @@ def test_associations_have_the_columns_that_others_build_on(study: Study) -> Non
     table = read(study.run(0) / "associations.csv")
     assert list(table[0]) == list(COLUMNS)
     names = [row["variable"] for row in table]
-    assert names == ["sex", "processing_speed", "grip_strength", "restlessness", "month_of_birth", "smoker"]
+    phenotypes = ["sex", "processing_speed", "grip_strength", "restlessness", "month_of_birth", "smoker"]
+    assert names == [*phenotypes, "head_motion"]  # each site has few of the 30
     assert "true_gap" not in names
-    assert table[0]["covariates"] == "age age^2 head_motion site"  # not the variable itself
+    assert table[0]["covariates"] == "age age^2 log(head_motion) site"  # not the variable itself
 
 
 def test_gaps_are_corrected_by_a_fit_on_validation_that_is_saved(study: Study) -> None:
@@ -169,7 +170,7 @@ def test_report_takes_another_correction_other_rows_and_variables(study: Study, 
     words = ("gap_correction=in_sample", "associations.rows=val+test", "associations.variables=[grip_strength]")
     code, folder = invoke("report", f"run={study.run(0)}", *words)
     assert code == 0
-    assert [row["variable"] for row in read(folder / "associations.csv")] == ["grip_strength"]
+    assert [row["variable"] for row in read(folder / "associations.csv")] == ["grip_strength", "head_motion", "site"]
     rows = [row for row in read(folder / "predictions.csv") if row["bag_corrected"]]
     assert {row["split"] for row in rows} == {"val", "test"}
     gaps, ages = (np.array([float(row[name]) for row in rows]) for name in ("bag_corrected", "age"))

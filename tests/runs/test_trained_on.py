@@ -146,7 +146,7 @@ def test_a_report_reads_the_data_where_they_are_now(place: Path, capsys: pytest.
     assert "cannot be read any more" in said.out + said.err and "cohort.root=DIR" in said.out + said.err
     assert "no phenotypes" not in said.out + said.err
     assert report_here(*at("moved"), "associations.rows=all", "report.n_resamples=100") == 0
-    assert len(pd.read_csv("reported/associations.csv")) == 6
+    assert len(pd.read_csv("reported/associations.csv")) == 8
     assert Path("run/config.yaml").read_text().count("moved") == 0
 
 
