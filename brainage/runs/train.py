@@ -15,7 +15,6 @@ from brainage.runs.confounds import check_confounds
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.runs.trained_on import trained_split
-from brainage.system.failures import noted
 from brainage.training.pruning import PrunedError
 
 
@@ -41,11 +40,10 @@ def train(job: Job, results: Results) -> None:
         split = choose_split(config.split, selection.table, config.groups)
 
     # Imports torch, Lightning and SciPy, after the errors above have been reported.
-    from brainage.runs.fit import Network, build, check_settings
+    from brainage.runs.fit import build, check_settings
+    from brainage.runs.further import write_further
     from brainage.runs.loggers import new_loggers, open_loggers
     from brainage.runs.prepare import prepare
-    from brainage.runs.rescans import SCANS, write_halves
-    from brainage.runs.time_order import write_time_order
 
     check_settings(config)
     prepared = results.prepared = prepare(config, selection, split, folder)
@@ -60,14 +58,8 @@ def train(job: Job, results: Results) -> None:
     folder.begin(job.config_text)  # where no epoch was missing
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions.table)
-        if predictions.scans is not None:
-            folder.write_csv(SCANS, predictions.scans)
-        with noted(results.notes, "No split halves"):
-            write_halves(job, model, prepared.participants)
         results.predictions, results.phenotypes = predictions.table, selection.phenotypes
-        if isinstance(model, Network):
-            with noted(results.notes, "No test of the order of time"):
-                write_time_order(job, model, predictions.table)
+        write_further(job, model, prepared.participants, predictions, results.notes)
 
 
 def _phenotypes(config: Config) -> Choice | None:

@@ -37,7 +37,7 @@ def test_a_report_and_a_test_of_the_order_of_time_that_fail_are_notes_of_a_finis
     def diverge(*_: object) -> None:
         raise DivergedError("Predicted ages must be finite.")
 
-    monkeypatch.setattr("brainage.runs.time_order.write_time_order", diverge)
+    monkeypatch.setattr("brainage.runs.further.write_time_order", diverge)
     monkeypatch.setattr(report, "write_findings", failing(OSError(28, "No space left on device"), tmp_path / "run0"))
     summary = run_job(*FAST)
     assert summary["status"] == "finished" and summary["metrics"]["test"]["mae"] > 0
