@@ -39,6 +39,7 @@ from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
     from brainage.trained.ensemble import CorrectedGaps, Ensemble, Sample
+    from brainage.trained.network import Trained
 
 _COLUMNS = ("participant_id", "split", "age", "predicted_age", "bag", "bag_corrected", "predicted_age_sd", *BOUNDS)
 
@@ -191,18 +192,22 @@ def _analysed(
     return _Predictions(table, None, notes, findings)
 
 
+def _networks(networks: Sequence[Trained], weights: Sequence[float]) -> list[tuple[str, str]]:
+    """Return a row per network: its label, its weight in a stack, and its folder."""
+    said = [f", weight {weight:.3f}" for weight in weights] or [""] * len(networks)
+    return [
+        (f"network {number}", f"{one.label}{weight}: {one.folder}")
+        for number, (one, weight) in enumerate(zip(networks, said, strict=True), start=1)
+    ]
+
+
 def _write(
     config: PredictCommandConfig, folder: Path, predictions: _Predictions, ensemble: Ensemble, first: Section | None
 ) -> None:
     networks, samples, found = ensemble.networks, list(ensemble.samples.values()), predictions.findings
     table = predictions.table[[name for name in _COLUMNS if name in predictions.table]]
     weights = ensemble.stack.weights if ensemble.stack else ()
-    said = [f", weight {weight:.3f}" for weight in weights] or [""] * len(networks)
-    facts = [
-        (f"network {number}", f"{one.label}{weight}: {one.folder}")
-        for number, (one, weight) in enumerate(zip(networks, said, strict=True), start=1)
-    ]
-    facts += [("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
+    facts = [*_networks(networks, weights), ("cohort", config.cohort.name), ("participants", f"{len(table):,}")]
     if found is None:
         write_csv(folder / "predictions.csv", table)
         write_report(
