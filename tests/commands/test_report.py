@@ -159,7 +159,7 @@ def test_report_repeats_the_findings_of_a_run(study: Study, invoke: Invoke) -> N
     run = study.run(0)
     code, folder = invoke("report", f"run={run}")
     assert code == 0
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*FINDINGS, "figures"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FINDINGS, "reliability.csv", "figures"])
     for name in ("associations.csv", "gap.csv", "predictions.csv"):
         assert (folder / name).read_bytes() == (run / name).read_bytes()
     again, first = (json.loads((place / "findings.json").read_text()) for place in (folder, run))
