@@ -93,7 +93,7 @@ class Config:
         Cole's line fitted to their predictions, with lines fitted to the gap of other held-out participants, with a
         line fitted to the analysed rows themselves, or not.
     permutations : int
-        Of the test of predictions against chance; 0 is none.
+        Number of permutations of the test of predictions against chance; 0 is none.
     resume : str or None
         The folder of a run to resume.
     code : str, list of str, or None
