@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -268,35 +268,24 @@ def analyse(
     EvaluationError
         There are no rows to analyse, none of them is in the table of phenotypes, or a variable does not exist.
     """
-    unreadable = phenotypes is None
-    phenotypes = predictions[["participant_id"]] if phenotypes is None else phenotypes
     reference = reference_of(predictions, phenotypes, settings)
     table, fits, correction_notes = _with_gaps(predictions, settings, corrected, reference)
-    if intervals is None:
-        intervals = intervals_in(table, settings.interval_level, settings.interval_kind)
-    if intervals.fits:
-        table = table.drop(columns=[*BOUNDS], errors="ignore").join(intervals.bounds)
-    chosen = _chosen(table, phenotypes, settings)
-    known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
-    rows = chosen.merge(known, on="participant_id", how="left")
-    training = table[table["split"] == "train"]
-    known_training = training.merge(known, on="participant_id")
-    mean_age = float((training if len(training) else rows)["age"].mean())
-    variables = _variables(known, settings)
-    motion = measure_motion(rows, known_training)
+    table, intervals = _with_intervals(table, settings, intervals)
+    tables = _tables(table, phenotypes, settings)
+    rows, known = tables.rows, tables.known
+    motion = measure_motion(rows, tables.known_training)
     resampling = {"n_resamples": settings.n_resamples, "seed": settings.seed}
-    sites = measure_sites(rows, known_training, seen=settings.seen_sites, **resampling)
-    fit, covariates = known_fit(fits, rows), Covariates(rows, settings.covariates, settings.confounds)
-    associations = associate(rows, variables, progress, fit, covariates, settings.planned or ())
+    sites = measure_sites(rows, tables.known_training, seen=settings.seen_sites, **resampling)
+    trend, associations, own_notes = _associated(tables, settings, fits, motion, progress)
     return Findings(
         settings=settings,
         predictions=table,
         rows=rows,
-        accuracy=_measure(rows, mean_age=mean_age, **resampling),
-        mean_age_of="the training participants" if len(training) else "these participants themselves",
-        other_parts=_other_parts(table, chosen, mean_age),
+        accuracy=_measure(rows, mean_age=tables.mean_age, **resampling),
+        mean_age_of="the training participants" if len(tables.training) else "these participants themselves",
+        other_parts=_other_parts(tables),
         corrections=fits,
-        trend=_trend(rows, fit),
+        trend=trend,
         by_age=gap_by_age(rows),
         sample=sample_by_part(_with_columns(table, known), rows),
         groups=measure_groups(rows, settings.group_column, **resampling),
@@ -310,19 +299,72 @@ def analyse(
         motion=motion,
         baselines=measure_against(rows, baselines, **resampling),
         chance=measure_chance(rows, n_permutations=settings.permutations, seed=settings.seed),
-        truth=measure_truth(rows, training, known),
-        notes=(
-            *notes,
-            *correction_notes,
-            *caveats(rows, table, training, settings.rows),
-            *site_caveats(sites),
-            *harmonized(settings.harmonize, rows, known_training),
-            *other_groups(table, rows, reference),
-            *([] if unreadable else missing(rows, variables, known, motion)),
-            *saturated(associations, rows),
-            *(f"Not adjusted for {name}: {reason}." for name, reason in covariates.unusable.items()),
-        ),
+        truth=measure_truth(rows, tables.training, known),
+        notes=(*notes, *correction_notes, *_caveats(tables, settings, sites, reference), *own_notes),
     )
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The tables of an analysis: all predictions, the analysed ones with phenotypes, phenotypes, training."""
+
+    all: pd.DataFrame
+    rows: pd.DataFrame
+    known: pd.DataFrame
+    is_readable: bool  # the table of phenotypes
+    training: pd.DataFrame
+    known_training: pd.DataFrame
+
+    @property
+    def mean_age(self) -> float:
+        """Of training participants if there are any."""
+        return float((self.training if len(self.training) else self.rows)["age"].mean())
+
+
+def _tables(table: pd.DataFrame, found: pd.DataFrame | None, settings: AnalysisSettings) -> _Tables:
+    phenotypes = table[["participant_id"]] if found is None else found
+    chosen = _chosen(table, phenotypes, settings)
+    known = phenotypes.drop(columns=[name for name in phenotypes if name in table and name != "participant_id"])
+    training = table[table["split"] == "train"]
+    rows = chosen.merge(known, on="participant_id", how="left")
+    return _Tables(table, rows, known, found is not None, training, training.merge(known, on="participant_id"))
+
+
+def _associated(
+    tables: _Tables,
+    settings: AnalysisSettings,
+    fits: Sequence[Correction],
+    motion: Motion | None,
+    progress: Callable[[Sequence[str]], Iterable[str]],
+) -> tuple[Estimate | None, Associations, list[str]]:
+    """Return the correlation of corrected gaps with age, associations, and notes on variables."""
+    rows, variables = tables.rows, _variables(tables.known, settings)
+    fit, covariates = known_fit(fits, rows), Covariates(rows, settings.covariates, settings.confounds)
+    associations = associate(rows, variables, progress, fit, covariates, settings.planned or ())
+    notes = [
+        *(missing(rows, variables, tables.known, motion) if tables.is_readable else ()),
+        *saturated(associations, rows),
+        *(f"Not adjusted for {name}: {reason}." for name, reason in covariates.unusable.items()),
+    ]
+    return _trend(rows, fit), associations, notes
+
+
+def _with_intervals(
+    table: pd.DataFrame, settings: AnalysisSettings, intervals: Intervals | None
+) -> tuple[pd.DataFrame, Intervals]:
+    """Return the predictions with the bounds of their intervals, which are fitted here if none are given."""
+    if intervals is None:
+        intervals = intervals_in(table, settings.interval_level, settings.interval_kind)
+    if intervals.fits:
+        table = table.drop(columns=[*BOUNDS], errors="ignore").join(intervals.bounds)
+    return table, intervals
+
+
+def _caveats(tables: _Tables, settings: AnalysisSettings, sites: Sites | None, reference: _Mask) -> Iterator[str]:
+    yield from caveats(tables.rows, tables.all, tables.training, settings.rows)
+    yield from site_caveats(sites)
+    yield from harmonized(settings.harmonize, tables.rows, tables.known_training)
+    yield from other_groups(tables.all, tables.rows, reference)
 
 
 def reference_of(predictions: pd.DataFrame, phenotypes: pd.DataFrame | None, settings: AnalysisSettings) -> _Mask:
@@ -423,10 +465,10 @@ def _variables(known: pd.DataFrame, settings: AnalysisSettings) -> list[str]:
     return variables
 
 
-def _other_parts(table: pd.DataFrame, chosen: pd.DataFrame, mean_age: float) -> dict[str, Accuracy]:
+def _other_parts(tables: _Tables) -> dict[str, Accuracy]:
     """Return the accuracy in the parts that are not analysed, without intervals."""
-    others = table[~table["split"].isin(chosen["split"])].groupby("split", sort=False)
-    return {str(part): _measure(group, mean_age=mean_age, n_resamples=0, seed=0) for part, group in others}
+    others = tables.all[~tables.all["split"].isin(tables.rows["split"])].groupby("split", sort=False)
+    return {str(part): _measure(group, mean_age=tables.mean_age, n_resamples=0, seed=0) for part, group in others}
 
 
 def _measure(rows: pd.DataFrame, *, mean_age: float, n_resamples: int, seed: int) -> Accuracy:

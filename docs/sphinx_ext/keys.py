@@ -62,7 +62,7 @@ def key_of(schema: type, name: str, hint: Any, full_name: str) -> Key:
 
 def choices_of(hint: Any) -> tuple[str, ...]:
     """Return the choices that an annotation's rule has."""
-    functions = [getattr(item, "func", None) for item in getattr(hint, "__metadata__", ())]
+    functions = [getattr(item, "function", None) for item in getattr(hint, "__metadata__", ())]
     return next((function.choices for function in functions if isinstance(function, OneOf)), ())
 
 
