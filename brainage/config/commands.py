@@ -80,7 +80,9 @@ class ReportCommandConfig:
         ``cohort.allow_unmatched_ids``.
     seed : int or None
         Governs the bootstrap resamples.
-    confounds, permutations, gap_correction, associations, intervals, groups, report, outputs, code
+    permutations : int or None
+        Number of permutations of the test of predictions against chance; 0 is none.
+    confounds, gap_correction, associations, intervals, groups, report, outputs, code
         See `Config`.
     """
 

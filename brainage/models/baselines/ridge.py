@@ -33,7 +33,13 @@ class Ridge:
         self._joined = Joined(sets, within=within)
 
     def harmonize(self, method: str) -> None:
-        """Harmonise features between sites; see `brainage.models.features.harmonize.Harmonizer`."""
+        """Harmonise features between sites.
+
+        Parameters
+        ----------
+        method : {"center", "combat", "none"}
+            How, in ``brainage/models/features/harmonize.py``.
+        """
         self._joined.harmonize(method)
 
     def features(self, participants: Participants) -> Any:
