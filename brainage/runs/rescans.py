@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from brainage.data.pieces import half_length, rows_by_half
+from brainage.errors import EvaluationError
 from brainage.evaluation.findings import Findings
 from brainage.evaluation.rescans import HALVES, VISITS, Rescans, measure_rescans
 from brainage.system.reading import read_csv
@@ -43,13 +45,26 @@ def read_rescans_of_folds(folders: Sequence[Path], findings: Findings) -> Rescan
     for kind, name in FILES.items():
         paths = [folder / name for folder in folders]
         if all(path.is_file() for path in paths):
-            tables = [
-                read_csv(path, dtype={"participant_id": str, "scan": str}, keep_default_na=False) for path in paths
-            ]
+            tables = [_read(path) for path in paths]
             if len(tables) > 1:
                 tables = [table[table["split"] == "test"].assign(fit=fold) for fold, table in enumerate(tables)]
             return rescans_of(pd.concat(tables, ignore_index=True), findings, kind)
     return None
+
+
+def _read(path: Path) -> pd.DataFrame:
+    types = dict(zip(_COLUMNS, (str, str, str, float, float), strict=True))
+    rule = f"`{path}` must be the table that training wrote, but"
+    step = "Remove the file: the report then says nothing of repeated scans."
+    try:
+        table = read_csv(path, dtype=types, keep_default_na=False)
+    except ValueError:  # pandas' own text may have an id
+        raise EvaluationError(f"{rule} it cannot be read as a table of ages and predictions. {step}") from None
+    if lacking := [name for name in _COLUMNS if name not in table]:
+        raise EvaluationError(f"{rule} lacks {', '.join(lacking)}. {step}")
+    if n_wrong := int((~np.isfinite(table[["age", "predicted_age"]])).any(axis=1).sum()):
+        raise EvaluationError(f"{rule} {n_wrong} of {len(table)} rows have no age or no prediction. {step}")
+    return table
 
 
 def rescans_of(scans: pd.DataFrame, findings: Findings, kind: str = VISITS) -> Rescans | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from brainage.commands.predict import predict
 from brainage.commands.report import report
 from brainage.commands.simulate import main
+from brainage.errors import EvaluationError
+from brainage.evaluation.findings import Findings
 from brainage.runs.purge_tables import purge_table, run_tables
+from brainage.runs.rescans import read_rescans
 from tests.conftest import run_here, train_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -81,3 +85,21 @@ def test_halves_of_one_scan_are_compared(model: tuple[str, ...], tmp_path: Path)
     one = halves["participant_id"][0]
     assert purge_table(table, [one]) == [one, one]
     assert one not in set(pd.read_csv(table)["participant_id"])
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"participant_id,scan,split,age\nsim1,1,test,60\n", "lacks predicted_age"),
+        (b"participant_id,scan,split,age,predicted_age\nsim1,1,test,60,old\n", "cannot be read as a table"),
+        (b"participant_id,scan,split,age,predicted_age\nsim1,1,test,60,inf\n", "1 of 1 rows have no age or"),
+        (b"\xff\xfe\x00", "cannot be read as a table"),
+        (b"", "cannot be read as a table"),
+    ],
+    ids=["a column", "a word", "no number", "bytes", "empty"],
+)
+def test_a_damaged_table_of_scans_is_one_message(content: bytes, fact: str, tmp_path: Path) -> None:
+    (tmp_path / "halves.csv").write_bytes(content)
+    with pytest.raises(EvaluationError, match=r"halves.csv` must be the table") as raised:
+        read_rescans(tmp_path, Mock(Findings))  # read before anything is compared
+    assert fact in str(raised.value) and "sim1" not in str(raised.value)
