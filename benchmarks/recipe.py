@@ -134,7 +134,7 @@ def _trained(options: argparse.Namespace, arm: str, seed: int) -> tuple[Path, Pa
     if arm == STACK:
         members = [_trained(options, member, seed)[0] for member in (DEVELOPED, RIDGE)]
         runs = ",".join(map(str, members))
-        _run("compare.py", f"runs=[{runs}]", *ARMS[STACK], "outputs.figures=false", f"hydra.run.dir={run}")
+        _run("compare.py", f"runs=[{runs}]", *ARMS[STACK], f"hydra.run.dir={run}")
         return run, members[0]
     words = [word.replace("MODALITY", options.modality) for word in ARMS[arm]]
     _train(run, (*words, *_COMMON, f"trainer={options.trainer}"), seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,7 +12,9 @@ from brainage.data.cohorts.columns import participant_ids, phenotype, warn_of_co
 from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.errors import EvaluationError, MissingPathError
-from brainage.evaluation.findings import AnalysisSettings
+
+if TYPE_CHECKING:
+    from brainage.evaluation.findings import AnalysisSettings
 
 
 def check_confounds(path: str | None) -> None:
