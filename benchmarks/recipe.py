@@ -143,9 +143,9 @@ def _trained(options: argparse.Namespace, arm: str, seed: int) -> tuple[Path, Pa
 
 def _append(path: Path, row: dict[str, object]) -> None:
     known = [pd.read_csv(path)] if path.is_file() else []
-    pd.concat([*known, pd.DataFrame([row])]).sort_values(["arm", "cohort_seed"]).to_csv(
-        path, index=False, float_format="%.4g"
-    )
+    rows = pd.concat([*known, pd.DataFrame([row])]).sort_values(["arm", "cohort_seed"]).round(4)
+    counts = {name: "Int64" for name in ("parameters", "epochs") if name in rows}  # a stack has none
+    rows.astype(counts).to_csv(path, index=False)
 
 
 def _is_compared(arm: str, other: str) -> bool:
