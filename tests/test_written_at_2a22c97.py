@@ -155,6 +155,7 @@ def test_saved_targets_are_found(target: str) -> None:
     assert get_class(target).__name__ == target.rpartition(".")[2]
 
 
+@pytest.mark.more
 def test_the_best_trial_of_a_sweep_trains(outputs: Path, tmp_path: Path) -> None:
     folder = "outputs/sweeps/variable1dcnn-ica25"
     ended = run_command(tmp_path, "train.py", "--config-dir", folder, "experiment=best", "hydra.run.dir=new")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from brainage.commands.report import report
 from tests.conftest import run_here, train_here
@@ -28,6 +29,7 @@ def serve_abide(folder: Path) -> None:
     (folder / "Phenotypic_V1_0b_preprocessed1.csv").write_text("\n".join(rows) + "\n")
 
 
+@pytest.mark.more
 def test_files_are_fetched_once_and_a_site_is_left_out(tmp_path: Path) -> None:
     serve_abide(tmp_path / "served")
     modality = (

@@ -13,7 +13,7 @@ from brainage.commands import store
 from brainage.commands.explain import explain
 from brainage.commands.predict import predict
 from brainage.commands.simulate import main
-from tests.conftest import run_here, train_here
+from tests.conftest import every_third, run_here, train_here
 
 SMALL = ("model.depth=1", "model.start_out=2", "batch_size=16", "trainer.max_epochs=1", "report.n_resamples=100")
 
@@ -39,13 +39,15 @@ def crash(value: Any, *arguments: Any, **options: Any) -> None:
 
 @pytest.mark.parametrize(
     "where",
-    [
-        "brainage.data.cohorts.tables._check_encoding",
-        "brainage.data.cohorts.select.usable_rows",
-        "brainage.data.participants.participants_of",
-        "brainage.data.store.layout.map_store",
-        "brainage.runs.predictions_table._check_rows",
-    ],
+    every_third(
+        [
+            "brainage.data.cohorts.tables._check_encoding",
+            "brainage.data.cohorts.select.usable_rows",
+            "brainage.data.participants.participants_of",
+            "brainage.data.store.layout.map_store",
+            "brainage.runs.predictions_table._check_rows",
+        ]
+    ),
 )
 @pytest.mark.parametrize("command", [predict, explain], ids=["predict", "explain"])
 def test_a_traceback_names_no_participant(

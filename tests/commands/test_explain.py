@@ -138,6 +138,7 @@ def test_rows_have_a_new_order_each_time_and_results_have_not(trained: Trained, 
         np.testing.assert_allclose(maps.sum(axis=2), table[columns], atol=1e-4)
 
 
+@pytest.mark.more
 def test_participants_of_another_cohort_are_explained(trained: Trained, invoke: Invoke) -> None:
     words = ("cohort=simulated", "cohort.n_participants=12", "cohort.seed=9", "participants=2")
     code, folder = invoke(f"run={trained.network}", *words, *SMALL)

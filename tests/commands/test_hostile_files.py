@@ -96,6 +96,7 @@ def change(path: Path, *keys: str, value: Any) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.more
 def test_a_run_that_is_as_it_was_left_is_read(
     verb: str, run: Path, trained: Path, invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:

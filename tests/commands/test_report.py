@@ -70,6 +70,7 @@ def test_baselines_have_the_outputs_of_networks(study: Study) -> None:
     assert errors["ridge_connectivity"] < 0.85 * baseline  # the simulated series carry age
 
 
+@pytest.mark.more
 def test_all_baselines_share_the_split(study: Study) -> None:
     assert len({(study.run(number) / "splits.csv").read_bytes() for number in range(3)}) == 1
 

@@ -36,6 +36,7 @@ def test_words_of_flags_and_deletions_need_no_value(command: Command) -> None:
 
 @pytest.mark.parametrize("logging", ["none", "disabled", "stdout"])
 @pytest.mark.parametrize("script", ["train.py", "report.py"])
+@pytest.mark.more
 def test_hydras_own_choices_of_logging_work(script: str, logging: str, command: Command, tmp_path: Path) -> None:
     wrong = {"train.py": "optimizer.lr=-1", "report.py": "predictions=~/müller[1].csv"}[script]
     ended = command(script, f"hydra/job_logging={logging}", wrong, "hydra.run.dir=2024_01_15")

@@ -139,6 +139,7 @@ def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, str]
         assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
 
 
+@pytest.mark.more
 def test_a_resumed_job_completes_the_table(
     folds: tuple[Path, str], tmp_path: Path, undrawn: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

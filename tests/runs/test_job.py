@@ -17,6 +17,7 @@ from brainage.training.pruning import trial
 from tests.conftest import FAST
 
 
+@pytest.mark.more
 def test_a_rebuilt_store_gives_each_participant_the_right_series(
     tmp_path: Path, run_job: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def read_table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.more
 def test_a_finished_grid_that_is_started_again_keeps_every_job(grid: tuple[Path, Ended], copied: Path) -> None:
     assert grid[1].code == 0, grid[1].text
     before = [results(copied / "grid" / str(job)) for job in range(2)]

@@ -263,6 +263,7 @@ def test_training_that_had_stopped_early_does_not_go_on(train_in: TrainIn, tmp_p
     assert same_bits(plain, run)
 
 
+@pytest.mark.more
 def test_the_best_epoch_is_kept_where_the_process_died_between_two_files(train_in: TrainIn, tmp_path: Path) -> None:
     plain = train_in(tmp_path / "plain", *WORDS, "trainer.max_epochs=4")
     # A first epoch is always the best so far: after it, last.ckpt is there and best.ckpt is not.
@@ -472,6 +473,7 @@ def test_the_command_reports_a_refused_resume_and_creates_no_folder(uninterrupte
     assert sorted(path.name for path in uninterrupted.iterdir()) == ["outputs", "run"]
 
 
+@pytest.mark.more
 def test_nothing_of_a_finished_run_changes_before_its_first_new_epoch_is_done(
     train_in: TrainIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

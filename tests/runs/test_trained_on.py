@@ -51,6 +51,7 @@ def summary() -> dict[str, Any]:
     return values
 
 
+@pytest.mark.more
 def test_a_run_is_resumed_where_its_data_are_now(place: Path) -> None:
     train_here(place / "plain", *WORDS, *at("data"), "trainer.max_epochs=3")
     shutil.copytree("data", "moved")  # with other times: another store

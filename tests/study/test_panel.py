@@ -94,6 +94,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Traini
     return command
 
 
+@pytest.mark.more
 def test_the_page_ranks_by_validation_error_and_tests_the_mean_of_the_seeds(
     run: Callable[..., Trainings], tmp_path: Path
 ) -> None:
