@@ -59,8 +59,8 @@ def other_groups(table: pd.DataFrame, rows: pd.DataFrame, reference: NDArray[np.
         )
     if n_fitted := int(others["split"].isin(("train", "val")).sum()):
         notes.append(
-            f"{n_fitted:,} training and validation participants are not in the reference group, so the model has "
-            "learned from other groups too. Train with groups.column and groups.reference to prevent it."
+            f"{n_fitted:,} training and validation participants are not in the reference group, so the model was "
+            "trained on other groups too. Train with groups.column and groups.reference to prevent it."
         )
     return notes
 

@@ -114,7 +114,7 @@ def measure_rescans(
     Returns
     -------
     Rescans or None
-        None where nobody has two.
+        None where no participant has two.
     """
     visits = _visits(scans)
     counts = visits.groupby("participant_id")["scan"].transform("size")
@@ -131,7 +131,7 @@ def measure_rescans(
 
 
 def _visits(scans: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a visit: the mean over its runs; or a row a run where nobody has two visits."""
+    """Return a row a visit: the mean over its runs; or a row a run where no participant has two visits."""
     visit = scans["scan"].str.replace(r"_?run-[^_]*$", "", regex=True)
     if not visit.groupby(scans["participant_id"]).nunique().gt(1).any():
         return scans

@@ -15,7 +15,7 @@ _NAMES = {"predicted_age": "predicted age", "bag": "gap", "bag_corrected": "corr
 
 
 def rescans_section(about: About) -> Section | None:
-    """Return how well two scans of a participant agree; None where nobody has two, or it is unknown."""
+    """Return how well two scans of a participant agree; None where no participant has two, or it is unknown."""
     found = about.rescans
     if found is None:
         return _unavailable(about)

@@ -294,7 +294,7 @@ def test_the_search_finds_ids_where_they_belong(planted: Planted) -> None:
         for path in planted.out.rglob("*")
         if path.is_file() and _is_allowed(path) and path.suffix != ".npy" and _people_in(path.read_bytes(), planted.ids)
     }
-    assert set(found) == {*ALLOWED, "store"} - {"scans.csv"}  # here nobody has several scans
+    assert set(found) == {*ALLOWED, "store"} - {"scans.csv"}  # here no participant has several scans
     # Those who withdrew were purged.
     assert {path.name for path in planted.out.rglob("*") if path.is_file() and b"9000003" in path.read_bytes()} == set()
 
