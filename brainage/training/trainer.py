@@ -81,7 +81,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def known_warnings() -> Iterator[None]:
-    """Ignore three warnings of Lightning and torch."""
+    """Ignore four warnings of Lightning and torch."""
     with warnings.catch_warnings():
         # A batch is gathered from memory: worker processes would only copy it.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -89,4 +89,6 @@ def known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*", category=FutureWarning)
         # Nothing is logged by step.
         warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
+        # A cluster's login node, or a job that needs no ``srun``.
+        warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
         yield
