@@ -32,7 +32,7 @@ from brainage.reporting.text import SD_NOTE
 from brainage.runs.analyse import progress, write_findings
 from brainage.runs.confounds import check_confounds, with_confounds
 from brainage.runs.read import excluded_jobs, run_folders
-from brainage.runs.rescans import rescans_of
+from brainage.runs.rescans import SCANS, by_row, rescans_of
 from brainage.system.console import show_note, show_table
 from brainage.system.files import write_csv, write_text
 from brainage.system.session import carry_out
@@ -228,7 +228,7 @@ def _write(
         )
         write_findings(folder, found, about, table)
     if predictions.scans is not None:
-        write_csv(folder / "scans.csv", predictions.scans)
+        write_csv(folder / SCANS, by_row(predictions.scans, table))
     _write_exclusions(folder, samples)
     record = {
         "networks": [str(trained.folder) for trained in networks],

@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from pathlib import Path
 from brainage.data.cohorts.ids import bare_id
 from brainage.errors import OutputError
 from brainage.runs.folder import lock_folder
+from brainage.runs.purge_by_row import BY_ROW, is_by_row, renumbered
 from brainage.runs.trained_on import FINGERPRINTS
 from brainage.system.files import open_file, write_whole
 
 # The files of a run, or of a multirun, that contain participant ids.
-TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv", "scans.csv", "halves.csv")
+TABLES = ("splits.csv", "predictions.csv", "pooled_predictions.csv", "exclusions.csv", *BY_ROW)
 
 # Names of tables that are being written, or were when the process was killed.
 _UNFINISHED = re.compile(rf"\.({'|'.join(map(re.escape, TABLES))})\.(.*\.)?partial")
@@ -56,16 +57,25 @@ def run_tables(outputs: Path) -> RunTables:
 def purge_table(path: Path, ids: Collection[str]) -> list[str]:
     """Rewrite a table without the lines of these participants; return the id of each removed line.
 
-    Every other byte stays. Raises OutputError.
+    Every other byte stays, but numbers of rows follow what they name. Raises OutputError.
     """
     with _purging(path):
+        if is_by_row(path):
+            return []  # purged with `predictions.csv`
         kept, gone = _without(path, ids)
         if gone and path.name == "splits.csv":
             _purge_fingerprints(path, ids)
         if gone:
-            write_whole(path, partial(_write_as, path, kept))
+            with renumbered(path, _stays(path, ids)) if path.name == "predictions.csv" else nullcontext():
+                write_whole(path, partial(_write_as, path, kept))
         return gone
     return []
+
+
+def _stays(path: Path, ids: Collection[str]) -> list[bool]:
+    """Return whether each row of a table stays, without its header."""
+    with open_file(path, "rb") as file:
+        return [participant not in ids for _, participant in _participants(file)][1:]
 
 
 def _purge_fingerprints(splits: Path, ids: Collection[str]) -> None:

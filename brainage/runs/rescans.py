@@ -1,4 +1,7 @@
-"""Second scans of a run's participants: files of their predictions, and what a report says of them."""
+"""Second scans of a run's participants: files of their predictions, and what a report says of them.
+
+In these files, ``row`` is the participant's row of ``predictions.csv``, from 1: there are no ids.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from brainage.data.cohorts.columns import participant_ids
+from brainage.data.cohorts.tables import read_columns
 from brainage.data.pieces import half_length, rows_by_half
 from brainage.errors import EvaluationError
 from brainage.evaluation.findings import Findings
@@ -23,16 +28,25 @@ if TYPE_CHECKING:
 # Predictions of the scans of participants who have several, and of the halves of those who have one.
 SCANS = "scans.csv"
 FILES = {VISITS: SCANS, HALVES: "halves.csv"}
-_COLUMNS = ["participant_id", "scan", "split", "age", "predicted_age"]
+_COLUMNS = ["row", "scan", "split", "age", "predicted_age"]
+_TYPES = {"participant_id": str, "row": int, "scan": str, "split": str, "age": float, "predicted_age": float}
 
 
-def write_halves(job: Job, model: Network | Baseline, participants: Participants) -> None:
+def by_row(scans: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions of scans with the row of each participant in ``predictions.csv`` in place of the id."""
+    rows = pd.Series(range(1, len(predictions) + 1), predictions["participant_id"])
+    others = scans.drop(columns="participant_id")
+    others.insert(0, "row", scans["participant_id"].map(rows))
+    return others
+
+
+def write_halves(job: Job, model: Network | Baseline, participants: Participants, predictions: pd.DataFrame) -> None:
     """Predict both halves of the test participants' scans, if each has one scan and the model takes halves."""
     tested = participants.part("test")
     n_times = model.n_times_of(half_length(tested)) if len(tested) and not tested.store.scans else None
     if n_times is not None:
         found = [part.table.assign(predicted_age=model.predict_rows(part)) for part in rows_by_half(tested, n_times)]
-        job.folder.write_csv(FILES[HALVES], pd.concat(found, ignore_index=True)[_COLUMNS])
+        job.folder.write_csv(FILES[HALVES], by_row(pd.concat(found, ignore_index=True), predictions)[_COLUMNS])
 
 
 def read_rescans(folder: Path, findings: Findings) -> Rescans | None:
@@ -53,17 +67,27 @@ def read_rescans_of_folds(folders: Sequence[Path], findings: Findings) -> Rescan
 
 
 def _read(path: Path) -> pd.DataFrame:
-    types = dict(zip(_COLUMNS, (str, str, str, float, float), strict=True))
+    """Read a table, with the ids of ``predictions.csv`` beside it; earlier versions wrote ids in place of rows."""
     rule = f"`{path}` must be the table that training wrote, but"
     step = "Remove the file: the report then says nothing of repeated scans."
     try:
-        table = read_csv(path, dtype=types, keep_default_na=False)
+        table = read_csv(path, dtype=_TYPES, keep_default_na=False)
     except ValueError:  # pandas' own text may have an id
         raise EvaluationError(f"{rule} it cannot be read as a table of ages and predictions. {step}") from None
-    if lacking := [name for name in _COLUMNS if name not in table]:
+    named = [*(["participant_id"] if "participant_id" in table else ["row"]), *_COLUMNS[1:]]
+    if lacking := [name for name in named if name not in table]:
         raise EvaluationError(f"{rule} lacks {', '.join(lacking)}. {step}")
     if n_wrong := int((~np.isfinite(table[["age", "predicted_age"]])).any(axis=1).sum()):
         raise EvaluationError(f"{rule} {n_wrong} of {len(table)} rows have no age or no prediction. {step}")
+    if "row" in table:
+        predictions = path.with_name("predictions.csv")
+        known = read_columns(predictions, ("participant_id", "split"), "run")
+        known["participant_id"] = participant_ids(known["participant_id"], f"`{predictions}`")
+        known.index = pd.RangeIndex(1, len(known) + 1)
+        own = known.reindex(table["row"]).reset_index(drop=True)
+        if n_wrong := int((own["split"] != table["split"]).sum()):
+            raise EvaluationError(f"{rule} {n_wrong} of {len(table)} rows name no such row of predictions.csv. {step}")
+        table["participant_id"] = own["participant_id"]
     return table
 
 

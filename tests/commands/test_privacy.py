@@ -25,7 +25,7 @@ pytestmark = pytest.mark.more
 
 N_PEOPLE = 40
 # Where ids may be: these files, wherever they are, and the store.
-ALLOWED = ("splits.csv", "exclusions.csv", "predictions.csv", "pooled_predictions.csv", "scans.csv", "halves.csv")
+ALLOWED = ("splits.csv", "exclusions.csv", "predictions.csv", "pooled_predictions.csv")
 LOGGERS = sorted(path.stem for path in (ROOT / "configs" / "logger").glob("*.yaml") if path.stem != "none")
 
 # Runs one command after the other inside one process, which spares the imports; between them stand marks.
@@ -294,7 +294,7 @@ def test_the_search_finds_ids_where_they_belong(planted: Planted) -> None:
         for path in planted.out.rglob("*")
         if path.is_file() and _is_allowed(path) and path.suffix != ".npy" and _people_in(path.read_bytes(), planted.ids)
     }
-    assert set(found) == {*ALLOWED, "store"} - {"scans.csv"}  # here no participant has several scans
+    assert set(found) == {*ALLOWED, "store"}
     # Those who withdrew were purged.
     assert {path.name for path in planted.out.rglob("*") if path.is_file() and b"9000003" in path.read_bytes()} == set()
 
@@ -318,7 +318,7 @@ def test_the_search_finds_an_id_in_a_picture(tmp_path: Path) -> None:
 
 def test_only_their_owner_may_read_files_with_ids_and_enter_their_folders(planted: Planted) -> None:
     files = [path for path in planted.out.rglob("*") if path.is_file() and path.name in (*ALLOWED, "index.txt")]
-    assert {path.name for path in files} == {*ALLOWED, "index.txt"} - {"scans.csv"}
+    assert {path.name for path in files} == {*ALLOWED, "index.txt"}
     open_to_others = [path for file in files for path in (file, file.parent) if path.stat().st_mode & 0o077]
     assert open_to_others == []
     umask = os.umask(0)

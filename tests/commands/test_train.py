@@ -288,22 +288,27 @@ def test_all_scans_of_a_participant_train_and_their_mean_is_the_prediction(tmp_p
     ended = run_command(tmp_path, "train.py", *words, "cohort.scans=all", *folds, *FAST[1:], "hydra.run.dir=run")
     assert ended.code == 0, ended.text
     scans, participants = (pd.read_csv(tmp_path / "run" / name) for name in ("scans.csv", "predictions.csv"))
-    assert list(scans.columns) == ["participant_id", "scan", "split", "age", "predicted_age"]
+    assert list(scans.columns) == ["row", "scan", "split", "age", "predicted_age"]
     assert len(participants) == participants["participant_id"].nunique() == 40
-    means = scans.groupby("participant_id")["predicted_age"].mean()
-    np.testing.assert_allclose(participants["predicted_age"], participants["participant_id"].map(means))
-    assert (scans.groupby("participant_id")["split"].nunique() == 1).all()
+    means = scans.groupby("row")["predicted_age"].mean()
+    np.testing.assert_allclose(participants["predicted_age"], means)
+    assert (scans.groupby("row")["split"].nunique() == 1).all()
     orders, tested = pd.read_csv(tmp_path / "run" / "time_order.csv"), participants[participants["split"] == "test"]
     assert set(orders["n"]) == {len(tested)} and (orders["change"] > 0).all()
     own = np.abs(tested["bag"]).mean()
     np.testing.assert_allclose(orders["mae"] - orders["mae_difference"], own)
-    assert set(scans.groupby("participant_id").size()) == {1, 2}
+    assert set(scans.groupby("row").size()) == {1, 2}
     reasons = pd.read_csv(tmp_path / "run" / "exclusions.csv")["reason"]
     assert sum(reason.startswith("one of several scans: run-1: ") for reason in reasons) == 2
     ended = run_command(tmp_path, "predict.py", "run=run", *words[:3], "cohort.scans=all", "hydra.run.dir=new")
     assert ended.code == 0, ended.text
-    again = pd.read_csv(tmp_path / "new" / "scans.csv").merge(scans, on=["participant_id", "scan"])
-    np.testing.assert_allclose(again["predicted_age_x"], again["predicted_age_y"], rtol=1e-6)
+    again, new = (pd.read_csv(tmp_path / "new" / name) for name in ("scans.csv", "predictions.csv"))
+    keys = [
+        table.iloc[one["row"] - 1]["participant_id"].to_numpy() for table, one in ((participants, scans), (new, again))
+    ]
+    same = again.assign(id=keys[1]).merge(scans.assign(id=keys[0]), on=["id", "scan"])
+    assert len(same) == len(scans)
+    np.testing.assert_allclose(same["predicted_age_x"], same["predicted_age_y"], rtol=1e-6)
 
 
 @pytest.mark.more

@@ -14,7 +14,7 @@ from brainage.commands.report import report
 from brainage.commands.simulate import main
 from brainage.errors import EvaluationError
 from brainage.evaluation.findings import Findings
-from brainage.runs.purge_tables import purge_table, run_tables
+from brainage.runs.purge_tables import purge_table
 from brainage.runs.rescans import read_rescans
 from tests.conftest import run_here, train_here
 
@@ -27,6 +27,14 @@ def reliability(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "reliability.csv").set_index(["of", "measure"])
 
 
+def with_ids(folder: Path, name: str) -> pd.DataFrame:
+    """Join a table that names rows with the ids in ``predictions.csv``."""
+    ids = pd.read_csv(folder / "predictions.csv", dtype={"participant_id": str})["participant_id"]
+    table = pd.read_csv(folder / name)
+    assert list(table.columns)[:2] == ["row", "scan"]
+    return table.assign(participant_id=ids.iloc[table["row"] - 1].to_numpy())
+
+
 @pytest.mark.more
 def test_visits_of_uk_biobank_are_predicted_each_and_compared(tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -34,7 +42,7 @@ def test_visits_of_uk_biobank_are_predicted_each_and_compared(tmp_path: Path) ->
     cohort = ("cohort=ukb", f"cohort.root={data / 'bulk'}", f"cohort.phenotypes={data / 'phenotypes.csv'}")
     words = (*SMALL, *cohort, "cohort.instance=[2,3]", "model=ridge_connectivity")
     run = train_here(tmp_path / "run", *words, "split.val_fraction=0.1", "split.train_fraction=0.3")
-    scans = pd.read_csv(run / "scans.csv", dtype={"participant_id": str})
+    scans = with_ids(run, "scans.csv")
     counts = scans["participant_id"].value_counts()
     assert set(counts) == {1, 2} and (scans.groupby("participant_id")["split"].nunique() == 1).all()
     tested = scans[scans["split"] == "test"]
@@ -53,7 +61,7 @@ def test_visits_of_uk_biobank_are_predicted_each_and_compared(tmp_path: Path) ->
     pd.testing.assert_frame_equal(reliability(tmp_path / "report"), found)
     new = (f"run={run}", *cohort, "cohort.instance=[2,3]", "match_ids=false", "report.n_resamples=100", "device=cpu")
     assert run_here(predict, "predict", tmp_path / "new", *new) == 0
-    both = pd.read_csv(tmp_path / "new" / "scans.csv", dtype={"participant_id": str})
+    both = with_ids(tmp_path / "new", "scans.csv")
     merged = both.merge(scans, on=["participant_id", "scan"], suffixes=("", "_of_run"))
     assert len(merged) == len(scans) == len(both)
     assert merged["predicted_age"].to_numpy() == pytest.approx(merged["predicted_age_of_run"].to_numpy(), abs=1e-4)
@@ -80,11 +88,23 @@ def test_halves_of_one_scan_are_compared(model: tuple[str, ...], tmp_path: Path)
     assert "The first and the second half of one scan of 15" in (run / "report.html").read_text()
     summary = json.loads((run / "summary.json").read_text())
     assert not [note for note in summary["notes"] if "halves" in note]
-    # Participants who withdraw leave this table, too.
-    table = next(path for path in run_tables(tmp_path / "outputs").tables if path.name == "halves.csv")
-    one = halves["participant_id"][0]
-    assert purge_table(table, [one]) == [one, one]
-    assert one not in set(pd.read_csv(table)["participant_id"])
+    # Participants who withdraw leave this table, too, and the others are named as before.
+    named = with_ids(run, "halves.csv")
+    one = named["participant_id"][0]
+    assert purge_table(run / "predictions.csv", [one]) == [one]
+    pd.testing.assert_frame_equal(
+        with_ids(run, "halves.csv").drop(columns="row"),
+        named[named["participant_id"] != one].drop(columns="row").reset_index(drop=True),
+    )
+    words = (f"run={run}", "report.n_resamples=100")
+    assert run_here(report, "report", tmp_path / "report", *words) == 0
+    again = reliability(tmp_path / "report")
+    assert again.loc[("predicted_age", "error"), "n"] == len(halves) / 2 - 1
+    # Earlier versions wrote ids.
+    with_ids(run, "halves.csv").drop(columns="row").to_csv(run / "halves.csv", index=False)
+    assert run_here(report, "report", tmp_path / "earlier", *words) == 0
+    pd.testing.assert_frame_equal(reliability(tmp_path / "earlier"), again)
+    assert purge_table(run / "halves.csv", [named["participant_id"][2]]) == [named["participant_id"][2]] * 2
 
 
 @pytest.mark.parametrize(
@@ -93,12 +113,14 @@ def test_halves_of_one_scan_are_compared(model: tuple[str, ...], tmp_path: Path)
         (b"participant_id,scan,split,age\nsim1,1,test,60\n", "lacks predicted_age"),
         (b"participant_id,scan,split,age,predicted_age\nsim1,1,test,60,old\n", "cannot be read as a table"),
         (b"participant_id,scan,split,age,predicted_age\nsim1,1,test,60,inf\n", "1 of 1 rows have no age or"),
+        (b"row,scan,split,age,predicted_age\n1,1,test,60,60\n3,1,test,60,60\n", "1 of 2 rows name no such row"),
         (b"\xff\xfe\x00", "cannot be read as a table"),
         (b"", "cannot be read as a table"),
     ],
-    ids=["a column", "a word", "no number", "bytes", "empty"],
+    ids=["a column", "a word", "no number", "a row", "bytes", "empty"],
 )
 def test_a_damaged_table_of_scans_is_one_message(content: bytes, fact: str, tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").write_text("participant_id,split\nsim1,test\n")
     (tmp_path / "halves.csv").write_bytes(content)
     with pytest.raises(EvaluationError, match=r"halves.csv` must be the table") as raised:
         read_rescans(tmp_path, Mock(Findings))  # read before anything is compared

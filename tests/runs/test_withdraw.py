@@ -331,6 +331,34 @@ def test_fingerprints_lose_the_lines_that_the_split_loses(tmp_path: Path) -> Non
 
 
 @pytest.mark.more
+def test_tables_by_row_follow_the_rows_of_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictions, halves = tmp_path / "predictions.csv", tmp_path / "halves.csv"
+    ids, before = (
+        "participant_id,split\n7,train\n8,test\n9,test\n",
+        "row,scan\n2,half-1\n2,half-2\n3,half-1\n3,half-2\n",
+    )
+    predictions.write_text(ids)
+    halves.write_text(before)
+    halves.chmod(0o600)
+
+    def killed(path: Path, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(purge_tables, "write_whole", killed)
+        purge_tables.purge_table(predictions, {"7"})
+    assert (predictions.read_text(), halves.read_text()) == (ids, before)
+    assert purge_tables.purge_table(predictions, {"7"}) == ["7"] and purge_tables.purge_table(halves, {"7"}) == []
+    assert halves.read_text() == "row,scan\n1,half-1\n1,half-2\n2,half-1\n2,half-2\n"
+    purge_tables.purge_table(predictions, {"8"})
+    assert halves.read_text() == "row,scan\n1,half-1\n1,half-2\n" and halves.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["halves.csv", "predictions.csv"]
+    # Killed between the two, the table has a name of the unfinished ones, which a purge deletes.
+    left = tmp_path / ".halves.csv.purged.partial"
+    halves.rename(left)
+    assert purge_tables.run_tables(tmp_path).unfinished == [left]
+
+
 def test_no_command_uses_purged_participants_again(tmp_path: Path, command: Command) -> None:
     run = ("hydra.run.dir=outputs/first", "report.n_resamples=100")
     assert command("train.py", *FAST, *run).code == 0
