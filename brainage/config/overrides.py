@@ -22,6 +22,8 @@ _PATHS = frozenset(
 )
 # Texts in which a comma or a bracket never separates values.
 _QUERIES = frozenset(("cohort.include", "cohort.pattern", "cohort.member"))
+# Texts in which a comma separates values that are no jobs.
+_LISTS = frozenset(("hydra.sweeper.over", "hydra.sweeper.start_from"))
 # Words that are no text unless they are quoted.
 _NO_TEXTS = ("true", "false", "null", "nan", "inf")
 # Words after which a comma may separate the values of several jobs.
@@ -70,6 +72,8 @@ def quote_words(words: Sequence[str]) -> list[str]:
 def _quoted_word(word: str, several: bool) -> str:
     key, _, given = word.partition("=")
     name = key.lstrip("+")
+    if name in _LISTS and given[:1] not in ("'", '"', "["):
+        return f"{key}={quoted(None if given == 'null' else given)}"
     try:
         value = OverridesParser.create().parse_override(word).value()
     except HydraException:

@@ -26,6 +26,7 @@ class FeasibleSampler(BaseSampler):
     same time do not repeat draws. The first `n_first` points are drawn at random, in ascending order of `cost`: a
     pruner then has trials to compare with before an expensive one starts. `all_trials` loads the study with all its
     trials (Hyperband passes only those of one bracket), once per proposal because Optuna's samplers cache them in it.
+    `fits` returns whether a trial is expected to end in time: others are proposed only if no draw fits.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class FeasibleSampler(BaseSampler):
         n_first: int = 0,
         cost: Callable[[Point], float] = lambda point: 0.0,
         all_trials: Callable[[], Study] | None = None,
+        fits: Callable[[Study, Point], bool] = lambda study, point: True,
     ) -> None:
-        self._feasible, self._make, self._seed, self._all_trials = space, make, seed, all_trials
+        self._feasible, self._make, self._seed, self._all_trials, self._fits = space, make, seed, all_trials, fits
         self._first = sorted((space.draw(np.random.default_rng([seed, number])) for number in range(n_first)), key=cost)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -64,9 +66,12 @@ class FeasibleSampler(BaseSampler):
             if set(proposed) != set(free):
                 break  # it draws at random so far, or always
             point = {**single, **proposed}
-            if self._feasible.why_not(point) is None:
+            if self._feasible.why_not(point) is None and self._fits(whole, point):
                 return point
-        return self._feasible.draw(rng)
+        points = [self._feasible.draw(rng)]
+        while len(points) < _PROPOSALS and not self._fits(whole, points[-1]):
+            points.append(self._feasible.draw(rng))
+        return points[-1]
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,26 @@ _OBJECTIVES = ("objective", "parameters")
 _SCORES = ("val/r2", "val/pearson_r")
 
 
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds_of(timeout: str | float | None) -> float | None:
+    """Return a duration, such as ``1h30m``, in seconds; None is no limit."""
+    if timeout is None:
+        return None
+    seconds = 0.0
+    if isinstance(timeout, str) and (found := _DURATION.fullmatch(timeout.strip())):
+        seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
+    elif isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        seconds = float(timeout)
+    if not 0 < seconds < math.inf:
+        raise SweepError(
+            f"`hydra.sweeper.timeout` must be a duration such as 2h, 1h30m, 90m or a number of seconds above 0, but "
+            f"got {timeout!r}."
+        )
+    return seconds
+
+
 @dataclass(frozen=True)
 class SweepSettings:
     """The keys of ``hydra.sweeper``.
@@ -24,6 +45,9 @@ class SweepSettings:
     ----------
     n_trials : int
         Complete and pruned trials of the study, 1 or more, counted across processes and restarts.
+    timeout : str, float or None
+        Time that each command has, such as ``2h``, ``1h30m`` or seconds: no trial begins that is not expected to end
+        within it. None is no limit; `n_trials` holds too.
     direction : {"minimize", "maximize"}, or list of str
         That of the objective; one for each of several.
     study_name : str
@@ -52,6 +76,7 @@ class SweepSettings:
     pruner: Mapping[str, Any] | None
     params: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("objective",)
+    timeout: str | float | None = None
     n_workers: int = 1
     max_consecutive_failures: int = 5
 
@@ -66,6 +91,10 @@ class SweepSettings:
                 f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since "
                 f"a folder has this name, but got {self.study_name!r}."
             )
+        self._check_objectives()
+        seconds_of(self.timeout)
+
+    def _check_objectives(self) -> None:
         n_known = sum(name in self.objectives for name in _OBJECTIVES)
         if n_known == 0 or n_known < len(self.objectives):
             raise SweepError(

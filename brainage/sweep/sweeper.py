@@ -20,13 +20,14 @@ from brainage.config.overrides import as_overrides
 from brainage.errors import SweepError
 from brainage.models import geometry
 from brainage.sweep.best_config import experiment_text
+from brainage.sweep.budget import TimeBudget
 from brainage.sweep.configs import TrialConfigs
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
 from brainage.sweep.results import locked, trial_title
 from brainage.sweep.sampler import FeasibleSampler
-from brainage.sweep.settings import SweepSettings
+from brainage.sweep.settings import SweepSettings, seconds_of
 from brainage.sweep.space import Point, parse_space, refuse_other_values
 from brainage.sweep.storage import dashboard_command, open_storage, open_study, shown_url
 from brainage.sweep.worker import Worker
@@ -55,6 +56,7 @@ class Sweep:
         self._space = parse_space(settings.params, words)
         self._configs = TrialConfigs(context.config_loader, composed, self._space)
         self._words = list(words)
+        self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost)
         self.best: FrozenTrial | None = None
 
     def run(self, command: list[str]) -> int:
@@ -112,8 +114,9 @@ class Sweep:
             n_first=int(settings.sampler.get("n_startup_trials", 0)),
             cost=self._configs.cost,
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),
+            fits=self._budget.fits,
         )
-        return Worker(study, storage, self._space, settings, self._launch), study
+        return Worker(study, storage, self._space, settings, self._launch, self._budget.fits), study
 
     def _check_trials(self, study: Study) -> int:
         """Return the number of trials; raise a `SweepError` if one was not written by this sweep."""

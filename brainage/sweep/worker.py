@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -47,16 +47,18 @@ class Worker:
         space: Space,
         settings: SweepSettings,
         launch: Callable[[int, Point], Mapping[str, Any]],
+        fits: Callable[[Study, Point], bool] = lambda study, point: True,
     ) -> None:
         self._study, self._storage, self._settings, self._launch = study, storage, settings, launch
+        self._fits, self._in_time = fits, True
         self._distributions = space.distributions
         self._stale = StaleTrials(study, storage)
         self._n_failed = 0
         self._stopped: Interruption | None = None
 
     def work(self) -> None:
-        """Run trials until the study has its budget."""
-        while self._is_needed():
+        """Run trials until the study has its budget, or no further one is expected to end in time."""
+        while self._in_time and self._is_needed():
             with uninterrupted():  # except during the training: writes to the database are completed
                 self._run_one()
 
@@ -103,6 +105,8 @@ class Worker:
             trial.set_user_attr(POINT, trial.relative_params)
         point = {key: _suggest(trial, key, value) for key, value in self._distributions.items()}
         refuse_other_values(trial.number, point, self._distributions)  # Optuna takes fixed parameters as they are
+        if not self._fits(self._study, point):
+            self._leave(trial)
         try:
             summary = self._launched(trial, point)
         except Interruption as stop:
@@ -121,6 +125,14 @@ class Worker:
             self._fail(trial, str(summary.get("reason") or "no summary was written; see its log"))
         self._n_failed = 0
         return values
+
+    def _leave(self, trial: optuna.Trial) -> NoReturn:
+        """Leave a trial, and all later ones, to the next command."""
+        self._in_time = False
+        retry(self._study, self._study.get_trials(deepcopy=False)[trial.number])
+        trial.set_user_attr(REASON, "not begun: not expected to end within hydra.sweeper.timeout")
+        log.info("`hydra.sweeper.timeout=%s`: no further trial is expected to end in time.", self._settings.timeout)
+        raise TrialFailedError
 
     def _launched(self, trial: optuna.Trial, point: Point) -> Mapping[str, Any]:
         def report(epoch: int, loss: float) -> bool:

@@ -99,3 +99,18 @@ def test_a_stored_point_outside_the_space_is_not_repeated(change: dict[str, Any]
     study.enqueue_trial({key: value for key, value in point.items() if value is not None})
     with pytest.raises(SweepError, match=f"Trial 0 .*`{next(iter(change))}={next(iter(change.values()))}`"):
         study.sampler.sample_relative(study, study.trials[0], feasible.space.distributions)
+
+
+def test_points_that_would_not_end_in_time_are_drawn_only_if_there_is_nothing_else() -> None:
+    feasible, space = FeasibleSpace(SPACE, lambda point: None), SPACE.distributions
+    for fits, allowed in (({0, 1}, {0, 1}), (set(), set(range(9)))):
+        sampler = FeasibleSampler(
+            feasible,
+            lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=3),
+            3,
+            fits=lambda study, point, fits=fits: point["a"] in fits,  # type: ignore[misc]
+        )
+        study = optuna.create_study(sampler=sampler)
+        for _ in range(8):
+            study.tell(study.ask(space), 1.0)
+        assert {trial.params["a"] for trial in study.trials} <= allowed

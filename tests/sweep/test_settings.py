@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brainage.errors import SweepError
-from brainage.sweep.settings import SweepSettings
+from brainage.sweep.settings import SweepSettings, seconds_of
 
 
 def options(direction: Any = "minimize", **given: Any) -> SweepSettings:
@@ -77,9 +77,18 @@ def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction
         ({"direction": ["minimize"] * 2}, r"must name one direction an objective \(objective\), but got 2\."),
         ({"n_workers": True}, r"`hydra.sweeper.n_workers` must be a whole number from 1, but got True\."),
         ({"max_consecutive_failures": 0}, r"`hydra.sweeper.max_consecutive_failures` must be a whole number from 1, b"),
+        ({"timeout": "2 weeks"}, r"`hydra.sweeper.timeout` must be a duration such as 2h, .*, but got '2 weeks'\."),
+        ({"timeout": 0}, r"`hydra.sweeper.timeout` must be .* a number of seconds above 0, but got 0\."),
         ({"study_name": "../up"}, r"`hydra.sweeper.study_name` must be made of letters.*, but got '../up'\."),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SweepError, match=message):
         options(**given)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(None, None), ("2h", 7200), ("1h30m", 5400), ("1d1s", 86401), (90, 90), (0.5, 0.5)]
+)
+def test_a_timeout_is_a_duration(timeout: Any, seconds: float | None) -> None:
+    assert seconds_of(timeout) == seconds

@@ -13,7 +13,7 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 
 from brainage.sweep.feasible import FeasibleSpace
-from brainage.sweep.recovery import REASON, trial_id
+from brainage.sweep.recovery import REASON, saved_point, trial_id
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Point, parse_space
@@ -33,14 +33,16 @@ Start = Callable[..., tuple[Study, Worker]]
 def start(tmp_path: Path) -> Start:
     """Return a study and a worker of it, which calls a function instead of training."""
 
-    def begun(launch: Launch, n_trials: int, direction: str = "minimize", failures: int = 5) -> tuple[Study, Worker]:
+    def begun(
+        launch: Launch, n_trials: int, direction: str = "minimize", failures: int = 5, **others: Any
+    ) -> tuple[Study, Worker]:
         storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
         study = open_study(storage, "name", StudyTerms(SPACE.described(), [direction], {}))
         feasible = FeasibleSpace(SPACE, lambda point: None)
         study.sampler = FeasibleSampler(feasible, lambda seed: RandomSampler(seed=seed), 0)
         study.pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=0)
         settings = SweepSettings(n_trials, direction, "name", None, {}, None, max_consecutive_failures=failures)
-        return study, Worker(study, storage, SPACE, settings, launch)
+        return study, Worker(study, storage, SPACE, settings, launch, **others)
 
     return begun
 
@@ -129,3 +131,18 @@ def test_heartbeats_go_on_after_a_time_without_the_storage(start: Start, tmp_pat
     study, worker = start(launch, 1)
     worker.work()
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
+
+
+def test_a_trial_that_is_not_expected_to_end_in_time_is_left_to_the_next_command(start: Start) -> None:
+    def launch(number: int, point: Point) -> Mapping[str, Any]:
+        return {"status": "finished", "objective": {"value": 1.0}}
+
+    study, worker = start(launch, 9, fits=lambda study, point: len(study.trials) < 3)
+    worker.work()
+    worker.settle()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "WAITING"]
+    assert study.trials[2].user_attrs[REASON] == "not begun: not expected to end within hydra.sweeper.timeout"
+    assert saved_point(study.trials[3]) == study.trials[2].params
+    _, other = start(launch, 3)
+    other.work()
+    assert [trial.state.name for trial in study.trials[2:]] == ["FAIL", "COMPLETE"]
