@@ -89,7 +89,7 @@ def _train() -> None:
     from brainage.training import callbacks
 
     clock = SimpleNamespace(perf_counter=time.process_time, monotonic=time.monotonic)
-    callbacks.time = clock  # type: ignore[attr-defined]
+    callbacks.time = clock  # type: ignore[attr-defined, assignment]
     sys.argv[0] = str(ROOT / "train.py")
     runpy.run_path(sys.argv[0], run_name="__main__")
 
