@@ -50,13 +50,7 @@ STACK = "stack of the developed and the ridge"
 
 ARMS: dict[str, tuple[str, ...]] = {
     **{f"{name}, {recipe}": (*of, *words) for name, of in _NETWORKS.items() for recipe, words in _RECIPES.items()},
-    DEVELOPED: (
-        *("modality=MODALITY", "model=variable1dcnn", "model.kernel_size=4", "model.depth=1", "model.start_out=64"),
-        *("model.stride=4", "model.double_conv=true", "model.batch_norm=true", "model.readout=global_average"),
-        *("model.final_dropout=0.5", "recipe=none", "recipe.circular_shift=true", "recipe.cutmix=1"),
-        *("optimizer=adamw", "optimizer.lr=2e-3", "optimizer.weight_decay=0.1", "scheduler=cosine", "batch_size=64"),
-        *("trainer.max_epochs=20", "patience=20"),
-    ),
+    DEVELOPED: ("modality=MODALITY", "model=pooled1dcnn", "recipe=cutmix"),
     RIDGE: ("modality=MODALITY", "model=ridge_features"),
     STACK: ("ensemble=stack",),
 }

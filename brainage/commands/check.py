@@ -31,16 +31,8 @@ from brainage.system.session import carry_out
 _MIN_TRAINED = 10
 # Dimensions of UK Biobank's parcels.
 _SCHAEFER = range(100, 1001, 100)
-# The network that is proposed for parcels: that of the study's follow-up.
-_MODEL = {
-    "kernel_size": 3,
-    "depth": 4,
-    "start_out": 128,
-    "stride": 2,
-    "batch_norm": True,
-    "growth": "none",
-    "readout": "global_average",
-}
+# The network that is proposed: the default.
+_MODEL = "pooled1dcnn"
 
 
 def check(composed: DictConfig) -> None:
@@ -60,7 +52,7 @@ def _check(config: CheckCommandConfig, folder: Path) -> None:
         _print(table)
     for problem in survey.problems:
         show_note(problem)
-    plan = plan_of(survey, _known())
+    plan = plan_of(survey, _known("modality"))
     if plan.n_kept < _MIN_TRAINED:
         raise CohortError(
             f"`cohort`: {_MIN_TRAINED} participants with an age and a usable file are needed to train, validate and "
@@ -89,9 +81,10 @@ def _print(table: SurveyTable) -> None:
     print()
 
 
-def _known() -> dict[str, dict[str, Any]]:
-    """Return this project's modalities, as plain values by name."""
-    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIGS / "modality").glob("*.yaml"))}
+def _known(group: str) -> dict[str, dict[str, Any]]:
+    """Return this project's choices of a group, as plain values by name."""
+    known = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIGS / group).glob("*.yaml"))}
+    return {name: {key: one for key, one in values.items() if key != "defaults"} for name, values in known.items()}
 
 
 def _modalities(config: CheckCommandConfig) -> Sequence[ModalityConfig]:
@@ -110,27 +103,24 @@ def _modalities(config: CheckCommandConfig) -> Sequence[ModalityConfig]:
 
 
 def _modality(name: str, **changes: Any) -> ModalityConfig:
-    plain = {key: value for key, value in {**_known()[name], **changes}.items() if key != "defaults"}
+    plain = {**_known("modality")[name], **changes}
     good = plain["good_components"]
     return ModalityConfig(**{**plain, "n_channels": plain["dimension"] if good is None else len(good)})
 
 
 def _proposed(cohort: CohortConfig, plan: Plan) -> Proposed:
-    model = _model(plan)
+    _check_length(plan)
     shape = f"{plan.n_channels} channels of at least {plan.n_times} time points"
     comment = f"{plan.n_kept:,} participants with {shape}; proposed by brainage check."
-    values = {"cohort": plan.cohort, "modality": {} if plan.is_new else plan.values, "model": model}
-    return Proposed(plan.modality, cohort.name, "variable1dcnn", plan.values if plan.is_new else None, values, comment)
+    values = {"cohort": plan.cohort, "modality": {} if plan.is_new else plan.values}
+    return Proposed(plan.modality, cohort.name, _MODEL, plan.values if plan.is_new else None, values, comment)
 
 
-def _model(plan: Plan) -> dict[str, Any]:
-    """Return values of the network: the default where it is feasible for an ICA, or else the deepest that is."""
-    sizes = {"name": "variable1dcnn", "in_channels": plan.n_channels, "n_times": plan.n_times}
-    deep = [{**_MODEL, "depth": depth} for depth in range(_MODEL["depth"], 0, -1)]  # type: ignore[call-overload]
-    for values in [*([] if plan.is_new else [{}]), *deep]:
-        try:
-            geometry.check_arguments({**sizes, **values})
-        except ImpossibleArchitectureError:
-            continue
-        return dict(values)
-    raise CohortError(f"`modality.n_times`: {plan.n_times} time points are too few for a network. Use longer series.")
+def _check_length(plan: Plan) -> None:
+    """Raise CohortError if the series are too short for the network."""
+    sizes = {"in_channels": plan.n_channels, "n_times": plan.n_times}
+    try:
+        geometry.check_arguments({**_known("model")[_MODEL], "name": "variable1dcnn", **sizes})
+    except ImpossibleArchitectureError as error:
+        message = f"`modality.n_times`: {plan.n_times} time points are too few for a network. Use longer series."
+        raise CohortError(message) from error

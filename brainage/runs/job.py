@@ -13,8 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brainage import models
+from brainage.config.groups.cohort import FilesCohortConfig
 from brainage.config.hydra import parse
 from brainage.config.schema import Config
+from brainage.data.cohorts.folders import check_root
 from brainage.errors import BrainageError, ConfigError, ImpossibleArchitectureError, NamedParticipantError, ResumeError
 from brainage.models import geometry
 from brainage.reporting.run_summary import show_summary
@@ -89,6 +91,8 @@ def _run(composed: DictConfig, folder: RunFolder, *, multirun: bool) -> float | 
         with interruptible(), full_disk_as_output_error(folder.path):
             config = results.config = parse(composed)
             _check_model(config)
+            if isinstance(config.cohort, FilesCohortConfig):
+                check_root(Path(config.cohort.root))
             # Imports pandas and scipy, after configuration errors have been reported.
             from brainage.runs.train import train
 

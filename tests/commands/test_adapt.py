@@ -29,7 +29,7 @@ N, N_CONTROLS = 36, 14
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of a bundle, a network with random weights, and of a cohort with a list of its controls."""
     folder = tmp_path_factory.mktemp("adapt")
-    composed = compose_job("train", ["model.start_out=4"], folder / "run")
+    composed = compose_job("train", ["model=variable1dcnn", "model.start_out=4"], folder / "run")
     config = parse(composed)
     forget_job()
     architecture = Architecture(config.modality, "variable1dcnn", config.network_arguments)

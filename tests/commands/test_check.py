@@ -174,7 +174,7 @@ def test_files_of_other_tools_are_found_and_read_right(
     experiment = yaml.safe_load((tmp_path / "study" / "experiment" / "mine.yaml").read_text())
     assert experiment["cohort"]["root"] == str(tmp_path / "tree")
     assert experiment["cohort"]["pattern"] == template.replace("ID", "{participant_id}")
-    assert experiment["model"]["readout"] == "global_average"
+    assert {"override /model": "pooled1dcnn"} in experiment["defaults"]
 
 
 def test_components_of_uk_biobank_need_no_modality_of_their_own(tmp_path: Path, check: Check) -> None:

@@ -59,7 +59,13 @@ class Evil:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs of one small network each."""
     folder = tmp_path_factory.mktemp("hostile")
-    words = ("cohort.n_participants=120", "trainer.max_epochs=1", "batch_size=16", "model.start_out=4")
+    words = (
+        "cohort.n_participants=120",
+        "trainer.max_epochs=1",
+        "batch_size=16",
+        "model=variable1dcnn",
+        "model.start_out=4",
+    )
     for number, seed in enumerate((1, 2)):
         train_here(folder / "runs" / str(number), *words, f"seed={seed}")
     return folder

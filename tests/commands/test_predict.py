@@ -19,7 +19,7 @@ from brainage.commands.simulate import main as write_files
 from tests.conftest import run_command, run_here, train_here
 
 SMALL = (
-    "model.start_out=4", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100",
+    "model=variable1dcnn", "model.start_out=4", "trainer.max_epochs=2", "batch_size=32", "report.n_resamples=100",
     "split.train_fraction=0.5", "split.val_fraction=0.4",
 )  # fmt: skip
 TRAINED, NEW = 250, 60

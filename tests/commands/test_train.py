@@ -46,7 +46,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
 def test_a_run_ends_well_with_a_short_table(plain: tuple[Path, Ended]) -> None:
     folder, ended = plain
     assert ended.code == 0, ended.text
-    for words in ("test MAE", "of the mean predictor", "parameters", "225,025", "time", str(only_run(folder))):
+    for words in ("test MAE", "of the mean predictor", "parameters", "38,849", "time", str(only_run(folder))):
         assert words in ended.out
     # Output that is not a terminal gets plain lines.
     assert "epoch 0: MAE train" in ended.out and "2 epochs, best: " in ended.out
@@ -82,7 +82,7 @@ def test_the_summary_has_every_contracted_key_and_right_numbers(plain: tuple[Pat
     assert all(set(summary["metrics"][part]) == METRICS for part in summary["metrics"])
     assert summary["n"] == {"train": 32, "val": 4, "test": 4}
     assert summary["model"]["name"] == "variable1dcnn"
-    assert summary["model"]["parameters"] == 225_025
+    assert summary["model"]["parameters"] == 38_849
     assert set(summary["cohort"]) == {"name", "fingerprint", "n_participants", "n_excluded"}
     assert set(summary["seconds"]) == {"ingest", "fit", "total"}
     assert summary["seed"] == 43
@@ -320,7 +320,7 @@ def test_the_parts_do_not_depend_on_dimension_or_seed(run_job: Any, tmp_path: Pa
 
 def test_a_multirun_goes_on_past_what_is_impossible_and_ends_with_a_table(command: Command, tmp_path: Path) -> None:
     halves = ("split.train_fraction=0.5", "split.val_fraction=0.25")  # so that ten are tested
-    ended = command("train.py", "--multirun", *FAST, *halves, "model.depth=2,6,8")
+    ended = command("train.py", "--multirun", *FAST, *halves, "model=variable1dcnn", "model.depth=2,6,8")
     assert ended.code == 0, ended.text
     (folder,) = (tmp_path / "outputs" / "multirun").glob("*/*")
     rows = read(folder / "summary.csv")
@@ -365,7 +365,7 @@ def imports(ended: Ended, library: str) -> bool:
             (["--help"], 0, ["variable1dcnn", "simulated", "final_models/ica25", "UK Biobank"]),
             (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 5"]),
             (["model.kernel_size=0"], 2, ["`model.kernel_size` must be 1 or more, but got 0"]),
-            (["model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
+            (["model=variable1dcnn", "model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
             (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
             (["cohort=bids", "cohort.root=nowhere"], 2, ["`cohort.root` must be a folder, but `nowhere` is none"]),
             (["cohort=ukb", "cohort.root=nowhere"], 2, ["`cohort.phenotypes` must be given"]),

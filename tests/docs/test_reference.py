@@ -135,7 +135,7 @@ def test_defaults_are_not_those_of_this_machine(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "configs" / "local").mkdir()
     (tmp_path / "configs" / "local" / "default.yaml").write_text("# @package _global_\nbatch_size: 77\n")
     monkeypatch.setattr("docs.sphinx_ext.values.CONFIGS", tmp_path / "configs")
-    assert composed.__wrapped__("train")["batch_size"] == 128
+    assert composed.__wrapped__("train")["batch_size"] == 64
 
 
 def test_the_atlases_of_nilearn_are_all_named() -> None:

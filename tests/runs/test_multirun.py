@@ -133,10 +133,10 @@ def test_another_grid_in_the_same_folder_is_refused(words: tuple[str, ...], copi
 
 def test_a_grid_whose_config_has_changed_is_refused_at_its_first_job(copied: Path) -> None:
     saved = copied / "grid" / "0" / "config.yaml"
-    saved.write_text(saved.read_text().replace("patience: 30", "patience: 14"))
+    saved.write_text(saved.read_text().replace("patience: 20", "patience: 14"))
     ended = run_command(copied, *GRID)
     assert ended.code == 2
-    assert ended.err.count("error: ") == 1 and "`patience=14`, but got 30" in ended.err
+    assert ended.err.count("error: ") == 1 and "`patience=14`, but got 20" in ended.err
 
 
 def test_a_grids_folder_belongs_to_one_process_at_a_time(copied: Path) -> None:

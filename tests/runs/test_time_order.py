@@ -76,7 +76,7 @@ def test_a_network_of_shuffled_time_points_predicts_from_shuffled_ones_in_any_ba
     ordered = replace(network, shuffle_seed=None).predict(participants)
     assert abs(ordered - predicted.to_numpy()).max() > 0.01
     page = (shuffled / "report.html").read_text()
-    assert "In training and in predictions, the time points" in page and "modern, shuffled time points" in page
+    assert "In training and in predictions, the time points" in page and "cutmix, shuffled time points" in page
 
 
 def test_a_network_of_shuffled_time_points_is_not_exported(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ import pandas as pd
 
 from brainage.data.cohorts.columns import STANDARD_COLUMNS, phenotype, table_without_ages
 from brainage.data.cohorts.finding import FileFinder, FoundFile, entities_of
+from brainage.data.cohorts.folders import check_root
 from brainage.data.cohorts.ids import bare_id
 from brainage.data.cohorts.joined import CohortTable
 from brainage.data.cohorts.looking import nothing_found, several_files
@@ -22,7 +22,7 @@ from brainage.data.cohorts.sidecars import t_r_of_files
 from brainage.data.cohorts.tables import check_columns, unique_names
 from brainage.data.store.series import FileScan, Scan
 from brainage.data.store.several import LabelledScan, SeveralScans
-from brainage.errors import CohortError, MissingPathError
+from brainage.errors import CohortError
 from brainage.system.console import log
 
 
@@ -129,12 +129,12 @@ class BidsCohort:
 
     def find_files(self, participant_ids: Iterable[str], dimension: int) -> dict[str, list[FoundFile]]:
         """Find all files of participants; see `brainage.data.cohorts.finding.FileFinder.find`."""
-        self._check_root()
+        check_root(self.root)
         return self._finder.find(participant_ids, dimension)
 
     def ids_of_files(self) -> set[str]:
         """Return the ids in the names of files, or of folders of participants."""
-        self._check_root()
+        check_root(self.root)
         return {bare_id(one) for one in self._finder.ids()}
 
     def describe_search(self, participant_ids: Sequence[str], dimension: int) -> str:
@@ -188,16 +188,9 @@ class BidsCohort:
     def _has_no_table(self) -> bool:
         if self.phenotypes:
             return False
-        self._check_root()
+        check_root(self.root)
         return not self.need_ages and not self._table.paths[0].exists()
 
     @property
     def _finder(self) -> FileFinder:
         return FileFinder(self.root, PathPattern(self.pattern, self.entities))
-
-    def _check_root(self) -> None:
-        if not os.path.isdir(self.root):  # noqa: PTH112 (Path.is_dir raises where the folder above cannot be entered)
-            raise MissingPathError(
-                f"`cohort.root` must be a folder, but `{self.root}` is none. Name the folder of the participants' "
-                "files with `cohort.root=DIR`."
-            )

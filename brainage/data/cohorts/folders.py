@@ -21,6 +21,15 @@ PAUSE = 1.0
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL})
 
 
+def check_root(root: Path) -> None:
+    """Raise MissingPathError unless the folder of the participants' files exists."""
+    if not os.path.isdir(root):  # noqa: PTH112 (Path.is_dir raises where the folder above cannot be entered)
+        raise MissingPathError(
+            f"`cohort.root` must be a folder, but `{root}` is none. Name the folder of the participants' files with "
+            "`cohort.root=DIR`."
+        )
+
+
 def look_into(root: Path, paths: Iterable[Path], look: Callable[[Path], T]) -> dict[Path, T]:
     """Return what `look` returns for each path at or below `root` that exists.
 
