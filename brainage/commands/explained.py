@@ -29,17 +29,22 @@ _SAME = 0.05
 _PARTS = {"test": ("test",), "val+test": ("val", "test"), "all": ("train", "val", "test")}
 
 
-def available_participants(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
-    """Return the participants of the given cohort, or else of the run, and what they are called."""
+def available_participants(
+    config: ExplainCommandConfig, trained: Trained
+) -> tuple[str, Participants, Participants | None]:
+    """Return what participants are called, those of the given cohort, or else of the run, and the run's training ones.
+
+    There are no training participants with another cohort.
+    """
     if not isinstance(config.cohort, CohortConfig):
         return _of_run(config, trained)
     sample = read_sample(
         config.cohort, resampling(trained) if config.resample else trained, config.store.root or DEFAULT_STORE
     )
-    return f"participants of cohort {config.cohort.name}", sample.participants
+    return f"participants of cohort {config.cohort.name}", sample.participants, None
 
 
-def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants]:
+def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Participants, Participants]:
     """Return participants of the run's split who are still in its cohort."""
     if trained.run is None:
         raise EvaluationError(
@@ -64,7 +69,7 @@ def _of_run(config: ExplainCommandConfig, trained: Trained) -> tuple[str, Partic
             f"`run={trained.folder}` has no {name} any more whose series can be read. Restore its cohort, or explain "
             "others with cohort=..."
         )
-    return name, found
+    return name, found, everyone.part("train")
 
 
 def _store_of(own: Config, selection: Selection, given: str | None) -> Store:

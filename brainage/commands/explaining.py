@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from brainage.commands.explained import available_participants, differing, drawn, means, series
+from brainage.commands.other_networks import other_trainings, with_others, with_shuffled
 from brainage.config.commands import ExplainCommandConfig
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.groups.modality import FETCHERS
@@ -36,7 +37,8 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
     """Explain the predictions of a network for a sample of participants, and write and print the results."""
     key = "run" if config.run is not None else "bundle"
     trained = read_trained(Path(str(getattr(config, key))), key, config.again)
-    name, available = available_participants(config, trained)
+    others = other_trainings(config.other_runs, trained)
+    name, available, training = available_participants(config, trained)
     explained = replace(drawn(available, config), shuffle_seed=trained.shuffle_seed)
     notes: list[str] = []
     atlas = _atlas(config, trained, notes)
@@ -44,16 +46,19 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         notes.append(
             f"There are {len(explained):,} {name}, fewer than participants={config.participants}: all are explained."
         )
+    shown, reference = series(explained), means(explained)
     found = explain(
         trained.network(),
-        series(explained),
+        shown,
         components=[channel + 1 for channel in explained.channels],
         t_r=trained.modality.t_r,
         n_windows=config.n_windows,
         n_steps=config.n_steps,
         seed=config.seed,
-        reference=means(explained),
+        reference=reference,
     )
+    found = with_others(found, shown, reference, others)
+    found = with_shuffled(found, shown, reference, config, trained, training, folder)
     notes += _on_series(config, trained, explained, found)
     # The order of the sample follows from the seed, so it would tell whose rows they are.
     rows = np.random.default_rng().permutation(len(explained))

@@ -128,6 +128,11 @@ def _named(ensemble: object) -> object:
     return {"true": "mean", "false": "none"}.get(str(ensemble).lower(), ensemble)
 
 
+def _require_folders(key: str, value: Any) -> None:
+    folders = isinstance(value, str) or (isinstance(value, list) and all(isinstance(run, str) for run in value))
+    require(folders, key, "a list of runs' folders, or one multirun's folder", value, f"Use {key}=[A,B].")
+
+
 @checked()
 @dataclass
 class CompareCommandConfig:
@@ -155,10 +160,7 @@ class CompareCommandConfig:
 
     def __post_init__(self) -> None:
         """Check that there are folders."""
-        folders = isinstance(self.runs, str) or (
-            isinstance(self.runs, list) and all(isinstance(run, str) for run in self.runs)
-        )
-        require(folders, "runs", "a list of runs' folders, or one multirun's folder", self.runs, "Use runs=[A,B].")
+        _require_folders("runs", self.runs)
 
 
 @checked("store")
@@ -350,11 +352,17 @@ class ExplainCommandConfig:
         Number of windows of time.
     n_steps : int
         Number of steps of the integration of gradients.
+    shuffled_epochs : int
+        Epochs of a second training on shuffled ages of the run's training participants, whose maps must differ; 0
+        trains none. An epoch takes as long as one of the run.
+    other_runs : list of str, or str, or None
+        Other trainings of the same modality, whose effects are compared: folders, or one multirun's folder, in which
+        the run itself is skipped.
     atlas : str or None
         The atlas of the brain picture, as `modality.atlas`; None is the network's own file. Only an atlas that is named
         here is fetched.
     seed : int
-        Governs which participants are drawn, the re-initialised networks and the bootstrap resamples.
+        Governs which participants are drawn, the re-initialised networks, shuffled ages and the bootstrap resamples.
     store, report, outputs, code
         See `Config`.
     """
@@ -367,6 +375,8 @@ class ExplainCommandConfig:
     resample: bool = False
     n_windows: Count = 10
     n_steps: Annotated[int, Bounds(ge=2)] = 64
+    shuffled_epochs: Annotated[int, Bounds(ge=0)] = 0
+    other_runs: Any = None
     atlas: PathText | None = None
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
@@ -388,6 +398,9 @@ class ExplainCommandConfig:
         require(given or not self.resample, "resample", rule, self.resample)
         step = "Leave cohort out to explain the run's own participants."
         require(not (given and self.rows), "rows", "left out with cohort=..., which has no parts", self.rows, step)
+        rule = "0 with cohort=..., because it trains on the run's own participants"
+        require(not (given and self.shuffled_epochs), "shuffled_epochs", rule, self.shuffled_epochs, "Leave it out.")
+        _require_folders("other_runs", [] if self.other_runs is None else self.other_runs)
 
     @property
     def again(self) -> dict[str, Any]:

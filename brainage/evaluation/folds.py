@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +48,10 @@ class FoldResults:
         Of all test participants, each predicted once.
     predictions : DataFrame or None
         ``age`` and ``predicted_age`` of these, in years.
+    chosen : bool
+        Whether test errors are shown: of several models, only those of the one with the lowest validation MSE.
+    validation : dict of str to (float, float)
+        Mean and SD over folds of the validation errors ``mse`` and ``mae``; absent where a fold's is not shown.
     """
 
     label: str
@@ -56,6 +60,8 @@ class FoldResults:
     name: str = ""
     accuracy: Accuracy | None = None
     predictions: pd.DataFrame | None = None
+    chosen: bool = True
+    validation: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def hides_few(self) -> bool:
@@ -65,9 +71,7 @@ class FoldResults:
 
     def mean_sd(self, metric: str) -> tuple[float, float] | None:
         """Return mean and SD over folds; None where a fold's value is not shown, which they would tell."""
-        values = [fold.metrics.get(metric) for fold in self.folds]
-        known = [value for value in values if value is not None]
-        return (statistics.fmean(known), statistics.stdev(known)) if len(known) == len(values) > 1 else None
+        return mean_sd_of([fold.metrics.get(metric) for fold in self.folds])
 
     def within(self) -> dict[str, Estimate]:
         """Return MAE, R² and r within folds, with 95 % intervals of MAE and r; nothing where a fold's are not shown.
@@ -97,6 +101,12 @@ class FoldResults:
             "r2": Estimate(float(1 - (n * mse).sum() / (n * mse / (1 - r2)).sum())),
             "pearson_r": Estimate(math.tanh(z), math.tanh(z - half), math.tanh(z + half)),
         }
+
+
+def mean_sd_of(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """Return mean and SD of two or more values; None where one is unknown."""
+    known = [value for value in values if value is not None]
+    return (statistics.fmean(known), statistics.stdev(known)) if len(known) == len(values) > 1 else None
 
 
 def fold_of(name: str, tested: pd.DataFrame, metrics: Mapping[str, float | None]) -> Fold:

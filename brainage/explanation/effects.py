@@ -1,4 +1,4 @@
-"""Effects on predictions by participant, component and time window, and the check with random weights. No torch."""
+"""Effects on predictions by participant, component and time window, and comparisons with other networks. No torch."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's rank correlation with networks of random weights: mean, lowest and highest; None where undefined."""
+    """Spearman's rank correlation with other networks: mean, lowest and highest; None where undefined."""
 
     mean: float | None
     low: float | None = None
@@ -104,12 +104,12 @@ class RankCorrelation:
 
 @dataclass(frozen=True)
 class Randomisation:
-    """Rank correlations between maps of the trained network and of networks with random weights [1]_.
+    """Rank correlations between maps of the trained network and of others, such as those with random weights [1]_.
 
     Parameters
     ----------
     n_draws : int
-        Networks with random weights.
+        Number of the other networks.
     occlusion, gradients : RankCorrelation
         Of the SDs of components' effects over participants.
     maps : RankCorrelation

@@ -1,8 +1,9 @@
-"""Compare maps with those of networks with random weights, which must differ."""
+"""Compare maps with those of other networks: with random weights, which must differ, and of other trainings."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -42,12 +43,24 @@ def check_randomised(
 ) -> Randomisation:
     """Correlate the maps of a trained network, made from the same arguments, with those of random networks."""
     generator = torch.Generator().manual_seed(seed)
+    drawn = (randomised(network, generator) for _ in range(n_draws))
+    return compare_maps(drawn, series, edges, trained, reference=reference)
+
+
+def compare_maps(
+    networks: Iterable[nn.Module],
+    series: Series,
+    edges: NDArray[np.intp],
+    trained: Maps,
+    *,
+    reference: Series | None = None,
+) -> Randomisation:
+    """Correlate the maps of a trained network, made from the same arguments, with those of other networks."""
     draws = []
-    for _ in range(n_draws):
-        other = randomised(network, generator)
+    for other in networks:
         gradients = integrated_gradients(other, series, edges, n_steps=RANDOM_STEPS, reference=reference)
         draws.append(_correlations(trained, occlude_components(other, series, reference), gradients))
-    return Randomisation(n_draws, *(over_draws(values) for values in zip(*draws, strict=True)))
+    return Randomisation(len(draws), *(over_draws(values) for values in zip(*draws, strict=True)))
 
 
 def _correlations(trained: Maps, occlusion: NDArray[np.float64], gradients: Effects) -> tuple[float, ...]:

@@ -62,6 +62,10 @@ class Explanation:
         Effects by participant.
     randomisation : Randomisation
         The check with random weights.
+    shuffled : Randomisation or None
+        The same with a network trained on shuffled ages for `shuffled_epochs` epochs; None if there is none.
+    others : Randomisation or None
+        Agreement with other trainings, such as those with other seeds; None if there are none.
     components : sequence of int
         Original component numbers, from 1, in the order of the network's channels.
     names : sequence of str or None
@@ -96,6 +100,9 @@ class Explanation:
     unit: str = "s"
     scale: str = "zscore"
     ages: _Array | None = None
+    shuffled: Randomisation | None = None
+    shuffled_epochs: int = 0
+    others: Randomisation | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -212,7 +219,13 @@ class Explanation:
             "silent_prediction": float(self.maps.silent.mean()),
             "n_steps": self.n_steps,
             "completeness": {**asdict(self.maps.completeness), "relative": self.maps.completeness.relative},
-            "randomisation": {**asdict(self.randomisation), "alike": self.randomisation.alike},
+            "randomisation": _as_json(self.randomisation),
+            **(
+                {}
+                if self.shuffled is None
+                else {"shuffled_ages": {"epochs": self.shuffled_epochs, **_as_json(self.shuffled)}}
+            ),
+            **({} if self.others is None else {"other_trainings": _as_json(self.others)}),
             "agreement": self.agreement,
             "seed": self.seed,
             "notes": self.notes,
@@ -255,6 +268,20 @@ def caveats(maps: Maps, randomisation: Randomisation, n_steps: int) -> list[str]
     if (n := len(maps.predicted)) < MIN_RESAMPLED:
         notes.append(f"{n} participants are too few for intervals, which need {MIN_RESAMPLED}.")
     return notes
+
+
+def shuffled_caveats(shuffled: Randomisation) -> list[str]:
+    """Return a caveat if maps are those of a network trained on shuffled ages, too."""
+    if not shuffled.alike:
+        return []
+    return [
+        "A network that was trained on shuffled ages gives similar maps, so these maps do not show what was learned of "
+        "age. Do not interpret them."
+    ]
+
+
+def _as_json(found: Randomisation) -> dict[str, Any]:
+    return {**asdict(found), "alike": found.alike}
 
 
 def _columns(found: dict[str, list[Summary]]) -> dict[str, list[float | None]]:

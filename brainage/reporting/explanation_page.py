@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brainage.explanation.effects import ALIKE, RankCorrelation
+from brainage.explanation.effects import ALIKE, Randomisation, RankCorrelation
 from brainage.explanation.summary import Explanation, Summary
 from brainage.reporting import explanation_figures as figures
 from brainage.reporting.figure import Figure
@@ -26,21 +26,35 @@ def component_rows(found: Explanation) -> Rows:
 
 def check_rows(found: Explanation) -> Rows:
     """Return header and rows of the completeness and randomisation checks."""
-    error, check = found.maps.completeness, found.randomisation
+    error = found.maps.completeness
     relative = "-" if error.relative is None else f"{error.relative:.2%} of {error.effect:.2f} years"
     error_text = f"{error.mean:.4f} years, at most {error.highest:.4f}"
-    draws = f"random weights ({check.n_draws} draws)"
-    kinds = f"{found.kind}s"
+    check = found.randomisation
     rows = [
         [f"completeness error of the gradients, {found.n_steps} steps", error_text],
         ["completeness error / mean absolute effect", relative],
-        [f"{draws}, {kinds} by occlusion", _rho(check.occlusion)],
-        [f"{draws}, {kinds} by gradients", _rho(check.gradients)],
-        [f"{draws}, maps of gradients", _rho(check.maps)],
-        [f"{draws}, absolute maps of gradients", _rho(check.maps_absolute)],
-        ["maps with random weights", {True: "similar", False: "different", None: "-"}[check.alike]],
+        *_compared(found, f"random weights ({check.n_draws} draws)", check),
+        ["maps with random weights", _ALIKE[check.alike]],
     ]
+    if found.shuffled is not None:
+        rows += _compared(found, f"shuffled ages ({found.shuffled_epochs} epochs)", found.shuffled)
+        rows += [["maps with shuffled ages", _ALIKE[found.shuffled.alike]]]
+    if found.others is not None:
+        rows += _compared(found, f"other trainings ({found.others.n_draws})", found.others)
     return ("", ""), rows
+
+
+_ALIKE = {True: "similar", False: "different", None: "-"}
+
+
+def _compared(found: Explanation, name: str, check: Randomisation) -> list[list[str]]:
+    kinds = f"{found.kind}s"
+    return [
+        [f"{name}, {kinds} by occlusion", _rho(check.occlusion)],
+        [f"{name}, {kinds} by gradients", _rho(check.gradients)],
+        [f"{name}, maps of gradients", _rho(check.maps)],
+        [f"{name}, absolute maps of gradients", _rho(check.maps_absolute)],
+    ]
 
 
 def explanation_page(
@@ -80,6 +94,12 @@ def lead(found: Explanation) -> list[str]:
         f"networks with random weights: {number(check.occlusion.mean)} for {found.kind} effects by occlusion, "
         f"{number(check.maps.mean)} for maps of gradients."
     )
+    if (others := found.others) is not None:
+        several = f"{others.n_draws} other trainings" if others.n_draws > 1 else "another training"
+        sentences.append(
+            f"Rank correlation with {several}: {number(others.occlusion.mean)} for {found.kind} effects by occlusion, "
+            f"{number(others.maps.mean)} for maps of gradients."
+        )
     return sentences
 
 
@@ -160,8 +180,20 @@ def _checks(found: Explanation) -> Section:
         "2018, doi 10.48550/arXiv.1810.03292). Spearman's ρ between maps of the trained and of randomised networks, "
         f"mean over draws (lowest to highest); from {ALIKE} on they are called similar. Absolute maps always "
         "correlate, because gradients are multiplied by the series: do not interpret their size at one time point.",
+        *([_SHUFFLED] if found.shuffled is not None else []),
+        *([_OTHERS] if found.others is not None else []),
     ]
     return Section("Checks", texts, [Table(*check_rows(found))])
+
+
+_SHUFFLED = (
+    "Shuffled ages: a new network was trained on the same training participants, each with the age of another. What "
+    "its maps have in common with those of the network is not what it learned of age."
+)
+_OTHERS = (
+    "Other trainings: the same correlations with other trained networks, such as those of other seeds, on the same "
+    "participants. Effects that another seed ranks differently are those of one training, not of the brain."
+)
 
 
 def _header(found: Explanation) -> tuple[str, ...]:
@@ -180,4 +212,7 @@ def _both(effects: Mapping[str, Sequence[Summary]], k: int) -> list[str]:
 
 
 def _rho(known: RankCorrelation) -> str:
-    return "-" if known.mean is None else f"ρ = {number(known.mean)} ({number(known.low)} to {number(known.high)})"
+    if known.mean is None:
+        return "-"
+    several = known.low != known.high
+    return f"ρ = {number(known.mean)}" + (f" ({number(known.low)} to {number(known.high)})" if several else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from brainage.evaluation.accuracy import Accuracy
@@ -53,6 +54,25 @@ def fold_section(found: FoldResults, place: int = 0) -> Section:
     kind = "Left-out sites" if found.label == "site" else "Folds"
     title = f"{kind}: {found.name}" if found.name else kind
     return Section(title, [found.sentence] if found.sentence else [], [table], drawn)
+
+
+def models_section(found: Sequence[FoldResults]) -> Section:
+    """Return the validation errors of several models, and the test error of the one with the lowest MSE."""
+    header = (
+        "model",
+        *(f"validation {_METRICS.get(key, 'MSE (years²)')}" for key in ("mse", "mae")),
+        "test MAE (years)",
+    )
+    rows = []
+    for each in found:
+        tested = each.mean_sd("mae") if each.chosen else None
+        spreads = (each.validation.get("mse"), each.validation.get("mae"), tested)
+        rows.append([each.name, *("-" if spread is None else mean_sd(*spread) for spread in spreads)])
+    text = (
+        "Mean ± SD over folds. The test error is that of the model with the lowest mean validation MSE: no model may "
+        "be chosen by it. Compare the folds of all models with brainage compare runs=FOLDER."
+    )
+    return Section("Models", [text], [Table(header, rows)])
 
 
 _NOTE = (

@@ -19,7 +19,7 @@ from brainage.evaluation.folds import FoldResults
 from brainage.evaluation.learning_curve import LearningCurve
 from brainage.evaluation.repeats import repeats_of
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
-from brainage.reporting.fold_section import fold_cards, fold_section, repeat_section
+from brainage.reporting.fold_section import fold_cards, fold_section, models_section, repeat_section
 from brainage.reporting.learning_section import learning_section
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.reporting.text import integer
@@ -66,13 +66,15 @@ def write_multirun_report(
         text += " Select by validation error, not by test error, which is shown of what was selected."
     if len(ranked) < len(finished):
         text += f" Errors of fewer than {MIN_SHOWN} participants are not shown."
-    repeats = repeats_of(folds)
+    chosen = [found for found in folds if found.chosen]
+    repeats = repeats_of(chosen)
     lead += [each.sentence for each in repeats] if len(repeats) == 1 else []
     lead += [curve.sentence for curve in curves] if len(curves) == 1 else []
     sections = [
         *(learning_section(curve, place) for place, curve in enumerate(curves)),
+        *([models_section(folds)] if len(chosen) < len(folds) else []),
         *map(repeat_section, repeats),
-        *(fold_section(found, number) for number, found in enumerate(folds)),
+        *(fold_section(found, number) for number, found in enumerate(chosen)),
         Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=_links(folder, jobs)),
         Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from hydra.core.override_parser.types import QuotedString
 from brainage.config.saved import read_config
 from brainage.evaluation import METRICS
 from brainage.evaluation.accuracy import measure_accuracy
-from brainage.evaluation.folds import Fold, FoldResults, fold_of
+from brainage.evaluation.folds import Fold, FoldResults, fold_of, mean_sd_of
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_VALIDATION
 from brainage.runs.folder import read_summary
+from brainage.runs.multirun_table import cell_of, chosen_cells
 from brainage.sweep import TUNED
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv
@@ -27,7 +29,8 @@ from brainage.system.reading import read_csv
 _KEYS = ("split.fold", "split.site")
 
 _METRICS = tuple(f"{part}/{name}" for part in ("val", "test") for name in METRICS)
-_SHOWN = ("n_test", "val/mse", "test/mae", "test/rmse", "test/r2", "test/pearson_r")
+_VALIDATION = ("n_test", "val/mse", "val/mae")
+_SHOWN = (*_VALIDATION, "test/mae", "test/rmse", "test/r2", "test/pearson_r")
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,18 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[FoldResults]:
     """Write and print ``folds.csv`` and ``pooled_predictions.csv``, if there are folds; return their results.
 
     The table has one row per fold, their mean and SD. Pooled predictions have every participant once, as held-out, and
-    need all folds. Both are in ``folds/0``, ``folds/1``, ... where other overrides vary too.
+    need all folds. Both are in ``folds/0``, ``folds/1``, ... where other overrides vary too: of several models, test
+    errors are printed of the one with the lowest validation MSE only.
     """
+    chosen = chosen_cells(rows)
     found = [folds for folds in group_folds(rows) if len(folds.jobs) > 1]
     results = []
     for number, folds in enumerate(found):
         place = folder if len(found) == 1 else folder / "folds" / str(number)
         place.mkdir(parents=True, exist_ok=True)
         tested = _tested(folds, folder)
-        _write_table(folds, tested, place)
-        each = _each(folds, tested)
+        each = replace(_each(folds, tested), chosen=cell_of(folds.overrides) in chosen)
+        _write_table(folds, tested, place, _SHOWN if each.chosen else _VALIDATION)
         sentence = _pool(folds, each, tested, folder, place / "pooled_predictions.csv")
         name = " ".join(word for word in folds.overrides if any(word not in other.overrides for other in found))
         results.append(_results(folds, tested, replace(each, sentence=sentence, name=name), folder))
@@ -70,12 +75,14 @@ def _each(folds: Folds, tested: dict[str, pd.DataFrame]) -> FoldResults:
     each = [
         fold_of(fold, tested[fold], own) if fold in tested else Fold(fold, None, own) for fold, own in metrics.items()
     ]
-    return FoldResults(folds.key.partition(".")[2], each)
+    errors = {key: [row[f"val/{key}"] for row in folds.finished.values()] for key in ("mse", "mae")}
+    validation = {key: spread for key, values in errors.items() if (spread := mean_sd_of(values)) is not None}
+    return FoldResults(folds.key.partition(".")[2], each, validation=validation)
 
 
 def _results(folds: Folds, tested: dict[str, pd.DataFrame], each: FoldResults, folder: Path) -> FoldResults:
-    """Add the pooled results, unless they would tell those of a few participants, which are not shown."""
-    if _incomplete(folds, tested, folder) or each.hides_few:
+    """Add the pooled results, unless they would tell those of a few participants, or are not shown."""
+    if not each.chosen or _incomplete(folds, tested, folder) or each.hides_few:
         return each
     jobs = {row["job"]: fold for fold, row in folds.finished.items()}
     config = read_config(folder / min(jobs) / "config.yaml")
@@ -115,8 +122,8 @@ def _value(word: str) -> str:
     return value.text if isinstance(value, QuotedString) else str(value)
 
 
-def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> None:
-    """Write and print ``folds.csv``, if at least two folds finished."""
+def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path, shown: Sequence[str]) -> None:
+    """Write ``folds.csv``, if at least two folds finished, and print some of its columns."""
     label = folds.key.partition(".")[2]
     n_test = {fold: len(table) for fold, table in tested.items()}
     table = [
@@ -130,10 +137,10 @@ def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path) -> 
         for name, how in (("mean", statistics.fmean), ("sd", statistics.stdev))
     ]
     write_csv(place / "folds.csv", pd.DataFrame(table))
-    cells = [[str(row[label]), *(cell(row[name]) for name in _SHOWN)] for row in table]
+    cells = [[str(row[label]), *(cell(row[name]) for name in shown)] for row in table]
     print()
     shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
-    show_table(" ".join(["Folds", *shared]), (label, *_SHOWN), cells)
+    show_table(" ".join(["Folds", *shared]), (label, *shown), cells)
     print(f"Folds: {place / 'folds.csv'}")
 
 
@@ -147,10 +154,10 @@ def _pool(folds: Folds, each: FoldResults, tested: dict[str, pd.DataFrame], fold
     write_csv(target, pooled)
     sentence = f"{len(pooled)} participants, each predicted once by a fold"
     # With the errors of other folds, the pooled one would tell that of a fold that is not shown.
-    if not each.hides_few:
+    if each.chosen and not each.hides_few:
         error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()
         sentence += f": MAE {error:.2f} years"
-    if (spread := each.mean_sd("mae")) is not None:
+    if each.chosen and (spread := each.mean_sd("mae")) is not None:
         sentence += f"; of {len(each.folds)} {each.label}s, {spread[0]:.2f} ± {spread[1]:.2f} years (mean ± SD)"
     print(f"Pooled: {sentence}: {target}")
     if target.parent == folder:

@@ -35,7 +35,7 @@ def end_multirun(folder: Path, rows: Rows, printed: Rows, own: list[str], shared
         print(f"Test errors of the cell with the lowest val/mse only. All: {command_text('compare', f'runs={folder}')}")
     print(f"Table: {folder / 'summary.csv'}")
     folds = finish_folds(folder, rows)
-    for repeats in repeats_of(folds):
+    for repeats in repeats_of([found for found in folds if found.chosen]):
         print(terminal_text(f"Repeats{repeats.name and f' {repeats.name}'}: {repeats.sentence}"))
     curves = finish_learning_curves(folder, rows)
     jobs = [Job(folder / row["job"], words, row) for row, words in zip(printed, own, strict=True)]

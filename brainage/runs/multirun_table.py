@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
@@ -32,18 +33,27 @@ def finish_multirun(folder: Path) -> list[dict[str, Any]]:
 def chosen_alone(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows without the test errors of cells that were not chosen: none may be chosen by them.
 
-    A cell is what jobs share that differ by seed or split only. The one with the lowest mean validation MSE is chosen.
+    The cell with the lowest mean validation MSE is chosen.
     """
-    keys = [tuple(word for word in row["overrides"] if not word.startswith(_REPEATED)) for row in rows]
-    errors: dict[tuple[str, ...], list[float]] = {key: [] for key in keys}
+    chosen = chosen_cells(rows)
+    return [row if cell_of(row["overrides"]) in chosen else {**row, "test/mae": None} for row in rows]
+
+
+def chosen_cells(rows: list[dict[str, Any]]) -> set[tuple[str, ...]]:
+    """Return the cells whose test errors are shown: the one with the lowest mean validation MSE, or the only one."""
+    errors: dict[tuple[str, ...], list[float]] = {cell_of(row["overrides"]): [] for row in rows}
     if len(errors) < 2:
-        return rows
-    for key, row in zip(keys, rows, strict=True):
+        return set(errors)
+    for row in rows:
         if row["val/mse"] is not None:
-            errors[key].append(row["val/mse"])
+            errors[cell_of(row["overrides"])].append(row["val/mse"])
     means = {key: fmean(values) for key, values in errors.items() if values}
-    chosen = min(means, key=lambda key: means[key], default=None)
-    return [row if key == chosen else {**row, "test/mae": None} for key, row in zip(keys, rows, strict=True)]
+    return {min(means, key=lambda key: means[key])} if means else set()
+
+
+def cell_of(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return what jobs of a grid share that differ by seed or split only."""
+    return tuple(word for word in overrides if not word.startswith(_REPEATED))
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:

@@ -199,6 +199,37 @@ def test_points_none_draws_no_figures_of_single_participants(trained: Trained, i
     assert {path.stem for path in (folder / "figures").iterdir()} == {"components", "component-time", "time"}
 
 
+@pytest.mark.more
+def test_maps_are_compared_with_shuffled_ages_and_other_trainings(
+    trained: Trained, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = train_here(tmp_path / "multirun" / "3", *FAST, "model=simple1dcnn", "seed=7", "report.n_resamples=100")
+    shutil.copytree(trained.network, tmp_path / "multirun" / "0")
+    words = (f"run={tmp_path / 'multirun' / '0'}", f"other_runs={other.parent}", "shuffled_epochs=2", *SMALL)
+    code, folder = invoke(*words)
+    assert code == 0
+    out = capsys.readouterr().out
+    facts = json.loads((folder / "explanation.json").read_text())
+    assert facts["shuffled_ages"]["epochs"] == 2 and facts["other_trainings"]["n_draws"] == 1
+    for name, key in (("shuffled ages (2 epochs)", "shuffled_ages"), ("other trainings (1)", "other_trainings")):
+        found = facts[key]["occlusion"]["mean"]
+        assert -1 <= found < 1 and re.search(rf"{re.escape(name)}, components by occlusion +ρ = {found:.2f}\n", out)
+    page = (folder / "report.html").read_text()
+    assert "each with the age of another" in page and "Rank correlation with another training: " in page
+    metrics = pd.read_csv(folder / "shuffled_ages" / "metrics.csv")
+    assert len(metrics) == 2 and not list(trained.network.rglob("shuffled_ages"))
+    # Repeated in its folder, it trains no epoch again, and its numbers are the same.
+    before = (folder / "shuffled_ages" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    assert run_here(explain_command.explain, "explain", folder, *words) == 0
+    assert (folder / "shuffled_ages" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+    again = json.loads((folder / "explanation.json").read_text())
+    assert {key: again[key] for key in ("shuffled_ages", "other_trainings")} == {
+        key: facts[key] for key in ("shuffled_ages", "other_trainings")
+    }
+    code, folder = invoke(*words[:1], f"other_runs={trained.baseline}", *SMALL)
+    assert code == 2 and "baseline mean_age" in capsys.readouterr().err
+
+
 def test_a_mistake_gives_one_message_and_no_folder(
     trained: Trained, invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +256,8 @@ def test_a_mistake_gives_one_message_and_no_folder(
         ((run, "rows=all", "cohort=simulated"), r"`rows` must be left out with cohort=\.\.\."),
         ((run, "report.points=some"), r"`report.points` got 'some'"),
         ((run, "seed=-1"), r"`seed` must be 0 or more"),
+        ((run, "shuffled_epochs=3", "cohort=simulated"), r"`shuffled_epochs` must be 0 with cohort=\.\.\..*own"),
+        ((run, f"other_runs={trained.network}"), r"`other_runs=.*besides the explained one, but there is none"),
     ]
     for words, message in cases:
         code, folder = invoke(*words)

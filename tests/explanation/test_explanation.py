@@ -17,8 +17,8 @@ from brainage.explanation.effects import rank_correlation, window_edges
 from brainage.explanation.explain import explain
 from brainage.explanation.gradients import integrated_gradients
 from brainage.explanation.occlusion import occlude, occlude_components
-from brainage.explanation.randomisation import randomised
-from brainage.explanation.summary import Explanation, summarise
+from brainage.explanation.randomisation import compare_maps, randomised
+from brainage.explanation.summary import Explanation, shuffled_caveats, summarise
 from brainage.reporting.explanation_page import check_rows, component_rows, explanation_page, lead
 from brainage.reporting.page import write_report
 
@@ -283,6 +283,20 @@ def test_maps_that_do_not_depend_on_the_weights_fail_the_check_and_say_so(
     assert dict(check_rows(found)[1])["maps with random weights"] == "similar"
     html = write_report(tmp_path, explanation_page(found, [], title="Alike", points="none")).read_text()
     assert 'class="notice"' in html and "Do not interpret them" in html
+
+
+def test_maps_that_shuffled_ages_give_too_are_not_to_be_interpreted(
+    series: NDArray[np.float32], edges: NDArray[np.intp]
+) -> None:
+    found = explained(Linear(), series)
+    same = compare_maps([Linear()], series, edges, found.maps)
+    assert same.n_draws == 1 and same.occlusion.mean == pytest.approx(1) and same.maps.mean == pytest.approx(1)
+    assert "trained on shuffled ages gives similar maps" in shuffled_caveats(same)[0]
+    other = compare_maps([randomised(Linear(), torch.Generator().manual_seed(3))], series, edges, found.maps)
+    assert other.alike is False and shuffled_caveats(other) == []
+    rows = dict(check_rows(replace(found, shuffled=same, shuffled_epochs=3, others=other))[1])
+    assert rows["maps with shuffled ages"] == "similar"
+    assert rows["shuffled ages (3 epochs), maps of gradients"] == "ρ = 1.00"
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_other_draws(series: NDArray[np.float32]) -> None:

@@ -139,6 +139,30 @@ def test_other_choices_that_vary_have_folds_of_their_own(folds: tuple[Path, str]
         assert len(read(folder / "folds" / str(number) / "pooled_predictions.csv")) == 40
 
 
+def test_of_several_models_over_folds_the_chosen_one_alone_shows_test_errors(
+    folds: tuple[Path, str], tmp_path: Path, undrawn: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(folds, tmp_path)
+    for job in range(3):
+        shutil.copytree(folder / str(job), folder / str(job + 3))
+        overrides, path = (folder / str(job + 3) / name for name in (".hydra/overrides.yaml", "summary.json"))
+        overrides.write_text(overrides.read_text() + "- model.depth=3\n")
+        summary = json.loads(path.read_text())
+        summary["metrics"]["val"]["mse"] += 100
+        summary["metrics"]["test"] = {name: 777.125 for name in summary["metrics"]["test"]}
+        path.write_text(json.dumps(summary))
+    finish_multirun(folder)
+    out, page = capsys.readouterr().out, (folder / "report.html").read_text()
+    assert "777.1" in (folder / "folds" / "1" / "folds.csv").read_text()
+    assert "777.1" not in out and "777.1" not in page
+    chosen, other = (read(folder / "folds" / str(number) / "folds.csv")[3] for number in range(2))
+    assert f"{float(chosen['test/mae']):.3f}" in out and f"{float(other['val/mse']):.3f}" in out
+    assert "Pooled: 40 participants, each predicted once by a fold: " in out  # the other's, without its error
+    row = re.search(r"<td[^>]*>model.depth=3</td>(<td[^>]*>[^<]*±.*?)</tr>", page)
+    assert row and row[1].count("±") == 2 and row[1].endswith(">-</td>")
+    assert len(re.findall("<h2[^>]*>Folds", page)) == 1
+
+
 @pytest.mark.more
 def test_a_resumed_job_completes_the_table(
     folds: tuple[Path, str], tmp_path: Path, undrawn: None, capsys: pytest.CaptureFixture[str]
