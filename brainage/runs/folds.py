@@ -17,8 +17,8 @@ from brainage.evaluation import METRICS
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.folds import Fold, FoldResults, fold_of, mean_sd_of
 from brainage.evaluation.gap import MIN_CROSSFITTED, MIN_VALIDATION
+from brainage.runs.cells import cell_of, chosen_cells
 from brainage.runs.folder import read_summary
-from brainage.runs.multirun_table import cell_of, chosen_cells
 from brainage.sweep import TUNED
 from brainage.system.console import cell, show_table
 from brainage.system.files import write_csv

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from yaml import YAMLError
@@ -13,11 +11,9 @@ from yaml import YAMLError
 from brainage.data.splits import PARTS
 from brainage.evaluation import METRICS
 from brainage.evaluation.disclosure import shown_summary
+from brainage.runs.cells import cell_of, chosen_cells
 from brainage.runs.folder import read_summary
 from brainage.system.reading import read_yaml
-
-# What differs between trainings of one cell of a grid, and is not chosen.
-_REPEATED = ("seed=", "model.seed=", "split.")
 
 
 def finish_multirun(folder: Path) -> list[dict[str, Any]]:
@@ -37,23 +33,6 @@ def chosen_alone(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     chosen = chosen_cells(rows)
     return [row if cell_of(row["overrides"]) in chosen else {**row, "test/mae": None} for row in rows]
-
-
-def chosen_cells(rows: list[dict[str, Any]]) -> set[tuple[str, ...]]:
-    """Return the cells whose test errors are shown: the one with the lowest mean validation MSE, or the only one."""
-    errors: dict[tuple[str, ...], list[float]] = {cell_of(row["overrides"]): [] for row in rows}
-    if len(errors) < 2:
-        return set(errors)
-    for row in rows:
-        if row["val/mse"] is not None:
-            errors[cell_of(row["overrides"])].append(row["val/mse"])
-    means = {key: fmean(values) for key, values in errors.items() if values}
-    return {min(means, key=lambda key: means[key])} if means else set()
-
-
-def cell_of(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return what jobs of a grid share that differ by seed or split only."""
-    return tuple(word for word in overrides if not word.startswith(_REPEATED))
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:
