@@ -32,6 +32,7 @@ from brainage.system.invocation import command_text
 from brainage.system.redaction import redacted
 from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
+from brainage.system.tasks import array_number
 from brainage.training.pruning import PrunedError, is_trial
 
 
@@ -163,9 +164,10 @@ def _report(job: Job, results: Results, summary: dict[str, Any]) -> None:
 def _exit_interrupted(stop: Interruption, folder: Path, *, multirun: bool, finished: bool) -> NoReturn:
     """Print the command that continues the run, its report or the multirun, and exit."""
     command = command_text("report", f"run={folder}") if finished else resume_command(folder)
-    if multirun:
+    if multirun and array_number() is None:
         with noted([], "The multirun's table was not written"):
             finish_multirun(Path(HydraConfig.get().sweep.dir))
+    if multirun:
         command = repeat_command(Path(HydraConfig.get().sweep.dir))
     print(f"\n{stop}; continue with: {command}", file=sys.stderr)
     sys.exit(stop.exit_code)

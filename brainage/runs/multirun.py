@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from brainage.config.again import key_of
 from brainage.config.groups.cohort import refuse_ids, refuse_ids_in
+from brainage.config.groups.launcher import slurm_of
 from brainage.config.hydra import resolved
 from brainage.config.overrides import as_overrides, leaves
 from brainage.config.saved import read_config
@@ -46,7 +47,7 @@ from brainage.system.invocation import command_text
 from brainage.system.reading import read_yaml
 from brainage.system.redaction import redacted
 from brainage.system.signals import advise
-from brainage.system.tasks import refuse_several_tasks
+from brainage.system.tasks import array_number, refuse_several_tasks
 
 # Config groups that may change when a grid is started again.
 _CHANGEABLE = ("resume", "logger", "outputs")
@@ -78,11 +79,14 @@ class JobFolders(Callback):
                 refuse_query_of(config, _swept(config, "cohort.include"))
             _name_sites(config)
             refuse_several_tasks()
+            self._words = frozenset(_grid(config)[0])
+            if array_number() is not None:  # the process that submitted this job has checked and locked the folder
+                return
+            slurm_of(config)  # raises what is wrong with it
             ensure_writable(folder)
             self._lock = lock_folder(folder, f"hydra.sweep.dir={folder}")
             _refuse_other_grid(folder, config)
             refuse_links(folder / "multirun.yaml", *(path for path in folder.iterdir() if path.name.isdigit()))
-            self._words = frozenset(_grid(config)[0])
             log.info("If this is killed, continue with: %s", repeat_command(folder))
             advise(f"continue with: {repeat_command(folder)}")
 
@@ -100,6 +104,8 @@ class JobFolders(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and print the table; exit with 1 if a job failed for another reason than its architecture."""
+        if array_number() is not None:
+            return
         folder = Path(config.hydra.sweep.dir)
         if _is_sweep(config):  # a nested search: others exit
             folder /= TUNED

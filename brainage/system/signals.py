@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -36,6 +36,14 @@ _advice = [""]
 # Signals that arrived inside `uninterrupted`.
 _held: list[int] = []
 
+# What stops the work of this process in order: a job of a cluster adds the signal that precedes its time limit.
+_stopping = [signal.SIGINT, signal.SIGTERM]
+
+
+def also_stopped_by(signum: signal.Signals) -> None:
+    """Let this signal, too, raise an `Interruption` during the work; elsewhere it keeps its handler."""
+    _stopping.append(signum)
+
 
 def _raise(signum: int, frame: FrameType | None) -> None:
     raise Interruption(signum)
@@ -61,14 +69,14 @@ def _exit(signum: int, frame: FrameType | None) -> None:
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
     """End the process on SIGINT and SIGTERM, with one message: for code of others that would swallow an exception."""
-    with _handled_by(_exit):
+    with _handled_by(_exit, _stopping[:2]):
         yield
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise `Interruption` on SIGINT and SIGTERM; restore the former handlers at the end."""
-    with _handled_by(_raise):
+    with _handled_by(_raise, _stopping):
         _raise_held()
         yield
 
@@ -77,7 +85,7 @@ def interruptible() -> Iterator[None]:
 def uninterrupted() -> Iterator[None]:
     """Delay SIGINT and SIGTERM until the end, or until `interruptible` starts inside."""
     try:
-        with _handled_by(_hold):
+        with _handled_by(_hold, _stopping):
             yield
     finally:
         _raise_held()
@@ -91,11 +99,11 @@ def _raise_held() -> None:
 
 
 @contextmanager
-def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _handled_by(handler: Callable[[int, FrameType | None], None], signals: Iterable[signal.Signals]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = {signum: signal.signal(signum, handler) for signum in (signal.SIGINT, signal.SIGTERM)}
+    former = {signum: signal.signal(signum, handler) for signum in signals}
     try:
         yield
     finally:

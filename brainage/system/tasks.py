@@ -9,6 +9,15 @@ from brainage.errors import ConfigError
 # How many tasks run this command: Slurm (of this step, of the job), torchrun, Open MPI, LSF.
 _COUNTS = ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "JSM_NAMESPACE_SIZE")
 
+# In a job that this project submitted: its number in the array.
+ARRAY_NUMBER = "BRAINAGE_ARRAY_NUMBER"
+
+
+def array_number() -> int | None:
+    """Return the number of this job in the array of a multirun; None in any other process."""
+    number = os.environ.get(ARRAY_NUMBER)
+    return None if number is None else int(number)
+
 
 def refuse_several_tasks() -> None:
     """Raise a `ConfigError` if several tasks run this command: each would train the same run."""

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from hydra.utils import get_class
 
+from brainage.config.groups.launcher import SlurmConfig
 from brainage.config.groups.model import ModelConfig
 from brainage.config.groups.trainer import OptimizerRules, SchedulerRules
 from brainage.config.schema import SCHEMAS, Config
@@ -25,6 +26,7 @@ _PARTIAL = {
     "model": ModelConfig,
     "optimizer": OptimizerRules,
     "scheduler": SchedulerRules,
+    "hydra/launcher": SlurmConfig,
     "hydra/sweeper": SweepSettings,
 }
 

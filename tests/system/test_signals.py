@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from brainage.system.signals import Interruption, interruptible, uninterrupted
+from brainage.system import signals
+from brainage.system.signals import Interruption, also_stopped_by, exit_on_signals, interruptible, uninterrupted
 from tests.conftest import run_command
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -119,3 +120,21 @@ def test_a_signal_outside_a_commands_work_is_one_message_with_the_next_step(
     ended = run_command(tmp_path, "-c", _OUTSIDE, str(int(signum)), step)
     assert (ended.code, ended.out) == (code, "before\n")
     assert ended.err == f"\ninterrupted by {signum.name}{step and '; ' + step}\n"
+
+
+def test_a_further_signal_is_raised_during_the_work_and_keeps_its_handler_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signals, "_stopping", [*SIGNALS])
+    events: list[str] = []
+    former = signal.signal(signal.SIGUSR2, lambda *_: events.append("own"))
+    try:
+        also_stopped_by(signal.SIGUSR2)
+        with exit_on_signals():
+            signal.raise_signal(signal.SIGUSR2)
+            with pytest.raises(Interruption, match="interrupted by SIGUSR2"), uninterrupted():
+                signal.raise_signal(signal.SIGUSR2)
+                events.append("held")
+    finally:
+        signal.signal(signal.SIGUSR2, former)
+    assert events == ["own", "held"]
