@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.errors import EvaluationError
 from brainage.evaluation.conformal import BOUNDS
 from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.group_difference import GroupSettings
 from brainage.runs import predictions_table
 
 _PREDICTIONS = ("participant_id", "split", "age", "predicted_age")
@@ -27,8 +28,8 @@ def analyze(
     variables: Sequence[str] | None = None,
     covariates: Sequence[str] | None = None,
     planned: Sequence[str] | None = None,
-    n_resamples: int = 2000,
-    seed: int = 43,
+    groups: tuple[str, str] | None = None,
+    **bootstrap: Unpack[_Bootstrap],
 ) -> Findings:
     """Analyse predictions: accuracy, brain-age gap, its correction and its associations, as a report does.
 
@@ -49,8 +50,11 @@ def analyze(
         site, where they are known.
     planned : sequence of str, optional
         Variables that were planned before the data were seen: they are corrected for multiple tests by themselves.
-    n_resamples, seed : int
-        Of the bootstrap.
+    groups : (str, str), optional
+        A column of groups, and its value for the reference group, such as ``("diagnosis", "control")``: the other
+        groups' gaps are compared with it, and a correction of the gap is fitted on it alone.
+    **bootstrap
+        ``n_resamples=2000`` and ``seed=43``, which is that of permutations, too.
 
     Returns
     -------
@@ -78,6 +82,7 @@ def analyze(
     table = table.reset_index(drop=True)
     if "participant_id" not in table:
         table = table.assign(participant_id=[str(row) for row in table.index])
+    _check_bootstrap(bootstrap)
     has_val = "split" in table and table["split"].eq("val").any()
     settings = AnalysisSettings(
         rows=rows,
@@ -85,9 +90,9 @@ def analyze(
         variables=variables,
         covariates=covariates,
         planned=planned,
-        n_resamples=n_resamples,
-        seed=seed,
         strict=gap_correction is not None,
+        groups=None if groups is None else GroupSettings(str(groups[0]), str(groups[1])),
+        **bootstrap,
     )
     predictions = table[[name for name in _PREDICTIONS if name in table]]
     predictions = predictions.astype({"participant_id": str, "age": float, "predicted_age": float})
@@ -99,6 +104,17 @@ def analyze(
         settings,
         notes=[] if complete.all() else notes,
     )
+
+
+class _Bootstrap(TypedDict, total=False):
+    n_resamples: int
+    seed: int
+
+
+def _check_bootstrap(given: _Bootstrap) -> None:
+    for name in given:
+        if name not in _Bootstrap.__annotations__:
+            raise TypeError(f"analyze() got an unexpected keyword argument {name!r}")
 
 
 def _phenotypes(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,30 @@ import brainage as ba
 from brainage.errors import EvaluationError
 
 
+def test_groups_are_compared_with_the_reference_group() -> None:
+    rng = np.random.default_rng(1)
+    age, case = rng.uniform(45, 80, 120), np.arange(120) % 3 == 0
+    table = pd.DataFrame({"age": age, "predicted_age": 62 + 0.5 * (age - 62) + rng.normal(size=120) + 3 * case})
+    table["diagnosis"] = np.where(case, 1, 0)
+    found = ba.analyze(table, groups=("diagnosis", "0"), n_resamples=100, seed=2)
+    assert found.settings.seed == 2 and found.differences is not None
+    rows = found.differences.table.set_index("gap")
+    assert rows["group"].tolist() == ["1", "1"] and rows["n"].tolist() == [40, 40]
+    assert (rows["low"] < 3).all() and (rows["high"] > 3).all() and (rows["p"] < 1e-6).all()
+    # The correction is that of the reference group: their corrected gaps have no mean, those of cases do.
+    gaps = found.predictions["bag_corrected"].to_numpy(float)
+    assert abs(gaps[~case].mean()) < 0.01 and gaps[case].mean() > 2
+    assert ba.analyze(table, n_resamples=100).differences is None
+    for groups, message in (
+        (("diagnose", "0"), "groups.column.*'diagnose'"),
+        (("diagnosis", "control"), "groups.reference.*control"),
+    ):
+        with pytest.raises(EvaluationError, match=message):
+            ba.analyze(table, groups=groups, n_resamples=100)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'n_resample'"):
+        ba.analyze(table, n_resample=100)  # type: ignore[call-arg]
+
+
 def test_covariates_and_planned_variables_are_those_given() -> None:
     rng = np.random.default_rng(0)
     age = rng.uniform(45, 80, 80)
