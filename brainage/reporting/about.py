@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from brainage.evaluation.folds import FoldResults
+from brainage.evaluation.repeats import Repeats
 from brainage.evaluation.rescans import Rescans
 from brainage.reporting.page import Section
 
@@ -20,8 +21,9 @@ class About:
     `facts` are names and values of what was run, `config` the resolved config as YAML, `curves` the table
     ``metrics.csv``, `exclusions` the numbers of excluded participants by reason (None where unknown), and `points` is
     ``report.points``. `augmented` says whether training batches were augmented. `key_facts` are at the top of the page.
-    `folds` are those that were pooled. `summary` is ``summary.json``, as `shown_summary` returns it. `time_order` is
-    the table ``time_order.csv``. `first` precedes all other sections. `rescans` are second scans.
+    `folds` are those that were pooled, `repeats` several draws of them. `summary` is ``summary.json``, as
+    `shown_summary` returns it. `time_order` is the table ``time_order.csv``.
+    `first` precedes all other sections. `rescans` are second scans.
     """
 
     title: str
@@ -36,6 +38,12 @@ class About:
     summary: Mapping[str, Any] = field(default_factory=dict)
     is_baseline: bool = False
     folds: FoldResults | None = None
+    repeats: Repeats | None = None
     time_order: pd.DataFrame | None = None
     first: Section | None = None
     rescans: Rescans | None = None
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether predictions are of the folds of several runs."""
+        return self.folds is not None or self.repeats is not None

@@ -91,6 +91,14 @@ def _pooled_row(accuracy: Accuracy) -> list[str]:
     return ["pooled", integer(accuracy.n), *metrics, signed_interval(estimates["mean_gap"])]
 
 
+def repeat_cards(found: Repeats) -> list[Card]:
+    """Return the mean error over all folds of all draws."""
+    if (tested := found.mae) is None:
+        return []
+    of = f"MAE (years), mean over {len(found.draws)} draws of {(tested.df + 1) // len(found.draws)} folds"
+    return [Card(of, years(tested.mean.value), f"95 % interval {interval(tested.mean)}")]
+
+
 def repeat_section(found: Repeats) -> Section:
     """Return the error over all draws of folds."""
     header = ("draw", *_METRICS.values())

@@ -53,7 +53,7 @@ def _training(about: About, config: Mapping[str, Any]) -> list[str]:
         harmonized = _HARMONIZED.get(config.get("harmonize", "none"))
         return [*sentences, _baseline(model, config.get("model") or {}), *([harmonized] if harmonized else [])]
     sentences += _network(summary, config)
-    if about.folds is None:
+    if not about.is_pooled:
         sentences.append(
             f"Of {summary['epochs']} epochs, number {summary['best_epoch'] + 1} had the lowest validation error and "
             f"was used (seed {summary['seed']})."
@@ -64,6 +64,12 @@ def _training(about: About, config: Mapping[str, Any]) -> list[str]:
 def _participants(about: About, split: Mapping[str, Any]) -> list[str]:
     n, cohort = about.summary["n"], about.summary["cohort"]
     of = f"participants of the cohort {cohort['name']}"
+    if about.repeats is not None:
+        draws = list(about.repeats.draws.values())
+        return [
+            f"The {of} were divided into {len(draws[0].folds)} folds {len(draws)} times, each fold was tested by a "
+            "network that was trained on others, and a participant's predictions were averaged over the draws."
+        ]
     if about.folds is not None:
         return [
             f"The {of} were divided into {len(about.folds.folds)} {about.folds.label}s, each of which was tested by a "

@@ -29,7 +29,7 @@ def rescans_section(about: About) -> Section | None:
 
 def _unavailable(about: About) -> Section | None:
     """Return why a network has no split halves; None where it may have been asked for none."""
-    config = yaml_values(about.config) or {} if about.summary and not about.is_baseline and about.folds is None else {}
+    config = yaml_values(about.config) or {} if about.summary and not about.is_baseline and not about.is_pooled else {}
     model, modality = config.get("model") or {}, config.get("modality") or {}
     if model.get("name") not in GEOMETRIES or modality.get("windows") == "all":
         return None

@@ -10,7 +10,7 @@ from brainage.reporting.about import About
 from brainage.reporting.association_section import associations_section
 from brainage.reporting.difference_section import difference_lead, difference_section
 from brainage.reporting.field import field_section
-from brainage.reporting.fold_section import fold_cards, fold_section
+from brainage.reporting.fold_section import fold_cards, fold_section, repeat_cards, repeat_section
 from brainage.reporting.gap_section import gap_section
 from brainage.reporting.interval_section import interval_section
 from brainage.reporting.methods import methods_section
@@ -37,6 +37,7 @@ def findings_page(findings: Findings, about: About) -> Page:
         about.first,
         accuracy_section(findings, about),
         fold_section(about.folds) if about.folds and not about.folds.hides_few else None,
+        repeat_section(about.repeats) if about.repeats else None,
         calibration_section(findings, about),
         difference_section(findings, about),
         groups_section(findings),
@@ -59,7 +60,7 @@ def findings_page(findings: Findings, about: About) -> Page:
             listing_title="Config of the training",
         ),
     ]
-    folds = fold_cards(about.folds) if about.folds else []
+    folds = fold_cards(about.folds) if about.folds else repeat_cards(about.repeats) if about.repeats else []
     shown = [section for section in sections if section]
     return Page(about.title, lead(findings), shown, findings.notes, about.key_facts, [*folds, *cards(findings)])
 

@@ -116,6 +116,13 @@ def group_folds(rows: list[dict[str, Any]]) -> list[Folds]:
     return [Folds(key, shared, jobs) for (key, shared), jobs in found.items()]
 
 
+def are_draws(rows: list[dict[str, Any]]) -> bool:
+    """Return whether all jobs are folds of one model, which were drawn once or several times."""
+    found = group_folds(rows)
+    models = {tuple(word for word in folds.overrides if not word.startswith("split.repeat=")) for folds in found}
+    return len(models) == 1 and sum(len(folds.jobs) for folds in found) == len(rows)
+
+
 def _value(word: str) -> str:
     """Return the value of an override, without the quotes of Hydra's grammar."""
     value = OverridesParser.create().parse_override(word).value()

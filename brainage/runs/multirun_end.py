@@ -37,6 +37,8 @@ def end_multirun(folder: Path, rows: Rows, printed: Rows, own: list[str], shared
     folds = finish_folds(folder, rows)
     for repeats in repeats_of([found for found in folds if found.chosen]):
         print(terminal_text(f"Repeats{repeats.name and f' {repeats.name}'}: {repeats.sentence}"))
+        if len(repeats.draws) == len(folds) and repeats.pooled:
+            print(f"Analyse the mean over draws with: {command_text('report', f'run={folder}')}")
     curves = finish_learning_curves(folder, rows)
     jobs = [Job(folder / row["job"], words, row) for row, words in zip(printed, own, strict=True)]
     print(f"Report: {write_multirun_report(folder, jobs, shared, folds, curves)}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from brainage.config.commands import ReportCommandConfig
 from brainage.config.groups.groups import GroupsConfig
@@ -20,11 +17,8 @@ from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.against import BaselinePredictions
-from brainage.evaluation.conformal import Intervals, intervals_in
 from brainage.evaluation.disclosure import shown_summary
-from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse, reference_of
-from brainage.evaluation.folds import FoldResults, fold_of
-from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
+from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
 from brainage.evaluation.variables import columns_to_read
 from brainage.models import is_baseline
 from brainage.reporting.about import About
@@ -35,8 +29,9 @@ from brainage.runs.analyse import about_run, group_settings, progress, settings_
 from brainage.runs.channels import read_channel_names
 from brainage.runs.confounds import with_confounds
 from brainage.runs.facts import key_facts
-from brainage.runs.folds import why_not_pooled
+from brainage.runs.folds import are_draws, why_not_pooled
 from brainage.runs.multirun_table import collect
+from brainage.runs.pooling import pool_of
 from brainage.runs.predictions_table import read_phenotypes, read_predictions
 from brainage.runs.read import Run, read_run
 from brainage.runs.report import baselines_of
@@ -57,23 +52,25 @@ def _analysed(config: ReportCommandConfig) -> tuple[Findings, About]:
     if config.predictions is not None:
         return _of_table(config, Path(config.predictions))
     source = Path(str(config.run))
-    _check_folds(source)
-    return (_of_folds if (source / "pooled_predictions.csv").is_file() else _of_run)(config, source)
+    is_pooled = _is_multirun(source) or (source / "pooled_predictions.csv").is_file()
+    return (_of_folds if is_pooled else _of_run)(config, source)
 
 
-def _check_folds(source: Path) -> None:
-    """Raise if this is the folder of a multirun whose folds are not complete."""
+def _is_multirun(source: Path) -> bool:
+    """Return whether this is the folder of a multirun; raise if its folds are not complete, or not of one model."""
     jobs = [path.parent for path in sorted(source.glob("*/config.yaml"))]
     if (source / "config.yaml").is_file() or not jobs:
-        return
-    reason = why_not_pooled(source, collect(source))
-    if reason is None and not (source / "pooled_predictions.csv").is_file():
-        reason = "its jobs are not folds of one split."
+        return False
+    rows = collect(source)
+    reason = why_not_pooled(source, rows)
+    if reason is None and not (source / "pooled_predictions.csv").is_file() and not are_draws(rows):
+        reason = "its jobs are not folds of one model."
     if reason is not None:
         raise EvaluationError(
             f"`run={source}` must be a run, or a multirun over folds that all finished, but it is a multirun whose "
             f"folds are not pooled: {reason} Or report one of its jobs, such as run={jobs[0]}."
         )
+    return True
 
 
 def _of_run(config: ReportCommandConfig, source: Path) -> tuple[Findings, About]:
@@ -90,28 +87,24 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
     """Pool test participants; gaps are corrected fold by fold, by a fit on its validation participants, or crossfit."""
     folders = [path.parent for path in sorted(source.glob("*/predictions.csv"))]
     runs = [_without_withdrawn(read_run(folder, "run", config.again), config) for folder in folders]
-    pooled = _pooled(runs, source)
-    (phenotypes, *_), *_ = data = [_cohort_data(run, config) for run in runs]
-    notes = list(dict.fromkeys(note for _, _, some in data for note in some))
-    seen = _label(runs[0]) != "site"
+    pool = pool_of(runs, source)
+    (phenotypes, *_), *_ = data = [_cohort_data(run, config) for run in pool.runs]
+    notes = [*pool.notes, *dict.fromkeys(note for _, _, some in data for note in some)]
     phenotypes, settings = _adjusted(config, runs[0].config, phenotypes)
-    settings = replace(settings, rows="all", seen_sites=seen)
-    if phenotypes is not None and seen:
-        phenotypes, settings = _with_fold(runs, pooled, phenotypes, settings)
+    settings = replace(settings, rows="all", seen_sites=pool.label != "site")
+    phenotypes, settings = pool.with_fold(phenotypes, settings)
     corrected: Corrected | None = None
     if settings.gap_correction in ("linear", "cole", "crossfit"):
         try:
-            reference = reference_of(pooled, phenotypes, settings)
-            corrected = _corrected_by_fold(runs, pooled, settings.gap_correction, reference)
+            corrected = pool.corrected(phenotypes, settings)
         except EvaluationError as error:
             if settings.strict:
                 raise
             notes = [*notes, f"No corrected gap: {error}"]
             settings = replace(settings, gap_correction="none")
     advised = dict.fromkeys(note for run in runs for note in advice(run.summary, yaml_values(run.config_text)))
-    notes = [*advised, *notes]
     about = About(
-        f"{runs[0].label}, {len(runs)} folds pooled",
+        pool.title,
         [("folds", str(len(runs))), ("runs", str(source)), ("model", runs[0].label), *made_with()[1:]],
         runs[0].config_text,
         exclusions=None,
@@ -119,107 +112,15 @@ def _of_folds(config: ReportCommandConfig, source: Path) -> tuple[Findings, Abou
         key_facts=key_facts(runs[0].summary, yaml_values(runs[0].config_text), read_channel_names(runs[0].folder)),
         summary=shown_summary(runs[0].summary),
         is_baseline=is_baseline(runs[0].config.model_value("name")),
-        folds=_fold_results(runs),
+        folds=pool.fold_results(),
+        repeats=pool.repeats(settings),
     )
-    intervals = _intervals_by_fold(runs, settings)
-    baselines = _pooled_baselines(runs, [found for _, found, _ in data])
-    findings = analyse(pooled, phenotypes, settings, baselines, corrected, intervals, notes, progress)
-    return findings, replace(about, rescans=read_rescans_of_folds([run.folder for run in runs], findings))
-
-
-def _pooled_baselines(runs: Sequence[Run], found: Sequence[Sequence[BaselinePredictions]]) -> list[BaselinePredictions]:
-    """Return what baselines, fitted in each fold, predict of its test participants, if all folds have them."""
-    each = [{one.name: one for one in baselines} for baselines in found]
-    pooled = []
-    for name, first in each[0].items():
-        if all(name in others for others in each):
-            tables = [
-                others[name].table[others[name].table["participant_id"].isin(_tested(run))]
-                for run, others in zip(runs, each, strict=True)
-            ]
-            pooled.append(replace(first, table=pd.concat(tables, ignore_index=True)))
-    return pooled
-
-
-def _tested(run: Run) -> pd.Series:
-    return run.predictions.loc[run.predictions["split"] == "test", "participant_id"]
-
-
-def _with_fold(
-    runs: Sequence[Run], pooled: pd.DataFrame, phenotypes: pd.DataFrame, settings: AnalysisSettings
-) -> tuple[pd.DataFrame, AnalysisSettings]:
-    """Return phenotypes with each participant's fold, as one more covariate: each fold's network has its own offset."""
-    name = next(name for name in ("fold", "split.fold") if name not in phenotypes)
-    fold = pd.DataFrame(
-        {"participant_id": pooled["participant_id"], name: [_fold(run) for run in runs for _ in _tested(run)]}
-    )
-    known = phenotypes.merge(fold, on="participant_id", how="left")
-    return known, replace(settings, confounds=(*settings.confounds, name))
-
-
-def _fold_results(runs: Sequence[Run]) -> FoldResults:
-    """Return the accuracy of each fold on its test participants."""
-    shown = [shown_summary(run.summary) for run in runs]
-    label = _label(runs[0])
-    folds = [
-        fold_of(
-            _fold(run).removeprefix(f"{label} "),
-            run.predictions[run.predictions["split"] == "test"],
-            summary["metrics"]["test"],
-        )
-        for run, summary in zip(runs, shown, strict=True)
-    ]
-    return FoldResults(label, folds)
-
-
-def _pooled(runs: Sequence[Run], source: Path) -> pd.DataFrame:
-    """Return the test participants of all folds."""
-    if not runs:
-        raise EvaluationError(
-            f"`run={source}` must contain the runs of its folds, but there are none. Resume its jobs, or report "
-            f"predictions={source / 'pooled_predictions.csv'} gap_correction=in_sample."
-        )
-    pooled = pd.concat([run.predictions[run.predictions["split"] == "test"] for run in runs], ignore_index=True)
-    if pooled["participant_id"].duplicated().any():
-        raise EvaluationError(
-            f"`run={source}` must contain folds that test each participant once, but some are tested in several of its "
-            f"{len(runs)} runs. Report one run at a time."
-        )
-    return pooled
-
-
-def _corrected_by_fold(
-    runs: Sequence[Run], pooled: pd.DataFrame, method: str, reference: NDArray[np.bool_]
-) -> Corrected:
-    if method == "crossfit":
-        folds = [_fold(run) for run in runs for part in run.predictions["split"] if part == "test"]
-        return corrected_across_folds(pooled, pd.Series(folds, pooled.index), reference)
-    found = [_corrected_in(run, method) for run in runs]
-    return pd.concat([gaps for gaps, _ in found], ignore_index=True), [fit for _, fits in found for fit in fits]
-
-
-def _corrected_in(run: Run, method: str) -> Corrected:
-    parts = {part: group for part, group in run.predictions.groupby("split")}
-    gaps, fits = corrected_gaps(parts["test"], parts["val"], method)
-    return gaps, [replace(fit, fitted_on=f"validation of {_fold(run)}") for fit in fits]
-
-
-def _label(run: Run) -> str:
-    return "site" if hasattr(run.config.split, "site") else "fold"
-
-
-def _intervals_by_fold(runs: Sequence[Run], settings: AnalysisSettings) -> Intervals:
-    """Return the intervals of pooled test participants, each by the validation participants of its fold."""
-    found = [intervals_in(run.predictions, settings.interval_level, settings.interval_kind) for run in runs]
-    if reason := next((one.reason for one in found if one.reason), ""):
-        return Intervals(reason=reason)
-    bounds = pd.concat([one.bounds for one in found], ignore_index=True)
-    return Intervals(bounds, [fit for one in found for fit in one.fits])
-
-
-def _fold(run: Run) -> str:
-    label = _label(run)
-    return f"{label} {getattr(run.config.split, label, None)}"
+    baselines = pool.baselines([found for _, found, _ in data])
+    intervals = pool.intervals(settings)
+    notes = [*advised, *notes]
+    findings = analyse(pool.predictions, phenotypes, settings, baselines, corrected, intervals, notes, progress)
+    rescans = None if pool.is_repeated else read_rescans_of_folds(folders, findings)
+    return findings, replace(about, rescans=rescans)
 
 
 def _of_table(config: ReportCommandConfig, path: Path) -> tuple[Findings, About]:

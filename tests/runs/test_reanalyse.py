@@ -16,7 +16,9 @@ from omegaconf import DictConfig
 from brainage.config.commands import ReportCommandConfig, ReportPageConfig
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.job import config_text
+from brainage.runs.multirun_table import finish_multirun
 from brainage.runs.reanalyse import report_on
+from tests.conftest import FAST, train_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 N = 240
@@ -36,10 +38,11 @@ Fold = Callable[..., Path]
 def fold(composed: Callable[..., DictConfig], tmp_path: Path) -> Fold:
     """Write the folder of a finished fold that tested some of the simulated participants; return the multirun's."""
 
-    def write(number: int, tested: range, *, n_val: int = 100) -> Path:
+    def write(number: int, tested: range, *, n_val: int = 100, repeat: int | None = None) -> Path:
         folder = tmp_path / "folds" / str(number)
         folder.mkdir(parents=True)
-        words = (f"cohort.n_participants={N}", "split=kfold", f"split.fold={number}", "split.n_folds=2")
+        drawn = ("split=kfold",) if repeat is None else ("split=repeated_kfold", f"split.repeat={repeat}")
+        words = (f"cohort.n_participants={N}", *drawn, f"split.fold={number % 2}", "split.n_folds=2")
         (folder / "config.yaml").write_text(config_text(composed(*words)))
         (folder / "summary.json").write_text(json.dumps(SUMMARY))
         others = [i for i in range(N) if i not in tested]
@@ -73,6 +76,59 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
     assert "fold" not in set(associations["variable"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mean ± SD of 2 folds</span><strong>3.25 ± 0.00</strong>" in page and "<dd>21 of 25</dd>" in page
+
+
+def test_draws_of_folds_are_averaged_and_each_is_corrected_by_its_own_fits(fold: Fold, tmp_path: Path) -> None:
+    tested = [range(120), range(120, N), range(0, N, 2), range(1, N, 2)]
+    for number, these in enumerate(tested):
+        folds = fold(number, these, repeat=number // 2)
+        (folds / str(number) / ".hydra").mkdir()
+        (folds / str(number) / ".hydra" / "overrides.yaml").write_text(
+            f"- split=repeated_kfold\n- split.n_folds=2\n- split.repeat={number // 2}\n- split.fold={number % 2}\n"
+        )
+    (folds / "pooled_predictions.csv").unlink()
+    found = findings(tmp_path / "out", run=str(folds))
+    fits = found["gap_correction"]
+    expected = [f"validation of fold {number} of draw {repeat}" for repeat in range(2) for number in range(2)]
+    assert [fit["fitted_on"] for fit in fits] == expected
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv").set_index("participant_id").sort_index()
+    each = [pd.read_csv(folds / str(number) / "predictions.csv").query("split == 'test'") for number in range(4)]
+    each = [one.assign(gap=one["predicted_age"] - one["age"] - fit["intercept"] - fit["slope"] * one["age"])
+            for one, fit in zip(each, fits, strict=True)]  # fmt: skip
+    means = pd.concat(each).groupby("participant_id")[["predicted_age", "gap"]].mean()
+    assert len(table) == N
+    np.testing.assert_allclose(table["predicted_age"], means["predicted_age"])
+    np.testing.assert_allclose(table["bag_corrected"], means["gap"])
+    assert "predicted_age_low" not in table and "mean over draws" in found["intervals"]["unavailable"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "mean over 2 draws of 2 folds</h1>" in page and "mean over 2 draws of 2 folds</span><strong>3.25" in page
+    assert "Each prediction is the mean of 2 networks" in page and "were divided into 2 folds 2 times" in page
+    # Jobs of other models are no draws.
+    path = folds / "3" / ".hydra" / "overrides.yaml"
+    path.write_text(path.read_text() + "- model.depth=3\n")
+    with pytest.raises(EvaluationError, match="split.fold=1 is missing of 2 folds|are not folds of one model"):
+        findings(tmp_path / "other", run=str(folds))
+
+
+@pytest.mark.more
+def test_the_ridge_of_the_comparison_is_pooled_over_folds_as_the_network_is(tmp_path: Path) -> None:
+    folds, n_folds = tmp_path / "folds", 2
+    for number in range(n_folds):
+        words = ("split=kfold", f"split.fold={number}", f"split.n_folds={n_folds}", "split.val_fraction=0.25")
+        own = (*FAST, "cohort.n_participants=160", "report.n_resamples=100", *words)
+        overrides = train_here(folds / str(number), *own) / ".hydra" / "overrides.yaml"
+        overrides.parent.mkdir()
+        overrides.write_text("".join(f"- {word}\n" for word in own))
+    finish_multirun(folds)
+    found = findings(tmp_path / "out", run=str(folds))
+    each = [json.loads((folds / str(number) / "findings.json").read_text()) for number in range(n_folds)]
+    for name in ("ridge_features", "site_mean", "ridge_motion"):
+        of_folds = [next(one for one in own["baselines"] if one["name"] == name) for own in each]
+        n = [one["difference"]["n"] for one in of_folds]
+        pooled = next(one for one in found["baselines"] if one["name"] == name)
+        assert pooled["difference"]["n"] == sum(n) == 160
+        for value in (lambda one: one["mae"], lambda one: one["difference"]["mae"]["value"]):
+            assert value(pooled) == pytest.approx(np.average([value(one) for one in of_folds], weights=n))
 
 
 @pytest.mark.more
@@ -150,4 +206,4 @@ def test_folds_that_have_not_finished_are_named(fold: Fold, tmp_path: Path) -> N
     assert "split.fold=1 is missing of 2 folds" in refused()  # though there are pooled predictions
     (folds / "0" / ".hydra" / "overrides.yaml").write_text("- seed=1\n")
     (folds / "pooled_predictions.csv").unlink()
-    assert "its jobs are not folds of one split" in refused()
+    assert "its jobs are not folds of one model" in refused()
