@@ -65,6 +65,8 @@ def panel_words(architecture: tuple[int, int, int, int]) -> list[str]:
     """Return the overrides for an architecture of the panel."""
     kernel_size, depth, stride, start_out = architecture
     return [
+        "model=variable1dcnn",
+        "recipe=none",  # as the loops that it is compared with
         f"model.kernel_size={kernel_size}",
         f"model.depth={depth}",
         f"model.stride={stride}",
