@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from brainage.commands.predict import check_excluded_of, predict_with
-from brainage.config.commands import DEFAULT_STORE, AdaptCommandConfig, PredictCommandConfig
+from brainage.config.commands.adapt import AdaptCommandConfig
+from brainage.config.commands.predict import PredictCommandConfig
+from brainage.config.commands.shared import DEFAULT_STORE
 from brainage.config.hydra import parse_as
 from brainage.data.cohorts.ids import read_ids
 from brainage.data.splits.checks import group_keys

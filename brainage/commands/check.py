@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig
 
-from brainage.config.commands import DEFAULT_STORE, CheckCommandConfig
+from brainage.config.commands.check import CheckCommandConfig
+from brainage.config.commands.shared import DEFAULT_STORE
 from brainage.config.groups.cohort import AbideCohortConfig, BidsCohortConfig, CohortConfig, UkbCohortConfig
 from brainage.config.groups.modality import ModalityConfig
 from brainage.config.hydra import parse_as

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.config.commands import DEFAULT_STORE, ExplainCommandConfig
+from brainage.config.commands.explain import ExplainCommandConfig
+from brainage.config.commands.shared import DEFAULT_STORE
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import Selection, select_from

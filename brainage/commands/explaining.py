@@ -11,7 +11,7 @@ import numpy as np
 
 from brainage.commands.explained import available_participants, differing, drawn, means, series
 from brainage.commands.other_networks import other_trainings, with_others, with_shuffled
-from brainage.config.commands import ExplainCommandConfig
+from brainage.config.commands.explain import ExplainCommandConfig
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.groups.modality import FETCHERS
 from brainage.data.atlas import Atlas, read_atlas

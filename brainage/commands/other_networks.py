@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.config.commands import ExplainCommandConfig
+from brainage.config.commands.explain import ExplainCommandConfig
 from brainage.data.participants import Participants
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.explanation.effects import window_edges

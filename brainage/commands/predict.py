@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from omegaconf import DictConfig
 
-from brainage.config.commands import DEFAULT_STORE, PredictCommandConfig
+from brainage.config.commands.predict import PredictCommandConfig
+from brainage.config.commands.shared import DEFAULT_STORE
 from brainage.config.groups.cohort import CohortConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from brainage.config.commands import ReportCommandConfig
+from brainage.config.commands.report import ReportCommandConfig
 from brainage.config.hydra import parse_as
 from brainage.system.session import carry_out
 

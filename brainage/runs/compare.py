@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from brainage.config.commands import CompareCommandConfig
+from brainage.config.commands.compare import CompareCommandConfig
 from brainage.evaluation.compare_runs import compare_runs
 from brainage.evaluation.stack import Stack
 from brainage.reporting.comparison_page import comparison_page

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from brainage.config.commands import ReportCommandConfig
+from brainage.config.commands.report import ReportCommandConfig
 from brainage.config.groups.groups import GroupsConfig
 from brainage.config.schema import Config
 from brainage.data.cohorts.select import select_from

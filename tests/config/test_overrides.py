@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, QuotedString
 
-from brainage.config.commands import PredictCommandConfig
+from brainage.config.commands.predict import PredictCommandConfig
 from brainage.config.groups.split import FixedSplitConfig
 from brainage.config.overrides import as_overrides, quote_words
 from brainage.runs.read import run_folders

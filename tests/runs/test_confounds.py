@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.config.commands import ReportAssociationsConfig, ReportCommandConfig, ReportPageConfig
+from brainage.config.commands.report import ReportAssociationsConfig, ReportCommandConfig, ReportPageConfig
 from brainage.errors import BrainageError
 from brainage.runs.confounds import check_confounds
 from brainage.runs.reanalyse import report_on

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from omegaconf import DictConfig
 
-from brainage.config.commands import ReportCommandConfig, ReportPageConfig
+from brainage.config.commands.report import ReportCommandConfig, ReportPageConfig
 from brainage.errors import EvaluationError, MissingPathError
 from brainage.runs.job import config_text
 from brainage.runs.multirun_table import finish_multirun

@@ -17,7 +17,7 @@ from brainage.api.bundles import Bundle, load_bundle
 from brainage.commands.bundle import main
 from brainage.commands.compare import compare
 from brainage.commands.predict import predict
-from brainage.config.commands import DEFAULT_STORE
+from brainage.config.commands.shared import DEFAULT_STORE
 from brainage.config.groups.cohort import SimulatedCohortConfig
 from brainage.errors import BrainageError, EvaluationError
 from brainage.evaluation.gap import Correction
