@@ -12,8 +12,9 @@ from brainage.data.cohorts.columns import STANDARD_COLUMNS, participant_ids, phe
 from brainage.data.cohorts.ids import ID_NAMES
 from brainage.data.cohorts.tables import read_columns, read_header, unique_names
 from brainage.errors import EvaluationError
+from brainage.evaluation.analyse import analyse
 from brainage.evaluation.conformal import BOUNDS
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.group_difference import GroupSettings
 from brainage.runs import predictions_table
 

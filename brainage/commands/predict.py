@@ -19,10 +19,11 @@ from brainage.config.groups.cohort import CohortConfig
 from brainage.config.hydra import parse_as
 from brainage.data.store.exclusions import check_excluded, exclusions_of
 from brainage.errors import CohortError
+from brainage.evaluation.analyse import analyse
 from brainage.evaluation.caveats import implausible
 from brainage.evaluation.conformal import BOUNDS, Intervals
 from brainage.evaluation.disclosure import may_describe
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.shift import shift_notes
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.about import About

@@ -11,9 +11,10 @@ import pandas as pd
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
 from brainage.evaluation.against import BaselinePredictions
+from brainage.evaluation.analyse import Corrected, reference_of
 from brainage.evaluation.conformal import Intervals, intervals_in
 from brainage.evaluation.disclosure import shown_summary
-from brainage.evaluation.findings import AnalysisSettings, Corrected, reference_of
+from brainage.evaluation.findings import AnalysisSettings
 from brainage.evaluation.folds import FoldResults, fold_of
 from brainage.evaluation.gap import corrected_across_folds, corrected_gaps
 from brainage.evaluation.repeats import Repeats

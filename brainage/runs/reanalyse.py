@@ -17,8 +17,9 @@ from brainage.data.cohorts.withdrawn import Withdrawn
 from brainage.data.participants import stored_participants
 from brainage.errors import BrainageError, EvaluationError, MissingPathError
 from brainage.evaluation.against import BaselinePredictions
+from brainage.evaluation.analyse import Corrected, analyse
 from brainage.evaluation.disclosure import shown_summary
-from brainage.evaluation.findings import AnalysisSettings, Corrected, Findings, analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.variables import columns_to_read
 from brainage.models import is_baseline
 from brainage.reporting.about import About

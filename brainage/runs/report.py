@@ -14,7 +14,8 @@ import numpy as np
 from brainage.data.participants import Participants
 from brainage.data.traits import traits_of
 from brainage.evaluation.against import BaselinePredictions
-from brainage.evaluation.findings import Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import Findings
 from brainage.evaluation.training_stats import Aggregates, spread_of
 from brainage.models import build_baseline, is_baseline
 from brainage.reporting.page import Page

@@ -13,11 +13,12 @@ from statsmodels.stats.multitest import multipletests
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.accuracy import measure_accuracy
+from brainage.evaluation.analyse import analyse
 from brainage.evaluation.associations import associate
 from brainage.evaluation.by_age import gap_by_age
 from brainage.evaluation.coding import kind_of
 from brainage.evaluation.covariates import Covariates
-from brainage.evaluation.findings import AnalysisSettings, analyse
+from brainage.evaluation.findings import AnalysisSettings
 from brainage.evaluation.gap import corrected_gaps, fit_correction
 from brainage.evaluation.intervals import correlation_estimate
 from brainage.evaluation.paired import paired_difference

@@ -10,8 +10,9 @@ from scipy import stats
 
 from brainage.errors import EvaluationError
 from brainage.evaluation.against import RIDGE, Against, BaselinePredictions
+from brainage.evaluation.analyse import analyse
 from brainage.evaluation.associations import Associations
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.gap import Correction
 
 N = {"train": 60, "val": 105, "test": 47}

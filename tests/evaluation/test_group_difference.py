@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.group_difference import GroupSettings, hedges_g, measure_differences
 from brainage.evaluation.regression import covariate_basis, hc3_slope
 

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.against import BaselinePredictions
+from brainage.evaluation.analyse import analyse
 from brainage.evaluation.conformal import Intervals, fit_conformal
-from brainage.evaluation.findings import AnalysisSettings, analyse
+from brainage.evaluation.findings import AnalysisSettings
 from brainage.evaluation.group_difference import GroupSettings
 from brainage.evaluation.rescans import VISITS, measure_rescans
 from brainage.evaluation.training_stats import spread_of

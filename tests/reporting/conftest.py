@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from brainage.evaluation.against import BaselinePredictions
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.evaluation.folds import Fold, FoldResults
 from brainage.evaluation.group_difference import GroupDifferences, GroupSettings
 from brainage.reporting.about import About

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.reporting.about import About
 from brainage.reporting.association_figures import forest
 from brainage.reporting.page import Card, Page, write_report

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.evaluation.findings import AnalysisSettings, Findings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings, Findings
 from brainage.reporting.site_section import sites_section
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainage.evaluation.findings import AnalysisSettings, analyse
+from brainage.evaluation.analyse import analyse
+from brainage.evaluation.findings import AnalysisSettings
 from brainage.reporting.about import About
 from brainage.runs.analyse import PEOPLE_KEY, about_run, write_findings
 
