@@ -35,9 +35,8 @@ _TYPES = {"participant_id": str, "row": int, "scan": str, "split": str, "age": f
 def by_row(scans: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Return predictions of scans with the row of each participant in ``predictions.csv`` in place of the id."""
     rows = pd.Series(range(1, len(predictions) + 1), predictions["participant_id"])
-    others = scans.drop(columns="participant_id")
-    others.insert(0, "row", scans["participant_id"].map(rows))
-    return others
+    named = scans.assign(row=scans["participant_id"].map(rows))
+    return named[[name for name in _COLUMNS if name in named]]
 
 
 def write_halves(job: Job, model: Network | Baseline, participants: Participants, predictions: pd.DataFrame) -> None:
@@ -46,7 +45,7 @@ def write_halves(job: Job, model: Network | Baseline, participants: Participants
     n_times = model.n_times_of(half_length(tested)) if len(tested) and not tested.store.scans else None
     if n_times is not None:
         found = [part.table.assign(predicted_age=model.predict_rows(part)) for part in rows_by_half(tested, n_times)]
-        job.folder.write_csv(FILES[HALVES], by_row(pd.concat(found, ignore_index=True), predictions)[_COLUMNS])
+        job.folder.write_csv(FILES[HALVES], by_row(pd.concat(found, ignore_index=True), predictions))
 
 
 def read_rescans(folder: Path, findings: Findings) -> Rescans | None:

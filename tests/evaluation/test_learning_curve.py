@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
+from brainage.data.cohorts.simulated import GOOD_COMPONENTS, SimulatedCohort
 from brainage.evaluation.learning_curve import LearningCurve, Training, fit_learning_curve
+from brainage.models.baselines.ridge import fit_ridge
+from brainage.models.features.random_convolutions import _drawn, _responses
 
 SIZES = (50, 100, 200, 400, 800, 1600, 3200, 6400)
 
@@ -80,3 +84,43 @@ def test_an_error_that_does_not_fall_is_extrapolated_as_it_is() -> None:
 
 def test_a_curve_that_has_as_many_is_extrapolated_tenfold() -> None:
     assert fit(trainings((100, 1000, 5000, 20_000), n_seeds=1)).at == 200_000
+
+
+@pytest.mark.slow
+def test_ridges_of_few_simulated_people_predict_the_error_of_ridges_of_more() -> None:
+    hits = []
+    for cohort in range(3):
+        features, age = simulated(3900, cohort)
+        rng = np.random.default_rng(cohort)
+        given = []
+        for draw in range(4):
+            order = rng.permutation(np.arange(700, len(age)))  # the first 700 are tested
+            for n in (50, 100, 200, 400, 800, 1600, 3200):
+                weights, intercept, _ = fit_ridge(features[order[:n]], age[order[:n]])
+                errors = pd.Series(np.abs(features[:700] @ weights + intercept - age[:700]))
+                given.append(Training(str(n), n, f"split.seed={draw}", errors))
+        small = [each for each in given if each.n_train <= 400]
+        for n in (800, 1600, 3200):
+            expected = fit(small, at=n).expected
+            assert expected.value is not None and expected.low is not None and expected.high is not None
+            measured = np.mean([each.errors.mean() for each in given if each.n_train == n])
+            print(f"cohort {cohort}, N {n}: {measured:.2f}, expected {expected.value:.2f} "
+                  f"({expected.low:.2f} to {expected.high:.2f})")  # fmt: skip
+            hits.append(expected.low <= measured <= expected.high)
+            assert expected.value == pytest.approx(measured, rel=0.15)
+    assert sum(hits) >= 7, hits
+
+
+def simulated(n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return responses of the series of simulated people to random convolutions, and ages."""
+    good = GOOD_COMPONENTS[25]
+    cohort = SimulatedCohort(n_participants=n, seed=seed, good_components=good)
+    table = cohort.read_table()
+    kernels = _drawn(60, len(good), 490, 0)
+    rows = []
+    for scan in cohort.find_scans(table["participant_id"], 25).values():
+        raw = scan.read()[:490, np.array(good) - 1].T
+        series = (raw - raw.mean(1, keepdims=True)) / raw.std(1, keepdims=True)
+        rows.append(_responses(series.astype(np.float32), *kernels))
+    found = np.stack(rows).astype(float)
+    return (found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-9), table["age"].to_numpy(float)
