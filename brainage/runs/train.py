@@ -15,7 +15,7 @@ from brainage.runs.confounds import check_confounds
 from brainage.runs.record import Job, Results
 from brainage.runs.scores import score
 from brainage.runs.trained_on import trained_split
-from brainage.training.pruning import PrunedError
+from brainage.training.pruning import PrunedError, note_errors
 
 
 def train(job: Job, results: Results) -> None:
@@ -55,6 +55,7 @@ def train(job: Job, results: Results) -> None:
         raise PrunedError(f"pruned after {fitted.epochs} epochs")
     predictions = model.predict(("train", "val", "test") if config.evaluate else ("train", "val"))
     results.scores = score(predictions.table, config.objective)
+    note_errors(predictions.table.loc[predictions.table["split"] == "val", "bag"] ** 2)
     folder.begin(job.config_text)  # where no epoch was missing
     if config.evaluate:
         folder.write_csv("predictions.csv", predictions.table)

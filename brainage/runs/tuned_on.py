@@ -32,7 +32,8 @@ def warn_of_other_split(config: DictConfig) -> None:
 def _tests_tuned(swept: dict[str, Any], config: DictConfig) -> bool:
     cohort, split = (_known(config[group]) for group in ("cohort", "split"))
     tuned = {key: value for key, value in swept["split"].items() if value is not None}
-    return all(swept["cohort"].get(key) == cohort.get(key) for key in _SAME_COHORT) and tuned != split
+    several = str(swept["hydra"]["sweeper"].get("over") or "").startswith("split.")
+    return all(swept["cohort"].get(key) == cohort.get(key) for key in _SAME_COHORT) and (several or tuned != split)
 
 
 def _known(group: DictConfig) -> dict[str, Any]:

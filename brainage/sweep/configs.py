@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -18,19 +18,22 @@ from brainage.errors import ImpossibleArchitectureError, SweepError, nearest
 from brainage.models import geometry
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.space import Space, corners
-from brainage.sweep.storage import FREE, OBJECTIVES, StudyTerms
+from brainage.sweep.storage import FREE, OBJECTIVES, OVER, StudyTerms
 
 
 class TrialConfigs:
-    """Composes and checks the configs of trials, from the command line's config with ``hydra``."""
+    """Composes and checks the configs of trials, from the command line's config with ``hydra``.
 
-    def __init__(self, loader: ConfigLoader, composed: DictConfig, space: Space) -> None:
-        self._loader, self._composed, self._space = loader, composed, space
+    `over` are the overrides of the trainings that a trial has, of which the first is composed unless another is given.
+    """
+
+    def __init__(self, loader: ConfigLoader, composed: DictConfig, space: Space, over: Sequence[str] = ()) -> None:
+        self._loader, self._composed, self._space, self._over = loader, composed, space, tuple(over)
         self._bases: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def compose(self, point: Mapping[str, Any], *more: str) -> DictConfig:
         """Return the config of a trial, with ``hydra``."""
-        words = [*self._space.fixed, *as_overrides(point), *more]
+        words = [*self._space.fixed, *self._over[:1], *as_overrides(point), *more]
         return self._loader.load_sweep_config(self._composed, words)
 
     def compose_run(self, words: list[str]) -> DictConfig:
@@ -104,4 +107,6 @@ class TrialConfigs:
             if key not in searched and not FREE.match(key) and not (groups and key.startswith(groups))
         }
         fixed[OBJECTIVES] = json.dumps(settings.objectives)
+        if self._over:
+            fixed[OVER] = json.dumps(self._over)
         return StudyTerms(self._space.described(), settings.directions, fixed)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from brainage.sweep.confirm import Confirmed, write_confirmation
 from brainage.sweep.page import write_page
 from brainage.sweep.results import locked, sweep_result, write_trials
 from brainage.sweep.settings import SweepSettings
@@ -16,14 +17,21 @@ from brainage.system.files import write_text
 
 
 def finish_sweep(
-    study: Study, settings: SweepSettings, folder: Path, dashboard: str, experiment: Callable[[FrozenTrial], str]
+    study: Study,
+    settings: SweepSettings,
+    folder: Path,
+    dashboard: str,
+    experiment: Callable[[FrozenTrial], str],
+    confirmed: Sequence[Confirmed] = (),
 ) -> FrozenTrial | None:
     """Write and print the result; return the chosen trial. `dashboard` is a command, `experiment` a trial's YAML."""
     with locked(folder):  # several commands may end at the same moment
         trials, keys = study.get_trials(deepcopy=False), list(search_space(study))
         n_objectives = len(settings.objectives)
         write_trials(folder / "trials.csv", trials, keys, n_objectives, reported=reports_objective(study))
-        result = sweep_result(study, settings, folder)
+        if confirmed:
+            write_confirmation(folder / "confirmation.csv", confirmed)
+        result = sweep_result(study, settings, folder, confirmed)
         if result.best:
             target, text = folder / "experiment" / "best.yaml", experiment(result.best[0])
             target.parent.mkdir(parents=True, exist_ok=True)

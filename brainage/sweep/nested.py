@@ -8,14 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
-from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.overrides import as_overrides
 from brainage.sweep import TUNED
+from brainage.sweep.over import folder_name, listed
 from brainage.sweep.processes import is_worker
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.sweeper import Sweep
@@ -32,25 +30,13 @@ def outer_folds(words: Iterable[str]) -> tuple[list[Words], Words]:
 
     ``split.fold=0,1,2``, and the like, is never a parameter: folds differ in their participants.
     """
-    listed, shared = [], []
+    folds, shared = [], []
     for word in words:
-        if values := _listed(word):
-            listed.append(values)
+        if values := listed(word, _OUTER):
+            folds.append(values)
         else:
             shared.append(word)
-    return list(itertools.product(*listed)) if listed else [], tuple(shared)
-
-
-def _listed(word: str) -> list[str]:
-    """Return an override of folds as one for each of them; nothing for any other."""
-    try:
-        override = OverridesParser.create().parse_override(word)
-    except HydraException:  # the space says what is wrong with it
-        return []
-    key = override.get_key_element()
-    if key not in _OUTER or not isinstance(override.value(), ChoiceSweep | RangeSweep):
-        return []
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return list(itertools.product(*folds)) if folds else [], tuple(shared)
 
 
 class NestedSweep:
@@ -97,8 +83,7 @@ def _values(fold: Words) -> dict[str, str]:
 
 def _own(composed: DictConfig, settings: SweepSettings, fold: Words, folder: Path) -> tuple[DictConfig, SweepSettings]:
     """Return the config and the settings of a fold's sweep, which has a study and a folder of its own."""
-    name = "-".join(f"{key.rpartition('.')[2]}-{value}" for key, value in _values(fold).items())
-    name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    name = "-".join(map(folder_name, fold))
     own = {"hydra.sweeper.study_name": f"{settings.study_name}-{name}", "hydra.sweep.dir": str(folder / name)}
     config = composed.copy()
     with open_dict(config):

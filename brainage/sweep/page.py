@@ -30,6 +30,8 @@ def write_page(study: Study, settings: SweepSettings, result: Result, folder: Pa
     trials = study.get_trials(deepcopy=False)
     table = [Table(result.header, result.rows, title=result.title)] if result.rows else []
     sections = [Section("Result", [result.counts, *result.sentences], table)]
+    if result.confirmation is not None:
+        sections.append(Section("Confirmation", tables=[result.confirmation]))
     if any(trial.state == TrialState.COMPLETE for trial in trials):
         sections += [_course(study, settings, result), _parameters(study, settings, result)]
     sections += [_time(trials), *_failures(trials), _about(study)]

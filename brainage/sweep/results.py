@@ -15,6 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
 from brainage.evaluation.disclosure import may_describe
+from brainage.reporting.page import Table
+from brainage.sweep.confirm import Confirmed, best_confirmed
+from brainage.sweep.confirmation_text import confirmation_sentences, confirmation_table
 from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
@@ -47,12 +50,15 @@ class Result:
     rows: Sequence[Sequence[str]] = ()
     sentences: Sequence[str] = ()
     shows_errors: bool = True
+    confirmation: Table | None = None
 
     def show(self) -> None:
         """Print the result."""
         print(f"\n{self.counts}")
         if self.rows:
             show_table(self.title, self.header, self.rows)
+        if self.confirmation is not None:
+            show_table(self.confirmation.title, self.confirmation.header, self.confirmation.rows)
         for sentence in self.sentences:
             print(sentence)
 
@@ -62,8 +68,8 @@ def locked(folder: Path) -> AbstractContextManager[object]:
     return acquire(folder / ".lock", f"`hydra.sweep.dir={folder}`", SweepError, wait=_PATIENCE)
 
 
-def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
-    """Return the result of a study; the best trial is an experiment in the folder."""
+def sweep_result(study: Study, settings: SweepSettings, folder: Path, confirmed: Sequence[Confirmed] = ()) -> Result:
+    """Return the result of a study; the best trial, of those that were confirmed, is an experiment in the folder."""
     trials = study.get_trials(deepcopy=False)
     states = Counter(trial.state.name for trial in trials)
     counts = f"Study {settings.study_name}: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}"
@@ -76,11 +82,17 @@ def sweep_result(study: Study, settings: SweepSettings, folder: Path) -> Result:
         known = "" if error else " (not known of trials of earlier versions)"
         text = f"Within one standard error of the best error{known}, trial {chosen.number} is the smallest network."
         sentences.append(text)
+    shows_errors = may_show_errors(trials, folder)
+    maximize = study.directions[0] == StudyDirection.MAXIMIZE
+    if (first := best_confirmed(confirmed, maximize=maximize)) is not None:
+        chosen = first.trial
+        values = [trial.values[0] for trial in best]
+        sentences += confirmation_sentences(values, confirmed, maximize=maximize, shows_errors=shows_errors)
     command = command_text("train", "--config-dir", str(folder), "experiment=best")
     sentences.append(f"Train trial {chosen.number}, and test it: {command}")
-    shows_errors = may_show_errors(trials, folder)
     title, header, rows = _table(best[:_N_SHOWN], settings, list(search_space(study)), shows_errors=shows_errors)
-    return Result(counts, (chosen,), title, header, rows, sentences, shows_errors)
+    table = confirmation_table(confirmed, shows_errors=shows_errors) if confirmed else None
+    return Result(counts, (chosen,), title, header, rows, sentences, shows_errors, table)
 
 
 def may_show_errors(trials: Sequence[FrozenTrial], folder: Path) -> bool:

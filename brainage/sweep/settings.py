@@ -62,6 +62,11 @@ class SweepSettings:
         The search space: ``choice()``, ``range()`` or ``interval()`` by key.
     objectives : list of str
         What is optimised: ``objective``, the run's own, ``parameters``, the number of them in the encoder, or both.
+    over : str or None
+        Trainings of which a trial's objective is the mean, such as ``split.fold=0,1,2``, or ``seed=1,2,3``.
+    confirm : int
+        The best trials of the study, so many, that are trained again with three new seeds each; the one with the best
+        mean is called best. 0 is none.
     n_workers : int
         Processes, 1 or more, which share torch's threads.
     max_consecutive_failures : int
@@ -77,15 +82,17 @@ class SweepSettings:
     params: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("objective",)
     timeout: str | float | None = None
+    over: str | None = None
+    confirm: int = 0
     n_workers: int = 1
     max_consecutive_failures: int = 5
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("n_trials", "n_workers", "max_consecutive_failures"):
+        for name, least in (("n_trials", 1), ("n_workers", 1), ("max_consecutive_failures", 1), ("confirm", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SweepError(f"`hydra.sweeper.{name}` must be a whole number from 1, but got {value!r}.")
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise SweepError(f"`hydra.sweeper.{name}` must be a whole number from {least}, but got {value!r}.")
         if not isinstance(self.study_name, str) or not re.fullmatch(r"[\w][\w.+=-]*", self.study_name):
             raise SweepError(
                 f"`hydra.sweeper.study_name` must be made of letters, digits, `.`, `_`, `+`, `=` and `-`, since "
@@ -93,6 +100,11 @@ class SweepSettings:
             )
         self._check_objectives()
         seconds_of(self.timeout)
+        if self.confirm and len(self.objectives) > 1:
+            raise SweepError(
+                f"`hydra.sweeper.confirm` is for one objective, but got {self.confirm} with {len(self.objectives)}: a "
+                "front has no best trial. Set hydra.sweeper.confirm=0."
+            )
 
     def _check_objectives(self) -> None:
         n_known = sum(name in self.objectives for name in _OBJECTIVES)

@@ -36,6 +36,15 @@ class Space:
         """Return the distributions as JSON, the same for equal spaces."""
         return {key: distribution_to_json(value) for key, value in sorted(self.distributions.items())}
 
+    def refuse_searched(self, over: Iterable[str]) -> None:
+        """Raise a `SweepError` if a key of ``hydra.sweeper.over`` is searched, or has a value already."""
+        given = {word.partition("=")[0].lstrip("+") for word in self.fixed} | set(self.distributions)
+        for key in sorted({word.partition("=")[0] for word in over} & given):
+            raise SweepError(
+                f"`hydra.sweeper.over` must be of a key that has no other value, but `{key}` is also on the command "
+                "line, or searched. Remove one of them."
+            )
+
 
 def refuse_other_values(trial: int, values: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> None:
     """Raise a `SweepError` if a trial, as the storage has it, has a parameter or a value that is not searched."""

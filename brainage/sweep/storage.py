@@ -54,8 +54,8 @@ _SINCE = {
     "recipe.shuffle_time": "false",
 }
 
-# Among the keys of the config, the terms have this one.
-OBJECTIVES = "hydra.sweeper.objectives"
+# Among the keys of the config, the terms have these; the latter only if a trial has several trainings.
+OBJECTIVES, OVER = "hydra.sweeper.objectives", "hydra.sweeper.over"
 
 # Names of passwords in the query of an address: libpq has `password` and `sslpassword`.
 _PASSWORDS = re.compile(r"pass(word|wd)?$|pwd$|secret|token", re.IGNORECASE)
@@ -197,7 +197,7 @@ def fixed_values(study: Study) -> dict[str, str]:
 def reports_objective(study: Study) -> bool:
     """Return whether the validation MSE that trials report every epoch is the study's only objective."""
     fixed = fixed_values(study)
-    return fixed.get("objective") == '"val/mse"' and fixed.get(OBJECTIVES) == '["objective"]'
+    return fixed.get("objective") == '"val/mse"' and fixed.get(OBJECTIVES) == '["objective"]' and OVER not in fixed
 
 
 def _other_study(name: str, found: str, now: str | None = None) -> SweepError:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.utils import JobReturn, configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -22,18 +21,21 @@ from brainage.models import geometry
 from brainage.sweep.best_config import experiment_text
 from brainage.sweep.budget import TimeBudget
 from brainage.sweep.configs import TrialConfigs
+from brainage.sweep.confirm import FOLDER, N_SEEDS, Confirmed, confirm
 from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.over import over_words
 from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
-from brainage.sweep.results import locked, trial_title
+from brainage.sweep.results import locked, ranked, trial_title
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings, seconds_of
-from brainage.sweep.space import Point, parse_space, refuse_other_values
+from brainage.sweep.space import parse_space, refuse_other_values
 from brainage.sweep.storage import dashboard_command, open_storage, open_study, shown_url
+from brainage.sweep.trainings import Trainings
 from brainage.sweep.worker import Worker
 from brainage.system.console import log
 from brainage.system.files import ensure_writable, refuse_links, write_whole
-from brainage.system.reading import read_json
+from brainage.system.locks import acquire
 
 # The beginning of the names of what a sweep and SQLite write otherwise than by renaming.
 _WRITTEN = ("study.db", "trials", "experiment", "figures")
@@ -50,13 +52,15 @@ class Sweep:
         settings: SweepSettings,
         words: Sequence[str],
     ) -> None:
-        self._context, self._train, self._composed, self._settings = context, task, composed, settings
+        self._composed, self._settings = composed, settings
         self._folder = Path(composed.hydra.sweep.dir)
         self.url = settings.storage or f"sqlite:///{self._folder.resolve() / 'study.db'}"
         self._space = parse_space(settings.params, words)
-        self._configs = TrialConfigs(context.config_loader, composed, self._space)
-        self._words = list(words)
-        self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost)
+        over = over_words(settings.over)
+        self._space.refuse_searched(over)
+        self._configs = TrialConfigs(context.config_loader, composed, self._space, over)
+        self._trainings = Trainings(context, task, self._configs, self._folder, words, over, settings)
+        self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost, settings.confirm * N_SEEDS)
         self.best: FrozenTrial | None = None
 
     def run(self, command: list[str]) -> int:
@@ -67,27 +71,24 @@ class Sweep:
             return 0
         searched = ", ".join(self._space.distributions)
         log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self.url), searched)
+        confirmed: list[Confirmed] = []
         try:
             code = self._work(worker, study, command)
             worker.settle()
+            if code == 0 and self._settings.confirm:
+                confirmed = self._confirm(study)
             return code
         finally:
             if self._check_trials(study):
                 from brainage.sweep.finish import finish_sweep  # matplotlib
 
                 dashboard = dashboard_command(self.url)
-                self.best = finish_sweep(study, self._settings, self._folder, dashboard, self._experiment)
+                self.best = finish_sweep(study, self._settings, self._folder, dashboard, self._experiment, confirmed)
 
     def train_best(self, folder: Path, number: int) -> None:
         """Train the best trial's config again as a job of a multirun in `folder`, and test it."""
         assert self.best is not None
-        config = self._configs.compose(self.best.params, "evaluate=true")
-        with open_dict(config):
-            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), str(number)
-            # What was tuned is in its config: jobs with the same other overrides are folds.
-            config.hydra.overrides.task = self._words
-        log.info("Trial %d is trained again, and tested: %s", self.best.number, folder / str(number))
-        _ = self._run_job(config, number).return_value  # raises what the job raised
+        self._trainings.test(self.best, folder, number)
 
     def _open(self) -> tuple[Worker, Study]:
         """Check everything, open the study, and return this process's worker."""
@@ -116,7 +117,7 @@ class Sweep:
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),
             fits=self._budget.fits,
         )
-        return Worker(study, storage, self._space, settings, self._launch, self._budget.fits), study
+        return Worker(study, storage, self._space, settings, self._trainings.launch, self._budget.fits), study
 
     def _check_trials(self, study: Study) -> int:
         """Return the number of trials; raise a `SweepError` if one was not written by this sweep."""
@@ -142,28 +143,15 @@ class Sweep:
         worker.work()
         return 0
 
-    def _launch(self, number: int, point: Point) -> Mapping[str, Any]:
-        """Train at a point and return the run's summary."""
-        shown = {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in point.items()}
-        log.info("Trial %d: %s", number, " ".join(as_overrides(shown)))
-        done = self._run_job(self._configs.compose(point), number)
-        _ = done.return_value  # raises what the job raised
-        path = self._folder / "trials" / str(number) / "summary.json"
-        summary: dict[str, Any] = read_json(path) if path.exists() else {"status": "failed"}
-        return summary
-
-    def _run_job(self, config: DictConfig, number: int) -> JobReturn:
-        with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = number
-        done = run_job(
-            task_function=self._train,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            hydra_context=self._context,
-        )
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # what follows is not of this job's log
-        return done
+    def _confirm(self, study: Study) -> list[Confirmed]:
+        """Train the best trials again, unless another command does so at this moment."""
+        try:
+            lock = acquire(self._folder / f".{FOLDER}.lock", f"`hydra.sweeper.confirm` in {self._folder}", SweepError)
+        except SweepError as busy:
+            log.info("%s", busy)
+            return []
+        with lock:
+            return confirm(ranked(study)[: self._settings.confirm], self._trainings.new_seeds, self._trainings.again)
 
     def _make_sampler(self, seed: int) -> BaseSampler:
         made: BaseSampler = _made("sampler", BaseSampler, {**self._settings.sampler, "seed": seed})
