@@ -3,22 +3,91 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.search_record import record
+from benchmarks.measure import ROOT
+from benchmarks.search_oracles import Surrogate, networks
+from benchmarks.search_record import TABLE, read_table, record
+from benchmarks.search_replay import ENOUGH, TIMES, Replayed, halves, replay_all, winner
+
+_BEGIN, _END = "## Replayed searches", "\n## Sweep"
 
 
 def main() -> None:
-    """Record a piece of the table."""
+    """Record a piece of the table, or replay strategies on it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     recording = commands.add_parser("record", help="train random networks, and add them to the table")
     recording.add_argument("--folder", type=Path, default=Path("outputs/bench/search"), help="where they are trained")
     recording.add_argument("--pieces", type=int, nargs="+", default=list(range(20)), help="pieces (default: 0 to 19)")
-    recording.add_argument("--timeout", default="12h", help="time of each part of a piece, such as 20m (default: 12h)")
+    replaying = commands.add_parser("replay", help="replay strategies, and rewrite the section of the docs")
+    replaying.add_argument("--replays", type=int, default=200, help="replays of each strategy (default: 200)")
+    replaying.add_argument("--table", type=Path, default=TABLE, help="the recorded trainings")
+    replaying.add_argument("--print", action="store_true", help="print the section, and leave the docs as they are")
     options = parser.parse_args()
-    for piece in options.pieces:
-        record(options.folder, piece, options.timeout)
+    if options.command == "record":
+        for piece in options.pieces:
+            record(options.folder, piece)
+        return
+    text = "\n".join(section(options.table, options.replays))
+    print(text)
+    if not options.print:
+        docs = ROOT / "docs" / "benchmarks.md"
+        before, _, sweep = docs.read_text().partition(_END)
+        docs.write_text(before.partition(f"\n{_BEGIN}")[0] + "\n" + text + "\n" + _END + sweep)
+
+
+def section(table: Path, n_replays: int) -> Iterator[str]:
+    """Yield the lines of the section of the docs."""
+    rows = read_table(table)
+    recorded = networks(rows)
+    oracles = halves(recorded)
+    replayed = {half: [replay_all(one, n_replays) for one in both] for half, both in oracles.items()}
+    yield from (_BEGIN, "", "`python -m benchmarks.search replay` repeats this.", "")
+    made = rows[["date", "commit", "machine"]].astype(str).agg(", ".join, axis=1).value_counts().index
+    yield f"Recorded: {len(recorded)} random feasible networks of the published space, at all and at a third of the"
+    yield f"training participants ({'; '.join(made)}). {n_replays} replays of 15 minutes for each strategy."
+    for half, (_, surrogate) in oracles.items():
+        assert isinstance(surrogate, Surrogate)
+        yield (
+            f"The surrogate of the half for the {half} has a cross-validated error of {surrogate.error:.2f} in log MSE "
+            f"(rank correlation {surrogate.rank_correlation:.2f})."
+        )
+    yield ""
+    yield "Share of 15 minutes until the median final best of the published search is reached: median, 95 % interval,"
+    yield "and how many replays reached it."
+    yield ""
+    yield from _shares(replayed)
+    yield ""
+    yield "Regret (validation MSE above the best found) by time, on the pool of the half for the report:"
+    yield ""
+    yield f"| strategy | {' | '.join(f'{at} s' for at in TIMES)} |"
+    yield f"|---|{'---|' * len(TIMES)}"
+    for name, values in replayed["report"][0].regrets.items():
+        yield f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |"
+    yield ""
+    yield verdict(len(recorded), winner(*replayed["choice"]), replayed["report"])
+
+
+def _shares(replayed: Mapping[str, list[Replayed]]) -> Iterator[str]:
+    columns = [f"{kind}, {half}" for half in replayed for kind in ("pool", "surrogate")]
+    yield f"| strategy | {' | '.join(columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
+    for name in replayed["report"][0].shares:
+        yield f"| {name} | {' | '.join(str(one.shares[name]) for each in replayed.values() for one in each)} |"
+
+
+def verdict(n_networks: int, chosen: str | None, report: list[Replayed]) -> str:
+    """Return what the replays support, as a sentence."""
+    if n_networks < ENOUGH:
+        return f"Not measured enough: {n_networks} of {ENOUGH} networks are recorded, so the default stays."
+    if chosen is None:
+        return "No strategy is faster than today's on both oracles of the half for the choice, so the default stays."
+    met = all(one.shares[chosen].median <= 1 / 3 and one.shares[chosen].high < 1 / 2 for one in report)
+    return (
+        f"Chosen: {chosen}. The goal, a median share of 1/3 with its interval below 1/2, is {'' if met else 'not '}met."
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
+
+import numpy as np
 
 from brainage.reporting.page import Table
 from brainage.sweep.confirm import N_SEEDS, Confirmed, best_confirmed, chance
@@ -17,7 +18,7 @@ def confirmation_table(confirmed: Sequence[Confirmed], *, shows_errors: bool) ->
         return "-" if not shows_errors else f"{value:.3f}" if math.isfinite(value) else "failed"
 
     rows = [
-        [str(one.trial.number), shown(one.trial.values[0]), shown(one.mean), shown(statistics.stdev(one.values))]
+        [str(one.trial.number), shown(one.trial.values[0]), shown(one.mean), shown(float(np.std(one.values, ddof=1)))]
         for one in confirmed
     ]
     header = ("trial", "search", "mean", "SD")

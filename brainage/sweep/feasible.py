@@ -60,6 +60,24 @@ class FeasibleSpace:
             key: chosen[key] if key in chosen else drawn(value, rng) for key, value in self.space.distributions.items()
         }
 
+    def nearest(self, point: Point) -> Point | None:
+        """Return the feasible point that differs least in the ranks of countable values; None if that is not known."""
+        if self.why_not(point) is None:
+            return point
+        ranks = {
+            key: {repr(value): rank / len(values) for rank, (value, _) in enumerate(values)}
+            for key, values in ((key, _values(one)) for key, one in self.space.distributions.items())
+        }
+        try:
+            points = self._counted[0] if self._counted is not None else self._count()[0]
+        except SweepError:  # too many to be counted
+            return None
+
+        def distance(other: Mapping[str, Any]) -> float:
+            return sum(abs(ranks[key][repr(value)] - ranks[key][repr(point[key])]) for key, value in other.items())
+
+        return point | min(points, key=distance)
+
     def _count(self) -> tuple[list[Point], np.ndarray]:
         """Return every feasible combination of countable values, with its probability."""
         rng = np.random.default_rng(0)

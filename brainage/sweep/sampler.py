@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from brainage.sweep.feasible import FeasibleSpace, drawn
+from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.feasible import drawn as drawn_value
 from brainage.sweep.recovery import is_retry, saved_point
 from brainage.sweep.space import Point, refuse_other_values
 
@@ -23,10 +24,11 @@ class FeasibleSampler(BaseSampler):
     """Asks another sampler until its proposal is feasible; draws feasible points while that one draws at random.
 
     Every trial has its own generator, seeded with (`seed`, trial number): processes that start later or run at the
-    same time do not repeat draws. The first `n_first` points are drawn at random, in ascending order of `cost`: a
-    pruner then has trials to compare with before an expensive one starts. `all_trials` loads the study with all its
-    trials (Hyperband passes only those of one bracket), once per proposal because Optuna's samplers cache them in it.
-    `fits` returns whether a trial is expected to end in time: others are proposed only if no draw fits.
+    same time do not repeat draws. The first `n_first` points are `known` ones, and others that are drawn at random, in
+    ascending order of `cost`: a pruner then has trials to compare with before an expensive one starts. `all_trials`
+    loads the study with all its trials (Hyperband passes only those of one bracket), once per proposal because
+    Optuna's samplers cache them in it. `fits` returns whether a trial is expected to end in time: others are proposed
+    only if no draw fits.
     """
 
     def __init__(
@@ -35,13 +37,15 @@ class FeasibleSampler(BaseSampler):
         make: Callable[[int], BaseSampler],
         seed: int,
         *,
+        known: Sequence[Point] = (),
         n_first: int = 0,
         cost: Callable[[Point], float] = lambda point: 0.0,
         all_trials: Callable[[], Study] | None = None,
         fits: Callable[[Study, Point], bool] = lambda study, point: True,
     ) -> None:
         self._feasible, self._make, self._seed, self._all_trials, self._fits = space, make, seed, all_trials, fits
-        self._first = sorted((space.draw(np.random.default_rng([seed, number])) for number in range(n_first)), key=cost)
+        drawn = (space.draw(np.random.default_rng([seed, number])) for number in range(n_first - len(known)))
+        self._first = [*known, *sorted(drawn, key=cost)]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the whole space: all parameters are proposed together."""
@@ -59,7 +63,9 @@ class FeasibleSampler(BaseSampler):
             return self._first[place]
         rng = np.random.default_rng([self._seed, trial.number])
         other = self._make(int(rng.integers(2**32)))
-        single = {key: drawn(value, np.random.default_rng(0)) for key, value in search_space.items() if value.single()}
+        single = {
+            key: drawn_value(value, np.random.default_rng(0)) for key, value in search_space.items() if value.single()
+        }
         free = {key: value for key, value in search_space.items() if key not in single}
         for _ in range(_PROPOSALS if free else 0):
             proposed = other.sample_relative(whole, trial, free)

@@ -23,6 +23,7 @@ from brainage.sweep.budget import TimeBudget
 from brainage.sweep.configs import TrialConfigs
 from brainage.sweep.confirm import FOLDER, N_SEEDS, Confirmed, confirm
 from brainage.sweep.feasible import FeasibleSpace
+from brainage.sweep.known import KnownNetworks, adapted, names_of, starting_points
 from brainage.sweep.over import over_words
 from brainage.sweep.processes import is_worker, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
@@ -61,6 +62,8 @@ class Sweep:
         self._configs = TrialConfigs(context.config_loader, composed, self._space, over)
         self._trainings = Trainings(context, task, self._configs, self._folder, words, over, settings)
         self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost, settings.confirm * N_SEEDS)
+        recipe = str(composed.hydra.runtime.choices["recipe"])
+        self._known = KnownNetworks(self._configs, recipe, self._folder, settings.storage)
         self.best: FrozenTrial | None = None
 
     def run(self, command: list[str]) -> int:
@@ -104,6 +107,9 @@ class Sweep:
             storage = open_storage(self.url)
             study = open_study(storage, settings.study_name, self._configs.terms(settings))
             self._check_trials(study)
+            known = starting_points(
+                study, names_of(settings.start_from), self._known.values, lambda values: adapted(values, feasible)
+            )
             retry_orphans(study)
             if not is_worker():
                 write_whole(self._folder / "multirun.yaml", lambda path: OmegaConf.save(self._composed, path))
@@ -112,6 +118,7 @@ class Sweep:
             feasible,
             self._make_sampler,
             int(base["seed"]),
+            known=known,
             n_first=int(settings.sampler.get("n_startup_trials", 0)),
             cost=self._configs.cost,
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),

@@ -71,6 +71,9 @@ def test_commas_separate_paths_in_lists_and_in_multiruns() -> None:
     ("word", "expected"),
     [
         ("cohort.include=age < 70", "cohort.include='age < 70'"),
+        ("hydra.sweeper.over=split.fold=0,1,2", "hydra.sweeper.over='split.fold=0,1,2'"),
+        ("hydra.sweeper.over='seed=1,2'", "hydra.sweeper.over='seed=1,2'"),
+        ("hydra.sweeper.over=null", "hydra.sweeper.over=null"),
         ("cohort.pattern=ica{dimension}/{participant_id}.npy", "cohort.pattern='ica{dimension}/{participant_id}.npy'"),
         ("cohort.pattern={participant_id}_{dimension}.txt", "cohort.pattern='{participant_id}_{dimension}.txt'"),
         ("cohort.member=a/{dimension}.txt", "cohort.member='a/{dimension}.txt'"),

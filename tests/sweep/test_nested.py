@@ -71,12 +71,14 @@ def test_each_outer_fold_is_searched_by_itself_and_the_tuned_networks_are_pooled
     assert again.text.count("nothing is left to do") == again.text.count("has ended before; it is kept") == 2
 
 
-def composed(folder: Path, split: str, cohort: str = "name: simulated\nseed: 43") -> DictConfig:
+def composed(
+    folder: Path, split: str, cohort: str = "name: simulated\nseed: 43", over: str | None = None
+) -> DictConfig:
     """Return what Hydra composes with the experiment of a sweep in `folder` that was tuned on a random split."""
     (folder / "experiment").mkdir()
     (folder / "experiment" / "best.yaml").write_text("# @package _global_\n")
     swept = {
-        "hydra": {"sweeper": {}},
+        "hydra": {"sweeper": {"over": over}},
         "cohort": {"name": "simulated", "seed": 43},
         "split": {"name": "random", "seed": 43},
     }
@@ -105,3 +107,11 @@ def test_an_experiment_that_was_tuned_on_another_split_is_warned_of(
     caplog.set_level(logging.WARNING, "brainage")
     warn_of_other_split(composed(tmp_path, split, cohort))
     assert ("was tuned by a sweep on another split (split=random split.seed=43)" in caplog.text) == warned
+
+
+def test_an_experiment_that_was_tuned_over_several_splits_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "brainage")
+    warn_of_other_split(composed(tmp_path, "name: random\nseed: 43", over="split.seed=43,44"))
+    assert "was tuned by a sweep on another split" in caplog.text

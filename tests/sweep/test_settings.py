@@ -79,6 +79,11 @@ def test_a_search_for_the_best_is_not(objective: str, objectives: Any, direction
         ({"max_consecutive_failures": 0}, r"`hydra.sweeper.max_consecutive_failures` must be a whole number from 1, b"),
         ({"timeout": "2 weeks"}, r"`hydra.sweeper.timeout` must be a duration such as 2h, .*, but got '2 weeks'\."),
         ({"timeout": 0}, r"`hydra.sweeper.timeout` must be .* a number of seconds above 0, but got 0\."),
+        ({"confirm": -1}, r"`hydra.sweeper.confirm` must be a whole number from 0, but got -1\."),
+        (
+            {"confirm": 3, "objectives": ("objective", "parameters"), "direction": ["minimize"] * 2},
+            r"`hydra.sweeper.confirm` is for one objective, but got 3 with 2: a front has no best trial\.",
+        ),
         ({"study_name": "../up"}, r"`hydra.sweeper.study_name` must be made of letters.*, but got '../up'\."),
     ],
 )
