@@ -120,16 +120,17 @@ class Pool:
 
     def __init__(self, recorded: Sequence[Network]) -> None:
         self._networks, self._scaled = {repr(one.point): one for one in recorded}, Scaled(space().distributions)
-        self._rows = self._scaled([one.point for one in recorded])
+        self._points = [one.point for one in recorded]
+        self._rows = self._scaled(self._points)
 
     def snapped(self, point: Point, taken: Sequence[Point]) -> Point:
         """Return the nearest recorded point that is not taken."""
         gone = {repr(one) for one in taken}
         distances = np.linalg.norm(self._rows - self._scaled([point]), axis=1)
         for index in np.argsort(distances):
-            network = list(self._networks.values())[index]
-            if repr(network.point) not in gone:
-                return network.point
+            found = self._points[int(index)]
+            if repr(found) not in gone:
+                return found
         raise ExhaustedError
 
     def curve(self, point: Point, part: str) -> Curve:
