@@ -120,3 +120,13 @@ def test_states_last_longer_in_older_brains_and_are_equally_frequent() -> None:
         assert np.abs(np.corrcoef(signs[[2, 4, 6]]) - np.eye(3)).max() < 0.05
         assert courses[brain_age] == pytest.approx(T_R / of_person.dwell, rel=0.1)
     assert courses[-1.0] > 2 * courses[1.0]
+
+
+@pytest.mark.slow
+def test_percent_signal_change_of_parcels_carries_age() -> None:
+    cohort = SimulatedCohort2(n_participants=600, seed=3)
+    table = cohort.read_table()
+    series = [scan.read() for scan in cohort.find_scans(table["participant_id"], 50).values()]
+    percent = np.log([one.std(axis=0) / one.mean(axis=0) for one in series])
+    age = table["age"].to_numpy()
+    assert largest_r(percent, age) < 0.3 and 0.2 < ridge_r(percent, age) < 0.4
