@@ -26,11 +26,12 @@ _N_DRAWS = 4000
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One of the best trials, and its objective in trainings with other seeds; NaN of one that failed."""
+    """One of the best trials, its objective in trainings with other seeds (NaN of one that failed), and their time."""
 
     trial: FrozenTrial
     seeds: tuple[int, ...]
     values: tuple[float, ...]
+    seconds: float = 0.0
 
     @property
     def mean(self) -> float:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
-import numpy as np
+from optuna.trial import FrozenTrial
 
-from brainage.reporting.page import Table
 from brainage.sweep.confirm import N_SEEDS, Confirmed, best_confirmed, chance
 
 
-def confirmation_table(confirmed: Sequence[Confirmed], *, shows_errors: bool) -> Table:
-    """Return a row for each confirmed trial: its value in the search, the mean and SD over new seeds."""
+def confirmed_cells(trials: Sequence[FrozenTrial], confirmed: Sequence[Confirmed]) -> list[str]:
+    """Return for each trial its mean and SD over new seeds, empty for a trial that was not trained again."""
+    by_number = {one.trial.number: one for one in confirmed}
+    return [_cell(by_number[trial.number]) if trial.number in by_number else "" for trial in trials]
 
-    def shown(value: float) -> str:
-        return "-" if not shows_errors else f"{value:.3f}" if math.isfinite(value) else "failed"
 
-    rows = [
-        [str(one.trial.number), shown(one.trial.values[0]), shown(one.mean), shown(float(np.std(one.values, ddof=1)))]
-        for one in confirmed
-    ]
-    header = ("trial", "search", "mean", "SD")
-    return Table(header, rows, title=f"Confirmation: mean and SD over {N_SEEDS} new seeds")
+def _cell(one: Confirmed) -> str:
+    if not math.isfinite(one.mean):
+        return "failed"
+    return f"{one.mean:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{statistics.stdev(one.values):.3f}"
 
 
 def confirmation_sentences(

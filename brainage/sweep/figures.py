@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ _LOOKS = {TrialState.COMPLETE: ("o", BLUE), TrialState.PRUNED: ("x", ORANGE), Tr
 
 # Values above this multiple of the best one are drawn at the edge: diverged networks would hide all others.
 _FAR = 3.0
+
+# Parameters in a row of parallel coordinates, and characters between two of them.
+_N_AXES, _N_CHARACTERS = 6, 14
 
 # Replaces a best value that is nearer to 0, as an R² may be.
 _NEAR_ZERO = 0.2
@@ -109,25 +113,38 @@ def parallel(trials: Sequence[FrozenTrial], distributions: Distributions, name: 
     """Draw each complete trial as a line through its parameters, the best ones darkest and last."""
     keys = list(distributions)
     ranked = sorted(trials, key=value_of, reverse=not maximize)
+    # Each row begins with the last parameter of the row above, so that lines can be followed.
+    n_rows = max(1, -(-(len(keys) - 1) // (_N_AXES - 1)))
+    rows = [keys[row * (_N_AXES - 1) : row * (_N_AXES - 1) + _N_AXES] for row in range(n_rows)]
 
     def plot(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        scales = [_Scale.of(distributions[key]) for key in keys]
-        colours = colormaps["cividis_r"]
-        for trial, share in zip(ranked, np.linspace(0, 1, len(ranked)), strict=True):
-            y = [scale.place(trial.params[key]) for key, scale in zip(keys, scales, strict=True)]
-            axes.plot(range(len(keys)), y, color=colours(share), alpha=0.35 + 0.6 * share**2, linewidth=1 + share)
-        for index, scale in enumerate(scales):
-            axes.axvline(index, color=GREY, linewidth=0.8)
-            for place, text in scale.ticks():
-                axes.annotate(text, (index, place), xytext=(3, 0), textcoords="offset points", fontsize=8, va="center")
-        axes.set_xticks(range(len(keys)), [_short(key) for key in keys], rotation=25, ha="right")
-        axes.set(yticks=[], xlim=(-0.2, len(keys) - 0.4))
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.grid(visible=False)
+        grid = canvas.subplots(n_rows, 1, squeeze=False).ravel()
+        for axes, names in zip(grid, rows, strict=True):
+            _draw_lines(axes, ranked, {key: distributions[key] for key in names})
+            axes.set(yticks=[], xlim=(-0.1, min(len(keys), _N_AXES) - 0.3), ylim=(-0.08, 1.08))
+            axes.spines[["left", "bottom"]].set_visible(False)
+            axes.grid(visible=False)
 
     alt = f"{len(ranked)} complete trials as lines through {len(keys)} parameters; the darker, the better their {name}."
-    return draw("parallel", alt, plot, size=(max(6.0, 1.15 * len(keys)), 4.4), caption="The darker, the better.")
+    width = max(4.5, 1.5 * min(len(keys), _N_AXES))
+    return draw("parallel", alt, plot, size=(width, 3.4 * n_rows), caption="The darker, the better.")
+
+
+def _draw_lines(axes: Axes, ranked: Sequence[FrozenTrial], distributions: Distributions) -> None:
+    """Draw trials, the best last, as lines through parameters; labels are wrapped to their place, never cut."""
+    scales = {key: _Scale.of(value) for key, value in distributions.items()}
+    for trial, share in zip(ranked, np.linspace(0, 1, len(ranked)), strict=True):
+        y = [scale.place(trial.params[key]) for key, scale in scales.items()]
+        colour = colormaps["cividis_r"](share)
+        axes.plot(range(len(y)), y, color=colour, alpha=0.35 + 0.6 * share**2, linewidth=1 + share)
+    box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    for index, scale in enumerate(scales.values()):
+        axes.axvline(index, color=GREY, linewidth=0.8)
+        for place, text in scale.ticks():
+            label = textwrap.fill(text, _N_CHARACTERS)
+            point = (index, place)
+            axes.annotate(label, point, (4, 0), textcoords="offset points", fontsize=8, va="center", bbox=box)
+    axes.set_xticks(range(len(scales)), [textwrap.fill(_short(key), 2 * _N_CHARACTERS) for key in scales])
 
 
 def slices(trials: Sequence[FrozenTrial], distributions: Distributions, name: str, *, maximize: bool) -> Figure:

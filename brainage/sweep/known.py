@@ -75,6 +75,11 @@ def starting_points(
     return points
 
 
+def n_starting_points(study: Study) -> int:
+    """Return the number of points that a study started from."""
+    return len((study.user_attrs.get(_KEY) or {"points": []})["points"])
+
+
 class KnownNetworks:
     """Values of known networks by dotted key; studies are in the storage of this one, or in a folder beside its own."""
 

@@ -17,6 +17,7 @@ from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.reporting.figure import Figure
 from brainage.reporting.page import Page, Section, Table, made_with, write_report
 from brainage.sweep import figures
+from brainage.sweep.phases import outlook, phases, pruning_text
 from brainage.sweep.results import Result, reason
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import fixed_values, reports_objective, search_space
@@ -30,11 +31,9 @@ def write_page(study: Study, settings: SweepSettings, result: Result, folder: Pa
     trials = study.get_trials(deepcopy=False)
     table = [Table(result.header, result.rows, title=result.title)] if result.rows else []
     sections = [Section("Result", [result.counts, *result.sentences], table)]
-    if result.confirmation is not None:
-        sections.append(Section("Confirmation", tables=[result.confirmation]))
     if any(trial.state == TrialState.COMPLETE for trial in trials):
         sections += [_course(study, settings, result), _parameters(study, settings, result)]
-    sections += [_time(trials), *_failures(trials), _about(study)]
+    sections += [_time(study, settings, result), *_failures(trials), _about(study)]
     return write_report(folder, Page(f"Sweep {settings.study_name}", _lead(study, settings, trials), sections))
 
 
@@ -118,7 +117,8 @@ def _importances(study: Study) -> dict[str, float]:
         return dict(optuna.importance.get_param_importances(study, target=lambda trial: sign * trial.values[0]))
 
 
-def _time(trials: Sequence[FrozenTrial]) -> Section:
+def _time(study: Study, settings: SweepSettings, result: Result) -> Section:
+    trials = study.get_trials(deepcopy=False)
     known = [trial for trial in trials if trial.user_attrs.get("seconds") is not None]
     if not known:
         return Section("Time", ["No trial has ended yet."])
@@ -128,7 +128,23 @@ def _time(trials: Sequence[FrozenTrial]) -> Section:
     if trained:
         beyond = sorted(trial.user_attrs["seconds"] - trial.user_attrs["fit_seconds"] for trial in trained)
         texts.append(f"Beyond its training it took {beyond[len(beyond) // 2]:.2f} s (median).")
-    return Section("Time", texts, figures=[figures.durations(known)])
+    texts.append(pruning_text(trials))
+    maximize = study.directions[0] == StudyDirection.MAXIMIZE
+    if len(study.directions) == 1 and result.shows_errors:
+        squared = _names(study, settings) == ["val/mse"]
+        texts += filter(None, [outlook(study, maximize=maximize, squared=squared)])
+    return Section("Time", texts, [_phases(study, settings, result)], [figures.durations(known)])
+
+
+def _phases(study: Study, settings: SweepSettings, result: Result) -> Table:
+    found = phases(study, settings, result.confirmed)
+    whole = sum(phase.seconds for phase in found) or 1.0
+    rows = []
+    for phase in found:
+        states = Counter(trial.state for trial in phase.trials)
+        counts = [str(states[state]) for state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        rows.append([phase.name, *counts, f"{phase.seconds:.0f}", f"{phase.seconds / whole:.0%}"])
+    return Table(("phase", "complete", "pruned", "seconds", "of the time"), rows, title="Time by phase")
 
 
 def _failures(trials: Sequence[FrozenTrial]) -> list[Section]:

@@ -15,9 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brainage.errors import SweepError
 from brainage.evaluation.disclosure import may_describe
-from brainage.reporting.page import Table
-from brainage.sweep.confirm import Confirmed, best_confirmed
-from brainage.sweep.confirmation_text import confirmation_sentences, confirmation_table
+from brainage.sweep.confirm import N_SEEDS, Confirmed, best_confirmed
+from brainage.sweep.confirmation_text import confirmation_sentences, confirmed_cells
 from brainage.sweep.recovery import REASON
 from brainage.sweep.settings import SweepSettings
 from brainage.sweep.storage import search_space
@@ -50,15 +49,13 @@ class Result:
     rows: Sequence[Sequence[str]] = ()
     sentences: Sequence[str] = ()
     shows_errors: bool = True
-    confirmation: Table | None = None
+    confirmed: Sequence[Confirmed] = ()
 
     def show(self) -> None:
         """Print the result."""
         print(f"\n{self.counts}")
         if self.rows:
             show_table(self.title, self.header, self.rows)
-        if self.confirmation is not None:
-            show_table(self.confirmation.title, self.confirmation.header, self.confirmation.rows)
         for sentence in self.sentences:
             print(sentence)
 
@@ -90,9 +87,9 @@ def sweep_result(study: Study, settings: SweepSettings, folder: Path, confirmed:
         sentences += confirmation_sentences(values, confirmed, maximize=maximize, shows_errors=shows_errors)
     command = command_text("train", "--config-dir", str(folder), "experiment=best")
     sentences.append(f"Train trial {chosen.number}, and test it: {command}")
-    title, header, rows = _table(best[:_N_SHOWN], settings, list(search_space(study)), shows_errors=shows_errors)
-    table = confirmation_table(confirmed, shows_errors=shows_errors) if confirmed else None
-    return Result(counts, (chosen,), title, header, rows, sentences, shows_errors, table)
+    keys = list(search_space(study))
+    title, header, rows = _table(best[:_N_SHOWN], settings, keys, confirmed, shows_errors=shows_errors)
+    return Result(counts, (chosen,), title, header, rows, sentences, shows_errors, confirmed)
 
 
 def may_show_errors(trials: Sequence[FrozenTrial], folder: Path) -> bool:
@@ -179,17 +176,31 @@ def _values(trial: FrozenTrial, n_objectives: int, *, reported: bool) -> list[An
 
 
 def _table(
-    trials: Sequence[FrozenTrial], settings: SweepSettings, keys: Sequence[str], *, shows_errors: bool
+    trials: Sequence[FrozenTrial],
+    settings: SweepSettings,
+    keys: Sequence[str],
+    confirmed: Sequence[Confirmed],
+    *,
+    shows_errors: bool,
 ) -> tuple[str, Sequence[str], list[list[str]]]:
     """Return the title, header and rows of the best trials, without parameters that are the same in all."""
     varied = [key for key in keys if len({str(trial.params.get(key)) for trial in trials}) > 1] or list(keys)
     title = "The front" if len(settings.objectives) > 1 else f"The best {len(trials)}"
-    rows = []
-    for trial in trials:
+    rows, again = [], confirmed_cells(trials, confirmed) if confirmed and shows_errors else []
+    for index, trial in enumerate(trials):
         values = [
             f"{value:,.0f}" if name == "parameters" else f"{value:.3f}" if shows_errors else "-"
             for name, value in zip(settings.objectives, trial.values, strict=True)
         ]
         parameters = (cell(trial.params.get(key), ".4g") for key in varied)
-        rows.append([str(trial.number), *values, str(trial.user_attrs.get("epochs", "-")), *parameters])
-    return title, ("trial", *settings.objectives, "epochs", *(key.rpartition(".")[2] for key in varied)), rows
+        rows.append(
+            [
+                str(trial.number),
+                *values,
+                *again[index : index + 1],
+                str(trial.user_attrs.get("epochs", "-")),
+                *parameters,
+            ]
+        )
+    seeds = [f"{N_SEEDS} new seeds"] if again else []
+    return title, ("trial", *settings.objectives, *seeds, "epochs", *(key.rpartition(".")[2] for key in varied)), rows

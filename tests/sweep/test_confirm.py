@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import FrozenTrial, create_trial
 
 from brainage.sweep.confirm import Confirmed, best_confirmed, chance, confirm
-from brainage.sweep.confirmation_text import confirmation_sentences, confirmation_table
+from brainage.sweep.confirmation_text import confirmation_sentences, confirmed_cells
 from tests.conftest import run_command
 
 
@@ -81,9 +81,8 @@ def test_nothing_is_said_of_chance_without_new_trainings_or_other_trials() -> No
 
 def test_errors_of_few_participants_are_not_in_the_text() -> None:
     found = [confirmed(4, 17.72, 18.0, 18.5, 19.0), confirmed(6, 18.2, 17.9, 18.1, math.nan)]
-    table = confirmation_table(found, shows_errors=True)
-    assert table.rows == [["4", "17.720", "18.500", "0.500"], ["6", "18.200", "failed", "failed"]]
-    assert confirmation_table(found, shows_errors=False).rows == [["4", "-", "-", "-"], ["6", "-", "-", "-"]]
+    trials = [tried(number, 18.0) for number in (4, 5, 6)]
+    assert confirmed_cells(trials, found) == ["18.500\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.500", "", "failed"]
     texts = confirmation_sentences([17.72, 18.2], found, maximize=False, shows_errors=True)
     assert texts[0] == "Trial 4 is best by its mean over 3 new seeds."
     assert "Seeds differ by 0.500 (SD)" in texts[1] and "of its lead of 0.480" in texts[1]

@@ -426,3 +426,28 @@ def test_values_that_are_far_from_the_best_are_drawn_at_the_edge(
     clipped, found = figures._clipped(np.array(values), maximize=maximize)
     np.testing.assert_allclose(clipped, expected)
     assert found == pytest.approx(edge)
+
+
+def test_labels_of_parallel_coordinates_are_inside_the_figure_and_between_their_axes(rendered: None) -> None:
+    long = {f"group.parameter_{number}": CategoricalDistribution(["a" * 40, "b"]) for number in range(14)}
+    study, _ = made(space=long)
+    for number in range(3):
+        add(study, float(number), space=long)
+    canvases: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: canvases.append(canvas) or b"")
+        figures.parallel(study.trials, long, "val/mse", maximize=False)
+    canvas = canvases[0]
+    canvas.canvas.draw()
+    names = []
+    for axes in canvas.axes:
+        lefts = [axes.transData.transform((index, 0))[0] for index in range(len(axes.get_xticks()))]
+        for text in axes.texts:
+            box = text.get_window_extent()
+            assert canvas.bbox.x0 <= box.x0 and box.x1 <= canvas.bbox.x1
+            following = [left for left in lefts if left > box.x0]
+            assert not following or box.x1 <= following[0]
+        names.append([label.get_text() for label in axes.get_xticklabels()])
+    assert [len(each) for each in names] == [6, 6, 4]
+    assert [each[0] for each in names[1:]] == [each[-1] for each in names[:-1]]
+    assert len({name for each in names for name in each}) == 14
