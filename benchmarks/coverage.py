@@ -30,7 +30,7 @@ def main() -> None:
     for seed in SEEDS:
         if seed not in known["cohort_seed"].to_numpy():
             known = pd.concat([known, pd.DataFrame([measured(seed)])], ignore_index=True)
-            write_csv(RESULTS, known)
+            write_csv(RESULTS, known.convert_dtypes())
     shares = known[list(SHARES)]
     print(pd.DataFrame({"mean": shares.mean(), "standard error": shares.sem()}).round(4).to_string())
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from brainage.system.files import write_text
 from brainage.system.session import carry_out
 
 if TYPE_CHECKING:
-    from brainage.data.participants import Participants
+    from brainage.trained.ensemble import Ensemble
     from brainage.trained.network import Trained
 
 # Fewer controls give an offset that is uncertain by a year and more.
@@ -45,50 +45,58 @@ def adapt(composed: DictConfig) -> None:
 
 
 def _adapt(config: AdaptCommandConfig, folder: Path) -> None:
-    from brainage.trained import adapted, bundle, ensemble, t_r
+    from brainage.trained import adapted, bundle, ensemble, load, stack, t_r
 
     device = ensemble.usable_device(config.device)
     if (place := folder / "bundle").exists():
         raise OutputError(f"`hydra.run.dir={folder}` must be a folder without a bundle, but has one. Choose another.")
-    parent = bundle.read_bundle(Path(config.bundle), "bundle")
-    parent = t_r.resampling(parent) if config.resample else parent
+    networks, parent = load.read_models([("bundle", Path(config.bundle))])
+    networks = list(map(t_r.resampling, networks)) if config.resample else networks
     phenotypes = partial(columns_to_read, config.associations.variables)
-    sample = ensemble.read_sample(config.cohort, parent, config.store.root or DEFAULT_STORE, phenotypes)
-    check_excluded_of(config.cohort, folder, [sample])
-    everyone, n_resamples = sample.participants, config.report.n_resamples
-    chosen = _chosen(config, everyone.table)
-    controls, rest = everyone.where(chosen), everyone.where(~chosen)
-    new, found = adapted.adapt(
-        parent,
-        controls,
-        config.adapt.method,
-        seed=config.seed,
-        n_resamples=n_resamples,
-        device=device,
-        batch_size=config.batch_size,
-    )
-    bundle.write_bundle(place, new, adapted.config_of(parent))
-    new = bundle.read_bundle(place, "bundle")
-    known = rest.where(np.isfinite(rest.ages))
-    before, after = (_predict(one, known, device, config.batch_size) for one in (parent, new))
-    others = measure_others(known.ages, before, after, n_resamples=n_resamples, seed=config.seed)
+    samples = ensemble.read_samples(networks, config.cohort, config.store.root or DEFAULT_STORE, phenotypes)
+    check_excluded_of(config.cohort, folder, list(samples.values()))
+    before = ensemble.Ensemble(networks, samples, parent)
+    table, n_resamples = before.table(), config.report.n_resamples
+    chosen = _chosen(config, table)
+    controls, rest = [before.participants_for(one, table[chosen]) for one in networks], table[~chosen]
+    how: dict[str, Any] = {"seed": config.seed, "n_resamples": n_resamples, "device": device}
+    how["batch_size"] = config.batch_size
+    if parent is None:
+        new, found = adapted.adapt(networks[0], controls[0], config.adapt.method, **how)
+        bundle.write_bundle(place, new, adapted.config_of(networks[0]))
+    else:
+        parent = replace(parent, members=tuple(networks))
+        joined, found = adapted.adapt_stack(parent, controls, config.adapt.method, **how)
+        stack.write_stack(place, joined, list(map(adapted.config_of, networks)))
+    after = before.with_networks(*load.read_models([("bundle", place)]))
+    known = rest[np.isfinite(rest["age"])]
+    errors = (_predict(one, known, device, config.batch_size) for one in (before, after))
+    others = measure_others(known["age"].to_numpy(float), *errors, n_resamples=n_resamples, seed=config.seed)
     section = adaptation_section(found, others)
-    saved = {"bundle": str(place), "parent": str(parent.folder), **asdict(found), "n_others": len(rest)}
+    saved = {"bundle": str(place), "parent": config.bundle, **asdict(found), "n_others": len(rest)}
     saved["others"] = None if others is None else asdict(others)
     write_text(folder / "adaptation.json", json.dumps(saved, indent=2) + "\n")
     show_table(f"Controls, N = {found.n}, cross-validation (years)", HEADER, method_rows(found))
     if found.n < _FEW:
         show_note(f"There are {found.n} controls; 20 to 100 are better.")
     if len(rest):
-        together = ensemble.Ensemble([new], {ensemble.shape_of(new): replace(sample, participants=rest)})
-        predict_with(_of_predict(config, place), folder, together, device, section)
+        predict_with(_of_predict(config, place), folder, after.of(rest), device, section)
     else:
         write_report(folder, _page_without_others(section))
     print(f"Bundle: {place}")
 
 
-def _predict(trained: Trained, known: Participants, device: str, batch_size: int) -> NDArray[np.float64]:
-    return trained.predict(known, device=device, batch_size=batch_size) if len(known) else known.ages
+def _predict(ensemble: Ensemble, table: pd.DataFrame, device: str, batch_size: int) -> NDArray[np.float64]:
+    if not len(table):
+        return np.empty(0)
+    predict = partial(_of_network, ensemble, table, device=device, batch_size=batch_size)
+    return ensemble.joined(np.stack(list(map(predict, ensemble.networks)), axis=1))[0]
+
+
+def _of_network(
+    ensemble: Ensemble, table: pd.DataFrame, network: Trained, *, device: str, batch_size: int
+) -> NDArray[np.float64]:
+    return network.predict(ensemble.participants_for(network, table), device=device, batch_size=batch_size)
 
 
 def _of_predict(config: AdaptCommandConfig, bundle: Path) -> PredictCommandConfig:

@@ -114,7 +114,7 @@ def _text(value: object) -> str:
 def _curves(jobs: Sequence[Job]) -> list[Figure]:
     """Draw the training and validation errors of all jobs by epoch; no figure if there are none."""
     drawn = [(job, curves) for job in jobs if (curves := _shown_curves(job.folder))["val"].any()]
-    if not drawn:
+    if all(len(curves) < 2 for _, curves in drawn):  # baselines have no epochs
         return []
 
     def plot(canvas: Canvas) -> None:

@@ -105,9 +105,8 @@ class Pool:
             return []
         n = len(self.draws)
         return [
-            f"Each prediction is the mean of {n} networks, one of each draw of folds, none of which was trained on the "
-            "participant. Its error is therefore lower than that of one network, which is in the section on repeated "
-            "folds."
+            f"Each prediction is the mean of {n} trainings, one of each draw of folds, none on the participant. Its "
+            "error is therefore lower than that of one training, which is in the section on repeated folds."
         ]
 
     @property
@@ -147,7 +146,7 @@ class Pool:
     def intervals(self, settings: AnalysisSettings) -> Intervals:
         """Return the intervals of test participants, each by the validation participants of its fold."""
         if self.is_repeated:
-            return Intervals(reason="They are of one network, and each prediction is the mean over draws of folds.")
+            return Intervals(reason="They are of one training, and each prediction is the mean over draws of folds.")
         found = [
             intervals_in(run.predictions, settings.interval_level, settings.interval_kind) for run in self.first.runs
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from brainage.system.provenance import commit, versions
 from brainage.system.reading import read_yaml
 from brainage.trained.adaptation import Change, Controls, cross_validated, fit_change
 from brainage.trained.bundle import CONFIG, WEIGHTS, parsed
-from brainage.trained.network import Trained
+from brainage.trained.network import Trained, TrainedStack
 from brainage.training.predict import outputs
 
 # How far predictions by the features and weights of the last layer may be from the network's, in years.
@@ -65,27 +66,72 @@ def adapt(
         The model has no last layer that could be adapted, or not by this method.
     """
     known = controls_of(parent, controls, device=device, batch_size=batch_size)
-    if method not in known.methods:
-        raise EvaluationError(
-            f"`adapt.method={method}` needs a network, but {parent.title} is the ridge {parent.architecture.model}. "
-            "Use adapt.method=offset or adapt.method=line."
-        )
-    predicted = cross_validated(known, seed=seed)
-    change = fit_change(method, known)
+    kind = f"{parent.title} is the ridge {parent.architecture.model}"
+    found, change, predicted = _fitted(method, known, kind, seed=seed, n_resamples=n_resamples)
     new = _changed(parent, change)
     changed = new.predict(controls, device=device, batch_size=batch_size)
     _check(changed, change.apply(known.predicted, known.features), parent)
+    return replace(
+        new,
+        **_correction(parent, change, known),
+        intervals=_intervals(parent, known.age, predicted),
+        facts=_facts(parent, found),
+    ), found
+
+
+def adapt_stack(
+    stack: TrainedStack,
+    controls: Sequence[Participants],
+    method: str,
+    *,
+    seed: int,
+    n_resamples: int,
+    device: str = "cpu",
+    batch_size: int = 128,
+) -> tuple[TrainedStack, Adapted]:
+    """Adapt a stack, as `adapt`; `controls` are the same participants as each member sees them.
+
+    Weights sum to 1, so that an offset or a line of all members is that of the stack.
+    """
+    each = [
+        controls_of(member, own, device=device, batch_size=batch_size)
+        for member, own in zip(stack.members, controls, strict=True)
+    ]
+    joint = sum(weight * own.predicted for weight, own in zip(stack.weights, each, strict=True))
+    known = Controls(each[0].age, np.asarray(joint))
+    kind = f"`bundle={stack.folder}` is a stack"
+    found, change, predicted = _fitted(method, known, kind, seed=seed, n_resamples=n_resamples)
+    members = tuple(
+        replace(_changed(one, change), correction=None, uncorrected=_MEMBER, intervals=_MEMBER, facts=_made(one.facts))
+        for one in stack.members
+    )
+    return replace(
+        stack,
+        members=members,
+        **_correction(stack, change, known),
+        intervals=_intervals(stack, known.age, predicted),
+        facts=_facts(stack, found),
+    ), found
+
+
+_MEMBER = "It was adapted as a member of a stack, and is used in it only."
+
+
+def _fitted(
+    method: str, known: Controls, kind: str, *, seed: int, n_resamples: int
+) -> tuple[Adapted, Change, NDArray[np.float64]]:
+    """Return what was fitted, with its errors, the change, and its predictions in cross-validation."""
+    if method not in known.methods:
+        raise EvaluationError(
+            f"`adapt.method={method}` needs a network, but {kind}. Use adapt.method=offset or adapt.method=line."
+        )
+    predicted = cross_validated(known, seed=seed)
+    change = fit_change(method, known)
     errors = {
         name: measure_errors(values, known.age, n_resamples=n_resamples, seed=seed)
         for name, values in predicted.items()
     }
-    found = Adapted(method, len(known.age), errors, str(change))
-    return replace(
-        new,
-        **_correction(parent, change, known),
-        intervals=_intervals(parent, known.age, predicted[method]),
-        facts=_facts(parent, found),
-    ), found
+    return Adapted(method, len(known.age), errors, str(change)), change, predicted[method]
 
 
 def config_of(parent: Trained) -> dict[str, Any]:
@@ -94,15 +140,23 @@ def config_of(parent: Trained) -> dict[str, Any]:
     return {**config, "modality": {**config["modality"], "resample": parent.modality.resample}}
 
 
-def _facts(parent: Trained, found: Adapted) -> dict[str, Any]:
-    """Return what the new bundle says of itself and its parent, whose own facts may be of any kind."""
-    with open_file(parent.folder / WEIGHTS, "rb") as file:
-        own = {"weights_sha256": hashlib.sha256(file.read()).hexdigest(), "test_mae": _test_mae(parent.facts)}
-    t_r, origin = parent.facts.get("t_r"), parent.facts.get("imported_from")
+def _facts(parent: Trained | TrainedStack, found: Adapted) -> dict[str, Any]:
+    """Return what the new bundle says of itself and its parent."""
+    digest = hashlib.sha256()
+    for one in parent.members if isinstance(parent, TrainedStack) else (parent,):
+        with open_file(one.folder / WEIGHTS, "rb") as file:
+            digest.update(file.read())
+    own = {"weights_sha256": digest.hexdigest(), "test_mae": _test_mae(parent.facts)}
+    return {**_made(parent.facts), "adapted": {**asdict(found), "parent": own}}
+
+
+def _made(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what a new bundle keeps of its parent's facts, which may be of any kind, and what it was made with."""
+    t_r, origin = facts.get("t_r"), facts.get("imported_from")
     kept: dict[str, Any] = {"imported_from": origin} if isinstance(origin, str) else {}
     if isinstance(t_r, dict):
         kept["t_r"] = {str(name): n for name, n in t_r.items() if type(n) is int}
-    return {**kept, "versions": versions(), "commit": commit(), "adapted": {**asdict(found), "parent": own}}
+    return {**kept, "versions": versions(), "commit": commit()}
 
 
 def _test_mae(facts: Any) -> float | None:
@@ -111,7 +165,7 @@ def _test_mae(facts: Any) -> float | None:
     return float(facts) if is_number(facts) else None
 
 
-def _correction(parent: Trained, change: Change, known: Controls) -> dict[str, Any]:
+def _correction(parent: Trained | TrainedStack, change: Change, known: Controls) -> dict[str, Any]:
     """Return the correction of the gap: the parent's, changed as the predictions; its mean on the controls is 0."""
     fit = parent.correction
     if fit is None or change.weights is not None or change.slope <= 0:
@@ -126,7 +180,9 @@ def _correction(parent: Trained, change: Change, known: Controls) -> dict[str, A
     return {"correction": replace(fit, intercept=intercept, slope=slope, slope_se=slope_se)}
 
 
-def _intervals(parent: Trained, age: NDArray[np.float64], predicted: NDArray[np.float64]) -> Conformal | str:
+def _intervals(
+    parent: Trained | TrainedStack, age: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> Conformal | str:
     """Return intervals by the controls' errors in cross-validation; or why there are none."""
     level = parent.intervals.level if isinstance(parent.intervals, Conformal) else _LEVEL
     if len(age) < (needed := n_needed(level)):

@@ -86,6 +86,10 @@ class Ensemble:
 
     def participants(self) -> pd.DataFrame:
         """Return ``participant_id`` and ``age`` of the participants with series for all networks."""
+        return self.table()[["participant_id", "age"]]
+
+    def table(self) -> pd.DataFrame:
+        """Return the same participants, with all columns of their table."""
         tables = [sample.participants.table for sample in self.samples.values()]
         shared = set.intersection(*(set(table["participant_id"]) for table in tables))
         if not shared:
@@ -93,9 +97,10 @@ class Ensemble:
                 "`runs` need participants with series of all modalities of the networks, but there are none. Predict "
                 "with networks of one modality, or check that the files of each exist."
             )
-        return tables[0].loc[tables[0]["participant_id"].isin(shared), ["participant_id", "age"]].reset_index(drop=True)
+        return tables[0][tables[0]["participant_id"].isin(shared)].reset_index(drop=True)
 
-    def _participants_for(self, trained: Trained, table: pd.DataFrame) -> Participants:
+    def participants_for(self, trained: Trained, table: pd.DataFrame) -> Participants:
+        """Return the participants of a table, with the channels of a network."""
         known = self.samples[shape_of(trained)].participants
         chosen = known.where(known.table["participant_id"].isin(set(table["participant_id"])).to_numpy())
         return replace(chosen, channels=trained.channels_in(known.store))
@@ -111,7 +116,7 @@ class Ensemble:
         columns, scans = [], []
         weights = [1.0] * len(self.networks) if self.stack is None else self.stack.weights
         for trained, weight in zip(self.networks, weights, strict=True):
-            participants = self._participants_for(trained, table)
+            participants = self.participants_for(trained, table)
             ages, found = _predicted(trained, participants, device, batch_size)
             columns.append(ages)
             if found is not None:
@@ -129,12 +134,27 @@ class Ensemble:
         for number, trained in enumerate(self.networks, start=1):
             which = f"network {number}" if len(self.networks) > 1 else "the network"
             notes += _age_caveats(trained, which, table["age"].dropna().to_numpy(float))
-            participants = self._participants_for(trained, table)
+            participants = self.participants_for(trained, table)
             notes += length_caveats(trained, which)
             notes += t_r_caveats(trained, which, participants.table)
             notes += site_caveats(trained, which, participants.table)
             notes += _series_caveats(trained, which, participants)
         return list(dict.fromkeys(notes))
+
+    def of(self, table: pd.DataFrame) -> Ensemble:
+        """Return the same of the participants of a table."""
+        ids = set(table["participant_id"])
+
+        def chosen(known: Participants) -> Participants:
+            return known.where(known.table["participant_id"].isin(ids).to_numpy())
+
+        samples = {shape: replace(one, participants=chosen(one.participants)) for shape, one in self.samples.items()}
+        return replace(self, samples=samples)
+
+    def with_networks(self, networks: Sequence[Trained], stack: TrainedStack | None) -> Ensemble:
+        """Return the same participants with other networks, each of which sees what that in its place sees."""
+        both = zip(networks, self.networks, strict=True)
+        return Ensemble(networks, {shape_of(new): self.samples[shape_of(old)] for new, old in both}, stack)
 
     def corrected(self, table: pd.DataFrame, values: NDArray[np.float64]) -> CorrectedGaps | str:
         """Return gaps corrected by each network's own correction, or by that of the stack; or why they cannot be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from brainage.commands.adapt import adapt
 from brainage.commands.predict import predict
 from brainage.commands.simulate import main as write_files
 from brainage.config.hydra import parse
-from brainage.trained.bundle import write_bundle
-from brainage.trained.network import Architecture, Trained
+from brainage.evaluation.gap import Correction
+from brainage.trained.bundle import read_bundle, write_bundle
+from brainage.trained.network import Architecture, Trained, TrainedStack
+from brainage.trained.stack import read_stack, write_stack
 from tests.composing import compose_job, forget_job
 from tests.conftest import run_here
 
@@ -99,6 +102,37 @@ def test_ages_of_the_others_change_nothing_that_is_fitted(
     for name in ("weights.safetensors", "bundle.json", "README.md"):
         assert (one / "bundle" / name).read_bytes() == (two / "bundle" / name).read_bytes()
     assert not read(one / "predictions.csv")["age"].equals(read(two / "predictions.csv")["age"])
+
+
+@pytest.mark.more
+def test_a_stack_is_adapted_as_one_and_its_members_alike(
+    place: Path, adapted: Adapt, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = read_bundle(place / "bundle", "bundle")
+    older = {name: value + 4 * (name == "decoder.0.bias") for name, value in one.weights.items()}
+    configs = [OmegaConf.to_container(OmegaConf.load(place / "bundle" / "config.yaml"))] * 2
+    fit = Correction("linear", 2.0, -0.5, 100, "validation", people="")
+    members = (one, replace(one, weights=older))
+    write_stack(tmp_path / "stack", TrainedStack(tmp_path, members, (0.25, 0.75), "linear", fit, "", {}), configs)
+    words = (f"bundle={tmp_path / 'stack'}", f"adapt.participants={place / 'controls.txt'}", "adapt.method=offset")
+    folder = adapted(*words)
+    found = json.loads((folder / "adaptation.json").read_text())
+    assert found["method"] == "offset" and found["n"] == N_CONTROLS
+    # The stack is the network with an offset of 3 years, which the new one takes away.
+    alone = adapted(*words[1:])
+    stacked, single = (read(run / "predictions.csv").set_index("participant_id") for run in (folder, alone))
+    assert stacked["predicted_age"].to_numpy() == pytest.approx(single["predicted_age"].to_numpy(), abs=1e-3)
+    for key in ("line", "offset"):
+        own, other = (json.loads((run / "adaptation.json").read_text())["errors"][key] for run in (folder, alone))
+        assert own["mae"]["value"] == pytest.approx(other["mae"]["value"], abs=1e-3)
+    new = read_stack(folder / "bundle", "bundle")
+    assert new.weights == (0.25, 0.75) and new.correction is not None and new.correction.n == 100
+    assert all(member.correction is None and "used in it only" in member.uncorrected for member in new.members)
+    assert "Adapted to another site (offset" in (folder / "bundle" / "README.md").read_text()
+    capsys.readouterr()
+    adapted(*words[:2], "adapt.method=last_layer", code=2)
+    said = capsys.readouterr().err
+    assert re.search(r"`adapt.method=last_layer` needs a network, but `bundle=.*stack` is a stack. Use", said)
 
 
 @pytest.mark.more

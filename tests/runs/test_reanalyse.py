@@ -102,7 +102,7 @@ def test_draws_of_folds_are_averaged_and_each_is_corrected_by_its_own_fits(fold:
     assert "predicted_age_low" not in table and "mean over draws" in found["intervals"]["unavailable"]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mean over 2 draws of 2 folds</h1>" in page and "mean over 2 draws of 2 folds</span><strong>3.25" in page
-    assert "Each prediction is the mean of 2 networks" in page and "were divided into 2 folds 2 times" in page
+    assert "Each prediction is the mean of 2 trainings" in page and "were divided into 2 folds 2 times" in page
     # Jobs of other models are no draws.
     path = folds / "3" / ".hydra" / "overrides.yaml"
     path.write_text(path.read_text() + "- model.depth=3\n")
