@@ -17,7 +17,7 @@ from brainage.runs.multirun import has_ended, repeat_command
 from brainage.system.console import log
 from brainage.system.session import say
 from brainage.system.signals import advise
-from brainage.system.slurm import SUBMITTED, earlier_arrays, queued, submit, wait_for
+from brainage.system.slurm import SUBMITTED, submit, wait_for, wait_for_earlier
 from brainage.system.tasks import array_number
 
 __all__ = ["array_number", "queue"]
@@ -29,9 +29,7 @@ def queue(config: DictConfig, numbers: Sequence[int]) -> None:
     try:
         settings = slurm_of(config)
         assert settings is not None
-        if states := queued(earlier := earlier_arrays(folder / SUBMITTED)):
-            log.info("%d jobs of an earlier start are still in the queue; waiting for them.", states.total())
-            wait_for(earlier)
+        wait_for_earlier(folder / SUBMITTED)
         left = [number for number in numbers if not _has_ended(folder / str(number))]
         if not left:
             log.info("All jobs have ended before; they are kept.")
@@ -44,7 +42,7 @@ def queue(config: DictConfig, numbers: Sequence[int]) -> None:
             (folder / "multirun.yaml").unlink(missing_ok=True)  # nothing has begun
         say(error)
         sys.exit(error.exit_code)
-    log.info("Submitted to SLURM: %d jobs, array %s; what they print is in %s", len(left), array, folder / SUBMITTED)
+    log.info("Submitted to SLURM as array %s, jobs: %d; what they print is in %s", array, len(left), folder / SUBMITTED)
     advise(f"its jobs go on (scancel {array} ends them); continue with: {repeat_command(folder)}")
     wait_for([array])
     for number in left:

@@ -11,6 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.groups.cohort import refuse_ids_in
+from brainage.config.groups.launcher import SLURM
 from brainage.errors import BrainageError, SweepError
 from brainage.sweep.nested import NestedSweep, outer_folds
 from brainage.sweep.processes import LOST, end_with_parent, is_worker
@@ -20,7 +21,6 @@ from brainage.sweep.storage import shown_url
 from brainage.sweep.storage_errors import STORAGE_ERRORS, StorageLost, unreachable
 from brainage.sweep.sweeper import Sweep
 from brainage.system.files import full_disk_as_output_error
-from brainage.system.invocation import same_command
 from brainage.system.session import say
 from brainage.system.signals import Interruption, interruptible
 
@@ -34,7 +34,7 @@ def run(
     """
     # Optuna's own log would repeat each trial, and quote errors.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    command = same_command("train", sys.argv[1:])
+    command = sys.argv[1:]
     if is_worker():
         end_with_parent()
     try:
@@ -43,11 +43,8 @@ def run(
             refuse_query_of(composed)
         settings = _settings(given)
         composed = without_password(composed, settings.storage)
-        if composed.hydra.runtime.choices.get("hydra/launcher") != "basic":
-            raise SweepError(
-                "`hydra/launcher` must be basic for a sweep, but got another one. For more processes or machines, "
-                "start the same command several times, or set hydra.sweeper.n_workers."
-            )
+        if not is_worker():
+            check_launcher(composed, settings.storage, command)
         folds, shared = outer_folds(words)
         sweep = (
             NestedSweep(context, task, composed, settings, folds, shared)
@@ -64,6 +61,31 @@ def run(
     except BrainageError as error:
         say(error)
         return error.exit_code
+
+
+def check_launcher(composed: DictConfig, storage: str | None, command: Sequence[str]) -> None:
+    """Raise a `SweepError` if workers cannot be started where ``hydra/launcher`` says."""
+    chosen = composed.hydra.runtime.choices.get("hydra/launcher")
+    if chosen not in ("basic", SLURM):
+        raise SweepError(
+            f"`hydra/launcher` must be basic or {SLURM} for a sweep, but got {chosen}. For more processes, set "
+            "hydra.sweeper.n_workers."
+        )
+    if chosen != SLURM:
+        return
+    if storage is None or storage.startswith("sqlite"):
+        raise SweepError(
+            f"`hydra.sweeper.storage` must be a PostgreSQL database with hydra/launcher={SLURM}, because SQLite does "
+            f"not work between nodes, but got {storage or 'a file in the folder of the sweep'}. Set "
+            "'hydra.sweeper.storage=${oc.env:STUDY_STORAGE}', with postgresql://USER:PASSWORD@HOST/DATABASE in that "
+            "variable."
+        )
+    if shown_url(storage) != storage and any(storage in word for word in command):
+        raise SweepError(
+            f"`hydra.sweeper.storage` must not have its password on the command line with hydra/launcher={SLURM}, "
+            f"because jobs get the command in a file, but got {shown_url(storage)}. Put the address into a variable: "
+            "'hydra.sweeper.storage=${oc.env:STUDY_STORAGE}'."
+        )
 
 
 def _carried_out(sweep: Sweep | NestedSweep, command: list[str]) -> int:

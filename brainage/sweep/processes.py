@@ -8,10 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
+from brainage.config.groups.launcher import SlurmConfig
 from brainage.sweep.storage_errors import StorageLost
 from brainage.system.console import log
 from brainage.system.signals import Interruption
+from brainage.system.slurm import submit, wait_for
+from brainage.system.tasks import array_number
 
 # The exit code of a worker whose storage did not answer: the command that started it says so.
 LOST = 75
@@ -24,12 +29,14 @@ _PAUSE = 0.5
 
 
 def is_worker() -> bool:
-    """Return whether this process was started by `run_workers`."""
-    return _MARK in os.environ
+    """Return whether this process was started by `run_workers` or `queue_workers`."""
+    return _MARK in os.environ or array_number() is not None
 
 
 def end_with_parent() -> None:
-    """Send this worker SIGTERM once the process that started it has died, even by SIGKILL."""
+    """Send a worker of `run_workers` SIGTERM once the process that started it has died, even by SIGKILL."""
+    if _MARK not in os.environ:  # of a cluster
+        return
     parent = int(os.environ[_MARK])
 
     def watch() -> None:
@@ -65,3 +72,14 @@ def run_workers(n_workers: int, command: list[str]) -> int:
         raise StorageLost
     # The code of a killed worker is negative.
     return next((max(code, 1) for code in codes if code), 0)
+
+
+def queue_workers(n_workers: int, slurm: SlurmConfig, words: Sequence[str], folder: Path) -> None:
+    """Submit the same command, given by its words, to SLURM as an array of workers, and wait for all.
+
+    `folder` gets their files.
+    """
+    array = submit(folder, slurm.of_submitit, slurm.max_num_timeout, words, range(n_workers))
+    text = "Submitted to SLURM as array %s (scancel %s ends it), workers: %d; what they print is in %s"
+    log.info(text, array, array, n_workers, folder)
+    wait_for([array])

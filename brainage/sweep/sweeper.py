@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from brainage.config.groups.launcher import SlurmConfig, slurm_of
 from brainage.config.instantiate import instance
 from brainage.config.overrides import as_overrides
 from brainage.errors import SweepError
@@ -25,7 +26,7 @@ from brainage.sweep.confirm import FOLDER, N_SEEDS, Confirmed, confirm
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.known import KnownNetworks, adapted, names_of, starting_points
 from brainage.sweep.over import over_words
-from brainage.sweep.processes import is_worker, run_workers
+from brainage.sweep.processes import is_worker, queue_workers, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
 from brainage.sweep.results import locked, ranked, trial_title
 from brainage.sweep.sampler import FeasibleSampler
@@ -36,7 +37,10 @@ from brainage.sweep.trainings import Trainings
 from brainage.sweep.worker import Worker
 from brainage.system.console import log
 from brainage.system.files import ensure_writable, refuse_links, write_whole
+from brainage.system.invocation import same_command
 from brainage.system.locks import acquire
+from brainage.system.slurm import SUBMITTED, wait_for_earlier
+from brainage.system.tasks import array_number
 
 # The beginning of the names of what a sweep and SQLite write otherwise than by renaming.
 _WRITTEN = ("study.db", "trials", "experiment", "figures")
@@ -64,13 +68,20 @@ class Sweep:
         self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost, settings.confirm * N_SEEDS)
         recipe = str(composed.hydra.runtime.choices["recipe"])
         self._known = KnownNetworks(self._configs, recipe, self._folder, settings.storage)
+        self._slurm = slurm_of(composed)
         self.best: FrozenTrial | None = None
 
     def run(self, command: list[str]) -> int:
-        """Run trials until the study has its budget, and write the results; return the exit code."""
+        """Run trials until the study has its budget, and write the results; return the exit code.
+
+        More processes get the words of `command`.
+        """
         worker, study = self._open()
         if is_worker():
             worker.work()
+            if array_number() == 0:  # the command that submitted it may run on a login node, and trains nothing
+                worker.settle()
+                self._confirm(study)
             return 0
         searched = ", ".join(self._space.distributions)
         log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self.url), searched)
@@ -78,7 +89,7 @@ class Sweep:
         try:
             code = self._work(worker, study, command)
             worker.settle()
-            if code == 0 and self._settings.confirm:
+            if code == 0:
                 confirmed = self._confirm(study)
             return code
         finally:
@@ -145,13 +156,28 @@ class Sweep:
         if n_done >= n_asked:
             log.info("The study has %d trials, and %d were asked for: nothing is left to do.", n_done, n_asked)
             return 0
+        if self._slurm is not None:
+            return self._work_in_slurm(self._slurm, study, command)
         if self._settings.n_workers > 1:
-            return run_workers(self._settings.n_workers, command)
+            return run_workers(self._settings.n_workers, same_command("train", command))
         worker.work()
         return 0
 
+    def _work_in_slurm(self, slurm: SlurmConfig, study: Study, command: list[str]) -> int:
+        settings, submitted = self._settings, self._folder / SUBMITTED
+        wait_for_earlier(submitted)
+        if n_counted(study) < settings.n_trials:
+            queue_workers(settings.n_workers, slurm, ["train", *command], submitted)
+        n_done = n_counted(study)
+        if n_done >= settings.n_trials or settings.timeout is not None:
+            return 0
+        log.error("The workers ended with %d of %d trials; see %s.", n_done, settings.n_trials, submitted)
+        return 1
+
     def _confirm(self, study: Study) -> list[Confirmed]:
-        """Train the best trials again, unless another command does so at this moment."""
+        """Train the best trials again, unless none is asked for, or another command does so at this moment."""
+        if not self._settings.confirm:
+            return []
         try:
             lock = acquire(self._folder / f".{FOLDER}.lock", f"`hydra.sweeper.confirm` in {self._folder}", SweepError)
         except SweepError as busy:

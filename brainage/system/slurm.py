@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 from types import ModuleType
@@ -118,14 +118,25 @@ def earlier_arrays(folder: Path) -> list[str]:
     return sorted(path.name.partition("_")[0] for path in folder.glob("*_submission.sh"))
 
 
-def queued(arrays: Iterable[str]) -> Counter[str] | None:
-    """Return the number of jobs of these arrays that have not ended, by state; None if SLURM does not answer."""
-    words = ["squeue", "--noheader", "--array", "--format=%F %T", f"--user={getpass.getuser()}"]
+def wait_for_earlier(folder: Path) -> None:
+    """Wait until jobs that an earlier start submitted with this folder have ended."""
+    if states := queued(earlier := earlier_arrays(folder)):
+        log.info("%d jobs of an earlier start are still in the queue; waiting for them.", states.total())
+        wait_for(earlier)
+
+
+def queued(arrays: Sequence[str]) -> Counter[str] | None:
+    """Return the number of jobs of these arrays that have not ended, by state; None if SLURM does not answer.
+
+    A pending job has a reason, such as Resources, or PartitionTimeLimit for one that never starts.
+    """
+    words = ["squeue", "--noheader", "--array", "--format=%F %T %r", f"--user={getpass.getuser()}"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         return None
-    jobs = (line.split() for line in done.stdout.splitlines())
-    return Counter(state.lower() for array, state in jobs if array in {*arrays})
+    jobs = (line.split(maxsplit=2) for line in done.stdout.splitlines())
+    own = ((state, reason) for array, state, reason in jobs if array in arrays)
+    return Counter(state.lower() if reason == "None" else f"{state.lower()} ({reason})" for state, reason in own)
 
 
 def wait_for(arrays: Sequence[str]) -> None:

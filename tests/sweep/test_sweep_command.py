@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from brainage.sweep.command import without_password
+from brainage.errors import SweepError
+from brainage.sweep.command import check_launcher, without_password
 from tests.conftest import ROOT, Ended, run_command, train_here, wait_until
 
 TINY = ("cohort.n_participants=40", "batch_size=8", "trainer=cpu", "model.depth=1", "model.start_out=8")
@@ -260,6 +261,32 @@ def test_a_password_is_in_no_config_and_no_word_that_is_written(url: str, monkey
     hidden = without_password(OmegaConf.create({"hydra": overrides}), url)
     written = f"{OmegaConf.to_yaml(hidden)} {sys.argv}"
     assert "sesame" not in written and written.count("***") == 3
+
+
+@pytest.mark.parametrize(
+    ("launcher", "storage", "message"),
+    [
+        ("joblib", None, r"`hydra/launcher` must be basic or submitit_slurm for a sweep, but got joblib"),
+        (
+            "submitit_slurm",
+            None,
+            r"`hydra\.sweeper\.storage` must be a PostgreSQL database .* got a file in the folder",
+        ),
+        ("submitit_slurm", "sqlite:///a.db", r"must be a PostgreSQL database .* but got sqlite:///a\.db"),
+        ("submitit_slurm", "postgresql://u:sesame@h/d", r"must not have its password .* got postgresql://u:\*\*\*@h/d"),
+    ],
+)
+def test_workers_of_another_launcher_need_a_database_whose_password_is_not_typed(
+    launcher: str, storage: str | None, message: str
+) -> None:
+    composed = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": launcher}}}})
+    with pytest.raises(SweepError, match=message):
+        check_launcher(composed, storage, [f"hydra.sweeper.storage='{storage}'"])
+    check_launcher(
+        OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "submitit_slurm"}}}}),
+        "postgresql://u:sesame@h/d",
+        ["hydra.sweeper.storage=${oc.env:STUDY_STORAGE}"],
+    )
 
 
 @pytest.mark.slow

@@ -92,13 +92,13 @@ def test_the_queue_is_counted_by_state_and_waited_for(
     monkeypatch.setattr(slurm, "_PAUSE", 0.0)
     answers = tmp_path / "answers"
     # One line an answer; the first is of a controller that restarts.
-    answers.write_text("fail\n7 PENDING;7 RUNNING;8 RUNNING\n7 RUNNING\n8 RUNNING\n")
+    answers.write_text("fail\n7 PENDING Resources;7 RUNNING None;8 RUNNING None\n7 RUNNING None\n8 RUNNING None\n")
     answer = f'line=$(head -n 1 {answers}); sed -i 1d {answers}; [ "$line" != fail ] || exit 1; '
     answer += "printf %s \"$line\" | tr ';' '\\n'"
     write(cluster / "squeue", answer)
     caplog.set_level("INFO", "brainage")
     wait_for(["7"])
-    assert caplog.messages == ["SLURM does not answer; waiting", "1 pending, 1 running", "1 running"]
+    assert caplog.messages == ["SLURM does not answer; waiting", "1 pending (Resources), 1 running", "1 running"]
     assert answers.read_text() == ""
     assert queued(["7", "8"]) == Counter()
 
