@@ -43,7 +43,12 @@ def fold_section(found: FoldResults, place: int = 0) -> Section:
         rows.append(["mean ± SD", "", *("-" if spread is None else mean_sd(*spread) for spread in spreads), ""])
     if within := found.within():
         rows.append(
-            ["within folds", "", *(with_interval(within[key]) if key in within else "" for key in _METRICS), ""]
+            [
+                f"within {found.label}s",
+                "",
+                *(with_interval(within[key]) if key in within else "" for key in _METRICS),
+                "",
+            ]
         )
     table = Table(
         (found.label, "test participants", *_METRICS.values(), "mean gap (years)"), rows, note=_WITHIN if within else ""

@@ -18,6 +18,7 @@ from brainage.evaluation.disclosure import MIN_SHOWN, may_describe
 from brainage.evaluation.folds import FoldResults
 from brainage.evaluation.learning_curve import LearningCurve
 from brainage.evaluation.repeats import repeats_of
+from brainage.reporting import CHOSEN
 from brainage.reporting.figure import BLUE, GREEN, GREY, ORANGE, RED, Figure, draw
 from brainage.reporting.fold_section import fold_cards, fold_section, models_section, repeat_section
 from brainage.reporting.learning_section import learning_section
@@ -75,11 +76,35 @@ def write_multirun_report(
         *([models_section(folds)] if len(chosen) < len(folds) else []),
         *map(repeat_section, repeats),
         *(fold_section(found, number) for number, found in enumerate(chosen)),
+        *_chosen_section(folder),
         Section("Jobs", [text], [_table(jobs)], _curves(jobs), links=_links(folder, jobs)),
         Section("What was run", tables=[Table((), made_with(), text=True)]),
     ]
     cards = fold_cards(folds[0]) if len(folds) == 1 else []
     return write_report(folder, Page(_title(jobs, folds), lead, sections, cards=cards))
+
+
+def _chosen_section(folder: Path) -> list[Section]:
+    """Return what each outer fold of a nested search chose; nothing for other multiruns."""
+    table = pd.DataFrame()
+    with suppress(OSError, ValueError):
+        table = read_csv(folder / CHOSEN, dtype=str, keep_default_na=False)
+    if table.empty:
+        return []
+    names = [f"job {job}" for job in table["job"]]
+    rows = [[name, *map(_shortened, table[name])] for name in table.columns if name != "job"]
+    text = (
+        "Nested search: each fold was searched by itself, and is tested by the network that its own training and "
+        "validation participants chose. Parameters on which folds disagree are not determined by the data."
+    )
+    return [Section("What each fold chose", [text], [Table(("parameter", *names), rows)])]
+
+
+def _shortened(value: str) -> str:
+    """Return a value with at most three digits after the leading zeros; other text as it is."""
+    with suppress(ValueError):
+        return value if value.isdigit() else f"{float(value):.3g}"
+    return value
 
 
 def _title(jobs: Sequence[Job], folds: Sequence[FoldResults]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,11 +60,11 @@ def finish_folds(folder: Path, rows: list[dict[str, Any]]) -> list[FoldResults]:
         place = folder if len(found) == 1 else folder / "folds" / str(number)
         place.mkdir(parents=True, exist_ok=True)
         tested = _tested(folds, folder)
-        each = replace(_each(folds, tested), chosen=cell_of(folds.overrides) in chosen)
-        _write_table(folds, tested, place, _SHOWN if each.chosen else _VALIDATION)
-        sentence = _pool(folds, each, tested, folder, place / "pooled_predictions.csv")
         name = " ".join(word for word in folds.overrides if any(word not in other.overrides for other in found))
-        results.append(_results(folds, tested, replace(each, sentence=sentence, name=name), folder))
+        each = replace(_each(folds, tested), name=name, chosen=cell_of(folds.overrides) in chosen)
+        _write_table(folds, each, tested, place)
+        sentence = _pool(folds, each, tested, folder, place / "pooled_predictions.csv")
+        results.append(_results(folds, tested, replace(each, sentence=sentence), folder))
     return results
 
 
@@ -129,8 +128,9 @@ def _value(word: str) -> str:
     return value.text if isinstance(value, QuotedString) else str(value)
 
 
-def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path, shown: Sequence[str]) -> None:
-    """Write ``folds.csv``, if at least two folds finished, and print some of its columns."""
+def _write_table(folds: Folds, each: FoldResults, tested: dict[str, pd.DataFrame], place: Path) -> None:
+    """Write ``folds.csv``, if at least two folds finished, and print the columns that may be shown."""
+    shown = _SHOWN if each.chosen else _VALIDATION
     label = folds.key.partition(".")[2]
     n_test = {fold: len(table) for fold, table in tested.items()}
     table = [
@@ -146,8 +146,7 @@ def _write_table(folds: Folds, tested: dict[str, pd.DataFrame], place: Path, sho
     write_csv(place / "folds.csv", pd.DataFrame(table))
     cells = [[str(row[label]), *(cell(row[name]) for name in shown)] for row in table]
     print()
-    shared = [word for word in folds.overrides if not word.startswith(("split=", "hydra."))]
-    show_table(" ".join(["Folds", *shared]), (label, *shown), cells)
+    show_table(f"Folds {each.name}".strip(), (label, *shown), cells)
     print(f"Folds: {place / 'folds.csv'}")
 
 
@@ -159,7 +158,8 @@ def _pool(folds: Folds, each: FoldResults, tested: dict[str, pd.DataFrame], fold
         return f"The folds are not pooled: {reason}"
     pooled = pd.concat(tested.values()).sort_values("participant_id", kind="stable")
     write_csv(target, pooled)
-    sentence = f"{len(pooled)} participants, each predicted once by a fold"
+    by = "a fold" if each.label == "fold" else "a training on the other sites"
+    sentence = f"{len(pooled)} participants, each predicted once by {by}"
     # With the errors of other folds, the pooled one would tell that of a fold that is not shown.
     if each.chosen and not each.hides_few:
         error = (pooled["predicted_age"].astype(float) - pooled["age"].astype(float)).abs().mean()

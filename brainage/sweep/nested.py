@@ -12,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brainage.config.overrides import as_overrides
+from brainage.reporting import CHOSEN
 from brainage.sweep import TUNED
 from brainage.sweep.over import folder_name, listed
 from brainage.sweep.processes import is_worker
@@ -72,8 +73,8 @@ class NestedSweep:
         if not chosen:
             log.error("No trial of any outer fold was completed: there is nothing to test.")
             return 1
-        write_csv(self._folder / TUNED / "chosen.csv", pd.DataFrame(chosen))
-        print(f"Chosen in each outer fold: {self._folder / TUNED / 'chosen.csv'}")
+        write_csv(self._folder / TUNED / CHOSEN, pd.DataFrame(chosen))
+        print(f"Chosen in each outer fold: {self._folder / TUNED / CHOSEN}")
         return 0
 
 

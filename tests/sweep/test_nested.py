@@ -64,6 +64,8 @@ def test_each_outer_fold_is_searched_by_itself_and_the_tuned_networks_are_pooled
         again = json.loads((tuned / str(number) / "summary.json").read_text())
         assert again["objective"] == best["objective"]
         assert sorted(parts.values()).count("test") == 30
+    page = (tuned / "report.html").read_text()
+    assert "What each fold chose" in page and all(f">{row['model.kind']}</td>" in page for row in chosen)
     pooled = read(tuned / "pooled_predictions.csv")
     assert len({row["participant_id"] for row in pooled}) == len(pooled) == 60
     again = run_command(tmp_path, *words)
