@@ -215,3 +215,15 @@ def test_every_command_is_in_the_help_and_has_its_own() -> None:
     for name in names:
         ended = run_command(Path.cwd(), "-m", "brainage", name, "--help")
         assert ended.code == 0 and f"brainage {name}" in ended.out
+
+
+def test_no_results_and_no_settings_of_a_machine_get_into_the_container() -> None:
+    rules = [line for line in (ROOT / ".containerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert rules[0] == "*"
+    kept = {rule[1:] for rule in rules if rule[0] == "!"}
+    assert "configs/local" in rules[rules.index("!configs") :]
+    assert not {name for name in kept if name.startswith(("outputs", "data", ".git", "tests"))}
+    assert {name for name in kept if not (ROOT / name).exists()} == set()
+    graft = {word for line in (ROOT / "MANIFEST.in").read_text().splitlines() for word in line.split()[1:]}
+    needed = {"setup.py", "pyproject.toml", "README.md", "LICENSE", "constraints.txt", "brainage", "hydra_plugins"}
+    assert needed | {name for name in graft if not name.startswith("configs/")} <= kept
