@@ -27,6 +27,8 @@ _KEYS: dict[str, Any] = {
     "trainer.strategy": "auto",
     "trainer.model_registry": None,
 }
+# Where a run is trained.
+_QUEUE = ("hydra/launcher", "hydra.launcher")
 # Fields of a logger that only name and describe.
 _LABELS = (
     *("project", "name", "group", "job_type", "tags", "notes", "id", "version", "prefix"),
@@ -37,7 +39,7 @@ _LABELS = (
 def of_this_machine(word: str) -> bool:
     """Return whether an override sets what a resumed run takes from this machine."""
     key = key_of(word)
-    return any(key == own or key.startswith(f"{own}.") for own in ("logger", "outputs", *_KEYS))
+    return any(key == own or key.startswith(f"{own}.") for own in ("logger", "outputs", *_QUEUE, *_KEYS))
 
 
 def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[str], source: str) -> DictConfig:

@@ -45,8 +45,8 @@ def run_job(composed: DictConfig) -> float | None:
             earlier = None
             if composed.resume is not None:
                 composed, earlier = _resumed(composed, hydra, folder)
-            elif multirun and not is_trial():
-                composed, earlier = _continued(composed, hydra, folder)
+            elif (multirun or array_number() is not None) and not is_trial():
+                composed, earlier = _continued(composed, folder)
             objective = _run(composed, folder, multirun=multirun) if earlier is None else earlier.objective
         resumed = earlier is None and not multirun and composed.resume is not None
         if resumed and (path.parent / "multirun.yaml").is_file():
@@ -72,11 +72,11 @@ def _resumed(composed: DictConfig, hydra: Any, folder: RunFolder) -> tuple[DictC
     return composed, PreviousJob(summary)
 
 
-def _continued(composed: DictConfig, hydra: Any, folder: RunFolder) -> tuple[DictConfig, PreviousJob | None]:
-    """Return the config of a multirun's job, and the job if an earlier start of the multirun has ended it."""
+def _continued(composed: DictConfig, folder: RunFolder) -> tuple[DictConfig, PreviousJob | None]:
+    """Return the config of a job that may have been started before, and the job if that start has ended it."""
     previous = previous_job(folder.path, composed)
     if previous.summary is not None:
-        print(f"Job {hydra.job.num} has ended before; it is kept.")
+        print(f"Job {folder.path.name} has ended before; it is kept.")
         return composed, previous
     if previous.resumable:
         folder.resume()

@@ -29,6 +29,7 @@ from brainage.errors import BrainageError, OutputError, ResumeError, SweepError
 from brainage.runs.all_sites import all_sites
 from brainage.runs.folder import ensure_unused, lock_folder, read_summary, reserve
 from brainage.runs.multirun_table import finish_multirun
+from brainage.runs.queue_run import queue_run
 from brainage.runs.record import has_diverged
 from brainage.runs.resume import check_resume, given_words
 from brainage.runs.tuned_on import warn_of_other_split
@@ -57,16 +58,19 @@ class JobFolders(Callback):
     """Checks output folders before Hydra creates them; ends a multirun with its table and page."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Lock the run's folder, and check it."""
+        """Lock the run's folder, and check it; a run in a queue ends here, with its job."""
         with _exit_on_mistake():
             _check_command(config, multirun=False)
             refuse_several_tasks()
             folder = _folder(config, "run")
             ensure_writable(folder)
-            reserve(folder)
-            if config.resume is None:
+            if (slurm := slurm_of(config)) is None:
+                reserve(folder)
+            if config.resume is None and array_number() is None:  # a job that was requeued continues
                 ensure_unused(folder)
             _refuse_strange_files(folder, config)
+            if slurm is not None:
+                sys.exit(queue_run(folder, slurm))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Lock the grid's folder until this process ends, and check it; a sweep checks its own."""

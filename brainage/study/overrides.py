@@ -36,7 +36,8 @@ class Reserved:
 
 OF_STUDY = Reserved(
     r"experiment|resume|sweep|evaluate|objective|model|optimizer|modality"
-    r"|modality\.(name|dimension|components|channels|n_channels)|(hydra|model|optimizer)[./].*",
+    r"|modality\.(name|dimension|components|channels|n_channels)|(model|optimizer)[./].*"
+    r"|hydra[./](?!launcher|sweeper\.(storage|n_workers)$).*",
     "a study",
     "its experiments set components, models, optimizers, objectives and Hydra's settings. Remove it, or run a step's "
     "command by itself.",

@@ -17,10 +17,12 @@ STAGES = {
     "final_models": ("ica25", "ica100"),
 }
 
+_SWEEPS = "hyperparameter_sweep"
+
 # The file with the results of a step; that of a grid is the multirun's table.
 _GRID = "summary.csv"
 _RESULTS = {
-    "hyperparameter_sweep": "trials.csv",
+    _SWEEPS: "trials.csv",
     "final_models": "summary.json",
     "comparison": "differences.csv",
 }
@@ -121,7 +123,8 @@ def study_steps(size: str, out: Path, overrides: Sequence[str]) -> list[Step]:
         flags = () if stage == "final_models" else ("--multirun",)
         for name in names:
             own = chosen.overrides.get(stage, ())
-            words = ("train", *flags, f"experiment={stage}/{name}", *own, *shared, *overrides)
+            own_words = [word for word in overrides if stage == _SWEEPS or not word.startswith("hydra.sweeper.")]
+            words = ("train", *flags, f"experiment={stage}/{name}", *own, *shared, *own_words)
             steps.append(Step(stage, name, out / stage / name, words))
     runs = ",".join(quoted(str(step.folder)) for step in steps if step.stage == "final_models")
     modes = [word for word in overrides if word.startswith("outputs.")]

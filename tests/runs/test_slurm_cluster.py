@@ -33,7 +33,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 def start(folder: Path, environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "brainage", "train", "--multirun", *FAST, *SLURM, *words],
+        [sys.executable, "-m", "brainage", "train", *FAST, *SLURM, *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
@@ -43,7 +43,7 @@ def start(folder: Path, environment: dict[str, str], *words: str) -> subprocess.
 
 
 def test_a_grid_of_four_with_one_job_requeued_ends_in_its_table(tmp_path: Path, slurm: dict[str, str]) -> None:
-    words = ("trainer.max_epochs=60,2", "patience=60", "seed=1,2", "hydra.sweep.dir=grid")
+    words = ("--multirun", "trainer.max_epochs=60,2", "patience=60", "seed=1,2", "hydra.sweep.dir=grid")
     process = start(tmp_path, slurm, *words)
     folder = tmp_path / "grid"
     metrics = folder / "0" / "metrics.csv"
@@ -72,8 +72,21 @@ def test_a_grid_of_four_with_one_job_requeued_ends_in_its_table(tmp_path: Path, 
     assert "All jobs have ended before; they are kept." in printed
 
 
+def test_a_single_run_is_trained_in_a_job_and_continues_after_a_requeue(tmp_path: Path, slurm: dict[str, str]) -> None:
+    process = start(tmp_path, slurm, "trainer.max_epochs=60", "patience=60", "hydra.run.dir=run")
+    metrics = tmp_path / "run" / "metrics.csv"
+    wait_until(lambda: process.poll() is not None or (metrics.exists() and metrics.read_text().count("\n") > 3), 240)
+    (script,) = (tmp_path / "run" / ".submitit").glob("*_submission.sh")
+    array = script.name.partition("_")[0]
+    subprocess.run(["scancel", "--signal=USR2", array], env={**os.environ, **slurm}, check=True)
+    printed, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, printed
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["epochs"] == 60
+    assert "Resuming after epoch" in (tmp_path / "run" / ".submitit" / f"{array}_0_log.out").read_text()
+
+
 def test_a_partition_that_does_not_exist_is_a_mistake(tmp_path: Path, slurm: dict[str, str]) -> None:
-    process = start(tmp_path, slurm, "seed=1,2", "hydra.launcher.partition=shrot", "hydra.sweep.dir=grid")
+    process = start(tmp_path, slurm, "--multirun", "seed=1,2", "hydra.launcher.partition=shrot", "hydra.sweep.dir=grid")
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 2, printed
     assert "sbatch says: invalid partition specified: shrot" in printed
@@ -85,7 +98,7 @@ def test_a_sweep_of_two_workers_fills_a_study_in_postgresql(tmp_path: Path, slur
     server = package.get_server(str(tmp_path / "pg"))
     try:
         url = server.get_uri()
-        words = ("sweep=variable1dcnn", "hydra.sweeper.n_workers=2", "hydra.sweeper.n_trials=4")
+        words = ("--multirun", "sweep=variable1dcnn", "hydra.sweeper.n_workers=2", "hydra.sweeper.n_trials=4")
         space = ("model.start_out=choice(8,16)", "model.depth=range(1,3)", "hydra.sweeper.study_name=two")
         storage = "hydra.sweeper.storage=${oc.env:STUDY_STORAGE}"
         process = start(tmp_path, {**slurm, "STUDY_STORAGE": url}, *words, *space, storage)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from brainage.config.hydra import parse
 from brainage.errors import ImpossibleArchitectureError
 from brainage.models import geometry
+from brainage.study.overrides import checked_overrides
 from brainage.study.plan import SIZES, STAGES, study_steps
 from tests.conftest import ROOT
 
@@ -79,3 +80,13 @@ def test_a_size_describes_what_it_reduces() -> None:
     small = SIZES["small"].description("small")
     assert "600 participants" in small and "stage 3 with trainer.max_epochs=20 batch_size=32" in small
     assert "5,902 participants" in SIZES["full"].description("full")
+
+
+def test_settings_of_the_queue_reach_every_training_and_those_of_sweeps_only_sweeps(tmp_path: Path) -> None:
+    queue, storage = "hydra/launcher=submitit_slurm", "hydra.sweeper.storage=${oc.env:STUDY_STORAGE}"
+    words = checked_overrides([queue, "hydra.launcher.partition=gpu", storage, "hydra.sweeper.n_workers=4"])
+    steps = study_steps("small", tmp_path, words)
+    assert {step.stage for step in steps if queue not in step.words} == {"comparison"}
+    assert {step.stage for step in steps if any("hydra.sweeper.storage" in word for word in step.words)} == {
+        "hyperparameter_sweep"
+    }
