@@ -55,6 +55,8 @@ def section(table: Path, n_replays: int) -> Iterator[str]:
             f"(rank correlation {surrogate.rank_correlation:.2f})."
         )
     yield ""
+    yield verdict(len(recorded), winner(*replayed["choice"]), replayed["report"])
+    yield ""
     yield "Share of 15 minutes until the median final best of the published search is reached: median, 95 % interval,"
     yield "and how many replays reached it."
     yield ""
@@ -66,8 +68,6 @@ def section(table: Path, n_replays: int) -> Iterator[str]:
     yield f"|---|{'---|' * len(TIMES)}"
     for name, values in replayed["report"][0].regrets.items():
         yield f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |"
-    yield ""
-    yield verdict(len(recorded), winner(*replayed["choice"]), replayed["report"])
 
 
 def _shares(replayed: Mapping[str, list[Replayed]]) -> Iterator[str]:

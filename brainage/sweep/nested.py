@@ -16,7 +16,7 @@ from brainage.reporting import CHOSEN
 from brainage.sweep import TUNED
 from brainage.sweep.over import folder_name, listed
 from brainage.sweep.processes import is_worker
-from brainage.sweep.settings import SweepSettings
+from brainage.sweep.settings import SweepSettings, seconds_of
 from brainage.sweep.sweeper import Sweep
 from brainage.system.console import log
 from brainage.system.files import write_csv
@@ -53,6 +53,8 @@ class NestedSweep:
         shared: Words,
     ) -> None:
         self._folder, self._folds = Path(composed.hydra.sweep.dir), folds
+        if (seconds := seconds_of(settings.timeout)) is not None:
+            settings = replace(settings, timeout=seconds / len(folds))
         self._sweeps = [
             Sweep(context, task, *_own(composed, settings, fold, self._folder), (*shared, *fold)) for fold in folds
         ]

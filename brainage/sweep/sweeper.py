@@ -65,7 +65,6 @@ class Sweep:
         self._space.refuse_searched(over)
         self._configs = TrialConfigs(context.config_loader, composed, self._space, over)
         self._trainings = Trainings(context, task, self._configs, self._folder, words, over, settings)
-        self._budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost, settings.confirm * N_SEEDS)
         recipe = str(composed.hydra.runtime.choices["recipe"])
         self._known = KnownNetworks(self._configs, recipe, self._folder, settings.storage)
         self._slurm = slurm_of(composed)
@@ -124,6 +123,7 @@ class Sweep:
             retry_orphans(study)
             if not is_worker():
                 write_whole(self._folder / "multirun.yaml", lambda path: OmegaConf.save(self._composed, path))
+        budget = TimeBudget(seconds_of(settings.timeout), self._configs.cost, settings.confirm * N_SEEDS)
         study.pruner = pruner
         study.sampler = FeasibleSampler(
             feasible,
@@ -133,9 +133,9 @@ class Sweep:
             n_first=int(settings.sampler.get("n_startup_trials", 0)),
             cost=self._configs.cost,
             all_trials=lambda: optuna.load_study(study_name=settings.study_name, storage=storage, pruner=NopPruner()),
-            fits=self._budget.fits,
+            fits=budget.fits,
         )
-        return Worker(study, storage, self._space, settings, self._trainings.launch, self._budget.fits), study
+        return Worker(study, storage, self._space, settings, self._trainings.launch, budget.fits), study
 
     def _check_trials(self, study: Study) -> int:
         """Return the number of trials; raise a `SweepError` if one was not written by this sweep."""

@@ -7,13 +7,16 @@ import io
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from brainage.runs.tuned_on import warn_of_other_split
-from brainage.sweep.nested import outer_folds
+from brainage.sweep.nested import NestedSweep, outer_folds
+from brainage.sweep.settings import SweepSettings
 from tests.conftest import run_command
 
 WORDS = ("sweep=own", "model=ridge_connectivity", "model.kind=correlation,partial correlation")
@@ -71,6 +74,21 @@ def test_each_outer_fold_is_searched_by_itself_and_the_tuned_networks_are_pooled
     again = run_command(tmp_path, *words)
     assert again.code == 0, again.text
     assert again.text.count("nothing is left to do") == again.text.count("has ended before; it is kept") == 2
+
+
+def test_time_is_divided_between_outer_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+
+    def made(context: object, task: object, config: object, settings: SweepSettings, words: object) -> SimpleNamespace:
+        timeouts.append(settings.timeout)
+        return SimpleNamespace(url="")
+
+    monkeypatch.setattr("brainage.sweep.nested.Sweep", made)
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": "a"}, "overrides": {"hydra": []}}})
+    settings = SweepSettings(9, "minimize", "name", None, {}, None, timeout="1h")
+    context, folds = cast(Any, None), [("split.fold=0",), ("split.fold=1",)]
+    NestedSweep(context, context, config, settings, folds, ())
+    assert timeouts == [1800.0, 1800.0]
 
 
 def composed(
