@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import time
@@ -45,8 +46,9 @@ def main() -> None:
     print(f"Written: {target}")
     if not options.names:
         docs = ROOT / "docs" / "benchmarks.md"
-        _, sweep, rest = docs.read_text().partition("\n## Sweep")  # written by `benchmarks.sweep`
-        docs.write_text(_page(facts, results, rows) + sweep + rest)
+        # Written by `benchmarks.search` and `benchmarks.sweep`.
+        kept = re.search(r"\n## (Replayed searches|Sweep)\n.*", docs.read_text(), re.DOTALL)
+        docs.write_text(_page(facts, results, rows) + (kept[0] if kept else ""))
         print(f"Written: {docs}")
 
 

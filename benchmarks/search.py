@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measure import ROOT
 from benchmarks.search_oracles import Surrogate, networks
 from benchmarks.search_record import TABLE, read_table, record
-from benchmarks.search_replay import ENOUGH, TIMES, Replayed, halves, replay_all, winner
+from benchmarks.search_replay import ENOUGH, FEWEST, TIMES, Replayed, halves, replay_all, winner
 
 _BEGIN, _END = "## Replayed searches", "\n## Sweep"
 
@@ -38,32 +38,31 @@ def main() -> None:
         docs.write_text(before.partition(f"\n{_BEGIN}")[0] + "\n" + text + "\n" + _END + sweep)
 
 
-def section(table: Path, n_replays: int) -> Iterator[str]:
-    """Yield the lines of the section of the docs."""
+def section(table: Path, n_replays: int, fewest: int = FEWEST) -> Iterator[str]:
+    """Yield the lines of the section of the docs; strategies are replayed from `fewest` recorded networks on."""
     rows = read_table(table)
     recorded = networks(rows)
-    oracles = halves(recorded)
-    replayed = {half: [replay_all(one, n_replays) for one in both] for half, both in oracles.items()}
     yield from (_BEGIN, "", "`python -m benchmarks.search replay` repeats this.", "")
     made = rows[["date", "commit", "machine"]].astype(str).agg(", ".join, axis=1).value_counts().index
     yield f"Recorded: {len(recorded)} random feasible networks of the published space, at all and at a third of the"
-    yield f"training participants ({'; '.join(made)}). {n_replays} replays of 15 minutes for each strategy."
+    yield f"training participants ({'; '.join(made)})."
+    if len(recorded) < fewest:
+        yield f"Not measured enough: {len(recorded)} of {ENOUGH} networks are recorded, so the default stays."
+        return
+    oracles = halves(recorded)
+    replayed = {half: [replay_all(one, n_replays) for one in both] for half, both in oracles.items()}
+    yield f"{n_replays} replays of 15 minutes for each strategy."
     for half, (_, surrogate) in oracles.items():
         assert isinstance(surrogate, Surrogate)
         yield (
             f"The surrogate of the half for the {half} has a cross-validated error of {surrogate.error:.2f} in log MSE "
             f"(rank correlation {surrogate.rank_correlation:.2f})."
         )
-    yield ""
-    yield verdict(len(recorded), winner(*replayed["choice"]), replayed["report"])
-    yield ""
+    yield from ("", verdict(len(recorded), winner(*replayed["choice"]), replayed["report"]), "")
     yield "Share of 15 minutes until the median final best of the published search is reached: median, 95 % interval,"
-    yield "and how many replays reached it."
-    yield ""
+    yield from ("and how many replays reached it.", "")
     yield from _shares(replayed)
-    yield ""
-    yield "Regret (validation MSE above the best found) by time, on the pool of the half for the report:"
-    yield ""
+    yield from ("", "Regret (validation MSE above the best found) by time, on the pool of the half for the report:", "")
     yield f"| strategy | {' | '.join(f'{at} s' for at in TIMES)} |"
     yield f"|---|{'---|' * len(TIMES)}"
     for name, values in replayed["report"][0].regrets.items():

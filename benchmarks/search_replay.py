@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ import optuna
 import yaml
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -24,6 +22,7 @@ from benchmarks.search_strategies import EPOCH_SECONDS, STRATEGIES, Strategy
 from brainage.models import geometry
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.known import adapted
+from brainage.sweep.recovery import experimental
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.space import Point
 
@@ -35,8 +34,8 @@ REFERENCE = "published"
 # Seconds at which regret is reported.
 TIMES = (60, 120, 300, 600, 900)
 
-# Networks with which a strategy can win.
-ENOUGH = 200
+# Networks with which a strategy can win, and with which strategies are replayed at all.
+ENOUGH, FEWEST = 200, 40
 
 _N_RESAMPLES = 2000
 
@@ -75,6 +74,7 @@ def _is_feasible(point: Point) -> bool:
     return _FEASIBLE.why_not(point) is None
 
 
+@experimental()
 def replay(strategy: Strategy, oracle: Oracle, seed: int, seconds: float = SECONDS) -> list[tuple[float, float]]:
     """Return each improvement of the lowest validation MSE of complete trials: seconds and value."""
     known, spent = _begin(strategy, oracle, seed)
@@ -201,9 +201,7 @@ class Replayed:
 def replay_all(oracle: Oracle, n_replays: int, names: Sequence[str] = tuple(STRATEGIES)) -> Replayed:
     """Replay strategies, so many times each; the target is the median final best of the published search."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        curves = {name: [replay(STRATEGIES[name], oracle, seed) for seed in range(n_replays)] for name in names}
+    curves = {name: [replay(STRATEGIES[name], oracle, seed) for seed in range(n_replays)] for name in names}
     finals = [curve[-1][1] if curve else math.inf for curve in curves[REFERENCE]]
     found = [value for each in curves.values() for curve in each for _, value in curve]
     target, best, worst = _median(np.array(finals)), min(found), max(found)

@@ -55,9 +55,9 @@ class Strategy:
     starts_known: bool = False
 
 
-def _configured(group: str, name: str, **others: Any) -> Any:
-    text = (ROOT / "configs" / "hydra" / "sweeper" / group / f"{name}.yaml").read_text()
-    return instance(group, {**yaml.safe_load(text), **others})
+def _configured(kind: str, name: str, /, **others: Any) -> Any:
+    text = (ROOT / "configs" / "hydra" / "sweeper" / kind / f"{name}.yaml").read_text()
+    return instance(kind, {**yaml.safe_load(text), **others})
 
 
 def _tpe(**others: Any) -> MakeSampler:

@@ -30,7 +30,7 @@ def write_sweep(folder: Path, part: str, n_trials: int) -> Path:
         point = FEASIBLE.draw(np.random.default_rng([1, number]))
         run = folder / part / "trials" / str(number)
         run.mkdir(parents=True)
-        seconds = (1e-3 + cost(point) / 1e8) * (1.0 if part == "full" else 0.3)
+        seconds = (10 + cost(point) / 1e8) * (1.0 if part == "full" else 0.3)
         lowest = 16 + 4 * abs(math.log10(point["optimizer.lr"]) + 3)
         losses = [lowest + 8 / (epoch + 1) - 1.6 for epoch in range(5)]
         epochs = {"epoch": range(5), "val/loss": losses, "seconds": [seconds] * 5}
@@ -99,11 +99,11 @@ def test_a_replay_counts_training_and_overhead_and_ends_in_time(recorded: list[N
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "GP"])  # which takes a minute
 def test_each_strategy_finds_something(name: str, recorded: list[Network]) -> None:
-    found = replay(STRATEGIES[name], Surrogate(recorded), 1, seconds=8)
+    found = replay(STRATEGIES[name], Surrogate(recorded), 1, seconds=900)
     assert [value for _, value in found] == sorted((value for _, value in found), reverse=True)
-    assert found and found[-1][0] <= 8
+    assert found and found[-1][0] <= 900
 
 
 def test_unreached_targets_are_longer_than_any() -> None:
@@ -135,8 +135,13 @@ def test_a_strategy_wins_only_where_both_agree() -> None:
     )
 
 
-@pytest.mark.more
+def test_strategies_are_not_replayed_on_few_networks(table: Path) -> None:
+    *_, last = section(table, 2)
+    assert last == "Not measured enough: 10 of 200 networks are recorded, so the default stays."
+
+
+@pytest.mark.slow
 def test_the_section_has_each_strategy(table: Path) -> None:
-    lines = list(section(table, 2))
+    lines = list(section(table, 2, fewest=10))
     assert sum(line.startswith("| today | ") for line in lines) == 2
     assert sum(line.startswith("Not measured enough: 10 of 200") for line in lines) == 1
