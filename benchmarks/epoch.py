@@ -22,7 +22,15 @@ _CASES = (
 )
 
 
-def _train(folder: Path, n_epochs: int, words: list[str], files: Path | None = None) -> tuple[list[float], list[float]]:
+def train(
+    folder: Path,
+    n_epochs: int,
+    words: list[str],
+    *,
+    files: Path | None = None,
+    trainer: str = "cpu",
+    is_compared: bool = True,
+) -> tuple[list[float], list[float]]:
     """Run ``train.py`` in this process; return the seconds of its epochs and of the reference's, without the first."""
     GlobalHydra.instance().clear()
     reference = f"{{_target_: benchmarks.reference_loop.ReferenceLoop, files: {files or 'null'}}}"
@@ -31,9 +39,9 @@ def _train(folder: Path, n_epochs: int, words: list[str], files: Path | None = N
         *words,
         f"trainer.max_epochs={n_epochs}",
         "patience=1000",
-        "trainer=cpu",
+        f"trainer={trainer}",
         "logger=tensorboard",
-        f"trainer.callbacks=[{reference}]",
+        f"trainer.callbacks=[{reference if is_compared else ''}]",
         f"store.root={folder / 'store'}",
         f"hydra.run.dir={folder / 'run'}",
     ]
@@ -54,7 +62,7 @@ def over_a_bare_loop(folder: Path, repetitions: int) -> list[Result]:
     for name, limit, n_epochs, words in _CASES:
         ratios = []
         for _ in range(repetitions):
-            ours, theirs = _train(folder, n_epochs, words)
+            ours, theirs = train(folder, n_epochs, words)
             ratios.append(statistics.median(our / their for our, their in zip(ours, theirs, strict=True)))
         results.append(of_medians(f"epoch / bare loop: {name} participants", ratios, limit))
     return results
@@ -71,7 +79,7 @@ def over_parsing_text(folder: Path, repetitions: int) -> list[Result]:
         parsing_seconds, our_seconds = 0.0, 0.0
         for architecture in PANEL:
             words = ["cohort=bids", f"cohort.root={tree}", *panel_words(architecture)]
-            ours, theirs = _train(folder, 4, words, files=tree)
+            ours, theirs = train(folder, 4, words, files=tree)
             our_seconds += statistics.median(ours)
             parsing_seconds += statistics.median(theirs)
         ratios.append(parsing_seconds / our_seconds)

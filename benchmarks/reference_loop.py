@@ -44,20 +44,21 @@ class ReferenceLoop(Callback):
         both: tuple[Any, Any] = copy.deepcopy((pl_module.network, trainer.optimizers[0]))
         self._network, self._optimizer = both
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        self._train, self._val = _preloaded(data) if self._files is None else _parsed(data, Path(self._files))
+        device = trainer.strategy.root_device
+        self._train, self._val = _preloaded(data, device) if self._files is None else _parsed(data, Path(self._files))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock of our epoch, run and time one of the reference, start the clock again."""
-        now = time.perf_counter()
+        now = _now(trainer)
         if self._started:
             ReferenceLoop.ours.append(now - self._started)
         self._epoch(trainer.current_epoch)
-        self._started = time.perf_counter()
+        self._started = _now(trainer)
         ReferenceLoop.theirs.append(self._started - now)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock of our last epoch."""
-        ReferenceLoop.ours.append(time.perf_counter() - self._started)
+        ReferenceLoop.ours.append(_now(trainer) - self._started)
 
     def _epoch(self, epoch: int) -> None:
         """Train and validate in a bare loop."""
@@ -74,16 +75,24 @@ class ReferenceLoop(Callback):
         float(sum(errors))
 
 
-def _preloaded(data: Any) -> tuple[Batches, Batches]:
-    """Return our batches in our order from tensors in memory, without augmentation."""
+def _now(trainer: Trainer) -> float:
+    """Return the time at which the device has finished."""
+    if trainer.strategy.root_device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _preloaded(data: Any, device: torch.device) -> tuple[Batches, Batches]:
+    """Return our batches in our order from tensors in the device's memory, without augmentation."""
 
     def gathered(part: str, order: BatchOrder) -> Batches:
         batches = list(data.loader(part))
-        series, ages = torch.cat([batch[0] for batch in batches]), torch.cat([batch[1] for batch in batches])
+        series, ages = (torch.cat([batch[number] for batch in batches]).to(device) for number in (0, 1))
 
         def of_epoch(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
             order.set_epoch(epoch)
-            return ((series[index], ages[index]) for index in (torch.from_numpy(draw.index) for draw in order))
+            indices = (torch.from_numpy(draw.index).to(device) for draw in order)
+            return ((series[index], ages[index]) for index in indices)
 
         return of_epoch
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainage.config.again import key_of
 from brainage.config.allowed import TORCH, is_class_of, targets_in
 from brainage.config.code import is_own
+from brainage.config.groups.trainer import STRATEGIES
 from brainage.config.overrides import leaves, quoted
 from brainage.config.saved import refuse_interpolation
 from brainage.errors import ConfigError
@@ -25,6 +26,7 @@ _KEYS: dict[str, Any] = {
     "trainer.plugins": None,
     "trainer.profiler": None,
     "trainer.strategy": "auto",
+    "trainer.devices": 1,
     "trainer.model_registry": None,
 }
 # Where a run is trained.
@@ -44,6 +46,8 @@ def of_this_machine(word: str) -> bool:
 
 def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[str], source: str) -> DictConfig:
     """Return a saved config with this machine's loggers, callbacks, plugins, profiler, store's place and outputs' mode.
+
+    Devices and strategy stay the saved ones, unless the command line gives others.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
             value = [item for item in value if not _target(item).startswith("brainage.")]  # every fit adds its own
         if key in given:
             value = own
-        elif value not in (unused, own):
+        elif value not in (unused, own) and not _is_of_devices(key, value):
             shown = quoted(unused) if isinstance(unused, str) else "null" if unused is None else "[]"
             raise _refusal(source, key, value, f"{key}=... if it is yours, or {key}={shown} to go on without it")
         OmegaConf.update(kept, key, value, merge=False)
@@ -83,6 +87,11 @@ def without_strangers(saved: DictConfig, composed: DictConfig, words: Sequence[s
                 f"{printable(repr(target))}. If it is yours, load it with code=FILE."
             )
     return kept
+
+
+def _is_of_devices(key: str, value: Any) -> bool:
+    """Return whether a value only says on how many devices, or which, a run is trained."""
+    return value in STRATEGIES if key == "trainer.strategy" else key == "trainer.devices" and not _target(value)
 
 
 def _loggers(saved: dict[str, Any], composed: DictConfig, given: set[str], source: str) -> dict[str, Any]:

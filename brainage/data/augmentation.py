@@ -53,8 +53,9 @@ class Mix:
     ----------
     starts : array of shape (batch,)
         The time point that comes first, of each participant's series.
-    partners : array of shape (batch,)
-        Position in the batch of the participant whose shifted series follows.
+    partners : array of shape (n_changed,)
+        Position in the batch of the participant whose shifted series follows. The first `n_changed` participants are
+        changed; others are only partners.
     n_kept : int
         Number of time points before that.
     """
@@ -66,7 +67,7 @@ class Mix:
     def gather(self, series: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Copy the participants' rows of `series`, shifted and mixed, in one pass."""
         n_times = series.shape[2]
-        batch = np.empty((len(rows), *series.shape[1:]), dtype=series.dtype)
+        batch = np.empty((len(self.partners), *series.shape[1:]), dtype=series.dtype)
         of, starts = rows.tolist(), self.starts.tolist()
         for one, other in enumerate(self.partners.tolist()):
             _copy_shifted(batch[one], series[of[one]], starts[one], 0, self.n_kept)
@@ -75,7 +76,15 @@ class Mix:
 
     def ages(self, ages: Tensor, n_times: int) -> Tensor:
         """Return the ages of the changed batch, whose series have `n_times` time points."""
-        return torch.lerp(ages[torch.from_numpy(self.partners)], ages, self.n_kept / n_times)
+        own = ages[: len(self.partners)]
+        return torch.lerp(ages[torch.from_numpy(self.partners)], own, self.n_kept / n_times)
+
+    def part(self, own: NDArray[np.intp]) -> tuple[Mix, NDArray[np.intp]]:
+        """Return the change of some positions of the batch, and the positions that it needs: these, then partners."""
+        needed = np.concatenate([own, np.setdiff1d(self.partners[own], own)])
+        place = np.empty(len(self.partners), dtype=np.intp)
+        place[needed] = np.arange(len(needed))
+        return Mix(self.starts[needed], place[self.partners[own]], self.n_kept), needed
 
 
 def _copy_shifted(target: NDArray[np.float32], source: NDArray[np.float32], start: int, begin: int, end: int) -> None:

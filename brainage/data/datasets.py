@@ -42,8 +42,8 @@ class SeriesDataset(Dataset[Batch]):
     ) -> None:
         self._release, self._scaling, self._shuffle_seed = release, scaling, shuffle_seed
         self._series, self._rows, self._channels = series, rows, channels
-        self._held = torch.from_numpy(series) if channels is None else None
-        self._ages = torch.from_numpy(ages.astype(np.float32))
+        self.held = torch.from_numpy(series) if channels is None else None
+        self.ages = torch.from_numpy(ages.astype(np.float32))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -55,15 +55,15 @@ class SeriesDataset(Dataset[Batch]):
 
     def __getitem__(self, draw: Draw) -> Batch:
         """Return series, of shape (batch, n_channels, n_times), and ages, of shape (batch,)."""
-        mix, rows, ages = draw.mix, self._rows[draw.index], self._ages[torch.from_numpy(draw.index)]
-        if self._held is None:
+        mix, rows, ages = draw.mix, self._rows[draw.index], self.ages[torch.from_numpy(draw.index)]
+        if self.held is None:
             chosen = self._scaling.apply(self._series[rows[:, None], self._channels], rows)
             series = shuffled(chosen, self._shuffle_seed)
             if self._release is not None:
                 self._release()
             gathered = torch.from_numpy(series if mix is None else mix.gather(series, np.arange(len(rows))))
         elif mix is None:
-            gathered = self._held[torch.from_numpy(rows)]
+            gathered = self.held[torch.from_numpy(rows)]
         else:
             gathered = torch.from_numpy(mix.gather(self._series, rows))
         return gathered, ages if mix is None else mix.ages(ages, self.n_times)
@@ -133,7 +133,8 @@ class WindowDataset(Dataset[Batch]):
         return position, number, place - int(n_places[number - 1] if number else 0)
 
     def _gathered(self, places: list[Place]) -> NDArray[np.float32]:
-        windows = np.stack([self._read(*place) for place in places])
+        # A process may have no participant of a small batch: one window tells the shape.
+        windows = np.stack([self._read(*place) for place in places or [(0, 0, 0)]])[: len(places)]
         self._scaling.apply(windows, np.array([self._scans[position][k].number for position, k, _ in places]))
         if self._release is not None:
             self._release()

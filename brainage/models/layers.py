@@ -30,7 +30,9 @@ class EncoderDecoder(nn.Module):
         Tensor of shape (batch, 1)
             Age, in years.
         """
-        predicted: Tensor = self.decoder(self.encoder(series).flatten(1))
+        features = self.encoder(series).flatten(1)
+        with torch.autocast(features.device.type, enabled=False):  # 16 bits would round 64 years to half a year
+            predicted: Tensor = self.decoder(features.to(next(self.decoder.parameters()).dtype))
         return predicted
 
 

@@ -26,6 +26,7 @@ from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
 from brainage.training.baseline import fit_baseline, write_baseline
+from brainage.training.devices import check_network, is_shared
 from brainage.training.fit import FitSettings, fit
 from brainage.training.loggers import Loggers
 from brainage.training.predict import predict
@@ -35,9 +36,12 @@ from brainage.training.trainer import check_optimizer, check_trainer
 
 def check_settings(config: Config) -> None:
     """Construct trainer, optimizer and scheduler and discard them, to report invalid arguments before any work."""
-    settings = _settings(config)
-    check_trainer({**settings.trainer_arguments, "callbacks": list(settings.callbacks)})
+    settings, name = _settings(config), config.model_value("name")
+    trainer = check_trainer({**settings.trainer_arguments, "callbacks": list(settings.callbacks)})
     check_optimizer(settings.optimizer, settings.scheduler)
+    if is_shared(trainer) and not models.is_baseline(name):
+        with torch.random.fork_rng():
+            check_network(models.build(name, config.network_arguments), trainer)
 
 
 def build(job: Job, prepared: Prepared, loggers: Loggers) -> Network | Baseline:

@@ -23,6 +23,7 @@ from brainage.reporting.run_summary import show_summary
 from brainage.runs.folder import RunFolder
 from brainage.runs.multirun import PreviousJob, previous_job, repeat_command
 from brainage.runs.multirun_table import finish_multirun
+from brainage.runs.precision import with_precision
 from brainage.runs.record import Job, Results, summary_of
 from brainage.runs.resume import asked_changes, finished_summary, given_words, resume_command, resumed_config
 from brainage.system.console import log
@@ -42,11 +43,12 @@ def run_job(composed: DictConfig) -> float | None:
     path, multirun = Path(hydra.runtime.output_dir), hydra.mode == RunMode.MULTIRUN
     try:
         with RunFolder(path) as folder:  # locked before its earlier state is read
-            earlier = None
             if composed.resume is not None:
                 composed, earlier = _resumed(composed, hydra, folder)
-            elif (multirun or array_number() is not None) and not is_trial():
-                composed, earlier = _continued(composed, folder)
+            else:
+                sweep = Path(hydra.sweep.dir) if multirun else None
+                composed = with_precision(composed, path, sweep)
+                composed, earlier = _continued(composed, folder, again=multirun or array_number() is not None)
             objective = _run(composed, folder, multirun=multirun) if earlier is None else earlier.objective
         resumed = earlier is None and not multirun and composed.resume is not None
         if resumed and (path.parent / "multirun.yaml").is_file():
@@ -72,8 +74,10 @@ def _resumed(composed: DictConfig, hydra: Any, folder: RunFolder) -> tuple[DictC
     return composed, PreviousJob(summary)
 
 
-def _continued(composed: DictConfig, folder: RunFolder) -> tuple[DictConfig, PreviousJob | None]:
+def _continued(composed: DictConfig, folder: RunFolder, *, again: bool) -> tuple[DictConfig, PreviousJob | None]:
     """Return the config of a job that may have been started before, and the job if that start has ended it."""
+    if not again or is_trial():
+        return composed, None
     previous = previous_job(folder.path, composed)
     if previous.summary is not None:
         print(f"Job {folder.path.name} has ended before; it is kept.")

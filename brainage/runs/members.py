@@ -17,6 +17,7 @@ from brainage.evaluation.shared import Member
 from brainage.models import is_baseline
 from brainage.runs.folds import Folds, group_folds, why_not_pooled
 from brainage.runs.multirun_table import collect
+from brainage.runs.precision import FLOAT32
 from brainage.runs.read import Run, check_different, read_run, run_folders
 from brainage.system.invocation import command_text
 from brainage.system.reading import yaml_values
@@ -58,6 +59,8 @@ class Entry:
         skipped = _SEEDS + (_DRAWS if len(self.runs) > 1 else ())
         values = leaves(yaml_values(self.first.config_text))
         kept = {key: values[key] for key in sorted(values) if key not in skipped and not key.startswith(_BESIDE)}
+        if kept.get("trainer.precision") == FLOAT32:
+            kept["trainer.precision"] = None  # which is the same, in runs before it was noted
         return json.dumps([kept, len(self.runs)], default=str)
 
     def member(self, name: str, method: str = "") -> Member:
@@ -71,7 +74,11 @@ class Entry:
 
 
 # Keys that may differ between trainings of one method, and what predictions do not depend on.
-_SEEDS = ("seed", "model.seed", "trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar")
+_SEEDS = (
+    "seed",
+    "model.seed",
+    *(f"trainer.{key}" for key in ("accelerator", "devices", "strategy", "enable_progress_bar")),
+)
 _DRAWS = ("split.fold", "split.site", "split.seed", "split.repeat")
 _BESIDE = ("store.", "outputs.", "logger", "report.", "associations.", "gap_correction", "evaluate", "resume", "code")
 

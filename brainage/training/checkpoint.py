@@ -133,7 +133,7 @@ class Checkpoints(Checkpoint):
             progress.best_epoch, progress.best_loss = trainer.current_epoch, float(loss or 0.0)
         trainer.save_checkpoint(self.last, weights_only=False)
         self._on_epoch()
-        if improved:
+        if improved and trainer.is_global_zero:
             self._keep_best()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from brainage.system.console import log
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback, TimeLimit
 from brainage.training.checkpoint import Checkpoints, Progress
+from brainage.training.devices import OwnSignals, StopTogether, SumErrors, together
 from brainage.training.loggers import Loggers
 from brainage.training.module import AgeRegressor, MakeOptimizer, MakeScheduler
 from brainage.training.pruning import ShouldPrune
@@ -26,7 +28,8 @@ from brainage.training.trainer import known_warnings, make_trainer
 from brainage.training.weights import read_checkpoint
 
 # What Lightning's own callbacks would do; Lightning's timer ends a training within an epoch, which cannot be resumed.
-_OWN_ARGUMENTS: dict[str, Any] = {"enable_progress_bar": False, "max_time": None}
+# Batch normalisation over all devices of a run; of one, nothing changes.
+_OWN_ARGUMENTS: dict[str, Any] = {"enable_progress_bar": False, "max_time": None, "sync_batchnorm": True}
 
 
 @dataclass(frozen=True)
@@ -100,22 +103,48 @@ def fit(
         _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
         if resumed:
             log.info("Resuming after epoch %d", progress.epochs - 1)
-        trainer = make_trainer(
-            {"default_root_dir": str(folder), **settings.trainer_arguments, **_OWN_ARGUMENTS},
-            logger=(loggers.for_lightning() if loggers else []) or False,
-            callbacks=[
-                *_callbacks(
-                    settings, EpochTable(folder / "metrics.csv", progress.epochs, loggers), checkpoints, pruning
-                ),
-                limit,
-            ],
-        )
-        _train(trainer, module, data, checkpoints, resumed=resumed)
+        shown = bool(settings.trainer_arguments.get("enable_progress_bar", True))
+        first = [
+            OwnSignals(),
+            EpochTable(folder / "metrics.csv", progress.epochs, loggers),
+            EpochProgress(progress, shown=shown),
+            *([] if pruning is None else [pruning]),
+        ]
+        trainer = _trainer(settings, folder, _callbacks(settings, checkpoints, first, limit), loggers=loggers)
+        with together(trainer, _other_process, module, data, settings, folder, progress, resumed):
+            _train(trainer, module, data, checkpoints, resumed=resumed)
     _check_validated(progress)
     best_epoch = _load_best(module, checkpoints)
     pruned = pruning is not None and pruning.pruned
     stopped_by = "max_time" if limit.reached else None
     return Fit(network.eval(), progress.epochs, best_epoch, progress.seconds, pruned, stopped_by)
+
+
+def _trainer(
+    settings: FitSettings, folder: Path, callbacks: list[Callback], *, rank: int = 0, loggers: Loggers | None = None
+) -> Trainer:
+    return make_trainer(
+        {"default_root_dir": str(folder), **settings.trainer_arguments, **_OWN_ARGUMENTS},
+        rank=rank,
+        logger=(loggers.for_lightning() if loggers else []) or False,
+        callbacks=callbacks,
+    )
+
+
+def _other_process(
+    rank: int,
+    module: AgeRegressor,
+    data: LightningDataModule,
+    settings: FitSettings,
+    folder: Path,
+    progress: Progress,
+    resumed: bool,
+) -> tuple[Trainer, Callable[[], None]]:
+    """Return what another process of the same training trains with; it writes nothing."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    checkpoints.progress = progress
+    trainer = _trainer(settings, folder, _callbacks(settings, checkpoints), rank=rank)
+    return trainer, partial(_train, trainer, module, data, checkpoints, resumed=resumed)
 
 
 def _train(
@@ -146,21 +175,17 @@ def _load_best(module: AgeRegressor, checkpoints: Checkpoints) -> int:
 
 
 def _callbacks(
-    settings: FitSettings, table: EpochTable, checkpoints: Checkpoints, pruning: PruningCallback | None
+    settings: FitSettings, checkpoints: Checkpoints, first: Sequence[Callback] = (), *last: Callback
 ) -> list[Callback]:
+    """Return all callbacks: `first` and `last` are those that one process alone has."""
     # Patience counts epochs if each is validated, even several times; otherwise it counts validations.
-    arguments, progress = settings.trainer_arguments, checkpoints.progress
+    arguments = settings.trainer_arguments
     each_epoch = arguments.get("check_val_every_n_epoch", 1) == 1
     stopping = EarlyStopping(
         "val/loss", patience=settings.patience, mode="min", strict=False, check_on_train_epoch_end=each_epoch
     )
-    shown = bool(arguments.get("enable_progress_bar", True))
-    callbacks: list[Callback] = [stopping, table, EpochProgress(progress, shown=shown)]
-    if settings.weight_averaging:
-        callbacks.append(averaging(settings.weight_averaging))
-    if pruning is not None:
-        callbacks.append(pruning)
-    return [*callbacks, checkpoints, *settings.callbacks]
+    averages = [averaging(settings.weight_averaging)] if settings.weight_averaging else []
+    return [SumErrors(), stopping, *first, *averages, checkpoints, *settings.callbacks, *last, StopTogether()]
 
 
 def _check_epochs(max_epochs: int | None, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
@@ -17,6 +17,9 @@ from brainage.training.predict import mean_over_windows
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
+
+# Seeds between the processes that share a batch: each has its own dropout.
+_RANKS = 2**32
 
 
 class RunningError:
@@ -36,6 +39,14 @@ class RunningError:
         self.n_participants += len(ages)
         self._squared = self._squared + mean_squared.detach() * len(ages)
         self._absolute = self._absolute + (predicted.detach() - ages).abs().sum()
+
+    def sum_over(self, trainer: Trainer) -> None:
+        """Sum over the processes that share the batches of a Trainer."""
+        if trainer.world_size > 1:
+            own = [float(self.n_participants), float(self._squared), float(self._absolute)]
+            total = torch.tensor(own, dtype=torch.float64, device=trainer.strategy.root_device)
+            n_participants, self._squared, self._absolute = trainer.strategy.reduce(total, reduce_op="sum").tolist()
+            self.n_participants = int(n_participants)
 
     @property
     def mse(self) -> float | None:
@@ -84,19 +95,25 @@ class AgeRegressor(LightningModule):
         return predicted.squeeze(1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the batch's mean squared error."""
-        return self._step(batch, self.train_error)
+        """Return the batch's mean squared error, or of a share of it what the processes' mean is that of the batch."""
+        loss, n_processes = self._step(batch, self.train_error), self.trainer.world_size
+        if n_processes == 1:
+            return loss
+        loader: Any = self.trainer.train_dataloader
+        weight: float = len(batch[1]) * n_processes / loader.sampler.sizes[batch_idx]
+        return loss * weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add the batch to the validation error."""
-        self._step(batch, self.val_error)
+        """Add the batch to the validation error, in the precision of the weights, as predictions are."""
+        with torch.autocast(self.device.type, enabled=False):
+            self._step(batch, self.val_error)
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's errors and random numbers."""
         self.train_error.reset()
         self.val_error.reset()
         # torch's layers draw from its global generator only; `fit` restores it afterwards.
-        torch.manual_seed(derived_seed(self._seed, self.current_epoch))
+        torch.manual_seed(derived_seed(self._seed, self.current_epoch) + self.global_rank * _RANKS)
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation error; an epoch may validate several times."""
@@ -104,6 +121,7 @@ class AgeRegressor(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation error."""
+        self.val_error.sum_over(self.trainer)
         self._log_errors("val", self.val_error)
 
     def on_train_epoch_end(self) -> None:
@@ -136,7 +154,8 @@ class AgeRegressor(LightningModule):
     def _step(self, batch: Batch, error: RunningError) -> Tensor:
         series, ages, *counts = batch
         predicted = mean_over_windows(self(series), *counts)
-        loss = mse_loss(predicted, ages)
+        # A share may be empty; the mean of none is not a number.
+        loss = mse_loss(predicted, ages) if len(ages) else predicted.sum()
         error.update(loss, predicted, ages)
         return loss
 
@@ -144,7 +163,7 @@ class AgeRegressor(LightningModule):
         if error.mse is not None and error.mae is not None:
             values = {f"{part}/loss": error.mse, f"{part}/mae": error.mae}
             # Callbacks read them; loggers get the rows of metrics.csv.
-            self.log_dict(values, batch_size=error.n_participants, logger=False)
+            self.log_dict(values, batch_size=error.n_participants, logger=False, sync_dist=self.trainer.world_size > 1)
 
 
 def derived_seed(seed: int, epoch: int) -> int:

@@ -65,7 +65,7 @@ def mean_over_windows(predicted: Tensor, *counts: Tensor) -> Tensor:
     of shape (batch,), if there may be several: then it is the mean over scans of their means. Without counts, each
     participant has one window.
     """
-    for lengths in counts:
+    for lengths in counts if len(predicted) else ():
         predicted = predicted.float() if predicted.dtype.itemsize < 4 else predicted
         predicted = torch.segment_reduce(predicted, "mean", lengths=lengths.to(predicted.device))
     return predicted

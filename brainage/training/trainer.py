@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
@@ -18,12 +17,13 @@ from torch import nn
 
 from brainage.errors import ConfigError, DeviceError
 from brainage.training.checkpoint import AtomicCheckpointIO
+from brainage.training.devices import Place
 from brainage.training.module import MakeOptimizer, MakeScheduler
 
 
-def check_trainer(arguments: dict[str, Any]) -> None:
-    """Construct a Trainer and discard it, to report invalid arguments before any work; raise as `make_trainer`."""
-    make_trainer({**arguments, "enable_progress_bar": False}, logger=False)
+def check_trainer(arguments: dict[str, Any]) -> Trainer:
+    """Construct a Trainer, to report invalid arguments before any work; raise as `make_trainer`."""
+    return make_trainer({**arguments, "enable_progress_bar": False}, logger=False)
 
 
 def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -> None:
@@ -40,17 +40,19 @@ def check_optimizer(optimizer: MakeOptimizer, scheduler: MakeScheduler | None) -
         ) from error
 
 
-def make_trainer(arguments: dict[str, Any], **own: Any) -> Trainer:
+def make_trainer(arguments: dict[str, Any], *, rank: int = 0, **own: Any) -> Trainer:
     """Construct a Trainer that writes checkpoints atomically, from configured arguments and the project's own.
+
+    `rank` is that of this process, among those that share a run.
 
     Raises a `DeviceError` if the machine lacks the hardware, a `ConfigError` if Lightning refuses the arguments.
     """
     plugins = arguments.get("plugins") or []
     plugins = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
     if not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
-        plugins.append(LightningEnvironment())
+        plugins.append(Place(rank))
     # Lightning took it from SLURM_PROCID, RANK or LOCAL_RANK: loggers of another rank than 0 write nothing.
-    rank_zero_only.rank = 0  # type: ignore[attr-defined]
+    rank_zero_only.rank = rank  # type: ignore[attr-defined]
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_news)
     try:
         return Trainer(**{**arguments, "plugins": plugins}, **own)

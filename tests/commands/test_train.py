@@ -547,7 +547,7 @@ def test_a_model_a_modality_and_an_optimizer_are_added_with_one_file_each(tmp_pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["trainer.strategy=ddp_spawn"], "`trainer.strategy` must be left at 'auto', but got 'ddp_spawn'"),
+        (["trainer.strategy=ddp_spawn"], "`trainer.strategy` must be 'auto' or 'ddp', but got 'ddp_spawn'"),
         (
             ["trainer.val_check_interval=100"],
             "`trainer`: Lightning refuses to train: `val_check_interval` (100) must be less than or equal",

@@ -189,7 +189,7 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
         ("cohort=bids", "`cohort.root` must be given"),
         ("store.residency=disk", "`store.residency` got 'disk'"),
         ("trainer.max_epochs=0", "`trainer.max_epochs` must be 1 or more"),
-        ("trainer.devices=2", "`trainer.devices` must be left at 1.*several runs"),
+        ("trainer.devices=2", "`trainer.devices` must be 1 without a strategy.*trainer.strategy=ddp"),
         ("trainer.enable_checkpointing=false", "`trainer.enable_checkpointing` must be left at"),
         ("trainer.limit_predict_batches=1", "`trainer.limit_predict_batches` must be left.*Every participant"),
         ("trainer.overfit_batches=0.5", "`trainer.overfit_batches` must be left"),

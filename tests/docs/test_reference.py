@@ -117,7 +117,7 @@ def test_types_in_docstrings_are_those_of_the_annotations(schema: Any) -> None:
         (UkbCohortConfig, "phenotypes", "str, list of str, or `null`", "", "`null` is for prediction only"),
         # The network's docstring describes it.
         (Variable1DCNNConfig, "kernel_size", "int", "1 or more", "in time points"),
-        (SCHEMAS["trainer"], "devices", "", "", "must be left at `1`"),
+        (SCHEMAS["trainer"], "num_nodes", "int", "", "must be left at `1`"),
         (SCHEMAS["trainer"], "max_epochs", "int or `null`", "", "-1 is no limit"),
         (SCHEMAS["trainer"], "gradient_clip_val", "float or `null`", "", "clip gradients"),
         (SweepSettings, "direction", "`minimize`, `maximize`, or list of str", "", "one for each of several"),

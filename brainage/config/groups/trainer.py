@@ -40,19 +40,28 @@ class TrainerRules:
             require(value is None or (is_number(value) and value > 0), f"trainer.{name}", "above 0", value, why)
         epochs = self.max_epochs
         require(epochs is None or epochs == -1 or epochs >= 1, "trainer.max_epochs", "1 or more (-1: no limit)", epochs)
+        self._check_devices()
         for name, allowed, why in TRAINER_LIMITS:
             value = getattr(self, name)
             require(value in allowed, f"trainer.{name}", f"left at {allowed[0]!r}", value, why)
+
+    def _check_devices(self) -> None:
+        strategy, devices, sampler = (vars(self)[name] for name in ("strategy", "devices", "use_distributed_sampler"))
+        why = "With trainer.devices=N trainer.strategy=ddp, N devices share every batch."
+        require(strategy in STRATEGIES, "trainer.strategy", " or ".join(map(repr, STRATEGIES)), strategy, why)
+        require(str(devices) == "1" or strategy == "ddp", "trainer.devices", "1 without a strategy", devices, why)
+        rule = "false with trainer.strategy=ddp"
+        require(not sampler or strategy != "ddp", "trainer.use_distributed_sampler", rule, sampler, why)
 
     def arguments(self) -> dict[str, Any]:
         """Return the values that are set, as keyword arguments for the Trainer."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
+STRATEGIES = ("auto", "ddp")
+
 TRAINER_LIMITS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
-    ("devices", (1, "1"), "One run trains on one device; to use several, start several runs."),
-    ("num_nodes", (1,), "One run trains on one device; to use several, start several runs."),
-    ("strategy", ("auto",), "One run trains on one device, and a strategy distributes it over several."),
+    ("num_nodes", (1,), "One run trains on one machine; to use several, start several runs."),
     ("enable_checkpointing", (None, True), "The best epoch's weights come from its checkpoint."),
     ("fast_dev_run", (False, 0), "It leaves no checkpoint; use trainer.max_epochs=1 trainer.limit_train_batches=1."),
     ("default_root_dir", (None,), "Results go to hydra.run.dir."),

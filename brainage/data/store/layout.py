@@ -144,6 +144,18 @@ class Store:
         excluded = {self.participant_ids[row]: reason(int(lengths[row])) for row in np.flatnonzero(lengths < n_times)}
         return replace(store, excluded={**self.excluded, **excluded}) if excluded else store
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs, which maps the files again: a mapped array would be sent whole."""
+        dropped = ("series", "moments") if isinstance(self.series.base, mmap) else ()
+        return {name: value for name, value in vars(self).items() if name not in dropped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the files again."""
+        if "series" not in state:
+            mapped = map_store(state["folder"], read_index(state["folder"]))
+            state = {**state, "series": mapped.series, "moments": mapped.moments}
+        vars(self).update(state)
+
     def release(self) -> None:
         """Drop the mapped pages from this process; the system's cache may keep them."""
         if isinstance(self.series.base, mmap):

@@ -1,0 +1,116 @@
+"""Runs whose batches two processes share, over gloo: the same as of one process."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from brainage.config.saved import read_config
+from brainage.models.variable1dcnn import Variable1DCNN
+from brainage.training.module import AgeRegressor
+from brainage.training.predict import mean_over_windows
+from tests.conftest import ROOT, Started, train_here, wait_until
+from tests.runs.test_resume import same_bits
+
+TRAIN = str(ROOT / "train.py")
+TWO = ("trainer.devices=2", "trainer.strategy=ddp")
+# 32 training participants in batches of 7, 7, 7, 7 and 4: uneven shares. 4 validation participants, of 7 a batch.
+WORDS = (
+    "cohort.n_participants=40", "trainer=cpu", "batch_size=7", "model.depth=2", "model.start_out=4",
+    "model.batch_norm=false", "model.conv_dropout=0", "model.final_dropout=0", "recipe.circular_shift=true",
+    "recipe.cutmix=1", "recipe.weight_averaging=0.9", "scheduler=plateau", "scheduler.patience=0",
+)  # fmt: skip
+
+
+def numbers(run: Path) -> list[list[float]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [[float(value) for value in list(row.values())[:-1]] for row in csv.DictReader(file)]
+
+
+def partners(pid: int | None) -> list[int]:
+    """Return the processes that a process has started to share its run."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def test_an_empty_share_of_a_batch_has_no_gradient() -> None:
+    network = Variable1DCNN(in_channels=3, kernel_size=3, depth=2, start_out=4, stride=2, n_times=30)
+    module = AgeRegressor(network, optimizer=torch.optim.SGD)
+    loss = module._step((torch.zeros(0, 3, 30), torch.zeros(0)), module.train_error)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0 and module.train_error.mse is None
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in network.parameters())
+    none = torch.zeros(0, dtype=torch.int64)
+    assert len(mean_over_windows(torch.zeros(0), none, none)) == 0
+
+
+def test_batch_normalisation_is_refused_on_cpus_before_anything_is_written(
+    run_job: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_job(*WORDS, *TWO, "model.batch_norm=true")
+    assert "without batch normalisation on CPUs" in (said := capsys.readouterr().err)
+    assert "trainer.devices=1 trainer.strategy=auto" in said
+    assert not list(tmp_path.glob("run0/*.csv"))
+
+
+@pytest.mark.more
+def test_two_processes_train_as_one(run_job: Any, tmp_path: Path) -> None:
+    words = (*WORDS, "trainer.max_epochs=2")
+    run_job(*words)
+    run_job(*words, *TWO)
+    one, two = tmp_path / "run0", tmp_path / "run1"
+    np.testing.assert_allclose(numbers(two), numbers(one), rtol=1e-5)
+    assert {path.name for path in two.rglob("*")} == {path.name for path in one.rglob("*")}
+    weights = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (one, two)]
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, rtol=1e-3, atol=1e-5)
+    assert not torch.distributed.is_initialized()
+    # The folder's config says how many devices there were, and does not name anything that is loaded.
+    config = read_config(two / "config.yaml")
+    assert OmegaConf.select(config, "trainer.devices") == 2
+    train_here(two, f"resume={two}", "trainer.max_epochs=3")
+    assert len(numbers(two)) == 3 and not partners(os.getpid())
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_of_two_processes_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    def command(name: str, *words: str) -> list[str]:
+        return [TRAIN, *WORDS, *TWO, "model.conv_dropout=0.2", f"hydra.run.dir={name}", *words]
+
+    plain = Started(tmp_path, *command("plain", "trainer.max_epochs=60", "patience=100")).wait()
+    assert plain.code == 0, plain.err
+    run = Started(tmp_path, *command("run", "trainer.max_epochs=60", "patience=100"))
+    wait_until(lambda: (tmp_path / "run" / "metrics.csv").is_file())
+    (partner,) = partners(run.process.pid)
+    run.send_signal(signal.SIGTERM)
+    ended = run.wait()
+    assert ended.code == 143 and f"resume={tmp_path / 'run'} " in ended.err
+    assert not Path(f"/proc/{partner}").exists()
+    resumed = Started(tmp_path, TRAIN, "resume=run").wait()
+    assert resumed.code == 0 and "Resuming after epoch" in resumed.text, resumed.err
+    assert same_bits(tmp_path / "plain", tmp_path / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["partner", "first"])
+def test_no_process_is_left_when_one_is_killed(which: str, tmp_path: Path) -> None:
+    run = Started(tmp_path, TRAIN, *WORDS, *TWO, "hydra.run.dir=run", "trainer.max_epochs=5000", "patience=5000")
+    wait_until(lambda: (tmp_path / "run" / "metrics.csv").is_file())
+    (partner,) = partners(run.process.pid)
+    if which == "partner":
+        os.kill(partner, signal.SIGKILL)
+        ended = run.wait(60)
+        assert ended.code == 1 and "Another process of this run ended. It was killed" in ended.text
+    else:
+        run.send_signal(signal.SIGKILL)
+        assert run.wait(60).code == -signal.SIGKILL
+    wait_until(lambda: not Path(f"/proc/{partner}").exists(), 10)
