@@ -34,7 +34,7 @@ def run(name: str, words: Sequence[str]) -> int:
     except BrainageError as error:
         say(error)
         return error.exit_code
-    register()
+    register(name)
 
     def task(composed: DictConfig) -> Any:
         try:

@@ -73,6 +73,8 @@ class CheckedLoader(ConfigLoaderImpl):
 
     # What Hydra composed to know whether it is to run once or several times, and of which words.
     _first: tuple[list[str], DictConfig] | None = None
+    # What failed then, and of which words.
+    _failed: tuple[list[str], HydraException] | None = None
 
     def load_configuration(
         self, config_name: str | None, overrides: list[str], run_mode: RunMode, *args: Any, **kwargs: Any
@@ -99,13 +101,17 @@ class CheckedLoader(ConfigLoaderImpl):
 
     def _composed(self, config_name: str | None, overrides: list[str], *args: Any, **kwargs: Any) -> DictConfig:
         """Compose a config; of a key or a choice that does not exist, the message also has the nearest that does."""
+        if self._failed is not None and self._failed[0] == overrides[:-1]:  # Hydra has added the mode
+            raise self._failed[1]
         try:
             config = super().load_configuration(config_name, overrides, *args, **kwargs)
         except ConfigCompositionException as error:
+            self._failed = (list(overrides), error)
             if (near := self._nearest(str(error), config_name, overrides, *args, **kwargs)) is None:
                 raise
             message = re.sub(r"\nTo append to your config use .*", "", str(error))
-            raise type(error)(f"{message}\nDid you mean `{near}`?") from error.__cause__
+            self._failed = (list(overrides), type(error)(f"{message}\nDid you mean `{near}`?"))
+            raise self._failed[1] from error.__cause__
         refuse_unknown(config, overrides)
         return config
 

@@ -23,12 +23,13 @@ T = TypeVar("T")
 
 
 @cache
-def register() -> None:
-    """Register all schemas and resolvers with Hydra; call before it composes."""
+def register(command: str | None = None) -> None:
+    """Register schemas, of all commands or of one, and resolvers with Hydra; call before it composes."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    for name, node in COMMAND_SCHEMAS.items():
-        store.store(name=f"schema_{name}", node=node)
+    known = {"schema": Config, **{f"schema_{name}": node for name, node in COMMAND_SCHEMAS.items()}}
+    for name, node in known.items():
+        if command is None or name == ("schema" if command == "train" else f"schema_{command}"):
+            store.store(name=name, node=node)
     for path, node in SCHEMAS.items():
         group, _, name = f"schema/{path}".rpartition("/")
         store.store(group=group, name=name, node=node)
