@@ -13,7 +13,7 @@ import pytest
 import submitit
 
 from brainage.config.groups.launcher import SlurmConfig
-from brainage.errors import ConfigError
+from brainage.errors import ConfigError, OutputError
 from brainage.system import signals, slurm
 from brainage.system.signals import Interruption, interruptible
 from brainage.system.slurm import SUBMITTED, Job, check_slurm, earlier_arrays, queued, submit, wait_for
@@ -63,6 +63,15 @@ def test_an_array_gets_the_settings_and_what_is_pickled_are_the_words_of_the_com
     assert isinstance(second.function, Job)
     assert vars(second.function) == {"_called": sys.argv[0], "_words": list(WORDS)}
     assert second._timeout_countdown == 4
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_folder_of_jobs_is_no_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / SUBMITTED).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match=SUBMITTED):
+        submitted(tmp_path / SUBMITTED, 0)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_what_sbatch_refuses_is_one_message_and_leaves_nothing(
