@@ -67,11 +67,13 @@ def test_an_array_gets_the_settings_and_what_is_pickled_are_the_words_of_the_com
 
 @pytest.mark.usefixtures("cluster")
 def test_the_folder_of_jobs_is_no_link(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / SUBMITTED).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError, match=SUBMITTED):
-        submitted(tmp_path / SUBMITTED, 0)
-    assert list((tmp_path / "elsewhere").iterdir()) == []
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "grid"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (folder / SUBMITTED).symlink_to(elsewhere)
+    with pytest.raises(OutputError, match=r"\.submitit` must be in the run's folder, but is a link"):
+        submitted(folder / SUBMITTED, 0)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_what_sbatch_refuses_is_one_message_and_leaves_nothing(
