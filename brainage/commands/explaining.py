@@ -71,10 +71,7 @@ def explain_predictions(config: ExplainCommandConfig, folder: Path) -> None:
         ages=explained.ages.astype(np.float64),
         n_resamples=config.report.n_resamples,
     )
-    brain = None
-    with noted(found.notes, "No picture of the brain"):
-        brain = None if atlas is None else _in_brain(found, atlas, folder)
-    _write(config, folder, trained, found, name, len(available), brain)
+    _write(config, folder, trained, found, name, len(available), _brain(found, atlas, folder))
     _show(found, folder)
 
 
@@ -152,6 +149,14 @@ def _atlas(config: ExplainCommandConfig, trained: Trained, notes: list[str]) -> 
             return read_atlas(Path(own), n_channels, "modality.atlas", follow=False)
         except BrainageError as error:
             notes.append(f"No picture of the brain: {error} Give it with atlas=FILE.")
+    return None
+
+
+def _brain(found: Explanation, atlas: Atlas | None, folder: Path) -> Figure | None:
+    """Return `_in_brain`; None without an atlas, or where it fails, which is a note."""
+    if atlas is not None:
+        with noted(found.notes, "No picture of the brain"):
+            return _in_brain(found, atlas, folder)
     return None
 
 
