@@ -89,7 +89,7 @@ def test_an_interrupted_run_of_two_processes_resumes_to_the_same_bits(tmp_path: 
     plain = Started(tmp_path, *command("plain", "trainer.max_epochs=60", "patience=100")).wait()
     assert plain.code == 0, plain.err
     run = Started(tmp_path, *command("run", "trainer.max_epochs=60", "patience=100"))
-    wait_until(lambda: (tmp_path / "run" / "metrics.csv").is_file())
+    wait_until(lambda: (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file())
     (partner,) = partners(run.process.pid)
     run.send_signal(signal.SIGTERM)
     ended = run.wait()
@@ -104,7 +104,7 @@ def test_an_interrupted_run_of_two_processes_resumes_to_the_same_bits(tmp_path: 
 @pytest.mark.parametrize("which", ["partner", "first"])
 def test_no_process_is_left_when_one_is_killed(which: str, tmp_path: Path) -> None:
     run = Started(tmp_path, TRAIN, *WORDS, *TWO, "hydra.run.dir=run", "trainer.max_epochs=5000", "patience=5000")
-    wait_until(lambda: (tmp_path / "run" / "metrics.csv").is_file())
+    wait_until(lambda: (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file())
     (partner,) = partners(run.process.pid)
     if which == "partner":
         os.kill(partner, signal.SIGKILL)
