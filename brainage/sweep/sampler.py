@@ -67,6 +67,7 @@ class FeasibleSampler(BaseSampler):
             key: drawn_value(value, np.random.default_rng(0)) for key, value in search_space.items() if value.single()
         }
         free = {key: value for key, value in search_space.items() if key not in single}
+        other.infer_relative_search_space(whole, trial)  # `group=true` of Optuna's TPE needs it before it proposes
         for _ in range(_PROPOSALS if free else 0):
             proposed = other.sample_relative(whole, trial, free)
             if set(proposed) != set(free):

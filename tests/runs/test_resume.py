@@ -206,7 +206,7 @@ TrainIn = Callable[..., Path]
 def scheduler(name: str, **arguments: float) -> list[str]:
     """Name one of torch's schedulers that has no config of its own."""
     keys = {"_target_": f"torch.optim.lr_scheduler.{name}", "_partial_": "true", **arguments}
-    return [f"+scheduler.{key}={value}" for key, value in keys.items()]
+    return ["scheduler=none", *(f"+scheduler.{key}={value}" for key, value in keys.items())]
 
 
 @pytest.mark.more
@@ -221,7 +221,7 @@ def scheduler(name: str, **arguments: float) -> list[str]:
         ("trainer.val_check_interval=0.5", "trainer.precision=bf16-mixed"),
         pytest.param(("model=simple1dcnn", "modality=ica100", "optimizer=adam"), marks=pytest.mark.slow),
     ],
-    ids=lambda words: words[0].split(",")[0].rsplit(".", 1)[-1],
+    ids=lambda words: next((word for word in words if "_target_" in word), words[0]).rsplit(".", 1)[-1],
 )
 @pytest.mark.filterwarnings("ignore:.*bf16.*")
 def test_every_scheduler_and_way_to_validate_is_resumed(

@@ -40,6 +40,21 @@ def test_the_sampler_learns_and_never_proposes_infeasible_points(others: dict[st
     assert late < np.median([trial.value for trial in study.trials[:10]])
 
 
+@pytest.mark.more
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_groups_of_parameters_are_proposed_too() -> None:
+    feasible, study = FeasibleSpace(published(), checked()), optuna.create_study()
+
+    def make(seed: int) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.TPESampler(n_startup_trials=4, multivariate=True, group=True, seed=seed)
+
+    study.sampler = FeasibleSampler(feasible, make, 3)
+    for _ in range(8):
+        trial = study.ask(feasible.space.distributions)
+        assert is_feasible(trial.params)
+        study.tell(trial, trial.params["model.depth"])
+
+
 def test_a_restarted_search_proposes_the_same_points_as_an_uninterrupted_one() -> None:
     whole = search(24)
     parts = search(12)
