@@ -32,7 +32,7 @@ class EncoderDecoder(nn.Module):
         """
         features = self.encoder(series).flatten(1)
         with torch.autocast(features.device.type, enabled=False):  # 16 bits would round 64 years to half a year
-            predicted: Tensor = self.decoder(features.to(next(self.decoder.parameters()).dtype))
+            predicted: Tensor = self.decoder(features.to(series.dtype))
         return predicted
 
 

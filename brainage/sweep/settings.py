@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,7 @@ class SweepSettings:
         What is optimised: ``objective``, the run's own, ``parameters``, the number of them in the encoder, or both.
     over : str or None
         Trainings of which a trial's objective is the mean, such as ``split.fold=0,1,2``, or ``seed=1,2,3``.
-    start_from : str, list of str or None
+    start_from : str, list of str, or None
         Networks that the study begins with: ``defaults``, ``published``, or the best three of an earlier study; several
         with commas.
     confirm : int
@@ -86,7 +86,7 @@ class SweepSettings:
     objectives: tuple[str, ...] = ("objective",)
     timeout: str | float | None = None
     over: str | None = None
-    start_from: str | Sequence[str] | None = None
+    start_from: Any = None
     confirm: int = 0
     n_workers: int = 1
     max_consecutive_failures: int = 5

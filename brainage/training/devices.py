@@ -131,7 +131,10 @@ def together(trainer: Trainer, work: Work, *arguments: Any) -> Iterator[None]:
 
 @contextmanager
 def _partners(trainer: Trainer, folder: str, work: Any) -> Iterator[list[Connection]]:
-    """Start the other processes, wait until they can train, and end them."""
+    """Start the other processes, wait until they can train, and end them.
+
+    What they train is pickled here, because multiprocessing would share the network's memory between them.
+    """
     context, content = multiprocessing.get_context("spawn"), pickle.dumps(work)
     processes, pipes = [], []
     try:

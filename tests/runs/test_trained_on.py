@@ -106,7 +106,7 @@ def test_other_data_are_refused_with_what_differs(
     [
         ("cohort.root=[a]", "`cohort.root` cannot be"),
         ("cohort.phenotypes=[]", "`cohort.phenotypes` must be a file or a list of files"),
-        ("cohort.root=nowhere", "`cohort.root` must be a folder that can be read, but `nowhere` cannot"),
+        ("cohort.root=nowhere", "`cohort.root` must be a folder, but `nowhere` is none"),
     ],
 )
 def test_values_that_cannot_be_given_again_are_refused(
