@@ -71,6 +71,7 @@ series, ages = [rng.normal(500, 20, (600, 25)) for _ in range(4)], [50.0, 61.0, 
 import pandas as pd
 table = pd.DataFrame({"age": rng.uniform(45, 80, 80), "sex": ["M", "F"] * 40, "grip_strength": rng.normal(size=80)})
 table["predicted_age"] = 20 + 0.7 * table["age"] + table["grip_strength"] + rng.normal(size=80)
+table["diagnosis"] = ["case"] * 20 + ["control"] * 60
 run.predictions.to_csv("predictions.csv", index=False)
 pd.DataFrame({"participant_id": "sub-" + run.predictions["participant_id"], "group": "a"}).to_csv(
     "participants.tsv", sep="\\t", index=False)

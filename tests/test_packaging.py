@@ -98,7 +98,7 @@ def test_the_wheel_has_every_config_as_a_real_file_and_no_local_one(installed: I
 def test_the_installed_command_composes_from_an_empty_folder(installed: Installed, tmp_path: Path) -> None:
     for program, first in (("brainage", ()), ("python", ("-m", "brainage"))):
         ended = installed.run(tmp_path / program, program, *first, "train", "experiment=demo", "--cfg", "job")
-        assert ended.code == 0 and "batch_size: 128" in ended.out
+        assert ended.code == 0 and "batch_size: 64" in ended.out
     where = "import brainage, hydra_plugins.brainage_sweeper; print(brainage.__file__)"
     assert str(installed.folder) in installed.run(tmp_path, "python", "-c", where).out
     ended = installed.run(tmp_path, "brainage", "train", "--help")

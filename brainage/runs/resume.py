@@ -68,7 +68,8 @@ def resumed_config(composed: DictConfig, overrides: Sequence[str], asked: Mappin
     config.resume = str(folder)
     t_max, max_epochs = (config.scheduler or {}).get("T_max"), asked.get("trainer.max_epochs")
     if max_epochs not in (None, config.trainer.max_epochs) and t_max not in (None, max_epochs):
-        log.warning("scheduler.T_max stays %s, the value at the start of the run.", t_max)
+        said = "scheduler.T_max stays %s, the value at the start of the run: the learning rate rises again after it."
+        log.warning(said, t_max)
     give_again(config, asked)
     return config
 

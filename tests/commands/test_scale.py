@@ -77,7 +77,7 @@ def test_a_bundle_predicts_files_and_arrays_with_its_scale(scale: str, place: Pa
     config = (out / "config.yaml").read_text()
     assert f"  scale: {scale}\n" in config and f"scale: {scale}" in (place / scale / "config.yaml").read_text()
     expected = predicted(place / scale)
-    assert expected.std() > 0.01  # all z-scores are the same, so the amplitude alone sets participants apart
+    assert expected.std() > 1e-3  # all z-scores are the same, so the amplitude alone sets participants apart
     words = (f"bundle={out}", *cohort(place / "raw"), "device=cpu", "report.n_resamples=100")
     assert run_here(predict, "predict", tmp_path / "new", *words, f"store.root={place / 'store'}") == 0
     np.testing.assert_allclose(predicted(tmp_path / "new"), expected, atol=1e-4)

@@ -27,7 +27,7 @@ def test_following_the_advice_gives_every_participant_an_honest_corrected_gap(tm
     first = run_command(tmp_path, "train.py", *OWN, "trainer.max_epochs=1")
     assert first.code == 0, first.text
     command = shlex.split(advised(first.out, r"note: There are only 8 in val and 8 in test\..*\n  (python .*)\n"))
-    batch_size = advised(first.out, r"note: With batch_size=128, .* learn faster .* use (batch_size=auto), which is 8")
+    batch_size = advised(first.out, r"note: With batch_size=64, .* learn faster .* use (batch_size=auto), which is 8")
     epochs = advised(first.out, r"note: The best epoch is the last of 1: .* Use (trainer.max_epochs=2)\.")
 
     folds = run_command(tmp_path, *command[1:], *OWN, batch_size, epochs, "hydra.sweep.dir=folds")

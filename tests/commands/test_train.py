@@ -363,7 +363,7 @@ def imports(ended: Ended, library: str) -> bool:
     every_third(
         [
             (["--help"], 0, ["variable1dcnn", "simulated", "final_models/ica25", "UK Biobank"]),
-            (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 5"]),
+            (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 4"]),
             (["model.kernel_size=0"], 2, ["`model.kernel_size` must be 1 or more, but got 0"]),
             (["model=variable1dcnn", "model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
             (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),

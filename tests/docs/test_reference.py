@@ -29,7 +29,8 @@ from tests.conftest import ROOT
 
 # What numbers count or measure. Others, such as seeds, are dimensionless.
 UNITS = "|".join([
-    "seconds", r"\bHz\b", r"epochs?\b", r"steps?\b", "time points", "learning rate", "share", "probability", "units of",
+    "seconds", r"\bHz\b", r"\bGB\b", r"epochs?\b", r"steps?\b", "time points", "learning rate", "share", "probability",
+    "units of",
     r"numbers? (of|\(from 1\))", "participants", "components", "parcels", "channels", "layers", "folds", "trials",
     "processes", "batches", "resamples", "windows", "parameters",
 ])  # fmt: skip

@@ -13,7 +13,8 @@ from brainage.runs import job as jobs
 from tests.conftest import run_here
 from tests.logged import Logged, of_tensorboard, of_wandb
 
-WORDS = ("cohort.n_participants=120", "batch_size=32", "trainer=cpu", "model.start_out=4", "report.n_resamples=100")
+WORDS = ("cohort.n_participants=120", "batch_size=32", "trainer=cpu", "model.start_out=4", "report.n_resamples=100",
+         "scheduler=none", "optimizer.lr=1e-3")  # fmt: skip
 pytestmark = pytest.mark.more
 CURVES = {"epoch", "train/loss", "train/mae", "val/loss", "val/mae", "lr", "seconds"}
 

@@ -156,7 +156,7 @@ def test_crossfit_corrects_each_fold_by_the_participants_of_the_others(fold: Fol
     first, second = table.iloc[:120], table.iloc[120:]
     slope, intercept = np.polyfit(second["age"], second["bag"], 1)
     assert first["bag_corrected"].to_numpy() == pytest.approx(first["bag"] - intercept - slope * first["age"], abs=1e-9)
-    assert [note for note in found["notes"] if note.startswith("With batch_size=128, ")] == found["notes"][:1]
+    assert [note for note in found["notes"] if note.startswith("With batch_size=64, ")] == found["notes"][:1]
     assert "cross-fitting" in (tmp_path / "out" / "report.html").read_text()
 
 

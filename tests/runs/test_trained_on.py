@@ -16,7 +16,8 @@ from brainage.commands.simulate import main
 from brainage.runs.trained_on import trained_on
 from tests.conftest import run_command, run_here, train_here
 
-WORDS = ("cohort=ukb", "model.depth=1", "model.start_out=2", "batch_size=16", "report.n_resamples=100")
+WORDS = ("cohort=ukb", "model.depth=1", "model.start_out=2", "batch_size=16", "report.n_resamples=100",
+         "scheduler=none")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -28,17 +28,17 @@ class SlurmConfig:
     timeout_min : int
         Time limit of a job, in minutes. A job that needs longer is requeued, and continues after its last epoch.
     max_num_timeout : int
-        How often a job may reach its time limit before it ends.
+        Number of times that a job may reach its time limit before it ends.
     signal_delay_s : int
         How long before the time limit a job stops and is requeued, in seconds.
     mem_gb : float or None
         Memory of each job, in GB.
     cpus_per_task : int
-        Cores of each job, which torch uses.
+        Number of cores of each job, which torch uses.
     gpus_per_node : int or None
-        GPUs of each job.
+        Number of GPUs of each job.
     array_parallelism : int
-        How many jobs of a grid, or workers of a sweep, run at the same time at most.
+        Largest number of jobs of a grid, or workers of a sweep, at the same time.
     setup : list of str
         Shell commands at the start of a job, such as ``module load cuda``.
     additional_parameters : dict

@@ -30,6 +30,13 @@ from tests.commands.bad_inputs.conftest import Answer, Run
 from tests.conftest import every_third
 
 RESUME = ("resume=run",)
+COSINE = """\
+scheduler:
+  _target_: torch.optim.lr_scheduler.CosineAnnealingLR
+  _partial_: true
+  T_max: 2
+  eta_min: 0.0
+"""
 NO_CHECKPOINT = r"`/.*run/checkpoints/last.ckpt` must be a checkpoint that contains tensors and plain values only, but cannot be read"
 NO_CONFIG = r"`run/config.yaml` must be the config of a run of this version, but cannot be read as one: "
 CHECKPOINTS = [
@@ -58,7 +65,7 @@ CHECKPOINTS = [
     Case("half a config", NO_CONFIG, RESUME, cut("run/config.yaml", 150)),
     Case("a config with an unknown key", NO_CONFIG + "Key 'n_eggs' not in", RESUME, edit("run/config.yaml", "n_times:", "n_eggs:")),
     Case("a config with words for numbers", NO_CONFIG + "Value 'many'", RESUME, edit("run/config.yaml", "patience: ", "patience: many # ")),
-    Case("a config with text for a group", r"`scheduler` must be one of its choices, but got 3", RESUME, edit("run/config.yaml", "scheduler: {}", "scheduler: 3")),
+    Case("a config with text for a group", r"`scheduler` must be one of its choices, but got 3", RESUME, edit("run/config.yaml", COSINE, "scheduler: 3\n")),
     Case("a config with a value out of range", r"`batch_size` must be 2 or more, or auto, but got 0", RESUME, edit("run/config.yaml", "batch_size: 4", "batch_size: 0")),
     Case("a config with an unset variable", r"`run/config.yaml` must contain values, as a run writes them, but one refers to something else", RESUME, edit("run/config.yaml", "root: tree", "root: ${oc.env:NO_SUCH_VARIABLE}")),
     Case("a config that names a command", r"`run/config.yaml` must name nothing but .* names 'os.system'", RESUME, edit("run/config.yaml", "torch.optim.AdamW", "os.system")),
@@ -73,7 +80,7 @@ CHECKPOINTS = [
     Case("a config without a modality", NO_CONFIG, RESUME, edit("run/config.yaml", "modality:\n", "modality: null\nmodality_:\n")),
     Case("a config with a number for a logger", r"`logger.mine` in `run/config.yaml` .* but it is 3\.", RESUME, edit("run/config.yaml", "logger: {}", "logger: {mine: 3}")),
     Case("a config of another optimizer", r"`/.*run/checkpoints/last.ckpt` must be a checkpoint of a run with this config, but cannot be restored", RESUME, edit("run/config.yaml", "torch.optim.AdamW", "torch.optim.SGD")),
-    Case("a config without an optimizer's values", r"`optimizer.lr` must be a number above 0, but got None", RESUME, edit("run/config.yaml", "  lr: 0.001\n", "")),
+    Case("a config without an optimizer's values", r"`optimizer.lr` must be a number above 0, but got None", RESUME, edit("run/config.yaml", "  lr: 0.002\n", "")),
     Case("a folder in use", r"`.*run` must be a folder without a run, but it contains `metrics.csv`", (*BIDS, "hydra.run.dir=run")),
     Case("a multirun's folder in use", r"`.*` must be a folder without a run, but it contains `run/metrics.csv`", ("--multirun", *BIDS, "hydra.sweep.dir=.")),
 ]  # fmt: skip

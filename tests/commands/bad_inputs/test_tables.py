@@ -76,7 +76,7 @@ TABLES = [
     Case("no eid", r"`ukb.csv` has no column `eid`", UKB, ukb(ukb_table(eid="id"))),
     Case("no field that is known", r"`ukb.csv` has none of the columns `21003-2.0`", UKB, ukb(ukb_table("age"))),
     Case("no table of UK Biobank", r"The table `ukb.csv` cannot be read: No such file.*cohort.phenotypes=FILE", UKB, gone("ukb.csv")),
-    Case("a file as bulk folder", r"`cohort.root` must be a folder that can be read, but `ukb.csv` cannot: Not a directory", (*UKB, "cohort.root=ukb.csv")),
+    Case("a file as bulk folder", r"`cohort.root` must be a folder, but `ukb.csv` is none", (*UKB, "cohort.root=ukb.csv")),
     Case("another visit's ages", r"`ukb.csv` has no column `21003-3.0`, the age at imaging visit 3", (*UKB, "cohort.instance=3")),
     Case("a visit that is none", r"`cohort.instance` must be 2 .*3 .*\[2,3\], but got 4", (*UKB, "cohort.instance=4")),
     Case("one path for both dimensions", r"`cohort.member` must be a path that contains `\{dimension\}`", (*UKB, "cohort.member=dr_stage1.txt")),
