@@ -1,6 +1,6 @@
 """Accuracy with bfloat16 and float32, paired by seed: ``python -m benchmarks.precision``, minutes.
 
-The default network on a small simulated cohort. A processor without bfloat16 instructions rounds in the same way, more
+The default network with fewer channels, on a small simulated cohort. A processor without bfloat16 instructions rounds in the same way, more
 slowly. It resumes from, and writes, ``benchmarks/precision.csv``.
 """
 
@@ -23,7 +23,7 @@ from brainage.system.provenance import commit
 TABLE = ROOT / "benchmarks" / "precision.csv"
 SEEDS = range(24)
 PRECISIONS = ("32-true", "bf16-mixed")
-_COMMON = ("cohort.n_participants=500", "trainer.max_epochs=10", "trainer=cpu", "report.n_resamples=100")
+_COMMON = ("cohort.n_participants=400", "model.start_out=16", "trainer.max_epochs=10", "trainer=cpu")
 
 
 def main() -> None:
