@@ -32,8 +32,11 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def start(folder: Path, environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    options, overrides = (
+        tuple(word for word in words if word.startswith("--") == is_option) for is_option in (True, False)
+    )
     return subprocess.Popen(
-        [sys.executable, "-m", "brainage", "train", *FAST, *SLURM, *words],
+        [sys.executable, "-m", "brainage", "train", *options, *FAST, *SLURM, *overrides],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
@@ -48,6 +51,7 @@ def test_a_grid_of_four_with_one_job_requeued_ends_in_its_table(tmp_path: Path, 
     folder = tmp_path / "grid"
     metrics = folder / "0" / "metrics.csv"
     wait_until(lambda: process.poll() is not None or (metrics.exists() and metrics.read_text().count("\n") > 3), 240)
+    assert process.poll() is None, process.communicate()[0]
     (script,) = (folder / ".submitit").glob("*_submission.sh")
     array = script.name.partition("_")[0]
     subprocess.run(["scancel", "--signal=USR2", f"{array}_0"], env={**os.environ, **slurm}, check=True)
@@ -76,6 +80,7 @@ def test_a_single_run_is_trained_in_a_job_and_continues_after_a_requeue(tmp_path
     process = start(tmp_path, slurm, "trainer.max_epochs=60", "patience=60", "hydra.run.dir=run")
     metrics = tmp_path / "run" / "metrics.csv"
     wait_until(lambda: process.poll() is not None or (metrics.exists() and metrics.read_text().count("\n") > 3), 240)
+    assert process.poll() is None, process.communicate()[0]
     (script,) = (tmp_path / "run" / ".submitit").glob("*_submission.sh")
     array = script.name.partition("_")[0]
     subprocess.run(["scancel", "--signal=USR2", array], env={**os.environ, **slurm}, check=True)
