@@ -1,7 +1,7 @@
 """Accuracy with bfloat16 and float32, paired by seed: ``python -m benchmarks.precision``, minutes.
 
-The default network with fewer channels, on a small simulated cohort. A processor without bfloat16 instructions rounds in the same way, more
-slowly. It resumes from, and writes, ``benchmarks/precision.csv``.
+The default network with fewer channels, on a small simulated cohort. A processor without bfloat16 rounds in the
+same way, more slowly. It resumes from, and writes, ``benchmarks/precision.csv``.
 """
 
 from __future__ import annotations
