@@ -28,7 +28,8 @@ from tests.conftest import ROOT, run_command, run_here
 
 WRITTEN = ROOT / "tests" / "written_at_2a22c97"
 COHORT = ("cohort.n_participants=40", "modality.n_times=120")
-SWEEP = (*COHORT, "batch_size=8", "trainer=cpu", "trainer.max_epochs=1", "sweep=variable1dcnn", "seed=1")
+SWEEP = (*COHORT, "batch_size=8", "trainer=cpu", "trainer.max_epochs=1", "sweep=variable1dcnn", "seed=1",
+         "recipe=modern")  # fmt: skip
 
 
 @pytest.fixture

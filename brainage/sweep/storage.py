@@ -27,7 +27,7 @@ _KEY = "brainage"
 
 # Keys that may differ between commands of one study: folders, atlases, loggers, hardware, reports.
 FREE = re.compile(
-    r"(logger|store|outputs|report|resume|modality\.atlas"
+    r"(logger|store|outputs|report|resume|modality\.atlas|intervals|permutations|groups\.n_permutations"
     r"|trainer\.(accelerator|devices|strategy|precision|enable_\w+|profiler|log_every_n_steps))(\.|$)"
 )
 
@@ -42,6 +42,7 @@ _SINCE = {
     "cohort.sites": '"alike"',
     "cohort.t_r": "0.735",
     "cohort.visit": '"first"',
+    "harmonize": '"none"',
     "modality.max_interpolated_fraction": "0.0",
     "modality.max_missing_fraction": "0.1",
     "modality.missing": '"exclude"',

@@ -224,14 +224,14 @@ def test_no_participant_is_drawn_unless_asked_for(table: Path, invoke: Invoke, m
 
 @pytest.mark.slow
 def test_folds_are_pooled_each_corrected_by_its_own_validation(tmp_path: Path, invoke: Invoke) -> None:
-    words = ("split=kfold", "split.n_folds=3", "split.fold=0,1,2", "model=ridge_connectivity", "report.n_resamples=100")
-    common = (f"cohort.n_participants={PEOPLE}", "trainer=cpu", "hydra.sweep.dir=folds")
+    words = ("split=kfold", "split.n_folds=3", "split.fold=0,1,2", "split.val_fraction=0.5", "report.n_resamples=100")
+    common = ("model=ridge_connectivity", "cohort.n_participants=400", "trainer=cpu", "hydra.sweep.dir=folds")
     ended = run_command(tmp_path, "train.py", "--multirun", *words, *common)
     assert ended.code == 0, ended.text
     code, folder = invoke("report", f"run={tmp_path / 'folds'}")
     assert code == 0
     rows = pd.read_csv(folder / "predictions.csv", dtype={"participant_id": str})
-    assert len(rows) == PEOPLE
+    assert len(rows) == 400
     fold = pd.read_csv(tmp_path / "folds" / "1" / "predictions.csv", dtype={"participant_id": str})
     val, test = (fold[fold["split"] == part] for part in ("val", "test"))
     slope, intercept = np.polyfit(val["age"], val["bag"], 1)
