@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from omegaconf import MISSING
 
-from brainage.config.commands.shared import require_folders
-from brainage.config.groups.output import OutputsConfig, ReportConfig
-from brainage.config.rules import Checked, Seed, checked, choice
+from brainage.config.commands.shared import AnyCommandConfig, require_folders
+from brainage.config.rules import Checked, checked, choice
 
 
 def _named(ensemble: object) -> object:
@@ -19,7 +18,7 @@ def _named(ensemble: object) -> object:
 
 @checked()
 @dataclass
-class CompareCommandConfig:
+class CompareCommandConfig(AnyCommandConfig):
     """``compare``.
 
     Parameters
@@ -31,16 +30,10 @@ class CompareCommandConfig:
         weights are fitted on validation participants. True is ``mean``, and false ``none``.
     seed : int
         Governs the bootstrap resamples.
-    report, outputs, code
-        See `Config`.
     """
 
     runs: Any = MISSING
     ensemble: Annotated[str, Checked(_named, "before"), choice("none", "mean", "stack")] = "none"
-    report: ReportConfig = field(default_factory=ReportConfig)
-    outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    seed: Seed = 43
-    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there are folders."""

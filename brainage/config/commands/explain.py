@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from brainage.config.again import given_again
-from brainage.config.commands.shared import COHORT_STEP, StoreRootConfig, require_folders, require_one
+from brainage.config.commands.shared import COHORT_STEP, AnyCommandConfig, StoreRootConfig, require_folders, require_one
 from brainage.config.groups.cohort import CohortConfig, own_cohort
 from brainage.config.groups.modality import check_atlas_name
-from brainage.config.groups.output import ROWS, OutputsConfig, ReportConfig
-from brainage.config.rules import Bounds, Count, PathText, Seed, checked, choice, require
+from brainage.config.groups.output import ROWS
+from brainage.config.rules import Bounds, Count, PathText, checked, choice, require
 
 
 @checked()
 @dataclass
-class ExplainCommandConfig:
+class ExplainCommandConfig(AnyCommandConfig):
     """``explain``.
 
     Parameters
@@ -47,7 +47,7 @@ class ExplainCommandConfig:
         here is fetched.
     seed : int
         Governs which participants are drawn, the re-initialised networks, shuffled ages and the bootstrap resamples.
-    store, report, outputs, code
+    store : StoreRootConfig
         See `Config`.
     """
 
@@ -63,10 +63,6 @@ class ExplainCommandConfig:
     other_runs: Any = None
     atlas: PathText | None = None
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
-    report: ReportConfig = field(default_factory=ReportConfig)
-    outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    seed: Seed = 43
-    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there is one network, and participants."""

@@ -57,7 +57,26 @@ class PredictAssociationsConfig:
 
 @checked()
 @dataclass
-class NewParticipantsConfig:
+class AnyCommandConfig:
+    """What all commands that write a page have in common.
+
+    Parameters
+    ----------
+    seed : int
+        Governs what is drawn at random, bootstrap resamples included.
+    report, outputs, code
+        See `Config`.
+    """
+
+    report: ReportConfig = field(default_factory=ReportConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
+    seed: Seed = 43
+    code: Any = None
+
+
+@checked()
+@dataclass
+class NewParticipantsConfig(AnyCommandConfig):
     """What commands that predict other participants than those of the run have in common.
 
     Parameters
@@ -70,7 +89,7 @@ class NewParticipantsConfig:
         A device of torch, such as ``cpu`` or ``cuda:1``; ``auto`` uses a GPU if there is one.
     batch_size : int
         Participants a batch.
-    associations, store, report, outputs, code
+    associations, store
         See `Config`.
     """
 
@@ -80,10 +99,6 @@ class NewParticipantsConfig:
     device: str = "auto"
     batch_size: Count = 250
     store: StoreRootConfig = field(default_factory=StoreRootConfig)
-    report: ReportConfig = field(default_factory=ReportConfig)
-    outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    seed: Seed = 43
-    code: Any = None
 
     def __post_init__(self) -> None:
         """Check that there is a cohort."""
