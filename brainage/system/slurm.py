@@ -23,7 +23,7 @@ from typing import Any
 
 from brainage.errors import ConfigError
 from brainage.system.console import log
-from brainage.system.files import refuse_links
+from brainage.system.files import ROOT, refuse_links
 from brainage.system.signals import also_stopped_by
 from brainage.system.tasks import ARRAY_NUMBER
 
@@ -95,7 +95,7 @@ def submit(
     submitit = _submitit()
     refuse_links(folder)  # a job unpickles what is in it
     # Where Python finds this package in the job, too, if it is not installed.
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     executor = submitit.SlurmExecutor(folder, max_num_timeout=max_num_timeout)
     executor.update_parameters(**settings)
     try:
