@@ -1,4 +1,4 @@
-"""Accuracy with bfloat16 and float32, paired by seed: ``python -m benchmarks.precision``, minutes.
+"""Accuracy with bfloat16 and float32, paired by seed: ``python -m benchmarks.precision``, half an hour.
 
 The default network with fewer channels, on a small simulated cohort. A processor without bfloat16 rounds in the
 same way, more slowly. It resumes from, and writes, ``benchmarks/precision.csv``.
@@ -23,7 +23,7 @@ from brainage.system.provenance import commit
 TABLE = ROOT / "benchmarks" / "precision.csv"
 SEEDS = range(24)
 PRECISIONS = ("32-true", "bf16-mixed")
-_COMMON = ("cohort.n_participants=400", "model.start_out=16", "trainer.max_epochs=10", "trainer=cpu")
+_COMMON = ("cohort.n_participants=600", "model.start_out=32", "batch_size=16", "trainer=cpu")
 
 
 def main() -> None:
@@ -36,8 +36,10 @@ def main() -> None:
                 table.round(4).to_csv(TABLE, index=False)
     mae = table.pivot_table(index="seed", columns="precision", values="test_mae")
     difference = mae["bf16-mixed"] - mae["32-true"]
-    interval = stats.t.interval(0.95, len(difference) - 1, difference.mean(), stats.sem(difference))
-    print(f"bf16-mixed minus 32-true, {len(difference)} seeds: {difference.mean():+.3f} years (95 % {interval})")
+    low, high = stats.t.interval(0.95, len(difference) - 1, difference.mean(), stats.sem(difference))
+    print(
+        f"bf16-mixed minus 32-true, {len(difference)} seeds: {difference.mean():+.4f} years ({low:+.4f} to {high:+.4f})"
+    )
 
 
 def _row(seed: int, precision: str) -> dict[str, object]:
