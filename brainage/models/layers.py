@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from brainage.models import channels_last
+
 # Added to variances: the slope of the square root is infinite at 0.
 EPSILON = 1e-5
 
@@ -30,7 +32,10 @@ class EncoderDecoder(nn.Module):
         Tensor of shape (batch, 1)
             Age, in years.
         """
-        features = self.encoder(series).flatten(1)
+        if channels_last.is_faster(self.encoder, series):
+            features = channels_last.apply(self.encoder, series).flatten(1)
+        else:
+            features = self.encoder(series).flatten(1)
         with torch.autocast(features.device.type, enabled=False):  # 16 bits would round 64 years to half a year
             predicted: Tensor = self.decoder(features.to(series.dtype))
         return predicted
