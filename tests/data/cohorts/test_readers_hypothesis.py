@@ -26,6 +26,7 @@ from brainage.data.cohorts.tables import read_columns, read_header
 from brainage.data.cohorts.ukb import UkbCohort
 from brainage.data.splits import PARTS
 from brainage.data.splits.fixed import fixed_split
+from brainage.data.store import parse
 from brainage.data.store.checked import check_series
 from brainage.data.store.formats import EXTENSIONS
 from brainage.data.store.parse import Recording, parse_text
@@ -162,6 +163,27 @@ def in_a_file(name: str, content: bytes, read: Callable[[Path], Any]) -> Any:
 def test_text_is_parsed_into_a_table_or_refused(content: bytes, delimiter: str | None) -> None:
     found = read_or_refused(lambda: parse_text(content, delimiter), SeriesError)
     assert found is None or (is_table_of_numbers(found) and found.values.size > 0)
+
+
+long_numbers = st.floats(width=64).map("{:.17e}".format) | st.sampled_from(("1e", "1" * 40, "-0.000000000000000000"))
+
+
+@settings(often, max_examples=400)
+@given(content=near_tables(long_numbers) | near_tables(), delimiter=st.sampled_from((None, ",", "\t")))
+@example(content=b"1 2\r3 4\n5 6\n", delimiter=None)
+@example(content=b'"1 "\n2\n', delimiter=None)
+@example(content=b"1 2\n3\n", delimiter=None)
+def test_the_parser_of_long_numbers_reads_what_the_other_reads(content: bytes, delimiter: str | None) -> None:
+    def outcome(shortest: float) -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parse, "_LONG", shortest)
+            try:
+                found = parse_text(content, delimiter)
+            except SeriesError as error:
+                return str(error)
+        return found.values.shape, found.values.tobytes(), found.column_names, found.row_names
+
+    assert outcome(0) == outcome(np.inf)
 
 
 @often

@@ -257,6 +257,36 @@ def test_what_is_missing_is_nan(delimiter: str | None, cell: str) -> None:
     np.testing.assert_array_equal(parse_text(data, delimiter).values, [[1, np.nan], [3, 4]])
 
 
+@pytest.mark.parametrize("form", ["%.18e", "%.17g", "%r", "%.16g", "%.10g", "%.6g", "%f"])
+@pytest.mark.parametrize("delimiter", [None, ",", "\t"])
+def test_numbers_have_the_bits_that_python_reads(form: str, delimiter: str | None) -> None:
+    bits = np.random.default_rng(0).integers(0, 2**64, 4000, dtype=np.uint64)
+    values = np.where(bits % 2, bits.view(np.float64), np.random.default_rng(1).normal(size=len(bits)) * 50)
+    special = [-0.0, 0.0, 5e-324, -2.2250738585072011e-308, 1.7976931348623157e308, 1e-05, 9007199254740993.0, 0.1]
+    fields = [form % value for value in [*special, *values[np.isfinite(values)].tolist()[:3992]]]
+    lines = [(delimiter or "  ").join(fields[start : start + 8]) for start in range(0, len(fields), 8)]
+    expected = np.array([float(field) for field in fields])
+    found = parse_text("\n".join([*lines, ""]).encode(), delimiter).values
+    assert len(fields) == found.size == 4000
+    np.testing.assert_array_equal(found.ravel().view(np.uint64), expected.view(np.uint64))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x", "text in line 3, column 2"),
+        ("0x1F", "text with digits in line 3, column 2"),
+        ("", "2 values in line 3, 3 before"),
+    ],
+)
+def test_a_fault_among_long_numbers_is_named(cell: str, message: str) -> None:
+    lines = text(series(6)).decode().split("\n")
+    first, _, last = lines[2].split()
+    lines[2] = f"{first} {cell} {last}"
+    with pytest.raises(SeriesError, match=message):
+        parse_text("\n".join(lines).encode())
+
+
 def test_a_number_alone_is_one_component() -> None:
     assert parse_text(b"1\n2\n").values.shape == (2, 1)
 
