@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import ROOT, Result
+from benchmarks.measure import ROOT, Result, processor
 from brainage.system.console import show_table
 
 _NAMES = ("startup", "epoch", "ingestion", "check", "scale", "findings", "inference")
@@ -77,15 +77,9 @@ def about() -> dict[str, str]:
     return {
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit or "unknown",
-        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux, "
+        "machine": f"{processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux, "
         f"Python {platform.python_version()}",
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _page(facts: dict[str, str], results: list[Result], rows: list[list[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 import subprocess
 import sys
@@ -124,3 +125,10 @@ def _watched(process: subprocess.Popen[bytes]) -> float:
             peak = max(peak, sum(member.memory_full_info().uss for member in family))
         time.sleep(0.2)
     return peak
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

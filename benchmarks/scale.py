@@ -11,6 +11,8 @@ from benchmarks.measure import PANEL, ROOT, Result, of_medians, panel_words, run
 
 LARGE, SMALL = 20_000, 1_000
 
+MAPPED = ("trainer=cpu", "store.residency=memmap", "patience=1000")
+
 _START_UP = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -37,19 +39,19 @@ print(json.dumps({"table": table - started, "index and split": ended - table}))
 
 def measure(folder: Path, repetitions: int) -> list[Result]:
     """Train the smallest network of the panel, for which data access matters most, on many and on few participants."""
-    words = ["modality=ica100", *panel_words(PANEL[0]), "trainer=cpu", "store.residency=memmap", "patience=1000"]
+    words = ["modality=ica100", *panel_words(PANEL[0]), *MAPPED]
     words.append(f"store.root={folder / 'store'}")
     few = [*words, f"cohort.n_participants={SMALL}"]
     many = [*words, f"cohort.n_participants={LARGE}"]
     for n, chosen in ((SMALL, few), (LARGE, many)):  # builds the stores
-        run(folder, *_train(folder / f"make-{n}", chosen, 1))
+        run(folder, *train_words(folder / f"make-{n}", chosen, 1))
     ratios, peaks, start_ups, tables = [], [], [], []
     for repetition in range(repetitions):
         small, large = folder / f"small-{repetition}", folder / f"large-{repetition}"
         # The same number of batches in both, so that interruptions by other processes weigh equally.
-        run(folder, *_train(small, few, 1 + 3 * LARGE // SMALL))
-        ended = run(folder, *_train(large, many, 1 + 3), watch=True)
-        ratios.append(_per_participant(large) / _per_participant(small))
+        run(folder, *train_words(small, few, 1 + 3 * LARGE // SMALL))
+        ended = run(folder, *train_words(large, many, 1 + 3), watch=True)
+        ratios.append(seconds_per_participant(large) / seconds_per_participant(small))
         peaks.append(ended.peak / 1e9)
         out = run(folder, "-c", _START_UP, str(ROOT), str(folder / f"start-{repetition}"), *many).out
         seconds = json.loads(out.splitlines()[-1])
@@ -68,11 +70,12 @@ def measure(folder: Path, repetitions: int) -> list[Result]:
     ]
 
 
-def _train(folder: Path, words: list[str], n_epochs: int) -> list[str]:
+def train_words(folder: Path, words: list[str], n_epochs: int) -> list[str]:
+    """Return the words of a training."""
     return [str(ROOT / "train.py"), *words, f"trainer.max_epochs={n_epochs}", f"hydra.run.dir={folder}"]
 
 
-def _per_participant(run_folder: Path) -> float:
+def seconds_per_participant(run_folder: Path) -> float:
     """Return the median seconds per participant of an epoch, without the first one, which reads the file from disk."""
     with (run_folder / "metrics.csv").open() as file:
         seconds = [float(row["seconds"]) for row in csv.DictReader(file)][1:]
