@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _modules(path: list[str]) -> set[str]:
-    others = {"baselines", "features", "geometry", "layers", "base", "ridge"}
+    others = {"baselines", "channels_last", "features", "geometry", "layers", "base", "ridge"}
     return {module.name for module in pkgutil.iter_modules(path)} - others
 
 
