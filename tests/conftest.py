@@ -43,11 +43,15 @@ register()
 
 def every_third(cases: Iterable[Any]) -> list[Any]:
     """Return the cases of a table for `parametrize`; two of three are marked ``more``: the gate runs them too."""
-    marks = [pytest.mark.more]
+    return every(3, cases)
+
+
+def every(step: int, cases: Iterable[Any]) -> list[Any]:
+    """Return the cases of a table; all but the first, the ``step + 1``-th and so on are marked ``more``."""
     return [
         case
-        if number % 3 == 0 or hasattr(case, "marks")
-        else pytest.param(*(case if isinstance(case, tuple) else [case]), marks=marks)
+        if number % step == 0 or hasattr(case, "marks")
+        else pytest.param(*(case if isinstance(case, tuple) else [case]), marks=[pytest.mark.more])
         for number, case in enumerate(cases)
     ]
 
@@ -82,11 +86,11 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> Ended:
     """Run ``python ARGUMENTS`` in a folder; the project's own commands are found wherever that is.
 
     Scripts and modules run in a fork of a process that has imported the package, because the import takes seconds.
-    Options of Python and environment variables need a new process.
+    Environment variables and options of Python but ``-W error`` need a new process.
     """
     commands = {path.name for path in ROOT.glob("*.py")}
     words = [str(ROOT / word) if word in commands else word for word in arguments]
-    if not environment and (words[0] == "-m" or words[0].endswith(".py")):
+    if not environment and (words[0] in ("-m", "-W") or words[0].endswith(".py")):
         return Started(folder, *words).wait()
     done = subprocess.run(
         [sys.executable, *words],

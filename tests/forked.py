@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import runpy
 import sys
+import warnings
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -19,12 +20,15 @@ FORKS.set_forkserver_preload([*(name for name in MODULES if not name.endswith("_
 
 
 def run_python(words: list[str], folder: Path, out: Path, err: Path) -> None:
-    """Run ``python WORDS``, a script or ``-m`` and a module, in this process, with its output in two files."""
+    """Run ``python WORDS`` in this process, with its output in two files: a script, or ``-m`` and a module."""
     for descriptor, path in ((1, out), (2, err)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, descriptor)
         os.close(file)
     os.chdir(folder)
+    if words[:2] == ["-W", "error"]:
+        warnings.simplefilter("error")
+        words = words[2:]
     if words[0] == "-m":
         sys.argv = words[1:]
         sys.path.insert(0, str(folder))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from brainage.commands.simulate import main
-from tests.conftest import Command, every_third
+from tests.conftest import Command, every, every_third
 
 QUERY = "eid != 7654321"
 
@@ -31,7 +31,8 @@ hydra:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    every_third(
+    every(
+        5,
         [
             ((f"cohort.include={QUERY}",), 2),
             ((f"++cohort.include='{QUERY}'",), 2),
@@ -43,7 +44,7 @@ hydra:
             (("--config-dir", "mine", "experiment=query"), 2),
             (("--config-dir", "mine", "experiment=grid"), 2),
             (("--config-dir", "mine", "--multirun", "experiment=query,demo", "trainer.max_epochs=0"), 1),
-        ]
+        ],
     ),
 )
 def test_it_is_nowhere(words: tuple[str, ...], code: int, command: Command, tmp_path: Path) -> None:

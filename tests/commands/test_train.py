@@ -18,7 +18,7 @@ import pytest
 import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-from tests.conftest import FAST, ROOT, Command, Ended, Started, every_third, run_command, wait_until
+from tests.conftest import FAST, ROOT, Command, Ended, Started, every, run_command, wait_until
 from tests.logged import of_tensorboard, of_wandb
 
 METRICS = {"mae", "mse", "rmse", "r2", "pearson_r"}
@@ -360,28 +360,29 @@ def imports(ended: Ended, library: str) -> bool:
 
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
-    every_third(
+    every(
+        6,
         [
             (["--help"], 0, ["variable1dcnn", "simulated", "final_models/ica25", "UK Biobank"]),
             (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 4"]),
             (["model.kernel_size=0"], 2, ["`model.kernel_size` must be 1 or more, but got 0"]),
             (["model=variable1dcnn", "model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
-            (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
-            (["cohort=bids", "cohort.root=nowhere"], 2, ["`cohort.root` must be a folder, but `nowhere` is none"]),
             (["cohort=ukb", "cohort.root=nowhere"], 2, ["`cohort.phenotypes` must be given"]),
+            (["cohort=bids", "cohort.root=nowhere"], 2, ["`cohort.root` must be a folder, but `nowhere` is none"]),
+            (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
             (["model=variable2dcnn"], 1, ["variable1dcnn"]),
             (["model.kernel=3"], 1, ["Key 'kernel' not in"]),
-            (["model.kernel_size=big"], 1, ["could not be converted to Integer"]),
+            (["cohort.include=aeg < 70"], 2, ["age"]),
             (["hydra.run.dir=/proc/nowhere"], 2, ["/proc/nowhere", "cannot be written"]),
             (["cohort.include=age >"], 2, ["cohort.include"]),
-            (["cohort.include=aeg < 70"], 2, ["age"]),
+            (["model.kernel_size=big"], 1, ["could not be converted to Integer"]),
             (["cohort.include=age < 7"], 2, ["selects"]),
             (["cohort.include=eid != 9000001"], 2, ["must not name participants"]),
             (["model.in_channels=5"], 2, ["`model.in_channels` must be 21, as the modality has, but got 5"]),
             (["trainer.fast_dev_run=true"], 2, ["`trainer.fast_dev_run` must be left at False"]),
             (["cohort.exclude_ids=nobody.txt"], 2, ["nobody.txt"]),
             (["cohort.n_participants=5"], 2, ["leaves no participant in val"]),
-        ]
+        ],
     ),
     ids=lambda value: " ".join(value) if isinstance(value, list) and value and "=" in value[0] else "",
 )

@@ -1,3 +1,4 @@
+import functools
 import json
 import re
 from typing import Any
@@ -52,12 +53,15 @@ def tables(seed: int = 0, **sizes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def analysed(
     predictions: pd.DataFrame | None = None, phenotypes: pd.DataFrame | None = None, **options: Any
 ) -> Findings:
-    usual = tables()
-    return analyse(
-        usual[0] if predictions is None else predictions,
-        usual[1] if phenotypes is None else phenotypes,
-        AnalysisSettings(**{"n_resamples": 100, **options}),
-    )
+    if predictions is None or phenotypes is None:
+        return usual(**{key: tuple(value) if isinstance(value, list) else value for key, value in options.items()})
+    return analyse(predictions, phenotypes, AnalysisSettings(**{"n_resamples": 100, **options}))
+
+
+@functools.cache
+def usual(**options: Any) -> Findings:
+    """Return the findings of the usual tables, which tests share."""
+    return analyse(*tables(), AnalysisSettings(**{"n_resamples": 100, **options}))
 
 
 def without_labels(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -534,7 +538,7 @@ def test_fits_that_would_describe_few_with_the_analysed_rows_are_not_saved() -> 
 
 
 def test_the_same_options_give_the_same_findings() -> None:
-    first, second = analysed(), analysed()
+    first, second = analysed(*tables()), analysed(*tables())
     assert str(first.as_json()) == str(second.as_json())
     pd.testing.assert_frame_equal(first.associations.table, second.associations.table, check_exact=True)
 

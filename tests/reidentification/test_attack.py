@@ -30,8 +30,6 @@ AGE, PREDICTED, DIAGNOSIS = 88.123456, 71.654321, "neurosarcoidosis"
 GAP = PREDICTED - AGE
 SHARED = ("findings.json", "gap.csv", "associations.csv", "reliability.csv", "bundle.json", "report.html")
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 def tables(n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(5)
@@ -54,8 +52,9 @@ def tables(n: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
     return predictions, phenotypes
 
 
-@pytest.fixture(params=[None, GroupSettings("diagnosis", "absent", 99)], ids=["", "groups"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=[None, GroupSettings("diagnosis", "absent", 99)], ids=["", "groups"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shared")
     predictions, phenotypes = tables()
     settings = AnalysisSettings(rows="all", gap_correction="in_sample", n_resamples=50, groups=request.param)
     table = predictions[["participant_id"]].assign(predicted_age=60.0)
@@ -67,12 +66,14 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     later = predictions.assign(age=predictions["age"] + 2, predicted_age=predictions["predicted_age"] + 1)
     scans = pd.concat([predictions.assign(scan="ses-1"), later.assign(scan="ses-2")])
     rescans = measure_rescans(scans, findings.corrections, kind=VISITS, n_resamples=50, seed=1)
-    write_findings(tmp_path, findings, About("Title", [("seed", "1")], rescans=rescans))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainage.reporting.figure._saved", lambda canvas, kind, dpi: b"")
+        write_findings(folder, findings, About("Title", [("seed", "1")], rescans=rescans))
     ages = spread_of(predictions["age"])
     trained = constant(60.0, ages=ages, series={"kurtosis": ages}, intervals=fit)
-    write_bundle(tmp_path / "bundle", trained, {"modality": {}, "model": {}})
-    (tmp_path / "bundle" / "bundle.json").rename(tmp_path / "bundle.json")
-    return tmp_path
+    write_bundle(folder / "bundle", trained, {"modality": {}, "model": {}})
+    (folder / "bundle" / "bundle.json").rename(folder / "bundle.json")
+    return folder
 
 
 def numbers(plain: Any) -> Iterator[float]:

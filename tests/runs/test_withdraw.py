@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from omegaconf import DictConfig
 
+from brainage.commands.explain import explain
+from brainage.commands.predict import predict
 from brainage.data.cohorts.withdrawn import withdrawn_of
 from brainage.data.store import layout as store_files
 from brainage.data.store.layout import load_store
 from brainage.data.store.locking import locked
 from brainage.runs import purge_tables
 from brainage.runs.folder import lock_folder
-from tests.conftest import FAST, Command
+from brainage.runs.job import run_job
+from tests.conftest import FAST, Command, run_here
 from tests.data.store.scans import (
     N_TIMES,
     PEOPLE,
@@ -359,23 +365,31 @@ def test_tables_by_row_follow_the_rows_of_predictions(tmp_path: Path, monkeypatc
     assert purge_tables.run_tables(tmp_path).unfinished == [left]
 
 
-def test_no_command_uses_purged_participants_again(tmp_path: Path, command: Command) -> None:
-    run = ("hydra.run.dir=outputs/first", "report.n_resamples=100")
-    assert command("train.py", *FAST, *run).code == 0
+@pytest.mark.usefixtures("undrawn")
+def test_no_command_uses_purged_participants_again(
+    tmp_path: Path, store_command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "brainage")
+    small = (*FAST, "model.depth=1", "report.n_resamples=100")
+
+    def said_by(work: Callable[[DictConfig], object], verb: str, folder: str, *words: str) -> str:
+        caplog.clear()
+        assert run_here(work, verb, tmp_path / "outputs" / folder, *words) == 0
+        return caplog.text
+
+    said_by(run_job, "train", "first", *small)
     (tmp_path / "withdrawn").write_text("sim000003\nsim000011\n")
-    ended = command("-m", "brainage.data.store", "purge", "--ids", "withdrawn")
+    ended = store_command("purge", "--ids", "withdrawn")
     assert (ended.code, ended.err) == (0, "")
-    resumed = command("train.py", "resume=outputs/first", "trainer.max_epochs=2")
-    assert resumed.code == 0, resumed.text
-    assert "Participants withdrew since this run began: it is continued with the other 38" in resumed.text
-    for words in (
-        ("train.py", *FAST, "hydra.run.dir=outputs/second"),
-        ("predict.py", "run=outputs/first", "cohort=simulated", "cohort.n_participants=40", "hydra.run.dir=outputs/p"),
-        ("explain.py", "run=outputs/first", "rows=all", "n_windows=1", "n_steps=2", "store.root=outputs/other"),
+    resumed = said_by(run_job, "train", "first", "resume=outputs/first", "trainer.max_epochs=2")
+    assert "Participants withdrew since this run began: it is continued with the other 38" in resumed
+    cohort = ("cohort=simulated", "cohort.n_participants=40")
+    for again in (
+        said_by(run_job, "train", "second", *small),
+        said_by(predict, "predict", "p", "run=outputs/first", *cohort, *small[-1:]),
+        said_by(explain, "explain", "e", "run=outputs/first", "rows=all", "n_windows=1", "n_steps=2", *small[-1:]),
     ):
-        again = command(*words, "report.n_resamples=100")
-        assert again.code == 0, again.text
-        assert "2 participants of the table withdrew" in again.text
+        assert "2 participants of the table withdrew" in again
     assert len(pd.read_csv(tmp_path / "outputs" / "p" / "predictions.csv")) == 38
     for path in (tmp_path / "outputs").rglob("*"):
         assert not path.is_file() or b"sim000003" not in path.read_bytes(), path

@@ -50,7 +50,7 @@ def states(trials: Iterable[FrozenTrial]) -> Counter[str]:
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     folder = tmp_path_factory.mktemp("sweep")
-    return folder, run_command(folder, *SWEEP, "hydra.sweeper.n_trials=4", "logger=wandb", PYTHONWARNINGS="error")
+    return folder, run_command(folder, "-W", "error", *SWEEP, "hydra.sweeper.n_trials=4", "logger=wandb")
 
 
 def test_a_sweep_ends_with_a_table_of_its_trials_and_the_best_as_an_experiment(swept: tuple[Path, Ended]) -> None:

@@ -44,6 +44,7 @@ def test_the_published_recipe_begins_at_an_age_of_zero(plain: pd.DataFrame, tmp_
     assert plain["train/loss"][0] < 200 < 1000 < published["train/loss"][0]
 
 
+@pytest.mark.more
 def test_the_modern_recipe_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     modern = epochs(tmp_path / "modern", "recipe=modern")
     parts = epochs(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.bad_inputs.cases import BIDS, TINY, Case
 from tests.commands.bad_inputs.conftest import Answer
-from tests.conftest import every_third
+from tests.conftest import every
 
 CONFIG = [
     Case("a negative rate", r"`optimizer.lr` must be a number above 0, but got -1", ("optimizer.lr=-1",)),
@@ -63,7 +63,7 @@ FINDINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", every_third([*CONFIG, *FINDINGS]), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every(5, [*CONFIG, *FINDINGS]), ids=lambda case: case.name)
 def test_a_wrong_override_is_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

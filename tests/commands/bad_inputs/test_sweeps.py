@@ -12,7 +12,7 @@ import pytest
 
 from tests.commands.bad_inputs.cases import TINY, Case, put
 from tests.commands.bad_inputs.conftest import Answer
-from tests.conftest import every_third
+from tests.conftest import every
 
 SWEEP = ("--multirun", "sweep=variable1dcnn", *TINY)
 
@@ -53,7 +53,7 @@ SWEEPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", every_third(SWEEPS), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", every(5, SWEEPS), ids=lambda case: case.name)
 def test_a_wrong_sweep_is_one_message(case: Case, answer: Answer) -> None:
     ended = answer(case)
     assert ended.code == case.code, ended.text

@@ -140,7 +140,7 @@ def test_motion_increases_correlations_between_components() -> None:
     assert moving > still + 0.3
 
 
-@pytest.mark.parametrize("dimension", [25, 100])
+@pytest.mark.parametrize("dimension", [25, pytest.param(100, marks=pytest.mark.more)])
 def test_the_series_look_like_bold(dimension: int) -> None:
     good = GOOD_COMPONENTS[dimension]
     cohort = SimulatedCohort(n_participants=40, good_components=good, n_times=2 * N_TIMES)
