@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.evaluation.adaptation import UNCHANGED
-from brainage.trained.adaptation import Controls, fit_change
-from brainage.trained.adapted import controls_of
+from brainage.evaluation.adaptation_errors import UNCHANGED
+from brainage.trained.adapted_bundle import controls_of
 from brainage.trained.ensemble import read_sample
+from brainage.trained.last_layer import Controls, fit_change
 from brainage.trained.load import read_network_of_run
 
 N_DRAWS, SIZES = 50, (10, 20, 50)

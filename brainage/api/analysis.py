@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ def analyze(
     covariates: Sequence[str] | None = None,
     planned: Sequence[str] | None = None,
     groups: tuple[str, str] | None = None,
-    **bootstrap: Unpack[_Bootstrap],
+    **bootstrap: int,
 ) -> Findings:
     """Analyse predictions: accuracy, brain-age gap, its correction and its associations, as a report does.
 
@@ -75,15 +76,7 @@ def analyze(
     >>> round(found.accuracy.estimates["mae"].value, 2)
     2.0
     """
-    missing = [name for name in ("age", "predicted_age") if name not in table]
-    if missing:
-        raise EvaluationError(
-            f"`table` must have the columns age and predicted_age, but lacks {' and '.join(missing)}. Rename them."
-        )
-    table = table.reset_index(drop=True)
-    if "participant_id" not in table:
-        table = table.assign(participant_id=[str(row) for row in table.index])
-    _check_bootstrap(bootstrap)
+    table = _with_ids(table)
     has_val = "split" in table and table["split"].eq("val").any()
     settings = AnalysisSettings(
         rows=rows,
@@ -93,29 +86,30 @@ def analyze(
         planned=planned,
         strict=gap_correction is not None,
         groups=None if groups is None else GroupSettings(str(groups[0]), str(groups[1])),
-        **bootstrap,
     )
     predictions = table[[name for name in _PREDICTIONS if name in table]]
     predictions = predictions.astype({"participant_id": str, "age": float, "predicted_age": float})
-    complete = predictions["age"].notna() & predictions["predicted_age"].notna()
-    notes = [f"{int((~complete).sum())} of {len(table)} rows have no age or no prediction and are excluded."]
-    return analyse(
-        predictions[complete].reset_index(drop=True),
-        _phenotypes(table),
-        settings,
-        notes=[] if complete.all() else notes,
-    )
+    complete = predictions[predictions["age"].notna() & predictions["predicted_age"].notna()].reset_index(drop=True)
+    n_excluded = len(table) - len(complete)
+    notes = [f"{n_excluded} of {len(table)} rows have no age or no prediction and are excluded."] * (n_excluded > 0)
+    return analyse(complete, _phenotypes(table), _with_bootstrap(settings, **bootstrap), notes=notes)
 
 
-class _Bootstrap(TypedDict, total=False):
-    n_resamples: int
-    seed: int
+def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with ids, by default the numbers of its rows; raise unless it has ages and predictions."""
+    missing = [name for name in ("age", "predicted_age") if name not in table]
+    if missing:
+        raise EvaluationError(
+            f"`table` must have the columns age and predicted_age, but lacks {' and '.join(missing)}. Rename them."
+        )
+    table = table.reset_index(drop=True)
+    return table if "participant_id" in table else table.assign(participant_id=table.index.astype(str))
 
 
-def _check_bootstrap(given: _Bootstrap) -> None:
-    for name in given:
-        if name not in _Bootstrap.__annotations__:
-            raise TypeError(f"analyze() got an unexpected keyword argument {name!r}")
+def _with_bootstrap(
+    settings: AnalysisSettings, *, n_resamples: int = AnalysisSettings.n_resamples, seed: int = AnalysisSettings.seed
+) -> AnalysisSettings:
+    return replace(settings, n_resamples=n_resamples, seed=seed)
 
 
 def _phenotypes(table: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from brainage.config.hydra import parse_as
 from brainage.data.cohorts.ids import read_ids
 from brainage.data.splits.checks import group_keys
 from brainage.errors import CohortError, OutputError
-from brainage.evaluation.adaptation import measure_others
+from brainage.evaluation.adaptation_errors import measure_others
 from brainage.evaluation.disclosure import MIN_SHOWN
 from brainage.evaluation.variables import columns_to_read
 from brainage.reporting.adaptation_section import HEADER, adaptation_section, method_rows
@@ -45,7 +45,7 @@ def adapt(composed: DictConfig) -> None:
 
 
 def _adapt(config: AdaptCommandConfig, folder: Path) -> None:
-    from brainage.trained import adapted, bundle, ensemble, load, stack, t_r
+    from brainage.trained import adapted_bundle, bundle, ensemble, load, stack, t_r
 
     device = ensemble.usable_device(config.device)
     if (place := folder / "bundle").exists():
@@ -62,12 +62,12 @@ def _adapt(config: AdaptCommandConfig, folder: Path) -> None:
     how: dict[str, Any] = {"seed": config.seed, "n_resamples": n_resamples, "device": device}
     how["batch_size"] = config.batch_size
     if parent is None:
-        new, found = adapted.adapt(networks[0], controls[0], config.adapt.method, **how)
-        bundle.write_bundle(place, new, adapted.config_of(networks[0]))
+        new, found = adapted_bundle.adapt(networks[0], controls[0], config.adapt.method, **how)
+        bundle.write_bundle(place, new, adapted_bundle.config_of(networks[0]))
     else:
         parent = replace(parent, members=tuple(networks))
-        joined, found = adapted.adapt_stack(parent, controls, config.adapt.method, **how)
-        stack.write_stack(place, joined, list(map(adapted.config_of, networks)))
+        joined, found = adapted_bundle.adapt_stack(parent, controls, config.adapt.method, **how)
+        stack.write_stack(place, joined, list(map(adapted_bundle.config_of, networks)))
     after = before.with_networks(*load.read_models([("bundle", place)]))
     known = rest[np.isfinite(rest["age"])]
     errors = (_predict(one, known, device, config.batch_size) for one in (before, after))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brainage.evaluation.adaptation import LABELS, Adapted, MethodError, Others
+from brainage.evaluation.adaptation_errors import LABELS, Adapted, MethodError, Others
 from brainage.reporting.page import Section, Table
 from brainage.reporting.text import p_phrase, signed_interval, with_interval
 

@@ -7,7 +7,7 @@ from typing import Any
 from brainage.config.saved import training_summary, with_batch_size
 from brainage.data.scale import IN_WORDS
 from brainage.data.t_r import text
-from brainage.evaluation.adaptation import LABELS
+from brainage.evaluation.adaptation_errors import LABELS
 from brainage.evaluation.disclosure import may_describe
 from brainage.evaluation.training_stats import Spread
 from brainage.runs.channels import shown_names

@@ -31,7 +31,7 @@ def test_groups_are_compared_with_the_reference_group() -> None:
         with pytest.raises(EvaluationError, match=message):
             ba.analyze(table, groups=groups, n_resamples=100)
     with pytest.raises(TypeError, match="unexpected keyword argument 'n_resample'"):
-        ba.analyze(table, n_resample=100)  # type: ignore[call-arg]
+        ba.analyze(table, n_resample=100)
 
 
 def test_covariates_and_planned_variables_are_those_given() -> None:

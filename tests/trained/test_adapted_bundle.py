@@ -15,9 +15,9 @@ from brainage.data.participants import Participants
 from brainage.errors import EvaluationError
 from brainage.evaluation.conformal import Conformal
 from brainage.evaluation.gap import Correction
-from brainage.trained.adaptation import fit_change
-from brainage.trained.adapted import adapt, config_of, controls_of
+from brainage.trained.adapted_bundle import adapt, config_of, controls_of
 from brainage.trained.bundle import read_bundle, write_bundle
+from brainage.trained.last_layer import fit_change
 from brainage.trained.network import Trained
 from tests.trained.networks import MODALITY, constant, sample
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brainage.evaluation.adaptation import UNCHANGED
-from brainage.trained.adaptation import METHODS, Change, Controls, cross_validated, fit_change
+from brainage.evaluation.adaptation_errors import UNCHANGED
+from brainage.trained.last_layer import METHODS, Change, Controls, cross_validated, fit_change
 
 
 def site(n: int, seed: int, *, shift: float = 5.0, n_features: int = 6) -> Controls:

@@ -16,13 +16,13 @@ from brainage.config.rules import is_number
 from brainage.data.datasets import series_batches
 from brainage.data.participants import Participants
 from brainage.errors import EvaluationError
-from brainage.evaluation.adaptation import Adapted, measure_errors
+from brainage.evaluation.adaptation_errors import Adapted, measure_errors
 from brainage.evaluation.conformal import Conformal, fit_conformal, n_needed
 from brainage.system.files import open_file
 from brainage.system.provenance import commit, versions
 from brainage.system.reading import read_yaml
-from brainage.trained.adaptation import Change, Controls, cross_validated, fit_change
 from brainage.trained.bundle import CONFIG, WEIGHTS, parsed
+from brainage.trained.last_layer import Change, Controls, cross_validated, fit_change
 from brainage.trained.network import Trained, TrainedStack
 from brainage.training.predict import outputs
 
@@ -54,7 +54,7 @@ def adapt(
     controls : Participants
         Participants of the new site with known ages, at least ten.
     method : {"offset", "line", "last_layer"}
-        See `brainage.trained.adaptation.fit_change`.
+        See `brainage.trained.last_layer.fit_change`.
     seed, n_resamples : int
         Of the folds of the cross-validation and the bootstrap; the number of its resamples.
     device, batch_size

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainage.evaluation.adaptation import UNCHANGED
+from brainage.evaluation.adaptation_errors import UNCHANGED
 from brainage.models.baselines.ridge import fit_ridge
 
 _Array = NDArray[np.float64]
