@@ -67,7 +67,7 @@ class NestedSweep:
             log.info("Outer fold %s: searched by itself", " ".join(fold))
             if code := sweep.run(command):
                 return code
-            if sweep.best is not None and not is_worker():
+            if sweep.best is not None:  # of workers, the first one of a cluster has it
                 sweep.train_best(self._folder / TUNED, number)
                 chosen.append({"job": number, **_values(fold), "trial": sweep.best.number, **sweep.best.params})
         if is_worker():

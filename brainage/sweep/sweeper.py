@@ -28,7 +28,7 @@ from brainage.sweep.known import KnownNetworks, adapted, names_of, starting_poin
 from brainage.sweep.over import over_words
 from brainage.sweep.processes import is_worker, queue_workers, run_workers
 from brainage.sweep.recovery import n_counted, retry_orphans
-from brainage.sweep.results import locked, ranked, trial_title
+from brainage.sweep.results import locked, ranked, sweep_result, trial_title
 from brainage.sweep.sampler import FeasibleSampler
 from brainage.sweep.settings import SweepSettings, seconds_of
 from brainage.sweep.space import parse_space, refuse_other_values
@@ -80,7 +80,8 @@ class Sweep:
             worker.work()
             if array_number() == 0:  # the command that submitted it may run on a login node, and trains nothing
                 worker.settle()
-                self._confirm(study)
+                result = sweep_result(study, self._settings, self._folder, self._confirm(study))
+                self.best = next(iter(result.best), None)
             return 0
         searched = ", ".join(self._space.distributions)
         log.info("Study %s in %s: %s", self._settings.study_name, shown_url(self.url), searched)

@@ -158,8 +158,9 @@ def _partners(trainer: Trainer, folder: str, work: Any) -> Iterator[list[Connect
 
 
 def _start_without_signals(process: Any) -> None:
-    """Start a process to which Ctrl-C in a terminal, which is sent to all, does nothing: the first one ends it."""
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # inherited
+    """Start a process to which Ctrl-C in a terminal, or SLURM before a time limit, does nothing: the first ends it."""
+    sent_to_all = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR2}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, sent_to_all)  # inherited
     try:
         process.start()
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 from pathlib import Path
@@ -23,16 +24,26 @@ from tests.runs.test_resume import same_bits
 TRAIN = str(ROOT / "train.py")
 TWO = ("trainer.devices=2", "trainer.strategy=ddp")
 # 32 training participants in batches of 7, 7, 7, 7 and 4: uneven shares. 4 validation participants, of 7 a batch.
-WORDS = (
+PLAIN = (
     "cohort.n_participants=40", "trainer=cpu", "batch_size=7", "model.depth=2", "model.start_out=4",
-    "model.batch_norm=false", "model.conv_dropout=0", "model.final_dropout=0", "recipe.circular_shift=true",
-    "recipe.cutmix=1", "recipe.weight_averaging=0.9", "scheduler=plateau", "scheduler.patience=0",
+    "model.batch_norm=false", "model.conv_dropout=0", "model.final_dropout=0",
+)  # fmt: skip
+WORDS = (
+    *PLAIN, "recipe.circular_shift=true", "recipe.cutmix=1", "recipe.weight_averaging=0.9", "scheduler=plateau",
+    "scheduler.patience=0",
 )  # fmt: skip
 
 
 def numbers(run: Path) -> list[list[float]]:
     with (run / "metrics.csv").open(newline="") as file:
         return [[float(value) for value in list(row.values())[:-1]] for row in csv.DictReader(file)]
+
+
+def same_weights(one: Path, other: Path, name: str) -> None:
+    first, second = (torch.load(run / "checkpoints" / name, weights_only=True) for run in (one, other))
+    assert first["epoch"] == second["epoch"]
+    for key, weight in first["state_dict"].items():
+        torch.testing.assert_close(second["state_dict"][key], weight, rtol=1e-3, atol=1e-5)
 
 
 def partners(pid: int | None) -> list[int]:
@@ -70,15 +81,96 @@ def test_two_processes_train_as_one(run_job: Any, tmp_path: Path) -> None:
     one, two = tmp_path / "run0", tmp_path / "run1"
     np.testing.assert_allclose(numbers(two), numbers(one), rtol=1e-5)
     assert {path.name for path in two.rglob("*")} == {path.name for path in one.rglob("*")}
-    weights = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (one, two)]
-    for name, weight in weights[0].items():
-        torch.testing.assert_close(weights[1][name], weight, rtol=1e-3, atol=1e-5)
+    same_weights(one, two, "last.ckpt")
     assert not torch.distributed.is_initialized()
     # The folder's config says how many devices there were, and does not name anything that is loaded.
     config = read_config(two / "config.yaml")
     assert OmegaConf.select(config, "trainer.devices") == 2
     train_here(two, f"resume={two}", "trainer.max_epochs=3")
     assert len(numbers(two)) == 3 and not partners(os.getpid())
+
+
+@pytest.mark.more
+@pytest.mark.parametrize(
+    ("words", "n_devices"),
+    [
+        (("recipe=modern",), 2),
+        (("recipe=cutmix", "batch_size=7"), 2),
+        # Shares of 4, 3 and 3, and of the last 2 participants: one of the three has none.
+        (("batch_size=10",), 3),
+    ],
+    ids=["modern", "cutmix", "three"],
+)
+def test_the_first_epoch_is_that_of_one_process(
+    words: tuple[str, ...], n_devices: int, run_job: Any, tmp_path: Path
+) -> None:
+    words = (*PLAIN, "evaluate=false", *words, "trainer.max_epochs=1")
+    run_job(*words)
+    run_job(*words, f"trainer.devices={n_devices}", "trainer.strategy=ddp")
+    np.testing.assert_allclose(numbers(tmp_path / "run1"), numbers(tmp_path / "run0"), rtol=1e-3)
+    same_weights(tmp_path / "run0", tmp_path / "run1", "best.ckpt")
+
+
+@pytest.mark.more
+def test_all_processes_stop_at_the_epoch_at_which_one_does(run_job: Any, tmp_path: Path) -> None:
+    words = (*PLAIN, "evaluate=false", "patience=2", "trainer.max_epochs=40", "optimizer.lr=0.02")
+    one, two = run_job(*words), run_job(*words, *TWO)
+    assert one["epochs"] == two["epochs"] < 40 and one["best_epoch"] == two["best_epoch"] == one["epochs"] - 3
+    same_weights(tmp_path / "run0", tmp_path / "run1", "best.ckpt")
+    # What one of them alone decides.
+    ended = run_job(*words, *TWO, "trainer.max_time=00:00:00:00")
+    assert (ended["epochs"], ended["stopped_by"]) == (1, "max_time")
+
+
+@pytest.mark.more
+def test_a_training_that_diverges_is_one_message_as_of_one_process(
+    run_job: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*words: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as end:
+            run_job(*PLAIN, "evaluate=false", "optimizer.lr=1e30", "patience=2", *words)
+        return end.value.code, capsys.readouterr().err
+
+    one, two = ended(), ended(*TWO)
+    assert one == two
+    assert one[0] == 1 and one[1].count("Training diverged") == 1
+    summaries = [json.loads((tmp_path / run / "summary.json").read_text()) for run in ("run0", "run1")]
+    assert summaries[0]["reason"] == summaries[1]["reason"]
+    assert not partners(os.getpid())
+
+
+OWN = """
+import torch
+from pytorch_lightning import Callback
+
+class OwnNetworkOfDevices(torch.nn.Module):
+    def __init__(self, in_channels):
+        super().__init__()
+        self.last = torch.nn.Linear(in_channels, 1)
+
+    def forward(self, series):
+        return self.last(series.std(2))
+
+class Halved(Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        batch[0].mul_(0.5)
+"""
+
+
+@pytest.mark.more
+def test_processes_train_a_users_own_network_with_a_users_own_callback(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "own_of_test_devices.py").write_text(OWN)
+    model = "+model={name: OwnNetworkOfDevices, output_bias: mean_age, in_channels: 21}"
+    words = (
+        "cohort.n_participants=40", "trainer=cpu", "batch_size=7", "code=own/own_of_test_devices.py", "~model", model,
+        "trainer.callbacks=[{_target_: own_of_test_devices.Halved}]", "evaluate=false", "trainer.max_epochs=2",
+    )  # fmt: skip
+    for name, devices in (("one", ()), ("two", TWO)):
+        ended = Started(tmp_path, TRAIN, *words, *devices, f"hydra.run.dir={name}").wait()
+        assert ended.code == 0, ended.text
+    np.testing.assert_allclose(numbers(tmp_path / "two"), numbers(tmp_path / "one"), rtol=1e-3)
+    same_weights(tmp_path / "one", tmp_path / "two", "best.ckpt")
 
 
 @pytest.mark.slow
@@ -91,6 +183,9 @@ def test_an_interrupted_run_of_two_processes_resumes_to_the_same_bits(tmp_path: 
     run = Started(tmp_path, *command("run", "trainer.max_epochs=60", "patience=100"))
     wait_until(lambda: (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file())
     (partner,) = partners(run.process.pid)
+    os.kill(partner, signal.SIGUSR2)  # SLURM sends it to all processes of a job; the first one stops the others
+    epochs = len(numbers(tmp_path / "run"))
+    wait_until(lambda: len(numbers(tmp_path / "run")) > epochs + 1)
     run.send_signal(signal.SIGTERM)
     ended = run.wait()
     assert ended.code == 143 and f"resume={tmp_path / 'run'} " in ended.err
