@@ -26,7 +26,7 @@ from brainage.runs.prepare import Prepared
 from brainage.runs.record import Fitted, Job
 from brainage.system.console import log
 from brainage.training.baseline import fit_baseline, write_baseline
-from brainage.training.devices import check_network, is_shared
+from brainage.training.devices import check_network, is_shared, warn_of_few_cores
 from brainage.training.fit import FitSettings, fit
 from brainage.training.loggers import Loggers
 from brainage.training.predict import predict
@@ -40,6 +40,7 @@ def check_settings(config: Config) -> None:
     trainer = check_trainer({**settings.trainer_arguments, "callbacks": list(settings.callbacks)})
     check_optimizer(settings.optimizer, settings.scheduler)
     if is_shared(trainer) and not models.is_baseline(name):
+        warn_of_few_cores(trainer)
         with torch.random.fork_rng():
             check_network(models.build(name, config.network_arguments), trainer)
 

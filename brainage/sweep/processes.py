@@ -16,7 +16,7 @@ from brainage.sweep.storage_errors import StorageLost
 from brainage.system.console import log
 from brainage.system.signals import Interruption
 from brainage.system.slurm import submit, wait_for
-from brainage.system.tasks import array_number
+from brainage.system.tasks import array_number, count_cores
 
 # The exit code of a worker whose storage did not answer: the command that started it says so.
 LOST = 75
@@ -52,7 +52,7 @@ def run_workers(n_workers: int, command: list[str]) -> int:
 
     Torch's threads are divided among them.
     """
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_cores = count_cores()
     if n_workers > n_cores:
         warning = "`hydra.sweeper.n_workers=%d` is more than the %d cores here: workers wait for each other."
         log.warning(warning, n_workers, n_cores)

@@ -1,4 +1,4 @@
-"""Tasks that a cluster started with the same command."""
+"""Tasks that a cluster started with the same command, and the cores of one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ _COUNTS = ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "WORLD_SIZE", "OMPI_COMM_WORL
 
 # In a job that this project submitted: its number in the array.
 ARRAY_NUMBER = "BRAINAGE_ARRAY_NUMBER"
+
+
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def array_number() -> int | None:

@@ -28,7 +28,9 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
 from brainage.errors import ConfigError
+from brainage.system.console import log
 from brainage.system.redaction import redacted
+from brainage.system.tasks import count_cores
 from brainage.training.module import AgeRegressor
 
 # Makes the Trainer of another process, and what trains with it.
@@ -98,6 +100,14 @@ def check_network(network: nn.Module, trainer: Trainer) -> None:
             f"compute its means over processes, but {type(network).__name__} has it. Use trainer.devices=1 "
             "trainer.strategy=auto, GPUs, or a network without it (model.batch_norm=false)."
         )
+
+
+def warn_of_few_cores(trainer: Trainer) -> None:
+    """Warn if the processes of a Trainer are more than the cores that they share."""
+    n_processes, n_cores = trainer.world_size, count_cores()
+    if trainer.strategy.root_device.type == "cpu" and n_processes > n_cores:
+        text = "`trainer.devices=%d` is more than the %d cores here: processes wait for each other."
+        log.warning(text, n_processes, n_cores)
 
 
 def is_shared(trainer: Trainer) -> bool:

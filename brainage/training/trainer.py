@@ -57,13 +57,20 @@ def make_trainer(arguments: dict[str, Any], *, rank: int = 0, **own: Any) -> Tra
     try:
         return Trainer(**{**arguments, "plugins": plugins}, **own)
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
-        text, accelerator = str(error).lower(), arguments.get("accelerator", "auto")
+        said, accelerator = " ".join(str(error).split()), arguments.get("accelerator", "auto")
+        text = said.lower()
+        if "devices" in text or "your machine only has" in text:
+            raise DeviceError(
+                f"`trainer.devices` must be devices of this machine, as their number, a list or -1 for all, or a "
+                f"number of processes on CPUs, but got {arguments.get('devices')!r}: {said.rstrip('.')}. Use fewer, or "
+                "trainer.devices=1."
+            ) from error
         if isinstance(error, MisconfigurationException) and ("accelerator" in text or "backend" in text):
             raise DeviceError(
-                f"`trainer.accelerator` must be hardware that this machine has, but got {accelerator!r}: {error} Use "
+                f"`trainer.accelerator` must be hardware that this machine has, but got {accelerator!r}: {said} Use "
                 "trainer=auto or trainer=cpu here."
             ) from error
-        raise ConfigError(f"`trainer`: Lightning refuses its arguments: {error}") from error
+        raise ConfigError(f"`trainer`: Lightning refuses its arguments: {said}") from error
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -16,8 +16,10 @@ from omegaconf import OmegaConf
 
 from brainage.config.saved import read_config
 from brainage.models.variable1dcnn import Variable1DCNN
+from brainage.training.devices import warn_of_few_cores
 from brainage.training.module import AgeRegressor
 from brainage.training.predict import mean_over_windows
+from brainage.training.trainer import check_trainer
 from tests.conftest import ROOT, Started, train_here, wait_until
 from tests.runs.test_resume import same_bits
 
@@ -71,6 +73,16 @@ def test_batch_normalisation_is_refused_on_cpus_before_anything_is_written(
     assert "without batch normalisation on CPUs" in (said := capsys.readouterr().err)
     assert "trainer.devices=1 trainer.strategy=auto" in said
     assert not list(tmp_path.glob("run0/*.csv"))
+
+
+def test_more_processes_than_cores_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainers = [check_trainer({"accelerator": "cpu", "devices": n, "strategy": "ddp"}) for n in (3, 4)]
+    monkeypatch.setattr("brainage.training.devices.count_cores", lambda: 3)
+    for trainer in trainers:
+        warn_of_few_cores(trainer)
+    assert caplog.messages == ["`trainer.devices=4` is more than the 3 cores here: processes wait for each other."]
 
 
 @pytest.mark.more

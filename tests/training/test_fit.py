@@ -218,6 +218,25 @@ def test_hardware_that_is_not_here_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("accelerator", "devices", "said"),
+    [
+        ("gpu", 2, r"got 2: You requested gpu: \[0, 1\] But your machine only has: \[0\]\. Use fewer"),
+        ("gpu", [0, 3], r"got \[0, 3\]: .* machine only has: \[0\]\."),
+        ("cpu", -1, "number of processes on CPUs, but got -1: .*an int > 0"),
+        ("cpu", 0, "number of processes on CPUs, but got 0: "),
+    ],
+)
+def test_devices_that_are_not_here_are_refused(
+    accelerator: str, devices: object, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("lightning_fabric.accelerators.cuda.num_cuda_devices", lambda: 1)
+    with pytest.raises(DeviceError, match=f"`trainer.devices` must be devices of this machine.*{said}"):
+        check_trainer({"accelerator": accelerator, "devices": devices, "strategy": "ddp"})
+
+
+@pytest.mark.parametrize(
     ("arguments", "match"),
     [({"precision": "17"}, "Precision '17' is invalid"), ({"max_time": "tomorrow"}, "not a valid duration")],
     ids=["precision", "time"],

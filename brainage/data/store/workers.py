@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from brainage.errors import StoreError
 from brainage.system.console import log
+from brainage.system.tasks import count_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ def for_each(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, N
 
     Raises StoreError if a worker process is killed.
     """
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_cores = count_cores()
     pool = None if n_cores == 1 or len(items) < _MIN_SCANS_FOR_WORKERS else _pool(n_cores)
     if pool is None:
         yield from map(work, items)
@@ -61,8 +62,9 @@ def _pool(n_cores: int) -> ProcessPoolExecutor | None:
 
 
 def _begin_worker() -> None:
-    """Ignore SIGINT, which the parent handles, and exit when the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ignore what the parent handles, Ctrl-C and SLURM's signal before a time limit, and exit when the parent does."""
+    for signum in (signal.SIGINT, signal.SIGUSR2):
+        signal.signal(signum, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
