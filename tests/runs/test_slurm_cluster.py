@@ -145,8 +145,8 @@ def test_workers_that_are_requeued_retry_their_trial_and_go_on_confirming(
     tmp_path: Path, stored: dict[str, str]
 ) -> None:
     words = ("--multirun", "sweep=own", "optimizer.lr=interval(1e-4,1e-3)", "hydra.sweeper.study_name=again", STORAGE)
-    size = ("hydra.sweeper.n_workers=2", "hydra.sweeper.n_trials=4", "hydra/sweeper/pruner=none")
-    length = ("trainer.max_epochs=30", "patience=30", "hydra.sweeper.confirm=1")
+    size = ("hydra.sweeper.n_workers=2", "hydra.sweeper.n_trials=3", "hydra/sweeper/pruner=none")
+    length = ("trainer.max_epochs=20", "patience=20", "hydra.sweeper.confirm=1")
     process = start(tmp_path, stored, *words, *size, *length)
     folder = tmp_path / "outputs" / "sweeps" / "again"
 
@@ -169,7 +169,7 @@ def test_workers_that_are_requeued_retry_their_trial_and_go_on_confirming(
     printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0, printed
     rows = rows_of(folder / "trials.csv")
-    assert sorted(row["state"] for row in rows) == [*["COMPLETE"] * 4, "FAIL"]
+    assert sorted(row["state"] for row in rows) == [*["COMPLETE"] * 3, "FAIL"]
     (failed,) = (row for row in rows if row["state"] == "FAIL")
     assert [row["optimizer.lr"] for row in rows].count(failed["optimizer.lr"]) == 2
     # Only the first worker confirms; what it has before the signal is kept.
