@@ -241,9 +241,12 @@ def test_every_name_that_is_imported_exists(page: str) -> None:
 
 
 def test_every_path_in_the_architecture_exists() -> None:
-    text = re.sub(r"^```.*?^```$", "", text_of("architecture.md"), flags=re.DOTALL | re.MULTILINE)
-    paths = [path for path in re.findall(r"`([\w./]+)`", text) if "/" in path and not path.startswith("outputs/")]
-    assert len(paths) > 30
+    named = re.findall(r"`([\w./]+)`", text_of("architecture.md"))
+    paths = [path for path in named if "/" in path and not path.startswith("outputs/")]
+    drawing = re.findall(r'<text class="path".*?>(.*?)</text>', text_of("architecture.svg"))
+    drawn = [path for text in drawing for path in text.split()]
+    assert len(paths) > 30 and len(drawn) > 20
+    assert [path for path in drawn if not (ROOT / "brainage" / path).exists()] == []
     assert [path for path in paths if not any((root / path).exists() for root in (ROOT, ROOT / "brainage"))] == []
 
 
