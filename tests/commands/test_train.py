@@ -361,7 +361,7 @@ def imports(ended: Ended, library: str) -> bool:
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     every(
-        6,
+        7,
         [
             (["--help"], 0, ["variable1dcnn", "simulated", "final_models/ica25", "UK Biobank"]),
             (["--cfg", "job"], 0, ["n_channels:", "kernel_size: 4"]),
@@ -369,8 +369,8 @@ def imports(ended: Ended, library: str) -> bool:
             (["model=variable1dcnn", "model.depth=6"], 2, ["layer 6", "largest depth that fits is 5"]),
             (["cohort=ukb", "cohort.root=nowhere"], 2, ["`cohort.phenotypes` must be given"]),
             (["cohort=bids", "cohort.root=nowhere"], 2, ["`cohort.root` must be a folder, but `nowhere` is none"]),
-            (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
             (["model=variable2dcnn"], 1, ["variable1dcnn"]),
+            (["model.depth=10", "model.double_conv=true"], 2, ["`model.max_parameters=5000000` is exceeded"]),
             (["model.kernel=3"], 1, ["Key 'kernel' not in"]),
             (["cohort.include=aeg < 70"], 2, ["age"]),
             (["hydra.run.dir=/proc/nowhere"], 2, ["/proc/nowhere", "cannot be written"]),

@@ -584,6 +584,7 @@ def test_progress_sees_every_variable() -> None:
     assert seen == ["alcohol", "smoking"]
 
 
+@pytest.mark.more
 def test_the_time_of_a_variable_does_not_grow_with_the_columns_of_the_table() -> None:
     """Each variable filtered the whole table: 2,000 variables of 34 participants took 158 s."""
     values = np.random.default_rng(0).normal(size=(10_000, 34)).astype(str)

@@ -78,6 +78,7 @@ def test_each_fold_is_corrected_by_its_own_validation_participants(fold: Fold, t
     assert "mean ± SD of 2 folds</span><strong>3.25 ± 0.00</strong>" in page and "<dd>21 of 25</dd>" in page
 
 
+@pytest.mark.more
 def test_draws_of_folds_are_averaged_and_each_is_corrected_by_its_own_fits(fold: Fold, tmp_path: Path) -> None:
     tested = [range(120), range(120, N), range(0, N, 2), range(1, N, 2)]
     for number, these in enumerate(tested):

@@ -370,7 +370,7 @@ def test_no_command_uses_purged_participants_again(
     tmp_path: Path, store_command: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "brainage")
-    small = (*FAST, "model.depth=1", "report.n_resamples=100")
+    small = (*FAST, "model.depth=1", "model.start_out=2", "report.n_resamples=100")
 
     def said_by(work: Callable[[DictConfig], object], verb: str, folder: str, *words: str) -> str:
         caplog.clear()
@@ -383,11 +383,11 @@ def test_no_command_uses_purged_participants_again(
     assert (ended.code, ended.err) == (0, "")
     resumed = said_by(run_job, "train", "first", "resume=outputs/first", "trainer.max_epochs=2")
     assert "Participants withdrew since this run began: it is continued with the other 38" in resumed
-    cohort = ("cohort=simulated", "cohort.n_participants=40")
+    cohort, steps = ("cohort=simulated", "cohort.n_participants=40"), ("n_windows=1", "n_steps=2", *small[-1:])
     for again in (
         said_by(run_job, "train", "second", *small),
         said_by(predict, "predict", "p", "run=outputs/first", *cohort, *small[-1:]),
-        said_by(explain, "explain", "e", "run=outputs/first", "rows=all", "n_windows=1", "n_steps=2", *small[-1:]),
+        said_by(explain, "explain", "e", "run=outputs/first", "rows=all", "participants=2", *steps),
     ):
         assert "2 participants of the table withdrew" in again
     assert len(pd.read_csv(tmp_path / "outputs" / "p" / "predictions.csv")) == 38

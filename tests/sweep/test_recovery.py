@@ -80,7 +80,11 @@ def states(study: optuna.Study) -> list[str]:
     return [trial.state.name for trial in study.get_trials()]
 
 
-@pytest.mark.parametrize("beats", [True, False], ids=["after its first heartbeat", "before its first heartbeat"])
+@pytest.mark.parametrize(
+    "beats",
+    [True, pytest.param(False, marks=pytest.mark.more)],
+    ids=["after its first heartbeat", "before its first heartbeat"],
+)
 def test_a_trial_whose_process_died_is_failed_and_retried(beats: bool, study: tuple[optuna.Study, RDBStorage]) -> None:
     sweep, storage = study
     died = suggested(sweep)

@@ -91,7 +91,7 @@ def test_concurrent_processes_write_a_store_once_and_never_read_an_unfinished_on
     assert len(folders(root)) == 1
 
 
-@pytest.mark.parametrize("harm", [flip_a_byte, truncate_the_index])
+@pytest.mark.parametrize("harm", [flip_a_byte, pytest.param(truncate_the_index, marks=pytest.mark.more)])
 def test_concurrent_processes_rewrite_a_damaged_store_once(harm: Callable[[Store], None], tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
     harm(make(root, counted(str(log))))
@@ -117,7 +117,7 @@ def kill_a_writer(root: Path, log: Path, delay: float) -> bool:
 
 
 # Reading the scans takes about 0.4 s.
-@pytest.mark.parametrize("n_kills", [4, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_killed_writer_leaves_nothing_that_loads_as_a_store(n_kills: int, tmp_path: Path) -> None:
     root, log = tmp_path / "store", tmp_path / "log"
     rng = np.random.default_rng(n_kills)
