@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import ROOT, Result, processor
+from benchmarks.measure import ROOT, Result, features, processor
 from brainage.system.console import show_table
 
 _NAMES = ("startup", "epoch", "ingestion", "check", "scale", "findings", "inference")
@@ -79,6 +79,7 @@ def about() -> dict[str, str]:
         "commit": commit or "unknown",
         "machine": f"{processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux, "
         f"Python {platform.python_version()}",
+        "features": features(),
     }
 
 
@@ -89,7 +90,8 @@ def _page(facts: dict[str, str], results: list[Result], rows: list[list[str]]) -
         "`make bench` repeats these measurements and rewrites this page; it takes about 40 minutes on two cores.",
         "Ratios compare two methods within one run; each number is the median of its repetitions.",
         "",
-        f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}.",
+        f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}; processor features: "
+        f"{facts['features']}. Limits of epochs are for processors with bfloat16 instructions.",
         "",
         f"| {' | '.join(_HEADER)} |",
         f"|{'---|' * len(_HEADER)}",

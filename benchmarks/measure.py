@@ -127,8 +127,23 @@ def _watched(process: subprocess.Popen[bytes]) -> float:
     return peak
 
 
+# Processor features that decide how fast a network is, as Linux names them.
+_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
+
+
 def processor() -> str:
     """Return the name of the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return _cpuinfo("model name") or platform.machine()
+
+
+def features() -> str:
+    """Return which features the processor has that networks need to be fast."""
+    has = _cpuinfo("flags").split()
+    return ", ".join(name for name in _FEATURES if name in has) or "unknown"
+
+
+def _cpuinfo(name: str) -> str:
+    """Return what Linux says of the first processor; nothing on other systems."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
