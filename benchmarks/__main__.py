@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measure import ROOT, Result, features, processor
+from benchmarks.step import section
 from brainage.system.console import show_table
 
 _NAMES = ("startup", "epoch", "ingestion", "check", "scale", "findings", "inference")
@@ -48,7 +49,7 @@ def main() -> None:
         docs = ROOT / "docs" / "benchmarks.md"
         # Written by `benchmarks.search` and `benchmarks.sweep`.
         kept = re.search(r"\n## (Replayed searches|Sweep)\n.*", docs.read_text(), re.DOTALL)
-        docs.write_text(_page(facts, results, rows) + (kept[0] if kept else ""))
+        docs.write_text(_page(facts, results, rows) + "\n".join(section()) + "\n" + (kept[0] if kept else ""))
         print(f"Written: {docs}")
 
 
