@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from brainage.data.participants import Participants
 from brainage.errors import CohortError, ConfigError
 from brainage.evaluation.against import RIDGE
 from brainage.models.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridges
+from brainage.models.features import joined
 from brainage.models.features.motion import Motion
 from brainage.training import baseline
 from brainage.training.baseline import MIN_TRAINING, compared_baselines, fit_baseline, refitted_chance
@@ -98,6 +100,32 @@ def test_a_ridge_is_the_closed_form_on_standardised_features() -> None:
     weights = np.linalg.solve(z.T @ z + learned["alpha"] * np.eye(4), z.T @ (age - age.mean()))
     np.testing.assert_allclose(learned["weights"], weights, atol=1e-9)
     np.testing.assert_allclose(ridge.predict(features), z @ weights + age.mean(), atol=1e-9)
+
+
+class Widened(Given):
+    """Features that are given as float32."""
+
+    def transform(self, raw: Any) -> Any:
+        return raw.astype(np.float64)
+
+
+def test_features_of_many_participants_are_computed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    features = (rng.normal(size=(8000, 400)) * np.linspace(0.1, 9, 400) + 5).astype(np.float32)
+    age = 60 + features[:, :9] @ rng.normal(size=9) + rng.normal(size=8000)
+    whole, blocks = Ridge(Widened()), Ridge(Widened())
+    whole.fit(features, age)
+    monkeypatch.setattr(joined, "_TOGETHER", 256)
+    monkeypatch.setattr(joined, "_MAX_KEPT", features.size - 1)
+    tracemalloc.start()
+    blocks.fit(features, age)
+    predicted = blocks.predict(features)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(predicted, whole.predict(features), rtol=1e-11)
+    assert blocks.arrays()["alpha"] == whole.arrays()["alpha"]
+    in_float64 = 8 * features.size
+    assert peak < 0.6 * in_float64
 
 
 @pytest.mark.parametrize("shape", [(50, 4), (30, 80), (40, 39), (40, 40)], ids=str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,12 @@ from brainage.models.features.harmonize import Harmonizer, Sited, with_sites
 
 # Sets that are not of series, which are not harmonised.
 _NOT_OF_SERIES = ("motion",)
+
+# Participants whose features are computed at a time, and values up to which they are kept: 256 MiB.
+_TOGETHER, _MAX_KEPT = 1024, 2**25
+
+Blocks = Callable[[], Iterable[NDArray[np.float64]]]
+"""Returns the features of participants, block by block, each time that it is called."""
 
 
 class Joined:
@@ -54,8 +60,11 @@ class Joined:
         values = np.concatenate(found, axis=1)
         return values if self._harmonizer is None else with_sites(values, participants)
 
-    def fit_transform(self, raw: Any, age: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Fit the sets, sites, means and SDs to training participants, and return their features."""
+    def fit(self, raw: Any, age: NDArray[np.float64]) -> Blocks:
+        """Fit the sets, sites, means and SDs to training participants, and return what returns their features.
+
+        Of many participants, features are computed each time.
+        """
         for one, values in zip(self._sets, self._split(_values(raw)), strict=True):
             one.fit(values)
         if self._harmonizer is not None:
@@ -64,14 +73,28 @@ class Joined:
             columns = map(slice, ends[:-1], ends[1:])
             sets = [some for one, some in zip(self._sets, columns, strict=True) if one.name not in _NOT_OF_SERIES]
             self._harmonizer.fit(np.concatenate(parts, axis=1), raw, age, sets)
-        features = self._unscaled(raw)
-        self._center, spread = features.mean(axis=0), features.std(axis=0)
+        kept = list(self._unscaled(raw)) if _values(raw).size <= _MAX_KEPT else None
+
+        def unscaled() -> Iterable[NDArray[np.float64]]:
+            return self._unscaled(raw) if kept is None else kept
+
+        self._center = sum(block.sum(axis=0) for block in unscaled()) / len(raw)
+        squares = sum(((block - self._center) ** 2).sum(axis=0) for block in unscaled())
+        spread = np.sqrt(squares / len(raw))
         self._scale = np.where(spread > 0, spread, 1.0)
-        return self._scaled(features)
+        return lambda: map(self._scaled, unscaled())
+
+    def fit_transform(self, raw: Any, age: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fit, and return the features of training participants, of shape (n_participants, n_features)."""
+        return np.concatenate(list(self.fit(raw, age)()))
+
+    def blocks(self, raw: Any) -> Iterator[NDArray[np.float64]]:
+        """Yield standardised features, each of shape (n, n_features)."""
+        return map(self._scaled, self._unscaled(raw))
 
     def transform(self, raw: Any) -> NDArray[np.float64]:
         """Return standardised features, of shape (n_participants, n_features)."""
-        return self._scaled(self._unscaled(raw))
+        return np.concatenate(list(self.blocks(raw)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the sets, each behind its name, then means and SDs."""
@@ -96,9 +119,11 @@ class Joined:
     def _parts(self, raw: Any) -> list[NDArray[np.float64]]:
         return [one.transform(values) for one, values in zip(self._sets, self._split(_values(raw)), strict=True)]
 
-    def _unscaled(self, raw: Any) -> NDArray[np.float64]:
-        features = np.concatenate(self._parts(raw), axis=1)
-        return features if self._harmonizer is None else self._harmonizer.transform(features, raw.site)
+    def _unscaled(self, raw: Any) -> Iterator[NDArray[np.float64]]:
+        for begin in range(0, len(raw), _TOGETHER):
+            block = raw[begin : begin + _TOGETHER]
+            features = np.concatenate(self._parts(block), axis=1)
+            yield features if self._harmonizer is None else self._harmonizer.transform(features, block.site)
 
     def _scaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = (features - self._center) / self._scale
