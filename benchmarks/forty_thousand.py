@@ -42,11 +42,6 @@ class Place:
     n: int
     n_most: int
 
-    @property
-    def first(self) -> Path:
-        """The run that wrote the store."""
-        return self.folder / "first"
-
     def cohort(self, store: str = "store") -> list[str]:
         """Return the words that read the cohort, with a store of this name."""
         words = ["cohort=ukb", f"cohort.root={self.folder / 'bulk'}"]
@@ -61,12 +56,13 @@ class Place:
     def ingest(self) -> Completed:
         """Train for one epoch without a store."""
         shutil.rmtree(self.folder / "store", ignore_errors=True)
-        return self.train("first", *panel_words(PANEL[0]), n_epochs=1)
+        return self.train("ingested", *panel_words(PANEL[0]), "evaluate=false", n_epochs=1)
 
-    def ingested(self) -> None:
-        """Write the store and its run, if they do not exist."""
-        if not (self.first / "summary.json").is_file():
+    def ingested(self) -> Path:
+        """Return the run that wrote the store, after it if it does not exist."""
+        if not (self.folder / "ingested" / "summary.json").is_file():
             self.ingest()
+        return self.folder / "ingested"
 
     def epochs(self, name: str, *words: str, n_epochs: int) -> tuple[float, Completed]:
         """Return the median seconds of epochs after the first; small cohorts have more epochs."""
@@ -78,7 +74,7 @@ class Place:
 
 def _ingestion(place: Place) -> tuple[float, Completed]:
     ended = place.ingest()
-    return json.loads((place.first / "summary.json").read_text())["seconds"]["ingest"], ended
+    return json.loads((place.folder / "ingested" / "summary.json").read_text())["seconds"]["ingest"], ended
 
 
 def _start_up(place: Place) -> tuple[float, Completed]:
@@ -101,19 +97,22 @@ def _default_network(place: Place) -> tuple[float, Completed]:
 
 
 def _report(place: Place) -> tuple[float, Completed]:
+    """Report a run that has its report already, so that connectivity is in the store's folder."""
     place.ingested()
-    words = (str(ROOT / "report.py"), f"run={place.first}", f"hydra.run.dir={place.folder / 'report'}")
+    if not (place.folder / "evaluated" / "report.html").is_file():
+        place.train("evaluated", *panel_words(PANEL[0]), n_epochs=1)
+    words = (str(ROOT / "report.py"), f"run={place.folder / 'evaluated'}", f"hydra.run.dir={place.folder / 'report'}")
     ended = run(place.folder, *words, watch=True)
     return ended.seconds, ended
 
 
 def _predict(place: Place) -> tuple[float, Completed]:
     """Predict the participants as if they were new: from the zips, with a bundle."""
-    place.ingested()
+    trained = place.ingested()
     bundle, run_folder = place.folder / "bundle", place.folder / "predict"
     for used in (bundle, run_folder, place.folder / "store of new"):
         shutil.rmtree(used, ignore_errors=True)
-    run(place.folder, "-m", "brainage", "bundle", "export", "--run", str(place.first), "--out", str(bundle))
+    run(place.folder, "-m", "brainage", "bundle", "export", "--run", str(trained), "--out", str(bundle))
     words = (f"bundle={bundle}", "match_ids=false", "device=cpu", *place.cohort("store of new"))
     ended = run(place.folder, str(ROOT / "predict.py"), *words, f"hydra.run.dir={run_folder}", watch=True)
     return ended.seconds, ended
@@ -124,8 +123,8 @@ STAGES: dict[str, Callable[[Place], tuple[float, Completed]]] = {
     "start-up": _start_up,
     "epoch, smallest network": _small_network,
     "epoch, default network": _default_network,
-    "report": _report,
     "predict from zips": _predict,
+    "report": _report,
 }
 
 
@@ -137,9 +136,9 @@ def main() -> None:
     options = parser.parse_args()
     target = RESULTS if tuple(options.sizes) == (SMALL, LARGE) else options.folder / "results.csv"
     rows: list[dict[Any, Any]] = pd.read_csv(target).to_dict("records") if target.is_file() else []
-    for n in options.sizes:
-        place = Place(options.folder.resolve() / str(n), n, options.sizes[-1])
-        for name, stage in STAGES.items():
+    for name, stage in STAGES.items():
+        for n in options.sizes:  # one after the other, because the load of the machine may change
+            place = Place(options.folder.resolve() / str(n), n, options.sizes[-1])
             if (name, n) not in [(row["stage"], row["participants"]) for row in rows]:
                 _write_files(place)
                 rows.append(_row(name, n, *stage(place)))
