@@ -94,8 +94,8 @@ def parse_text(data: bytes, delimiter: str | None = None) -> Recording:
 def _plain_numbers(lines: list[str], delimiter: str | None) -> FloatArray:
     """Return a table of numbers and nothing else, or raise ValueError.
 
-    Both parsers round correctly. Pandas takes half the time of NumPy where numbers have more than 15 digits, as
-    numpy.savetxt writes them, and longer where they have the 10 of FSL.
+    Both parsers round correctly. Pandas is faster than NumPy where numbers have more than 15 digits, as numpy.savetxt
+    writes them, and slower where they have the 10 of FSL.
     """
     fields, text = lines[0].split(delimiter), "\n".join(lines)
     is_long = len("".join(fields)) >= _LONG * len(fields)
