@@ -185,7 +185,7 @@ def test_errors_of_fewer_than_ten_participants_are_not_shown(run: Callable[..., 
 def test_a_killed_panel_continues_in_the_middle_of_a_training(tmp_path: Path) -> None:
     tiny = (
         "cohort.n_participants=100",
-        "trainer.max_epochs=30",
+        "trainer.max_epochs=150",
         "trainer=cpu",
         "--splits",
         "2",
