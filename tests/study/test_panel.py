@@ -186,6 +186,7 @@ def test_a_killed_panel_continues_in_the_middle_of_a_training(tmp_path: Path) ->
     tiny = (
         "cohort.n_participants=100",
         "trainer.max_epochs=150",
+        "patience=1000",
         "trainer=cpu",
         "--splits",
         "2",
