@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -67,12 +68,9 @@ class Way:
         started = time.process_time()
         self._optimizer.zero_grad()
         usual = mock.patch.object(channels_last, "is_faster", lambda *_: False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            if self.has_channels_last:
-                predicted = self._network(series)
-            else:
-                with usual:
-                    predicted = self._network(series)
+        layout = nullcontext() if self.has_channels_last else usual
+        with layout, torch.autocast("cpu", torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            predicted = self._network(series)
         mse_loss(predicted.squeeze(1), ages).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.seconds.append(time.process_time() - started)
