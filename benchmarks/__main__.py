@@ -47,8 +47,8 @@ def main() -> None:
     print(f"Written: {target}")
     if not options.names:
         docs = ROOT / "docs" / "benchmarks.md"
-        # Written by `benchmarks.search` and `benchmarks.sweep`.
-        kept = re.search(r"\n## (Replayed searches|Sweep)\n.*", docs.read_text(), re.DOTALL)
+        # Written by `benchmarks.several`, `benchmarks.search` and `benchmarks.sweep`.
+        kept = re.search(r"\n## (Several networks at once|Replayed searches|Sweep)\n.*", docs.read_text(), re.DOTALL)
         docs.write_text(_page(facts, results, rows) + "\n".join(section()) + "\n" + (kept[0] if kept else ""))
         print(f"Written: {docs}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -20,9 +20,10 @@ from torch.nn.functional import mse_loss
 from brainage.models import channels_last
 from brainage.models.variable1dcnn import Variable1DCNN
 
-_BATCH, _N_TIMES, _TURNS, _WARM_UP = 128, 490, 15, 3
+N_TIMES = 490
+_BATCH, _TURNS, _WARM_UP = 128, 15, 3
 _DOUBLE = {"double_conv": True, "batch_norm": True, "depth": 1}
-_NETWORKS: dict[str, dict[str, Any]] = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "final, 21 components": {"in_channels": 21, "kernel_size": 6, "start_out": 64, "stride": 4, **_DOUBLE},
     "final, 55 components": {"in_channels": 55, "kernel_size": 9, "start_out": 128, "stride": 5, **_DOUBLE},
     "pooled1dcnn": {
@@ -100,21 +101,29 @@ def section() -> Iterator[str]:
     yield f"CPU time in ms of a step of {_BATCH} participants on one thread, median of {_TURNS - _WARM_UP}."
     yield "`bf16-mixed` is *+ channels last*. The ways after it are not used; compiling takes 15 s or more at first."
     yield from ("", f"| network | {' | '.join(names)} |", f"|---|{'---|' * len(names)}")
-    for name, arguments in _NETWORKS.items():
+    for name, arguments in NETWORKS.items():
         yield f"| {name} | {' | '.join(f'{1000 * seconds:.1f}' for seconds in _medians(arguments))} |"
 
 
-def _medians(arguments: dict[str, Any]) -> list[float]:
-    generator, threads, compared = torch.Generator().manual_seed(1), torch.get_num_threads(), ways()
-    series = torch.randn(_BATCH, arguments["in_channels"], _N_TIMES, generator=generator)
-    ages = torch.randn(_BATCH, generator=generator)
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _medians(arguments: dict[str, Any]) -> list[float]:
+    generator, compared = torch.Generator().manual_seed(1), ways()
+    series = torch.randn(_BATCH, arguments["in_channels"], N_TIMES, generator=generator)
+    ages = torch.randn(_BATCH, generator=generator)
+    with one_thread():
         for way in compared:
             way.start(arguments)
         for _ in range(_TURNS):
             for way in compared:
                 way.step(series, ages)
-    finally:
-        torch.set_num_threads(threads)
     return [statistics.median(way.seconds[_WARM_UP:]) for way in compared]
