@@ -193,7 +193,7 @@ def section(found: list[list[str]], facts: dict[str, str]) -> Iterator[str]:
     yield from (_HEADING, "", "`python -m benchmarks.several` repeats this.", "")
     yield f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}; processor features:"
     yield f"{facts['features']}. *One, ms*: CPU time of a step of one network that is trained by itself, on one thread."
-    yield "The other columns are how many times as fast several networks of one architecture are together, the median of"
+    yield "The other columns are how many times as fast several networks of one architecture are together, median of"
     yield f"{_TURNS - 1} turns: *stacked* by `torch.func.vmap`, whose convolutions stay in float32 under autocast, and"
     yield "*grouped* in convolutions with a group for each network; with \\* all networks have the same batches, which"
     yield "the runs of an ensemble do not. On a GPU: not measured; `benchmarks/gpu.sh` does it."
