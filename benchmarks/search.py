@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.measure import ROOT
 from benchmarks.search_oracles import Surrogate, networks
 from benchmarks.search_record import TABLE, read_table, record
 from benchmarks.search_replay import ENOUGH, FEWEST, TIMES, Replayed, halves, replay_all, winner
+from brainage.system.tasks import count_cores
 
 _BEGIN, _END = "## Replayed searches", "\n## Sweep"
 
@@ -24,13 +28,16 @@ def main() -> None:
     replaying = commands.add_parser("replay", help="replay strategies, and rewrite the section of the docs")
     replaying.add_argument("--replays", type=int, default=200, help="replays of each strategy (default: 200)")
     replaying.add_argument("--table", type=Path, default=TABLE, help="the recorded trainings")
+    replaying.add_argument("--processes", type=int, default=count_cores(), help="processes (default: one a core)")
     replaying.add_argument("--print", action="store_true", help="print the section, and leave the docs as they are")
     options = parser.parse_args()
     if options.command == "record":
         for piece in options.pieces:
             record(options.folder, piece)
         return
-    text = "\n".join(section(options.table, options.replays))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as executor:
+        text = "\n".join(section(options.table, options.replays, executor=executor))
     print(text)
     if not options.print:
         docs = ROOT / "docs" / "benchmarks.md"
@@ -38,7 +45,7 @@ def main() -> None:
         docs.write_text(before.partition(f"\n{_BEGIN}")[0] + "\n" + text + "\n" + _END + sweep)
 
 
-def section(table: Path, n_replays: int, fewest: int = FEWEST) -> Iterator[str]:
+def section(table: Path, n_replays: int, fewest: int = FEWEST, executor: Executor | None = None) -> Iterator[str]:
     """Yield the lines of the section of the docs; strategies are replayed from `fewest` recorded networks on."""
     rows = read_table(table)
     recorded = networks(rows)
@@ -50,7 +57,7 @@ def section(table: Path, n_replays: int, fewest: int = FEWEST) -> Iterator[str]:
         yield f"Not measured enough: {len(recorded)} of {ENOUGH} networks are recorded, so the default stays."
         return
     oracles = halves(recorded)
-    replayed = {half: [replay_all(one, n_replays) for one in both] for half, both in oracles.items()}
+    replayed = {half: [replay_all(one, n_replays, executor=executor) for one in both] for half, both in oracles.items()}
     yield f"{n_replays} replays of 15 minutes for each strategy."
     for half, (_, surrogate) in oracles.items():
         assert isinstance(surrogate, Surrogate)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import optuna
@@ -17,9 +19,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.measure import ROOT
-from benchmarks.search_oracles import ExhaustedError, Network, Oracle, Pool, Surrogate, cost, model, space
+from benchmarks.search_oracles import FEASIBLE, ExhaustedError, Network, Oracle, Pool, Surrogate, cost, space
 from benchmarks.search_strategies import EPOCH_SECONDS, STRATEGIES, Strategy
-from brainage.models import geometry
 from brainage.sweep.feasible import FeasibleSpace
 from brainage.sweep.known import adapted
 from brainage.sweep.recovery import experimental
@@ -41,20 +42,17 @@ _N_RESAMPLES = 2000
 
 
 class _Snapped(BaseSampler):
-    """Replaces the project's proposals by what the oracle can train."""
+    """Replaces the project's proposals by what the oracle can train; `taken` are the points that were trained."""
 
-    def __init__(self, sampler: FeasibleSampler, oracle: Oracle) -> None:
-        self._sampler, self._oracle = sampler, oracle
+    def __init__(self, sampler: FeasibleSampler, oracle: Oracle, taken: Sequence[Point]) -> None:
+        self._sampler, self._oracle, self._taken = sampler, oracle, taken
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> Point:
         point = self._sampler.sample_relative(study, trial, search_space)
-        if not _is_feasible(point):
-            return point
-        taken = [other.params for other in study.get_trials(deepcopy=False) if other.number < trial.number]
-        return self._oracle.snapped(point, taken)
+        return self._oracle.snapped(point, self._taken) if _is_feasible(point) else point
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -62,16 +60,11 @@ class _Snapped(BaseSampler):
         raise AssertionError(param_name)
 
 
-def _check(point: Mapping[str, object]) -> None:
-    geometry.check_arguments(model(point))
-
-
-_FEASIBLE = FeasibleSpace(space(), _check, geometry.depends_on)
 _ANY = FeasibleSpace(space(), lambda point: None)
 
 
 def _is_feasible(point: Point) -> bool:
-    return _FEASIBLE.why_not(point) is None
+    return FEASIBLE.why_not(point) is None
 
 
 @experimental()
@@ -79,24 +72,27 @@ def replay(strategy: Strategy, oracle: Oracle, seed: int, seconds: float = SECON
     """Return each improvement of the lowest validation MSE of complete trials: seconds and value."""
     known, spent = _begin(strategy, oracle, seed)
     sampler = FeasibleSampler(
-        _FEASIBLE if strategy.feasible else _ANY,
+        FEASIBLE if strategy.feasible else _ANY,
         strategy.sampler,
         seed,
         known=known,
         n_first=strategy.n_first,
         cost=cost if strategy.in_order else lambda point: 0.0,
+        all_trials=lambda: study,  # Hyperband passes only those of one bracket
     )
-    study = optuna.create_study(sampler=_Snapped(sampler, oracle), pruner=strategy.pruner())
+    taken: list[Point] = []
+    study = optuna.create_study(sampler=_Snapped(sampler, oracle, taken), pruner=strategy.pruner())
     improvements: list[tuple[float, float]] = []
     while spent < seconds:
         try:
-            trial = study.ask(_FEASIBLE.space.distributions)
+            trial = study.ask(FEASIBLE.space.distributions)
         except ExhaustedError:
             break
         spent += OVERHEAD
         if not _is_feasible(trial.params):
             study.tell(trial, state=TrialState.FAIL)
             continue
+        taken.append(trial.params)
         curve = oracle.curve(trial.params, "full")
         trial.set_user_attr(EPOCH_SECONDS, statistics.fmean(curve.seconds))
         state = TrialState.COMPLETE
@@ -119,7 +115,7 @@ def _begin(strategy: Strategy, oracle: Oracle, seed: int) -> tuple[list[Point], 
     """Return the points that a strategy starts from, and the seconds that finding them took."""
     known: list[Point] = []
     if strategy.starts_known:
-        known = [point for point in (adapted(values, _FEASIBLE) for values in known_networks()) if point is not None]
+        known = [point for point in (adapted(values, FEASIBLE) for values in known_networks()) if point is not None]
     if strategy.screened is None:
         return known, 0.0
     n_networks, n_epochs = strategy.screened
@@ -127,7 +123,7 @@ def _begin(strategy: Strategy, oracle: Oracle, seed: int) -> tuple[list[Point], 
     taken: list[Point] = []
     for _ in range(n_networks):
         try:
-            point = oracle.snapped(_FEASIBLE.draw(rng), taken)
+            point = oracle.snapped(FEASIBLE.draw(rng), taken)
         except ExhaustedError:
             break
         taken.append(point)
@@ -198,15 +194,25 @@ class Replayed:
     target: float
 
 
-def replay_all(oracle: Oracle, n_replays: int, names: Sequence[str] = tuple(STRATEGIES)) -> Replayed:
+def replay_all(
+    oracle: Oracle, n_replays: int, names: Sequence[str] = tuple(STRATEGIES), executor: Executor | None = None
+) -> Replayed:
     """Replay strategies, so many times each; the target is the median final best of the published search."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    curves = {name: [replay(STRATEGIES[name], oracle, seed) for seed in range(n_replays)] for name in names}
+    jobs = [(name, seed) for name in names for seed in range(n_replays)]
+    named = partial(_replay_named, oracle)
+    replayed = list(map(named, jobs) if executor is None else executor.map(named, jobs, chunksize=10))
+    curves = {name: replayed[n * n_replays : (n + 1) * n_replays] for n, name in enumerate(names)}
     finals = [curve[-1][1] if curve else math.inf for curve in curves[REFERENCE]]
     found = [value for each in curves.values() for curve in each for _, value in curve]
     target, best, worst = _median(np.array(finals)), min(found), max(found)
     shares = {name: share(each, target) for name, each in curves.items()}
     return Replayed(shares, {name: regret(each, best, worst) for name, each in curves.items()}, target)
+
+
+def _replay_named(oracle: Oracle, job: tuple[str, int]) -> list[tuple[float, float]]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    name, seed = job
+    return replay(STRATEGIES[name], oracle, seed)
 
 
 def halves(recorded: Sequence[Network]) -> dict[str, tuple[Oracle, Oracle]]:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from benchmarks.search import section, verdict
-from benchmarks.search_oracles import Network, Pool, Surrogate, cost, networks, space
+from benchmarks.search_oracles import FEASIBLE, Network, Pool, Surrogate, cost, networks
 from benchmarks.search_record import N_A_PIECE, PARTS, collect, read_table
 from benchmarks.search_replay import OVERHEAD, Replayed, Share, known_networks, replay, share, winner
-from benchmarks.search_strategies import STRATEGIES
-from brainage.models import geometry
-from brainage.sweep.feasible import FeasibleSpace
+from benchmarks.search_strategies import (
+    EPOCH_SECONDS,
+    STRATEGIES,
+    Extrapolated,
+    HalvingInSeconds,
+    HyperbandInSeconds,
+    optimistic,
+)
 from brainage.sweep.known import adapted
-from tests.sweep.test_feasible import checked
-
-FEASIBLE = FeasibleSpace(space(), checked(n_times=490), geometry.depends_on)
 
 
 def write_sweep(folder: Path, part: str, n_trials: int) -> Path:
@@ -99,11 +104,65 @@ def test_a_replay_counts_training_and_overhead_and_ends_in_time(recorded: list[N
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "GP"])  # which takes a minute
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_each_strategy_finds_something(name: str, recorded: list[Network]) -> None:
     found = replay(STRATEGIES[name], Surrogate(recorded), 1, seconds=900)
     assert [value for _, value in found] == sorted((value for _, value in found), reverse=True)
     assert found and found[-1][0] <= 900
+
+
+def study_of(*curves: Sequence[float]) -> optuna.Study:
+    """Return a study with complete trials of these curves."""
+    study = optuna.create_study()
+    for curve in curves:
+        study.add_trial(create_trial(value=min(curve), intermediate_values=dict(enumerate(curve))))
+    return study
+
+
+def running(*values: float, number: int = 99, seconds: float = 1.0) -> FrozenTrial:
+    trial = create_trial(
+        state=TrialState.RUNNING,
+        intermediate_values=dict(enumerate(values)),
+        user_attrs={EPOCH_SECONDS: seconds},
+    )
+    trial.number = number
+    return trial
+
+
+def test_a_line_is_extrapolated_with_its_residuals() -> None:
+    """The line is 0.75 + 0.46 * (x - 1.5); its residuals are 0.04, -0.12, 0.12 and -0.04."""
+    now, lowest = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.1, 0.4, 1.1, 1.4])
+    assert optimistic(now, lowest, 5.0, 0.0) == pytest.approx(2.36 - 0.12)
+    assert optimistic(now, lowest, 5.0, 1.0) == pytest.approx(2.36 + 0.12)
+    assert optimistic(now, lowest, -2.0, 1.0) == -2.0  # the lowest value of a curve is not above that so far
+    assert optimistic(np.ones(3), lowest[:3], 1.0, 0.5) == pytest.approx(0.4)  # there is no slope
+
+
+def test_a_trial_ends_where_its_lowest_value_is_not_expected_below_the_best() -> None:
+    """In these trials the lowest value is half of that after the second epoch."""
+    curves = [[40.0, 30.0 + n, 15.0 + n / 2] for n in range(5)]
+    pruner, study = Extrapolated(), study_of(*curves)
+    assert pruner.prune(study, running(40.0, 31.0))
+    assert not pruner.prune(study, running(40.0, 29.0))
+    assert not pruner.prune(study, running(31.0))  # too early
+    assert not pruner.prune(study, running(40.0, 31.0, 30.0))  # no curve is longer
+    assert not pruner.prune(study_of(*curves[:4]), running(40.0, 31.0))
+
+
+def test_halving_counts_seconds() -> None:
+    study, pruner = study_of(), HalvingInSeconds(first=4.0)
+    assert not pruner.prune(study, running(9.0, number=8, seconds=2.0))
+    values = [5.0, 6.0, 4.0, 4.5]  # the first is the best of those that came, and so is the third
+    ended = [pruner.prune(study, running(9.0, v, number=n, seconds=2.0)) for n, v in enumerate(values)]
+    assert ended == [False, True, False, True]
+
+
+def test_brackets_begin_at_different_times_and_have_their_shares() -> None:
+    """Of three brackets, from 1, 3 and 9 seconds on, the shares are 3, 1.5 and 1: each trial is worse than the last."""
+    pruner, study = HyperbandInSeconds(first=1.0), study_of()
+    for seconds, shares in ((1.0, 3.0), (3.0, 4.5), (9.0, 5.5)):
+        ended = [pruner.prune(study, running(float(n), number=n, seconds=seconds)) for n in range(600)]
+        assert np.mean(ended) == pytest.approx(shares / 5.5, abs=0.01)
 
 
 def test_unreached_targets_are_longer_than_any() -> None:
