@@ -48,7 +48,9 @@ def main() -> None:
     if not options.names:
         docs = ROOT / "docs" / "benchmarks.md"
         # Written by `benchmarks.several`, `benchmarks.search` and `benchmarks.sweep`.
-        kept = re.search(r"\n## (Several networks at once|Replayed searches|Sweep)\n.*", docs.read_text(), re.DOTALL)
+        kept = re.search(
+            r"\n## (Several networks at once|Replayed searches|Real searches|Sweep)\n.*", docs.read_text(), re.DOTALL
+        )
         docs.write_text(_page(facts, results, rows) + "\n".join(section()) + "\n" + (kept[0] if kept else ""))
         print(f"Written: {docs}")
 

@@ -147,3 +147,16 @@ def _cpuinfo(name: str) -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
+
+
+def rewrite_section(title: str, text: str) -> None:
+    """Replace a section of ``docs/benchmarks.md``, which begins with ``## title``; add it at the end if it is new."""
+    docs = ROOT / "docs" / "benchmarks.md"
+    docs.write_text(with_section(docs.read_text(), title, text))
+
+
+def with_section(page: str, title: str, text: str) -> str:
+    """Return a page with a section replaced, or added at the end."""
+    before, _, rest = page.partition(f"\n## {title}\n")
+    _, found, after = rest.partition("\n## ")
+    return f"{before.rstrip()}\n\n{text.rstrip()}\n{found}{after}"

@@ -1,4 +1,4 @@
-"""Searches replayed on recorded trainings: ``python -m benchmarks.search record`` and ``replay``."""
+"""Searches compared: ``python -m benchmarks.search record``, ``replay`` and ``real``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.measure import ROOT
+from benchmarks import search_real
+from benchmarks.measure import ROOT, rewrite_section
 from benchmarks.search_oracles import Surrogate, networks
 from benchmarks.search_record import TABLE, read_table, record
 from benchmarks.search_replay import ENOUGH, FEWEST, TIMES, Replayed, halves, replay_all, winner
 from brainage.system.tasks import count_cores
 
-_BEGIN, _END = "## Replayed searches", "\n## Sweep"
+_TITLE = "Replayed searches"
 
 
 def main() -> None:
-    """Record a piece of the table, or replay strategies on it."""
+    """Record pieces of the table, replay strategies on it, or run real searches."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     recording = commands.add_parser("record", help="train random networks, and add them to the table")
@@ -30,26 +31,50 @@ def main() -> None:
     replaying.add_argument("--table", type=Path, default=TABLE, help="the recorded trainings")
     replaying.add_argument("--processes", type=int, default=count_cores(), help="processes (default: one a core)")
     replaying.add_argument("--print", action="store_true", help="print the section, and leave the docs as they are")
+    running = commands.add_parser("real", help="run searches of limited time, and rewrite the section of the docs")
+    running.add_argument("--folder", type=Path, default=Path("outputs/bench/real"), help="where they are run")
+    running.add_argument("--table", type=Path, default=search_real.TABLE, help="where finished ones are kept")
+    running.add_argument("--warm", action="store_true", help="100 components, from a study of 25 and from nothing")
+    running.add_argument("--seeds", type=int, nargs="+", help="seeds (default: 1 to 5; 1 and 2 with --warm)")
+    running.add_argument("--minutes", type=float, help="duration of each (default: 15; 45 with --warm)")
+    running.add_argument("--strategy", nargs="+", metavar=("NAME", "OVERRIDE"), help="another strategy to run")
+    running.add_argument("--print", action="store_true", help="print the section, and leave the docs as they are")
     options = parser.parse_args()
     if options.command == "record":
         for piece in options.pieces:
             record(options.folder, piece)
         return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as executor:
-        text = "\n".join(section(options.table, options.replays, executor=executor))
+    text = "\n".join(_replayed(options) if options.command == "replay" else _real(options))
     print(text)
     if not options.print:
-        docs = ROOT / "docs" / "benchmarks.md"
-        before, _, sweep = docs.read_text().partition(_END)
-        docs.write_text(before.partition(f"\n{_BEGIN}")[0] + "\n" + text + "\n" + _END + sweep)
+        rewrite_section(_TITLE if options.command == "replay" else search_real.TITLE, text)
+
+
+def _replayed(options: argparse.Namespace) -> list[str]:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as executor:
+        return list(section(options.table, options.replays, executor=executor))
+
+
+def _real(options: argparse.Namespace) -> list[str]:
+    """Run the searches that the table lacks; return the lines of the section."""
+    arms, folder, table = list(search_real.ARMS), options.folder.resolve(), options.table
+    if options.strategy:
+        name, *words = options.strategy
+        arms.append(search_real.Arm(name, (str(ROOT / "train.py"), *words)))
+    if options.warm:
+        seeds = options.seeds or [1, 2]
+        search_real.warm_and_cold(folder, seeds, options.minutes or 45, table)
+    else:
+        search_real.search_all(folder, arms, options.seeds or [1, 2, 3, 4, 5], options.minutes or 15, table)
+    return list(search_real.section(search_real.read_searches(table)))
 
 
 def section(table: Path, n_replays: int, fewest: int = FEWEST, executor: Executor | None = None) -> Iterator[str]:
     """Yield the lines of the section of the docs; strategies are replayed from `fewest` recorded networks on."""
     rows = read_table(table)
     recorded = networks(rows)
-    yield from (_BEGIN, "", "`python -m benchmarks.search replay` repeats this.", "")
+    yield from (f"## {_TITLE}", "", "`python -m benchmarks.search replay` repeats this.", "")
     made = rows[["date", "commit", "machine"]].astype(str).agg(", ".join, axis=1).value_counts().index
     yield f"Recorded: {len(recorded)} random feasible networks of the published space, at all and at a third of the"
     yield f"training participants ({'; '.join(made)})."

@@ -250,6 +250,7 @@ def optimistic(now: NDArray[np.float64], lowest: NDArray[np.float64], at: float,
 STRATEGIES: dict[str, Strategy] = {
     "published": Strategy(_tpe(), NopPruner, n_first=0, in_order=False, feasible=False),
     "today": Strategy(_tpe(), _median),
+    "first ten in random order": Strategy(_tpe(), _median, in_order=False),
     "TPE after 5": Strategy(_tpe(n_startup_trials=5), _median, n_first=5),
     "GP": Strategy(lambda seed: FeasibleGP(seed=seed, n_startup_trials=10), _median),
     "cheapest of 3": Strategy(lambda seed: CheapestOf(_tpe(), seed), _median),
