@@ -204,6 +204,7 @@ def _settings(config: Config, mean_age: float | None = None) -> FitSettings:
         patience=config.patience,
         output_bias=mean_age if config.model_value("output_bias") == "mean_age" else None,
         weight_averaging=config.recipe.weight_averaging,
+        compile=config.trainer.compile,
     )
 
 

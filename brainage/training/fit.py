@@ -15,7 +15,7 @@ from pytorch_lightning import Callback, LightningDataModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
-from brainage.errors import BrainageError, CheckpointError, ConfigError, DivergedError
+from brainage.errors import BrainageError, CheckpointError, ConfigError, DeviceError, DivergedError
 from brainage.system.console import log
 from brainage.training.averaging import averaging
 from brainage.training.callbacks import EpochProgress, EpochTable, PruningCallback, TimeLimit
@@ -38,6 +38,7 @@ class FitSettings:
 
     `output_bias` is the initial bias of the last layer, in years; None starts it at 0. `weight_averaging` is the decay
     of averaged weights, see `brainage.training.averaging`; 0 disables it. `callbacks` run after the project's own.
+    `compile` is that of `AgeRegressor`.
     """
 
     optimizer: MakeOptimizer
@@ -48,6 +49,7 @@ class FitSettings:
     patience: int = 15
     output_bias: float | None = None
     weight_averaging: float = 0.0
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,13 @@ def fit(
     with _seeded(settings.seed), known_warnings():
         network = build()
         _start_output(network, settings.output_bias)
-        module = AgeRegressor(network, optimizer=settings.optimizer, scheduler=settings.scheduler, seed=settings.seed)
+        module = AgeRegressor(
+            network,
+            optimizer=settings.optimizer,
+            scheduler=settings.scheduler,
+            seed=settings.seed,
+            compile=settings.compile,
+        )
         resumed, progress = checkpoints.restore(module), checkpoints.progress
         _check_epochs(settings.trainer_arguments.get("max_epochs"), progress)
         if resumed:
@@ -157,6 +165,11 @@ def _train(
         misconfigured = isinstance(error, ValueError) and not (checkpoints.began or resumed)
         if misconfigured or isinstance(error, MisconfigurationException):
             raise ConfigError(f"`trainer`: Lightning refuses to train: {' '.join(str(error).split())}") from error
+        if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise DeviceError(
+                f"`trainer.compile=true` needs a machine where torch compiles, but {type(error).__name__} was raised. "
+                "Install a C++ compiler, or use trainer.compile=false."
+            ) from error
         if checkpoints.began or not resumed or isinstance(error, BrainageError):
             raise
         # Lightning and torch raise many kinds of errors for a checkpoint that lacks something.

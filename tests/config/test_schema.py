@@ -105,7 +105,7 @@ def test_several_loggers_compose(composed: Compose) -> None:
 
 def test_the_trainer_takes_whatever_lightnings_takes() -> None:
     lightning = set(inspect.signature(Trainer.__init__).parameters) - {"self", "logger"}
-    assert set(SCHEMAS["trainer"].__dataclass_fields__) == lightning
+    assert set(SCHEMAS["trainer"].__dataclass_fields__) == lightning | {"compile"}
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,7 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
         ("cohort=bids", "`cohort.root` must be given"),
         ("store.residency=disk", "`store.residency` got 'disk'"),
         ("trainer.max_epochs=0", "`trainer.max_epochs` must be 1 or more"),
+        ("trainer.compile=true trainer.strategy=ddp", "`trainer.compile` must be false with trainer.strategy=ddp"),
         ("trainer.devices=2", "`trainer.devices` must be 1 without a strategy.*trainer.strategy=ddp"),
         ("trainer.enable_checkpointing=false", "`trainer.enable_checkpointing` must be left at"),
         ("trainer.limit_predict_batches=1", "`trainer.limit_predict_batches` must be left.*Every participant"),
@@ -208,7 +209,7 @@ def test_overrides_win_over_an_experiment(composed: Compose) -> None:
 )
 def test_a_value_that_breaks_a_rule_is_refused(override: str, match: str, composed: Compose) -> None:
     with pytest.raises(ConfigError, match=match):
-        parse(composed(override))
+        parse(composed(*override.split()))
 
 
 @pytest.mark.parametrize("value", ["[]", "[a,null]", "{a: b}", "3", "''"])

@@ -1,6 +1,7 @@
 import csv
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from brainage.training.trainer import check_trainer
 
 N_CHANNELS, N_TIMES = 3, 17
 CPU = {"accelerator": "cpu", "devices": 1, "enable_model_summary": False, "num_sanity_val_steps": 0}
+LOSSES = ("train/loss", "train/mae", "val/loss", "val/mae")
 
 
 class Linear(nn.Module):
@@ -244,3 +246,28 @@ def test_devices_that_are_not_here_are_refused(
 def test_what_lightning_refuses_is_said(arguments: dict[str, object], match: str) -> None:
     with pytest.raises(ConfigError, match=f"`trainer`: Lightning refuses its arguments: .*{match}"):
         check_trainer({"accelerator": "cpu", **arguments})
+
+
+@pytest.mark.more
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler, and there is none")
+def test_a_compiled_network_trains_to_the_same_and_is_the_same_network(tmp_path: Path) -> None:
+    usual = fitted(tmp_path / "usual")
+    compiled = fitted(tmp_path / "compiled", compile=True)
+    for row, other in zip(rows(tmp_path / "usual"), rows(tmp_path / "compiled"), strict=True):
+        assert [float(other[key]) for key in LOSSES] == pytest.approx([float(row[key]) for key in LOSSES], rel=1e-4)
+    assert compiled.network.state_dict().keys() == usual.network.state_dict().keys()
+    resumed = fitted(tmp_path / "compiled", compile=True, epochs=5)
+    assert resumed.epochs == 5 and rows(tmp_path / "compiled")[4]["epoch"] == "4"
+
+
+@pytest.mark.more
+def test_without_a_compiler_compiling_is_one_error(tmp_path: Path) -> None:
+    from torch._inductor import config as inductor_config  # seconds
+
+    torch.compiler.reset()
+    with (
+        inductor_config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}),
+        pytest.raises(DeviceError, match="`trainer.compile=true` needs a machine where torch compiles.*use trainer"),
+    ):
+        fitted(tmp_path, compile=True)
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()

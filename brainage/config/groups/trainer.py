@@ -12,7 +12,7 @@ from brainage.config.rules import Bounds, Count, checked, is_number, require
 
 @dataclass
 class TrainerRules:
-    """Arguments of a Lightning Trainer that a run checks itself.
+    """Arguments of a Lightning Trainer that a run checks itself, and `compile`, which is the run's own.
 
     Parameters
     ----------
@@ -26,12 +26,15 @@ class TrainerRules:
         Batches of an epoch that are used, above 0: their number, or their share as a float.
     check_val_every_n_epoch : int or None
         Epochs from one validation to the next.
+    compile : bool
+        Compile the network in training by `torch.compile`, on a GPU with CUDA graphs: its first step takes a minute.
     """
 
     callbacks: list[Any] = field(default_factory=list)
     max_epochs: int | None = 175
     accumulate_grad_batches: Count = 1
     check_val_every_n_epoch: Annotated[int | None, Bounds(ge=1)] = 1
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would contradict what a run promises, rather than ignore it."""
@@ -52,10 +55,12 @@ class TrainerRules:
         require(str(devices) == "1" or strategy == "ddp", "trainer.devices", "1 without a strategy", devices, why)
         rule = "false with trainer.strategy=ddp"
         require(not sampler or strategy != "ddp", "trainer.use_distributed_sampler", rule, sampler, why)
+        why = "Several devices were not tried with it."
+        require(not self.compile or strategy != "ddp", "trainer.compile", rule, self.compile, why)
 
     def arguments(self) -> dict[str, Any]:
         """Return the values that are set, as keyword arguments for the Trainer."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None and name != "compile"}
 
 
 STRATEGIES = ("auto", "ddp")
