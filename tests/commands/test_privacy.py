@@ -112,6 +112,12 @@ STEPS = (
         *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=1"),
         *("model.depth=1", "cohort.exclude_ids=../data/withdrawn.txt", "--multirun"),
     ),
+    # A trial of several seeds, its errors compared with the best one's, and the best trained again.
+    train(
+        *(*UKB, EVERY_LOGGER, LOOSE, "sweep=variable1dcnn", "hydra.sweeper.n_trials=2", "model.depth=1"),
+        *("cohort.exclude_ids=../data/withdrawn.txt", "hydra.sweeper.start_from=variable1dcnn-ica25"),
+        *("hydra.sweeper.over='seed=1,2'", "hydra.sweeper.confirm=1", "hydra.sweeper.study_name=over", "--multirun"),
+    ),
     # Trained networks.
     Step(("predict.py", "run=outputs/train/first", *UKB, LOOSE, "cohort.exclude_ids=../data/withdrawn.txt")),
     Step(("brainage.bundle.__main__", "export", "--run", "outputs/train/first", "--out", "outputs/bundle")),
@@ -354,6 +360,7 @@ def test_what_was_searched_is_what_loggers_and_checkpoints_write(planted: Plante
         r"last\.ckpt",
         r"config\.yaml",
         r".*\.log",
+        r"confirmation\.csv",
     ):
         assert any(re.fullmatch(pattern, name) for name in names), pattern
 
