@@ -1,4 +1,4 @@
-"""Training on a GPU, relative to a bare loop over series on the GPU, to its arithmetic, and to the CPU."""
+"""Training on a GPU, relative to a bare loop on it, to its arithmetic, and to the CPU; and several networks at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from typing import Any
 
 import torch
 
+from benchmarks import several
 from benchmarks.__main__ import about
 from benchmarks.epoch import train
 from benchmarks.measure import ROOT
+from benchmarks.step import NETWORKS
+from benchmarks.sweep import gain_of_two_workers
 from brainage.models.geometry import multiplications
 from brainage.system.console import show_table
 from brainage.system.reading import read_json, read_yaml
+from brainage.system.tasks import count_cores
 
 _NETWORKS = {
     "final ICA25": ["experiment=final_models/ica25"],
@@ -43,19 +47,39 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8, help="of each training; the first is not measured")
     options = parser.parse_args()
     device = torch.device("cuda" if options.trainer == "gpu" else "cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        limit = _flops(device)
-        rows = [_speed(Path(folder), name, words, options, limit) for name, words in _NETWORKS.items()]
-        agreement = _agreement(Path(folder), options)
     card = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU"
-    record = {**about(), "card": card, "torch": torch.__version__, "float32 TFLOP/s": limit / 1e12}
-    show_table(f"{card}, float32 without TF32: {limit / 1e12:.1f} TFLOP/s in matrix products", _HEADER, rows)
-    for line, value in agreement.items():
-        print(f"{line}: {value:.3g}")
     target = ROOT / "outputs" / "bench" / f"gpu-{time.strftime('%Y-%m-%d-%H-%M-%S')}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({**record, "networks": [_HEADER, *rows], "agreement": agreement}, indent=2) + "\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, limit = Path(temporary), _flops(device)
+        record: dict[str, Any] = {**about(), "card": card, "torch": torch.__version__}
+        rows = [_speed(folder, name, words, options, limit) for name, words in _NETWORKS.items()]
+        show_table(f"{card}, float32 without TF32: {limit / 1e12:.1f} TFLOP/s in matrix products", _HEADER, rows)
+        agreement = _agreement(folder, options)
+        for line, value in agreement.items():
+            print(f"{line}: {value:.3g}")
+        record |= {"float32 TFLOP/s": limit / 1e12, "networks": [_HEADER, *rows], "agreement": agreement}
+        target.write_text(json.dumps(record, indent=2) + "\n")  # also if the rest exceeds the time
+        record |= _several(folder, device, options)
+    target.write_text(json.dumps(record, indent=2) + "\n")
     print(f"Written: {target}")
+
+
+def _several(folder: Path, device: torch.device, options: Any) -> dict[str, Any]:
+    """Compare two trials at once, and networks that are trained together, with one after the other."""
+    given = (
+        *("hydra.sweeper.n_trials=8", "model.conv_dropout=0", "model.final_dropout=0", "evaluate=false"),
+        *(f"trainer={options.trainer}", f"trainer.max_epochs={options.epochs}", f"store.root={folder / 'store'}"),
+        f"cohort.n_participants={options.participants}",
+    )
+    threads, gains = max(1, count_cores() // 2), {}
+    for name in ("pooled1dcnn", "final, 21 components"):
+        own = [f"model.{key}={value}" for key, value in NETWORKS[name].items() if key != "in_channels"]
+        gains[name] = gain_of_two_workers(folder, name, *given, *own, threads=threads)
+        print(f"Trials per hour with two workers / with one, {name}: {gains[name]:.2f}")
+    rows = list(several.rows(device, options.epochs))
+    show_table("Networks trained together, times as fast as one after the other", several.HEADER, rows)
+    return {"trials per hour with two workers / with one": gains, "networks together": [several.HEADER, *rows]}
 
 
 def _speed(folder: Path, name: str, words: list[str], options: Any, limit: float) -> list[str]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from benchmarks.__main__ import about
-from benchmarks.measure import ROOT, features
+from benchmarks.measure import features, rewrite_section
 from benchmarks.step import N_TIMES, NETWORKS, one_thread
 from brainage.models.layers import EncoderDecoder
 from brainage.models.variable1dcnn import Variable1DCNN
@@ -31,7 +31,7 @@ _NETWORKS: dict[str, dict[str, Any]] = {
     **{name: NETWORKS[name] for name in _NAMES},
 }
 _BATCHES, _NUMBERS, _TURNS = (64, 128), (2, 4, 8), 6  # the first turn is a warm-up
-_HEADING = "## Several networks at once"
+TITLE = "Several networks at once"
 
 
 class Trained:
@@ -129,13 +129,13 @@ _WAYS = {
 HEADER = ("network", "batch", "networks", "precision", *_WAYS)
 
 
-def rows(device: torch.device) -> Iterator[list[str]]:
-    """Time all cases on a device; yield rows under `HEADER`."""
+def rows(device: torch.device, n_turns: int = _TURNS) -> Iterator[list[str]]:
+    """Time all cases on a device; yield rows under `HEADER`. The first turn does not count."""
     precisions = _precisions(device)
     with one_thread():
         for case in itertools.product(_NETWORKS, _BATCHES, _NUMBERS, precisions):
             name, batch, n, precision = case
-            first, *others = _seconds(_NETWORKS[name], (n, batch), precision, device)
+            first, *others = _seconds(_NETWORKS[name], (n, batch), precision, device, n_turns)
             one, kind = 1000 * statistics.median(first) / n, str(precision).removeprefix("torch.")
             yield [name, str(batch), str(n), kind, f"{one:.1f}", *(_ratio(first, other) for other in others)]
 
@@ -152,7 +152,7 @@ def _ratio(first: list[float], other: list[float]) -> str:
 
 
 def _seconds(
-    arguments: dict[str, Any], shape: tuple[int, int], precision: torch.dtype, device: torch.device
+    arguments: dict[str, Any], shape: tuple[int, int], precision: torch.dtype, device: torch.device, n_turns: int
 ) -> list[list[float]]:
     """Return the seconds of steps of shape (n_networks, batch) in each way; none of one without this precision."""
     generator, (n, batch) = torch.Generator().manual_seed(1), shape
@@ -165,7 +165,7 @@ def _seconds(
         # In `vmap`, autocast does not act on convolutions.
         has = way is not stacked or precision is torch.float32
         compared.append((way(networks, one_batch=one_batch) if has else [], 1 if one_batch else n, []))
-    for _ in range(_TURNS):
+    for _ in range(n_turns):
         for trained, given, seconds in filter(operator.itemgetter(0), compared):
             started = _now(device)
             train(trained, series[:given], ages[:given], precision)
@@ -190,7 +190,7 @@ def _now(device: torch.device) -> float:
 
 def section(found: list[list[str]], facts: dict[str, str]) -> Iterator[str]:
     """Yield the lines of the section of the docs."""
-    yield from (_HEADING, "", "`python -m benchmarks.several` repeats this.", "")
+    yield from (f"## {TITLE}", "", "`python -m benchmarks.several` repeats this.", "")
     yield f"Measured {facts['date']} at commit `{facts['commit']}` on {facts['machine']}; processor features:"
     yield f"{facts['features']}. *One, ms*: CPU time of a step of one network that is trained by itself, on one thread."
     yield "The other columns are how many times as fast several networks of one architecture are together, median of"
@@ -218,14 +218,7 @@ def main() -> None:
     facts = about()  # before the files may change
     text = "\n".join(section(list(rows(torch.device("cpu"))), facts))
     print(text)
-    docs = ROOT / "docs" / "benchmarks.md"
-    docs.write_text(placed(docs.read_text(), text))
-
-
-def placed(page: str, text: str) -> str:
-    """Return the page with this section, before those of searches."""
-    before, found, after = page.partition("\n## Replayed searches")
-    return before.partition("\n" + _HEADING)[0] + "\n" + text + "\n" + found + after
+    rewrite_section(TITLE, text)
 
 
 if __name__ == "__main__":

@@ -45,12 +45,13 @@ def main() -> None:
 
 
 def started(place: Path, words: Sequence[str], threads: int) -> subprocess.Popen[bytes]:
-    """Start Python in a folder, with the store that the folder beside it has."""
+    """Start Python in a folder, with the store that the folder beside it has, unless another is given."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
-    store = f"store.root={place.parent / 'store' / 'outputs' / 'store'}"
+    has_store = any(word.startswith("store.root=") for word in words)
+    store = [] if has_store else [f"store.root={place.parent / 'store' / 'outputs' / 'store'}"]
     with (place / "output.txt").open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, *words, store], cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, *words, *store], cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
 
 
@@ -103,27 +104,28 @@ def _overhead(folder: Path) -> tuple[list[float], float]:
 
 def _two_workers(folder: Path) -> list[float]:
     """Return trials per hour with two single-threaded workers, relative to one."""
-    words = ("hydra.sweeper.n_trials=12", "hydra/sweeper/pruner=none", "hydra/sweeper/sampler=random", "model.depth=2")
-    fixed = (
+    words = (
+        "hydra.sweeper.n_trials=12",
+        "model.depth=2",
         "model.start_out=32",
         "model.double_conv=false",
         "model.kernel_size=8",
         "model.stride=3",
         "trainer.max_epochs=10",
     )
-    gains = []
-    for repetition in range(3):
-        rates = []
-        for n_workers in (1, 2):
-            place = run(
-                folder, f"workers-{n_workers}-{repetition}", 1, *words, *fixed, f"hydra.sweeper.n_workers={n_workers}"
-            )
-            trials = trials_of(place)
-            started = min(trial.datetime_start for trial in trials if trial.datetime_start)
-            ended = max(trial.datetime_complete for trial in trials if trial.datetime_complete)
-            rates.append(len(trials) / (ended - started).total_seconds())
-        gains.append(rates[1] / rates[0])
-    return gains
+    return [gain_of_two_workers(folder, str(repetition), *words) for repetition in range(3)]
+
+
+def gain_of_two_workers(folder: Path, name: str, *words: str, threads: int = 1) -> float:
+    """Return trials per hour of a random search with two workers, relative to one worker with so many threads."""
+    rates = []
+    for n_workers in (1, 2):
+        given = ("hydra/sweeper/pruner=none", "hydra/sweeper/sampler=random", f"hydra.sweeper.n_workers={n_workers}")
+        trials = trials_of(run(folder, f"workers-{n_workers}-{name}", threads, *given, *words))
+        started = min(trial.datetime_start for trial in trials if trial.datetime_start)
+        ended = max(trial.datetime_complete for trial in trials if trial.datetime_complete)
+        rates.append(len(trials) / (ended - started).total_seconds())
+    return rates[1] / rates[0]
 
 
 def _section(overhead: list[float], empty: float, gains: list[float]) -> Iterator[str]:

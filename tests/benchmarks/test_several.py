@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks import several
 from benchmarks.search_oracles import cost, space
-from benchmarks.several import HEADER, SMALLEST, Trained, grouped, in_turn, largest, placed, rows, stacked, train
+from benchmarks.several import HEADER, SMALLEST, Trained, grouped, in_turn, largest, rows, stacked, train
 from brainage.models import geometry
 from brainage.models.variable1dcnn import Variable1DCNN
 from brainage.sweep.feasible import FeasibleSpace
@@ -111,13 +111,6 @@ def test_the_largest_ratio_of_each_network_is_named() -> None:
         "- a: at most 1.16 times as fast with own batches, 1.80 with one batch.",
         "- b: at most 0.52 times as fast with own batches, 0.60 with one batch.",
     ]
-
-
-def test_the_section_is_replaced_and_the_others_stay() -> None:
-    page = "# Benchmarks\n\ntable\n\n## Replayed searches\n\nr\n\n## Sweep\n\ns\n"
-    once = placed(page, "## Several networks at once\n\nold")
-    assert once == page.replace("\n## Replayed", "\n## Several networks at once\n\nold\n\n## Replayed")
-    assert placed(once, "## Several networks at once\n\nnew") == once.replace("old", "new")
 
 
 def test_autocast_does_not_act_on_convolutions_in_vmap() -> None:
