@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 # make study SIZE=full COHORT="cohort=ukb cohort.root=DIR cohort.phenotypes=FILE"
 SIZE ?= small
 COHORT ?=
+panel: SIZE = full
 
 .PHONY: demo study panel test test-more test-slow check docs docs-links format bench bench-sweep
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py experiment=demo
 
-# Baselines and networks on the same splits: make panel SIZE=full COHORT="..."
+# Baselines and networks on the same splits; make panel SIZE=small shows the page in minutes.
 panel: $(VENV)/.installed
 	$(BIN)/python -m brainage panel --size $(SIZE) $(COHORT)
 

@@ -151,31 +151,14 @@ ARMS: dict[str, Arm] = {
     "pooled, dropout 0.7, years": _pooled(final_dropout=0.7, unit=False),
     "pooled, dropout 0.5, years, 10 epochs": _pooled(final_dropout=0.5, unit=False, epochs=10),
     "pooled, dropout 0.5, years, 30 epochs": _pooled(final_dropout=0.5, unit=False, epochs=30),
-    "pooled, dropout 0.5, years, rate 1e-3, 30 epochs": _pooled(final_dropout=0.5, unit=False, lr=1e-3, epochs=30),
     "pooled, dropout 0.5, years, rate 4e-3": _pooled(final_dropout=0.5, unit=False, lr=4e-3),
     "pooled, dropout 0.5, years, random phases": _pooled(final_dropout=0.5, unit=False, change="phases"),
     "pooled, dropout 0.5, years, dropped channels": _pooled(final_dropout=0.5, unit=False, change="channels"),
     "pooled, dropout 0.5, years, CutMix twice": _pooled(final_dropout=0.5, unit=False, cuts=2),
     "pooled, dropout 0.5, years, CutMix 0.5": _pooled(final_dropout=0.5, unit=False, cutmix=0.5),
-    "pooled, dropout 0.5, years, 32 channels": _pooled(final_dropout=0.5, unit=False, start_out=32),
     "pooled, dropout 0.5, years, 96 channels": _pooled(final_dropout=0.5, unit=False, start_out=96),
     "pooled, dropout 0.5, years, kernel 4": _pooled(final_dropout=0.5, unit=False, kernel_size=4),
-    "pooled, dropout 0.5, years, kernel 3": _pooled(final_dropout=0.5, unit=False, kernel_size=3),
-    "pooled, dropout 0.5, years, kernel 2": _pooled(final_dropout=0.5, unit=False, kernel_size=2),
-    "pooled, dropout 0.5, years, kernel 3, 10 epochs": _pooled(final_dropout=0.5, unit=False, kernel_size=3, epochs=10),
-    "pooled, dropout 0.5, years, kernel 3, random phases": _pooled(
-        final_dropout=0.5, unit=False, kernel_size=3, change="phases"
-    ),
     "pooled, dropout 0.5, years, batches of 128": _pooled(final_dropout=0.5, unit=False, batch_size=128),
-    "pooled, dropout 0.5, years, weight decay 1": _pooled(final_dropout=0.5, unit=False, weight_decay=1.0),
-    "covariance1dcnn, dropout 0.7, years": _covariance(final_dropout=0.7, unit=False),
-    "covariance1dcnn, dropout 0.8": _covariance(final_dropout=0.8),
-    "covariance1dcnn, dropout 0.7, weight decay 1": _covariance(final_dropout=0.7, weight_decay=1.0),
-    "covariance1dcnn, dropout 0.7, random phases": _covariance(final_dropout=0.7, change="phases"),
-    "covariance1dcnn, dropout 0.7, CutMix twice": _covariance(final_dropout=0.7, cuts=2),
-    "covariance1dcnn, dropout 0.7, kernel 3": _covariance(final_dropout=0.7, kernel_size=3),
-    "covariance1dcnn, dropout 0.7, 32 features": _covariance(final_dropout=0.7, n_features=32),
-    "covariance1dcnn, dropout 0.7, 40 epochs": _covariance(final_dropout=0.7, epochs=40),
 }
 
 

@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="Models are those of configs/panel.yaml. A file for --panel has one line a model, such as "
         "`wide: model=variable1dcnn model.start_out=32`; names of configs/panel.yaml are replaced by it.",
     )
-    parser.add_argument("--size", choices=("small", "full"), default="small", help="how much is done (default: small)")
+    parser.add_argument("--size", choices=("small", "full"), default="full", help="how much is done (default: full)")
     parser.add_argument("--out", type=Path, default=Path("outputs/panel"), help="default: outputs/panel")
     parser.add_argument("--models", metavar="A,B", help="names of models (default: all)")
     parser.add_argument("--panel", type=Path, metavar="FILE", help="YAML with further models")

@@ -30,6 +30,9 @@ from brainage.study.panel_table import (
 from brainage.study.plan import Step
 from brainage.system.files import write_csv, write_text
 
+# Of the lowest test MAE: models with more, such as the mean age, are drawn at this height, to tell the others apart.
+_HIGHEST = 1.25
+
 _METHOD = (
     "Each split draws training, validation and test participants of the cohort at random. Predictions of a network are "
     "averaged over its seeds within each split. Intervals (95 %) and p values are those of the corrected resampled "
@@ -95,19 +98,21 @@ def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
         return None
     sizes = {name: max(1, found.runs[name].parameters) for name in tests}
     front = on_front({name: (sizes[name], errors.mean(name, "val") or 0.0) for name in tests})
+    values = {name: test.mean.value or 0.0 for name, test in tests.items()}
+    highest = _HIGHEST * min(values.values())
 
     def plot(canvas: Canvas) -> None:
         axes, names = canvas.subplots(1, 2, width_ratios=(4, 1))
         for place, (name, test) in enumerate(tests.items(), start=1):
-            size, value, colour = sizes[name], test.mean.value, GREEN if name in front else BLUE
-            if test.mean.low is not None and test.mean.high is not None:
+            size, value, colour = sizes[name], min(values[name], highest), GREEN if name in front else BLUE
+            if test.mean.low is not None and test.mean.high is not None and values[name] <= highest:
                 axes.plot([size] * 2, [test.mean.low, test.mean.high], color=colour, linewidth=1, alpha=0.5)
-            axes.plot(size, value, "o", color=colour, markersize=12)
-            axes.text(size, value or 0.0, str(place), color="white", fontsize=7, ha="center", va="center")
+            marker, width = ("o", 12) if values[name] <= highest else ("^", 18)
+            axes.plot(size, value, marker, color=colour, markersize=width)
+            axes.text(size, value, str(place), color="white", fontsize=7, ha="center", va="center")
             names.text(0, 1 - (place - 0.5) / len(tests), f"{place}  {name}", fontsize=8, color=colour, va="center")
-        axes.plot(
-            [sizes[name] for name in front], [tests[name].mean.value for name in front], ":", color=GREY, zorder=1
-        )
+        line = [(sizes[name], min(values[name], highest)) for name in front]
+        axes.plot(*zip(*line, strict=True), ":", color=GREY, zorder=1)
         axes.set(xscale="log", xlabel="parameters", ylabel="test MAE (years)", xlim=(0.5, 2 * max(sizes.values())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         names.axis("off")
@@ -119,6 +124,8 @@ def front_figure(found: PanelResults, errors: PanelErrors) -> Figure | None:
         "Numbers are places by validation error, lines 95 % intervals. Green, joined by the dotted line: the front, "
         "models that have a lower validation error than every model of the same or a smaller size."
     )
+    if max(values.values()) > highest:
+        caption += f" Triangles have a test MAE above {number(highest)} years."
     return draw("front", f"{alt}.", plot, size=(9, 4.5), caption=caption)
 
 

@@ -10,7 +10,7 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -189,6 +189,11 @@ class Sweep:
 
     def _make_sampler(self, seed: int) -> BaseSampler:
         made: BaseSampler = _made("sampler", BaseSampler, {**self._settings.sampler, "seed": seed})
+        if isinstance(made, TPESampler) and not self._settings.sampler.get("multivariate"):
+            raise SweepError(
+                "`hydra.sweeper.sampler.multivariate` must be true, because feasible networks are proposed with all "
+                "their values at once, but is false. Use true, or hydra/sweeper/sampler=random."
+            )
         return made
 
     def _experiment(self, trial: FrozenTrial) -> str:

@@ -144,6 +144,12 @@ def test_the_final_models_have_the_published_hyperparameters(composed: Compose) 
     assert parsed.optimizer["lr"] == 0.00020177405202416644
 
 
+def test_the_confirmed_network_and_recipe_are_the_defaults(composed: Compose) -> None:
+    default, named = parse(composed()), parse(composed("model=variable1dcnn"))
+    assert (default.model.readout, default.model.kernel_size, default.recipe.name) == ("global_average", 4, "cutmix")
+    assert (named.model.readout, named.model.kernel_size) == ("flatten", 5)
+
+
 def test_overrides_win_over_an_experiment(composed: Compose) -> None:
     job = composed("experiment=final_models/ica25", "model.kernel_size=7", "seed=5")
     assert job.model.kernel_size == 7

@@ -85,10 +85,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Traini
     def command(models: str, *words: str, n: int = 12, code: int = 0) -> Trainings:
         trainings = Trainings(n)
         monkeypatch.setattr(runner, "run_command", trainings)
-        assert (
-            main(["--out", str(tmp_path / "panel"), "--splits", "3", "--seeds", "2", "--models", models, *words])
-            == code
-        )
+        counts = ("--size", "small", "--splits", "3", "--seeds", "2")
+        assert main(["--out", str(tmp_path / "panel"), *counts, "--models", models, *words]) == code
         return trainings
 
     return command
@@ -193,7 +191,7 @@ def test_a_killed_panel_continues_in_the_middle_of_a_training(tmp_path: Path) ->
         "--models",
         "mean_mlp",
     )
-    command = [sys.executable, "-m", "brainage", "panel", "--reference", "mean_age", *tiny]
+    command = [sys.executable, "-m", "brainage", "panel", "--size", "small", "--reference", "mean_age", *tiny]
     job = tmp_path / "outputs" / "panel" / "models" / "mean_mlp" / "1"
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: (job / "checkpoints" / "last.ckpt").exists() or process.poll() is not None, seconds=300)

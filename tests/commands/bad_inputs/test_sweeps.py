@@ -31,6 +31,7 @@ SWEEPS = [
     Case("a sweep that is none", r"Could not find 'sweep/variable'\s+Available options[^/]*variable1dcnn", ("--multirun", "sweep=variable"), code=1),
     Case("a sampler that is none", r"Could not find 'hydra/sweeper/sampler/nothing'\s+Available options[\s\S]*\ttpe", (*SWEEP, "hydra/sweeper/sampler=nothing"), code=1),
     Case("a pruner that is none", r"Could not find 'hydra/sweeper/pruner/nothing'\s+Available options[\s\S]*\thyperband", (*SWEEP, "hydra/sweeper/pruner=nothing"), code=1),
+    Case("a sampler of single values", r"`hydra.sweeper.sampler.multivariate` must be true, .* but is false", (*SWEEP, "hydra.sweeper.sampler.multivariate=false")),
     Case("a sampler of another library", r"`hydra.sweeper.sampler` must be one of Optuna's, but got dict", (*SWEEP, "hydra.sweeper.sampler={_target_: builtins.dict}")),
     Case("a pruner that cannot be made", r"`hydra.sweeper.pruner` names 'optuna.pruners.MedianPruner', which cannot be made: .*speed", (*SWEEP, "+hydra.sweeper.pruner.speed=3")),
     Case("a parameter that no config has", r"`model.kernal_size` must be a key of the config to be searched.*Did you mean `model.kernel_size`\?", (*SWEEP, "model.kernal_size=range(2,4)")),
