@@ -28,7 +28,7 @@ _KEY = "brainage"
 # Keys that may differ between commands of one study: folders, atlases, loggers, hardware, reports.
 FREE = re.compile(
     r"(logger|store|outputs|report|resume|modality\.atlas|intervals|permutations|groups\.n_permutations"
-    r"|trainer\.(accelerator|devices|strategy|precision|enable_\w+|profiler|log_every_n_steps))(\.|$)"
+    r"|trainer\.(accelerator|compile|devices|strategy|precision|enable_\w+|profiler|log_every_n_steps))(\.|$)"
 )
 
 # Keys that version 0.1 did not have, and what its trials had instead, as JSON.
