@@ -199,8 +199,7 @@ class BrainAgeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _settings(self, mean_age: float) -> FitSettings:
         trainer = TrainerConfig(max_epochs=self.max_epochs, accelerator=self.accelerator, deterministic=True)
-        arguments = {name: value for name, value in trainer.arguments().items() if name != "callbacks"}
-        arguments |= {"enable_progress_bar": False, "enable_model_summary": False}
+        arguments = {**trainer.arguments(), "enable_progress_bar": False, "enable_model_summary": False}
         return FitSettings(
             optimizer=partial(torch.optim.AdamW, lr=self.lr, weight_decay=self.weight_decay),
             scheduler=None,

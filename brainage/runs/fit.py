@@ -194,7 +194,6 @@ def _predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _settings(config: Config, mean_age: float | None = None) -> FitSettings:
     arguments = {name: instance("trainer", value) for name, value in config.trainer.arguments().items()}
-    del arguments["callbacks"]
     return FitSettings(
         optimizer=instance("optimizer", config.optimizer),
         scheduler=instance("scheduler", config.scheduler) if config.scheduler else None,

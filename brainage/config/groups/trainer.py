@@ -59,8 +59,9 @@ class TrainerRules:
         require(not self.compile or strategy != "ddp", "trainer.compile", rule, self.compile, why)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the values that are set, as keyword arguments for the Trainer."""
-        return {name: value for name, value in vars(self).items() if value is not None and name != "compile"}
+        """Return the values that are set, as keyword arguments for the Trainer; callbacks are made and added later."""
+        own = ("callbacks", "compile")
+        return {name: value for name, value in vars(self).items() if value is not None and name not in own}
 
 
 STRATEGIES = ("auto", "ddp")
